@@ -1,0 +1,155 @@
+"""GLaDOS: the one door to the engine. The window and the command line call this and nothing else of core.
+
+Commands are async methods with domain types; what changed comes back as events.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from core.data.desk import DataDesk
+from core.events.envelope import Envelope
+from core.model.market import BarSeries, BarSet, BarSetKey, Gap
+from core.model.order import Fill, Order
+from core.model.plugin import StrategyInfo
+from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
+from core.model.result import Progress, RunResult
+from core.model.run import Run, RunConfig
+from core.ports import Callback, Clock, Store, StrategySource, Subscription
+from core.runs.manager import RunManager
+
+OnProgress = Callable[[Progress], None]
+"""Called in the loop's thread, a few times a second at most."""
+
+
+class Engine:
+    """The engine as a whole. `open` before anything else, `close` at the end; both are safe to repeat."""
+
+    def __init__(self, *, clock: Clock, store: Store, strategies: StrategySource, runs: RunManager, data: DataDesk) -> None:
+        self._clock = clock
+        self._store = store
+        self._strategies = strategies
+        self._runs = runs
+        self._data = data
+
+    async def open(self) -> None:
+        """Connect, migrate, and mark runs that an earlier crash interrupted. Raises StoreError."""
+        await self._store.open()
+        await self._runs.recover()
+
+    async def close(self) -> None:
+        """Stop every run, finish writing, and let go of everything."""
+        await self._runs.close()
+        await self._store.close()
+
+    @property
+    def where(self) -> str:
+        """Where the data is kept, in words for a person."""
+        return self._store.where
+
+    def now_ns(self) -> int:
+        """The present instant, UTC ns."""
+        return self._clock.now_ns()
+
+    # --- events ---
+
+    def subscribe(self, pattern: str, callback: Callback, *, owner: str, run_id: str | None = None) -> Subscription:
+        """Call `callback` in the loop's thread for each later event whose type fits `pattern`."""
+        return self._store.log.subscribe(pattern, callback, owner=owner, run_id=run_id)
+
+    async def events(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
+        """Return stored events after `after_seq`, oldest first."""
+        return await self._store.log.read(after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
+
+    # --- strategies ---
+
+    def strategies(self) -> Mapping[str, StrategyInfo]:
+        """Return every plug-in on disk by id, broken ones too; the files are read anew, none is imported."""
+        return self._strategies.find_all()
+
+    # --- data ---
+
+    async def bar_sets(self) -> list[BarSet]:
+        """Return what bars are stored."""
+        return await self._store.bars.sets()
+
+    async def bars(self, key: BarSetKey, start_ns: int | None = None, end_ns: int | None = None) -> BarSeries:
+        """Return stored bars that start in `[start_ns, end_ns)`."""
+        return await self._store.bars.read(key, start_ns, end_ns)
+
+    async def gaps(self, key: BarSetKey) -> list[Gap]:
+        """Return the holes of a set against its calendar."""
+        return await self._data.gaps(key)
+
+    async def inspect_file(self, path: Path, file_format: FileFormat | None = None, symbol: str | None = None) -> FileGuess:
+        """Return what a price file looks like; with `file_format`, as that format reads it. Raises UnreadableFile."""
+        return await self._data.inspect(path, file_format, symbol)
+
+    async def import_file(self, plan: ImportPlan, on_progress: OnProgress) -> ImportReport:
+        """Import a price file, all of it or nothing. Cancelling the caller's task cancels the import."""
+        return await self._data.import_file(plan, on_progress)
+
+    async def export_bars(self, key: BarSetKey, path: Path) -> int:
+        """Write a set as CSV (also .gz) or Parquet by the path's ending; return the number of bars."""
+        return await self._data.export(key, path)
+
+    async def delete_bars(self, key: BarSetKey) -> bool:
+        """Remove a bar set; False when there was none."""
+        return await self._data.delete(key)
+
+    async def ensure_demo_market(self, on_progress: OnProgress) -> list[BarSet]:
+        """Make the simulated market's bar sets if they are not there yet, and return them."""
+        return await self._data.ensure_demo_market(on_progress)
+
+    # --- runs ---
+
+    async def create_run(self, config: RunConfig, *, demo: bool = False) -> Run:
+        """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
+        return await self._runs.create(config, demo=demo)
+
+    async def start_run(self, run_id: str) -> Run:
+        """Start a pending run; it goes on by itself. Raises RunNotStartable."""
+        return await self._runs.start(run_id)
+
+    async def stop_run(self, run_id: str) -> Run:
+        """Stop a running run and wait until it is over. Raises RunNotStoppable."""
+        return await self._runs.stop(run_id)
+
+    async def stop_all_runs(self) -> int:
+        """Stop every running run; return how many there were."""
+        return await self._runs.stop_all()
+
+    async def run_again(self, run_id: str) -> Run:
+        """Create and start a new run with the same config."""
+        return await self._runs.again(run_id)
+
+    async def delete_run(self, run_id: str) -> None:
+        """Remove a run that is over, with its orders, fills, result and events."""
+        await self._runs.delete(run_id)
+
+    async def wait_for_run(self, run_id: str) -> Run:
+        """Return the run once it is over."""
+        return await self._runs.wait(run_id)
+
+    async def runs(self) -> list[Run]:
+        """Return all runs, newest first; running ones as they are now."""
+        return await self._runs.all()
+
+    async def run(self, run_id: str) -> Run:
+        """Return one run. An id may be shortened to any unambiguous beginning. Raises UnknownName."""
+        return await self._runs.get(run_id)
+
+    async def run_bar_sets(self, run_id: str) -> list[BarSetKey]:
+        """Return the stored sets a run reads, in the order of its symbols."""
+        return await self._runs.bar_sets(run_id)
+
+    async def orders(self, run_id: str) -> list[Order]:
+        """Return a run's orders, oldest first."""
+        return await self._store.runs.orders(run_id)
+
+    async def fills(self, run_id: str) -> list[Fill]:
+        """Return a run's fills, oldest first."""
+        return await self._store.runs.fills(run_id)
+
+    async def result(self, run_id: str) -> RunResult | None:
+        """Return what a finished run left; None while it goes on or when it failed before its first bar."""
+        return await self._store.runs.result(run_id)

@@ -1,0 +1,216 @@
+"""The one error tree.
+
+Known errors come from the environment, the data or the person; they are shown in plain words and say
+what to do next. Everything else is a bug: it is reported with its traceback and never swallowed.
+
+    WeaverError
+    ├── KnownError                  exit code 1 on the command line
+    │   ├── InputError              exit code 2: the call itself was wrong
+    │   │   ├── UnknownName         a strategy, symbol, column … that does not exist; suggests the near one
+    │   │   └── InvalidValue        a value outside its bounds or of the wrong form
+    │   ├── DataError               price files and stored bars
+    │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
+    │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
+    │   │   └── NoBars              nothing stored for what was asked
+    │   ├── StoreError              the database and its directory
+    │   │   ├── DatabaseBusy        locked by another process
+    │   │   ├── DatabaseNewer       written by a newer version of the program
+    │   │   ├── StoreReadOnly       the directory or file cannot be written
+    │   │   └── DiskFull            no space left
+    │   ├── StrategyError           a plug-in
+    │   │   ├── StrategyBroken      its file cannot be loaded
+    │   │   ├── StrategyFailed      it raised in one of its methods
+    │   │   ├── StrategyTooSlow     a callback did not come back in time
+    │   │   └── NonsenseAction      it returned something that is not an action, or an impossible one
+    │   ├── RunError
+    │   │   ├── RunNotStartable     the run's state does not allow a start
+    │   │   └── RunNotStoppable     the run's state does not allow a stop
+    │   ├── AlreadyOpen             another window has the same database open
+    │   └── Cancelled               the person stopped a long job; nothing was changed
+    └── BugError                    a broken invariant of ours
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class WeaverError(Exception):
+    """Base of all errors of the program. `code` is stable; `str(error)` is a sentence for a person."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, what: str, todo: str = "") -> None:
+        """`what` happened, and what to do next (`todo`), a sentence each, full stop included."""
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.todo}".strip()
+
+
+class KnownError(WeaverError):
+    """Environment, data or person: shown in plain words, without a traceback."""
+
+    code = "known_error"
+
+
+class InputError(KnownError):
+    """The call was wrong; nothing was done."""
+
+    code = "input_error"
+
+
+class UnknownName(InputError):
+    """A name that does not exist. Suggests the nearest of `choices`."""
+
+    code = "unknown_name"
+
+    def __init__(self, kind: str, name: str, choices: Iterable[str], todo: str = "") -> None:
+        known = sorted(choices)
+        near = nearest(name, known)
+        if near:
+            todo = f"Did you mean {near}?"
+        elif not todo:
+            listed = ", ".join(known[:12]) + (" …" if len(known) > 12 else "")
+            todo = f"Known: {listed}." if known else f"There is no {kind} yet."
+        super().__init__(f"There is no {kind} named {name!r}.", todo)
+        self.kind, self.name, self.near = kind, name, near
+
+
+class InvalidValue(InputError):
+    """A value outside its bounds or of the wrong form; the sentence names the field and the rule."""
+
+    code = "invalid_value"
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field} cannot be {value}: {rule}")
+        self.field, self.value, self.rule = field, value, rule
+
+
+class DataError(KnownError):
+    """Price files and stored bars."""
+
+    code = "data_error"
+
+
+class UnreadableFile(DataError):
+    """The file cannot be read as prices."""
+
+    code = "unreadable_file"
+
+
+class BadRows(DataError):
+    """Rows contradict themselves and the person chose to stop; nothing was imported."""
+
+    code = "bad_rows"
+
+
+class NoBars(DataError):
+    """Nothing is stored for what was asked."""
+
+    code = "no_bars"
+
+
+class StoreError(KnownError):
+    """The database or its directory."""
+
+    code = "store_error"
+
+
+class DatabaseBusy(StoreError):
+    """Another process holds the database's lock."""
+
+    code = "database_busy"
+
+
+class DatabaseNewer(StoreError):
+    """The database was written by a newer version of the program."""
+
+    code = "database_newer"
+
+
+class StoreReadOnly(StoreError):
+    """The data directory or the database cannot be written."""
+
+    code = "store_read_only"
+
+
+class DiskFull(StoreError):
+    """No space is left; the last change was rolled back."""
+
+    code = "disk_full"
+
+
+class StrategyError(KnownError):
+    """A strategy plug-in."""
+
+    code = "strategy_error"
+
+
+class StrategyBroken(StrategyError):
+    """The plug-in's file cannot be loaded."""
+
+    code = "strategy_broken"
+
+
+class StrategyFailed(StrategyError):
+    """The strategy raised in one of its methods."""
+
+    code = "strategy_failed"
+
+
+class StrategyTooSlow(StrategyError):
+    """A callback of the strategy did not come back in time."""
+
+    code = "strategy_too_slow"
+
+
+class NonsenseAction(StrategyError):
+    """The strategy returned something that is not an action, or an impossible one."""
+
+    code = "nonsense_action"
+
+
+class RunError(KnownError):
+    """A run's state does not allow what was asked."""
+
+    code = "run_error"
+
+
+class RunNotStartable(RunError):
+    """Only a pending run can be started."""
+
+    code = "run_not_startable"
+
+
+class RunNotStoppable(RunError):
+    """Only a running run can be stopped."""
+
+    code = "run_not_stoppable"
+
+
+class AlreadyOpen(KnownError):
+    """Another window of the program has the same database open."""
+
+    code = "already_open"
+
+
+class Cancelled(KnownError):
+    """The person stopped a long job; nothing was changed."""
+
+    code = "cancelled"
+
+
+class BugError(WeaverError):
+    """One of our own invariants broke. Never caught to be hidden."""
+
+    code = "bug"
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that `name` most likely meant, or None. Case does not count."""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    found = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[found[0]] if found else None

@@ -1,0 +1,1 @@
+"""Events: envelope, typed payloads, registry, log port and subscriptions."""

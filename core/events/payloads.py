@@ -1,0 +1,278 @@
+"""Every event type of the program, one frozen class each, its wire name beside it.
+
+Commands are imperative, events past tense. Times are UTC ns, money is Decimal, prices in quote currency.
+"""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from core.events.envelope import Kind, Payload
+from core.model.order import Order, OrderRequest, RejectCode
+from core.model.run import Manifest, RunConfig, RunStatus
+
+# --- run.* ------------------------------------------------------------------------------------------------
+
+
+class RunCreated(Payload, frozen=True, kw_only=True):
+    """A run exists and can be started."""
+
+    wire: ClassVar[str] = "run.Created"
+    config: RunConfig
+    demo: bool = False
+
+
+class RunStarted(Payload, frozen=True, kw_only=True):
+    """The run's strategy and bars are loaded; the first bar follows."""
+
+    wire: ClassVar[str] = "run.Started"
+    manifest: Manifest
+    bars_total: int
+
+
+class RunProgressed(Payload, frozen=True, kw_only=True):
+    """How far a run is; sent a few times a second."""
+
+    wire: ClassVar[str] = "run.Progressed"
+    durable: ClassVar[bool] = False
+    bars: int
+    bars_total: int
+    time_ns: int
+    equity: float
+    elapsed_s: float
+
+
+class RunCompleted(Payload, frozen=True, kw_only=True):
+    """The run used up its bars; all its events are committed."""
+
+    wire: ClassVar[str] = "run.Completed"
+    bars: int
+    elapsed_s: float
+    end_equity: Decimal
+
+
+class RunStopped(Payload, frozen=True, kw_only=True):
+    """The run ended early because a person or its strategy asked for it."""
+
+    wire: ClassVar[str] = "run.Stopped"
+    bars: int
+    reason: str
+
+
+class RunError(Payload, frozen=True, kw_only=True):
+    """The run failed."""
+
+    wire: ClassVar[str] = "run.Error"
+    code: str
+    error: str
+
+
+class RunInterrupted(Payload, frozen=True, kw_only=True):
+    """The program ended while the run went on; found at the next start."""
+
+    wire: ClassVar[str] = "run.Interrupted"
+    was: RunStatus
+
+
+class RunDeleted(Payload, frozen=True, kw_only=True):
+    """The run and all that belongs to it was removed."""
+
+    wire: ClassVar[str] = "run.Deleted"
+
+
+# --- clock.*, data.* --------------------------------------------------------------------------------------
+
+
+class ClockTick(Payload, frozen=True, kw_only=True):
+    """A decision time: at least one subscribed bar ended."""
+
+    wire: ClassVar[str] = "clock.Tick"
+    durable: ClassVar[bool] = False
+    time_ns: int
+    symbols: tuple[str, ...]
+
+
+class WindowReady(Payload, frozen=True, kw_only=True):
+    """A window a strategy asked for: bars that ended at or before the tick."""
+
+    wire: ClassVar[str] = "data.WindowReady"
+    durable: ClassVar[bool] = False
+    symbol: str
+    timeframe: str
+    bars: int
+    first_ns: int | None
+    last_ns: int | None
+    last_close: float | None
+
+
+class BarsImported(Payload, frozen=True, kw_only=True):
+    """Bars of a file, a broker or the simulated market are stored."""
+
+    wire: ClassVar[str] = "data.BarsImported"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+    added: int
+    identical: int
+    changed: int
+
+
+class BarsDeleted(Payload, frozen=True, kw_only=True):
+    """A bar set was removed."""
+
+    wire: ClassVar[str] = "data.BarsDeleted"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+
+
+# --- strategy.* -------------------------------------------------------------------------------------------
+
+
+class FetchWindow(Payload, frozen=True, kw_only=True):
+    """The strategy asks for its last `bars` bars."""
+
+    wire: ClassVar[str] = "strategy.FetchWindow"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    durable: ClassVar[bool] = False
+    symbol: str
+    bars: int
+
+
+class PlaceRequest(Payload, frozen=True, kw_only=True):
+    """The strategy decided to place an order."""
+
+    wire: ClassVar[str] = "strategy.PlaceRequest"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+    request: OrderRequest
+    bar_start_ns: int | None = None
+    close: float | None = None
+    """The newest bar of the symbol that the strategy could see, and its close: what it decided on."""
+
+
+class CancelRequest(Payload, frozen=True, kw_only=True):
+    """The strategy decided to cancel an order."""
+
+    wire: ClassVar[str] = "strategy.CancelRequest"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+    note: str | None = None
+
+
+class StrategyNoted(Payload, frozen=True, kw_only=True):
+    """The strategy wrote a note."""
+
+    wire: ClassVar[str] = "strategy.Noted"
+    text: str
+
+
+# --- backtest.* -------------------------------------------------------------------------------------------
+
+
+class BacktestFetchWindow(Payload, frozen=True, kw_only=True):
+    """The router passes a window request to the stored bars."""
+
+    wire: ClassVar[str] = "backtest.FetchWindow"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    durable: ClassVar[bool] = False
+    symbol: str
+    bars: int
+
+
+class BacktestPlaceOrder(Payload, frozen=True, kw_only=True):
+    """The router passes an order to the simulator."""
+
+    wire: ClassVar[str] = "backtest.PlaceOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class BacktestCancelOrder(Payload, frozen=True, kw_only=True):
+    """The router passes a cancel to the simulator."""
+
+    wire: ClassVar[str] = "backtest.CancelOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+# --- orders.* ---------------------------------------------------------------------------------------------
+
+
+class OrderCreated(Payload, frozen=True, kw_only=True):
+    """An order exists."""
+
+    wire: ClassVar[str] = "orders.Created"
+    order: Order
+
+
+class OrderAccepted(Payload, frozen=True, kw_only=True):
+    """The venue works the order."""
+
+    wire: ClassVar[str] = "orders.Accepted"
+    order_id: str
+
+
+class OrderPartiallyFilled(Payload, frozen=True, kw_only=True):
+    """A part of the order was executed."""
+
+    wire: ClassVar[str] = "orders.PartiallyFilled"
+    order_id: str
+    fill_id: str
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    filled_qty: Decimal
+    time_ns: int
+
+
+class OrderFilled(Payload, frozen=True, kw_only=True):
+    """The order, or its rest, was executed."""
+
+    wire: ClassVar[str] = "orders.Filled"
+    order_id: str
+    fill_id: str
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    filled_qty: Decimal
+    time_ns: int
+
+
+class OrderCancelled(Payload, frozen=True, kw_only=True):
+    """The order was taken back."""
+
+    wire: ClassVar[str] = "orders.Cancelled"
+    order_id: str
+    reason: str
+
+
+class OrderExpired(Payload, frozen=True, kw_only=True):
+    """The order's time in force is over."""
+
+    wire: ClassVar[str] = "orders.Expired"
+    order_id: str
+    reason: str
+
+
+class OrderRejected(Payload, frozen=True, kw_only=True):
+    """The order was refused, with the code and the figures."""
+
+    wire: ClassVar[str] = "orders.Rejected"
+    order_id: str
+    code: RejectCode
+    reason: str
+
+
+# --- system.* ---------------------------------------------------------------------------------------------
+
+
+class SubscriberFailed(Payload, frozen=True, kw_only=True):
+    """A subscriber raised; the others were told all the same."""
+
+    wire: ClassVar[str] = "system.SubscriberFailed"
+    owner: str
+    event_type: str
+    event_seq: int
+    error: str

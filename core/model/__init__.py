@@ -1,0 +1,1 @@
+"""Frozen domain types without I/O. One definition of each concept."""

@@ -1,0 +1,125 @@
+"""Runs: what was asked for, where a run is in its life, and what reproduces it."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from core.errors import InvalidValue, RunError
+from core.model.instants import iso
+from core.model.market import Adjustment
+
+ParamValue = bool | int | float | str
+
+
+class RunMode(StrEnum):
+    """Who fills the orders, and whether the money is real."""
+
+    BACKTEST = "backtest"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class RunStatus(StrEnum):
+    """Where a run is in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    ERROR = "error"
+    INTERRUPTED = "interrupted"
+    """The program ended while it ran; found at the next start."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run is over."""
+        return not RUN_TRANSITIONS[self]
+
+
+_S = RunStatus
+RUN_TRANSITIONS: Final[dict[RunStatus, frozenset[RunStatus]]] = {
+    # A run whose strategy or bars cannot be loaded ends in ERROR without having run.
+    _S.PENDING: frozenset({_S.RUNNING, _S.STOPPED, _S.ERROR}),
+    _S.RUNNING: frozenset({_S.COMPLETED, _S.STOPPED, _S.ERROR, _S.INTERRUPTED}),
+    _S.COMPLETED: frozenset(),
+    _S.STOPPED: frozenset(),
+    _S.ERROR: frozenset(),
+    _S.INTERRUPTED: frozenset(),
+}
+
+
+class PathModel(StrEnum):
+    """The order in which a bar's prices are assumed to have happened."""
+
+    ADAPTIVE = "adaptive"
+    OHLC = "ohlc"
+    OLHC = "olhc"
+
+
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was asked to do. Checks itself. Times are UTC ns; None means all the bars there are."""
+
+    strategy_id: str
+    symbols: tuple[str, ...]
+    timeframe: str
+    params: dict[str, ParamValue] = {}
+    mode: RunMode = RunMode.BACKTEST
+    start_ns: int | None = None
+    end_ns: int | None = None
+    cash: Decimal = Decimal(100_000)
+    fees: str = "none"
+    slippage: str = "none"
+    path: PathModel = PathModel.ADAPTIVE
+    source: str | None = None
+    """Source of the bars; None takes the only one, or asks when there are several."""
+    adjustment: Adjustment | None = None
+    trace: bool = False
+    """Store ticks and windows too."""
+
+    def __post_init__(self) -> None:
+        if not self.symbols:
+            raise InvalidValue("symbols", "empty", "name at least one.")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise InvalidValue("symbols", ", ".join(self.symbols), "one is named twice.")
+        if not self.cash.is_finite() or self.cash <= 0:
+            raise InvalidValue("cash", self.cash, "it must be above zero.")
+        if self.start_ns is not None and self.end_ns is not None and self.end_ns <= self.start_ns:
+            raise InvalidValue("end", iso(self.end_ns), f"it must be after the start, {iso(self.start_ns)}.")
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes a run reproducible: the same of all this gives the same fills, bit for bit."""
+
+    strategy_sha256: str
+    bars_sha256: str
+    engine: str
+    seed: int = 0
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it stands. Times UTC ns. `bars` were processed so far of `bars_total`; `elapsed_s` is the simulation alone."""
+
+    id: str
+    config: RunConfig
+    status: RunStatus
+    created_ns: int
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    bars: int = 0
+    bars_total: int = 0
+    elapsed_s: float = 0.0
+    first_bar_ns: int | None = None
+    last_bar_ns: int | None = None
+    error_code: str | None = None
+    error: str | None = None
+    """One sentence when the run ended in ERROR or was interrupted; or why the strategy stopped it."""
+    manifest: Manifest | None = None
+    demo: bool = False
+
+    def moved_to(self, status: RunStatus, **changes: object) -> "Run":
+        """Return the run in a new state. Raises RunError when the table does not allow the move."""
+        if status not in RUN_TRANSITIONS[self.status]:
+            raise RunError(f"Run {self.id} is {self.status} and cannot become {status}.")
+        return msgspec.structs.replace(self, status=status, **changes)

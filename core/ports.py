@@ -1,0 +1,182 @@
+"""Every port of the engine, on one page: what core needs from outside, named for what it needs it for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, Self
+
+from core.events.envelope import Envelope
+from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport
+from core.model.order import Fill, Order
+from core.model.plugin import StrategyInfo
+from core.model.result import RunResult
+from core.model.run import Run
+
+Callback = Callable[[Envelope], None]
+"""Called in the loop's thread, in seq order, after the event is committed. Must return at once."""
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now_ns(self) -> int:
+        """Return the present instant, UTC ns."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Return a reading that never goes back; only differences mean anything."""
+        ...
+
+
+class Subscription(Protocol):
+    """A live subscription: a context manager that ends it. Ending twice is harmless."""
+
+    owner: str
+
+    def close(self) -> None:
+        """End it; no callback comes after this returns."""
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class EventLog(Protocol):
+    """One log, several homes. A subscriber cannot tell them apart."""
+
+    async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Commit `events` in order and return them with their seq; subscribers are told afterwards.
+
+        Raises BugError for an unregistered payload; then nothing is appended.
+        """
+        ...
+
+    def announce(self, events: Sequence[Envelope]) -> None:
+        """Tell subscribers of ephemeral events. Nothing is stored; seq stays 0."""
+        ...
+
+    async def read(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
+        """Return up to `limit` stored events after `after_seq`, oldest first, whose type fits `pattern` (`orders.*`)."""
+        ...
+
+    async def find(self, seq: int) -> Envelope | None:
+        """Return the stored event with this seq."""
+        ...
+
+    def subscribe(self, pattern: str, callback: Callback, *, owner: str, run_id: str | None = None) -> Subscription:
+        """Call `callback` for every later event whose type fits `pattern` (`*`, `orders.*`, `run.Created`)."""
+        ...
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the live subscriptions; tests count them back to zero."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """Rows and events that are committed together, or not at all."""
+
+    def put_run(self, run: Run) -> None:
+        """Insert or update the run's row."""
+        ...
+
+    def put_orders(self, orders: Sequence[Order]) -> None:
+        """Insert or update the orders' rows."""
+        ...
+
+    def add_fills(self, fills: Sequence[Fill]) -> None:
+        """Insert fills. A fill id that is already there is left as it is."""
+        ...
+
+    def put_result(self, result: RunResult) -> None:
+        """Insert or replace the result of a run."""
+        ...
+
+    def delete_run(self, run_id: str) -> None:
+        """Remove a run with its orders, fills, result and events."""
+        ...
+
+    def append(self, events: Sequence[Envelope]) -> None:
+        """Append events; their subscribers are told after the commit."""
+        ...
+
+
+class RunStore(Protocol):
+    """Runs, orders, fills and results, as committed."""
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a unit of work: leaving the block commits all of it, then tells subscribers; an exception commits nothing."""
+        ...
+
+    async def runs(self) -> list[Run]:
+        """Return all runs, newest first."""
+        ...
+
+    async def run(self, run_id: str) -> Run | None:
+        """Return one run."""
+        ...
+
+    async def orders(self, run_id: str) -> list[Order]:
+        """Return a run's orders in the order they were made."""
+        ...
+
+    async def fills(self, run_id: str) -> list[Fill]:
+        """Return a run's fills, oldest first."""
+        ...
+
+    async def result(self, run_id: str) -> RunResult | None:
+        """Return a run's result, or None while it has none."""
+        ...
+
+
+class BarStore(Protocol):
+    """Stored bars, by set."""
+
+    async def sets(self) -> list[BarSet]:
+        """Return what is stored, by symbol and timeframe."""
+        ...
+
+    async def read(self, key: BarSetKey, start_ns: int | None = None, end_ns: int | None = None) -> BarSeries:
+        """Return the bars that start in `[start_ns, end_ns)`; empty when there are none."""
+        ...
+
+    async def merge(self, key: BarSetKey, bars: BarSeries, *, simulated: bool = False) -> MergeReport:
+        """Add `bars` in one transaction; identical bars are a no-op, different ones replace and are counted."""
+        ...
+
+    async def delete(self, key: BarSetKey) -> bool:
+        """Remove a set; False when there was none."""
+        ...
+
+
+class Store(Protocol):
+    """A home of everything that is kept: memory or a database."""
+
+    @property
+    def log(self) -> EventLog: ...
+    @property
+    def runs(self) -> RunStore: ...
+    @property
+    def bars(self) -> BarStore: ...
+    @property
+    def where(self) -> str:
+        """Return where it is, in words for a person; never with a password."""
+        ...
+
+    async def open(self) -> None:
+        """Connect and migrate. Raises StoreError in plain words."""
+        ...
+
+    async def close(self) -> None:
+        """Finish writing and let go of everything."""
+        ...
+
+
+class StrategySource(Protocol):
+    """Finds plug-ins without importing them, and loads one for a run."""
+
+    def find_all(self) -> Mapping[str, StrategyInfo]:
+        """Return every plug-in on disk by id, broken ones too."""
+        ...
+
+    def load(self, info: StrategyInfo) -> type:
+        """Import the plug-in's file and return its class. Raises StrategyBroken."""
+        ...

@@ -1,0 +1,91 @@
+"""What a strategy can ask for."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from core.errors import InvalidValue
+from core.model.money import exact
+from core.model.order import OrderRequest, OrderSide, OrderType, TimeInForce
+
+Quantity = Decimal | int | float | str
+
+
+class FetchWindow(msgspec.Struct, frozen=True, gc=False):
+    """Ask for the last `bars` bars of `symbol`; they come to `on_data`."""
+
+    symbol: str
+    bars: int
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, gc=False):
+    """Place an order. `ref` names it within the run, so that it can be cancelled."""
+
+    request: OrderRequest
+    ref: str | None = None
+
+
+class CancelOrder(msgspec.Struct, frozen=True, gc=False):
+    """Take back the order that was placed as `ref`. One that is already over is left alone."""
+
+    ref: str
+    note: str | None = None
+
+
+class StopRun(msgspec.Struct, frozen=True, gc=False):
+    """End the run here."""
+
+    reason: str
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """Write a line into the run's activity."""
+
+    text: str
+
+
+Action = FetchWindow | PlaceOrder | CancelOrder | StopRun | Note
+Actions = Iterable[Action] | Action | None
+
+
+def as_decimal(value: Quantity, *, field: str) -> Decimal:
+    """Return a quantity or price as Decimal; a float is taken by its shortest decimal. Raises InvalidValue."""
+    if isinstance(value, float):
+        return exact(value)
+    try:
+        return Decimal(value)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise InvalidValue(field, repr(value), "it is not a number.") from error
+
+
+def order_request(
+    symbol: str,
+    side: OrderSide,
+    qty: Quantity,
+    *,
+    limit: Quantity | None = None,
+    stop: Quantity | None = None,
+    time_in_force: str | None = None,
+    note: str | None = None,
+) -> OrderRequest:
+    """Return a request whose type follows from the prices given: none market, limit, stop, both stop-limit.
+
+    `qty` in units, `limit` and `stop` in quote currency, `time_in_force` `day` or `gtc`. Raises InvalidValue.
+    """
+    if limit is None:
+        type_ = OrderType.MARKET if stop is None else OrderType.STOP
+    else:
+        type_ = OrderType.LIMIT if stop is None else OrderType.STOP_LIMIT
+    if time_in_force is not None and time_in_force not in set(TimeInForce):
+        raise InvalidValue("time_in_force", repr(time_in_force), f"it must be one of {', '.join(TimeInForce)}.")
+    return OrderRequest(
+        symbol=symbol,
+        side=side,
+        qty=as_decimal(qty, field="qty"),
+        type=type_,
+        limit_price=None if limit is None else as_decimal(limit, field="limit_price"),
+        stop_price=None if stop is None else as_decimal(stop, field="stop_price"),
+        time_in_force=None if time_in_force is None else TimeInForce(time_in_force),
+        note=note,
+    )

@@ -1,0 +1,178 @@
+"""What a strategy is shown: ticks, windows, its account and its declared indicators. Never anything later than now."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from core.errors import BugError
+from core.model.market import Bar, BarSeries, Floats, Instants
+from core.model.position import Position
+from core.model.run import ParamValue
+
+
+class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy learns of its run. It is not told the mode: it must not matter."""
+
+    symbols: tuple[str, ...]
+    timeframe: str
+    params: dict[str, ParamValue]
+    cash: Decimal
+
+
+class Tick(msgspec.Struct, frozen=True, gc=False):
+    """A decision time, UTC ns, with the symbols whose bars ended then."""
+
+    time_ns: int
+    symbols: tuple[str, ...]
+
+
+class Window:
+    """The last bars of a symbol that ended at or before the tick, oldest first; fewer than asked at the start.
+
+    The columns are read-only float64 views of shape (n,); `start_ns` is int64, UTC.
+    """
+
+    __slots__ = ("_end_ns", "_series", "asked", "first", "last")
+
+    def __init__(self, series: BarSeries, end_ns: Instants, first: int, last: int, asked: int) -> None:
+        self._series = series
+        self._end_ns = end_ns
+        self.first = first
+        self.last = last
+        self.asked = asked
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many bars as were asked for."""
+        return self.last - self.first == self.asked
+
+    def newest(self) -> Bar:
+        """Return the last bar. Raises IndexError when the window is empty."""
+        if self.last == self.first:
+            raise IndexError("the window is empty")
+        at, series = self.last - 1, self._series
+        return Bar(series.symbol, int(series.start_ns[at]), int(self._end_ns[at]), *(float(column[at]) for column in series.columns()))
+
+    @property
+    def symbol(self) -> str:
+        return self._series.symbol
+
+    @property
+    def start_ns(self) -> Instants:
+        return self._series.start_ns[self.first : self.last]
+
+    @property
+    def open(self) -> Floats:
+        return self._series.open[self.first : self.last]
+
+    @property
+    def high(self) -> Floats:
+        return self._series.high[self.first : self.last]
+
+    @property
+    def low(self) -> Floats:
+        return self._series.low[self.first : self.last]
+
+    @property
+    def close(self) -> Floats:
+        return self._series.close[self.first : self.last]
+
+    @property
+    def volume(self) -> Floats:
+        return self._series.volume[self.first : self.last]
+
+
+class AccountView(Protocol):
+    """What a strategy may know of its account, as of now."""
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash, account currency."""
+        ...
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash plus positions at their last closes."""
+        ...
+
+    def position(self, symbol: str) -> Position:
+        """Return the holding of `symbol`; flat when there is none."""
+        ...
+
+    def held(self, symbol: str) -> Decimal:
+        """Return the units held, signed."""
+        ...
+
+    def working(self) -> tuple[str, ...]:
+        """Return the refs of orders that are still working."""
+        ...
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a symbol's bars, named and not yet read: the input of an indicator."""
+
+    symbol: str
+    name: str
+
+
+class Indicator:
+    """A declared indicator: computed once over arrays, revealed bar by bar.
+
+    `value` is the one at the newest bar, nan while there is none; `[-1]` is the same, `[-2]` the bar before.
+    """
+
+    __slots__ = ("_at", "_block", "_values", "arguments", "function", "name", "pane", "symbol")
+
+    def __init__(self, function: Callable[..., Floats], arguments: tuple[Any, ...], symbol: str, name: str, pane: str) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.symbol = symbol
+        self.name = name
+        self.pane = pane
+        self._values: Floats = np.empty(0)
+        self._block: list[float] = []
+        self._at: Cursor = Cursor()
+
+    @property
+    def value(self) -> float:
+        return self._block[self._at.in_block]
+
+    def __getitem__(self, back: int) -> float:
+        """Return an earlier value: −1 is now. Before the first bar it is nan; a bar to come raises IndexError."""
+        if back >= 0:
+            raise IndexError("an indicator is read backwards from now: [-1] is the newest value, [-2] the one before")
+        at = self._at.now + back + 1
+        return float(self._values[at]) if at >= 0 else float("nan")
+
+    def attach(self, values: Floats, cursor: "Cursor") -> None:
+        """Give it its values, one per bar of its symbol, and the cursor that says how many are known."""
+        if len(values) != cursor.bars:
+            raise BugError(f"Indicator {self.name} has {len(values)} values for {cursor.bars} bars.")
+        self._values = values
+        self._at = cursor
+
+    def load_block(self, first: int, last: int) -> None:
+        """Make bars `first` to `last` (exclusive) the ones `value` reads from."""
+        self._block = self._values[first:last].tolist()
+
+    @property
+    def values(self) -> Floats:
+        """All values known now, as a view."""
+        return self._values[: self._at.now + 1]
+
+
+class Cursor:
+    """Where a symbol's bars are: `now` is the newest bar known (−1: none), `in_block` the same within the loaded block."""
+
+    __slots__ = ("bars", "in_block", "now")
+
+    def __init__(self, bars: int = 0) -> None:
+        self.bars = bars
+        self.now = -1
+        self.in_block = -1
