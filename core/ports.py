@@ -161,6 +161,15 @@ class Store(Protocol):
         """Return where it is, in words for a person; never with a password."""
         ...
 
+    @property
+    def owner(self) -> str:
+        """Return the name of this process in the store; runs it starts carry it."""
+        ...
+
+    def is_alive(self, owner: str) -> bool:
+        """Tell whether the process of that name still has the store open; a killed one has not."""
+        ...
+
     async def open(self) -> None:
         """Connect and migrate. Raises StoreError in plain words."""
         ...

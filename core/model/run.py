@@ -9,8 +9,7 @@ import msgspec
 from core.errors import InvalidValue, RunError
 from core.model.instants import iso
 from core.model.market import Adjustment
-
-ParamValue = bool | int | float | str
+from core.values import ParamValue as ParamValue
 
 
 class RunMode(StrEnum):
@@ -117,6 +116,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence when the run ended in ERROR or was interrupted; or why the strategy stopped it."""
     manifest: Manifest | None = None
     demo: bool = False
+    owner: str | None = None
+    """The process that runs it; see `Store.owner`. Recovery leaves a run alone while its owner lives."""
 
     def moved_to(self, status: RunStatus, **changes: object) -> "Run":
         """Return the run in a new state. Raises RunError when the table does not allow the move."""

@@ -1,0 +1,1 @@
+"""Greta: the backtest simulator and its statistics."""

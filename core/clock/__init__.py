@@ -1,0 +1,1 @@
+"""Clocks and calendars: the only source of time."""

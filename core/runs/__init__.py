@@ -1,0 +1,1 @@
+"""GLaDOS: run orchestration."""

@@ -1,0 +1,92 @@
+"""Every setting, declared once: the dialog, the docs and the environment variable are made from this."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from core.errors import InvalidValue, UnknownName
+from core.values import ParamKind, ParamSpec, ParamValue
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A setting: its key (`group.name`), its type with bounds and default, and where it is grouped in the dialog."""
+
+    key: str
+    title: str
+    spec: ParamSpec
+
+    @property
+    def env(self) -> str:
+        """The environment variable that overrides the stored value: `WEAVER_` and the key, `window.theme` → `WEAVER_WINDOW_THEME`."""
+        return "WEAVER_" + self.key.upper().replace(".", "_")
+
+
+def _setting(
+    key: str,
+    title: str,
+    default: ParamValue,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Setting:
+    kinds = {bool: ParamKind.BOOL, int: ParamKind.INT, float: ParamKind.FLOAT, str: ParamKind.TEXT}
+    spec = ParamSpec(name=key, kind=kinds[type(default)], default=default, minimum=minimum, maximum=maximum, choices=choices, help=help)
+    return Setting(key, title, spec)
+
+
+SETTINGS: Final = (
+    _setting("window.theme", "Theme", "system", "Colours of the window; `system` follows the desktop.", choices=("system", "dark", "light")),
+    _setting("window.scale_percent", "Scale", 100, "Size of text and rows, in percent; takes effect at the next start.", minimum=75, maximum=250),
+    _setting("window.colour_blind", "Colour-blind palette", False, "Blue and orange instead of green and red for up and down."),
+    _setting("window.flash", "Flash changes", True, "A value that changed flashes its background once."),
+    _setting("window.local_time", "Local time", True, "Show times in the desktop's zone; off shows UTC."),
+    _setting("run.cash", "Start cash", 100_000.0, "Cash a new run starts with, account currency.", minimum=1),
+    _setting("run.callback_limit_s", "Callback limit", 2.0, "Seconds a strategy's callback may take before its run is ended.", minimum=0.1, maximum=600),
+    _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
+)  # fmt: skip
+
+
+class Settings:
+    """Values by key. Stored values that no longer fit fall back to the default and are named in `refused`."""
+
+    def __init__(self, stored: Mapping[str, object], environment: Mapping[str, str]) -> None:
+        self._values: dict[str, ParamValue] = {}
+        self.refused: dict[str, str] = {}
+        for setting in SETTINGS:
+            given = environment.get(setting.env, stored.get(setting.key, setting.spec.default))
+            try:
+                self._values[setting.key] = setting.spec.parse(given)
+            except InvalidValue as error:
+                self._values[setting.key] = setting.spec.default
+                self.refused[setting.key] = str(error)
+
+    def __getitem__(self, key: str) -> ParamValue:
+        if key not in self._values:
+            raise UnknownName("setting", key, self._values)
+        return self._values[key]
+
+    def text(self, key: str) -> str:
+        """Return a text setting."""
+        return str(self[key])
+
+    def number(self, key: str) -> float:
+        """Return a numeric setting as float."""
+        return float(self[key])
+
+    def flag(self, key: str) -> bool:
+        """Return a yes/no setting."""
+        return bool(self[key])
+
+    def with_value(self, key: str, value: object) -> "Settings":
+        """Return a copy with one value changed. Raises InvalidValue or UnknownName."""
+        setting = next((item for item in SETTINGS if item.key == key), None)
+        if setting is None:
+            raise UnknownName("setting", key, self._values)
+        return Settings({**self._values, key: setting.spec.parse(value)}, {})
+
+    def stored(self) -> dict[str, ParamValue]:
+        """Return the values that differ from their default."""
+        return {item.key: self._values[item.key] for item in SETTINGS if self._values[item.key] != item.spec.default}

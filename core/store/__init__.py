@@ -1,0 +1,1 @@
+"""WallE: persistence. The only place that knows SQL."""

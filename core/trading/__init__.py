@@ -1,0 +1,1 @@
+"""Veda: the order manager."""

@@ -1,0 +1,1 @@
+"""Haro: the desktop UI. Shows what the engine's events say, and nothing else."""

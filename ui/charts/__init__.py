@@ -1,0 +1,1 @@
+"""The chart: candles, volume, indicators, trades, equity and drawdown."""

@@ -1,0 +1,1 @@
+"""Dialogs; each is opened, never executed."""

@@ -1,0 +1,1 @@
+"""Qt models over the pure views of core."""
