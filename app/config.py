@@ -1,0 +1,167 @@
+"""Where this machine keeps the program's files, and the settings stored there."""
+
+import errno
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.errors import DiskFull, InvalidValue, KnownError, StoreReadOnly
+from core.settings import SETTINGS, Settings
+
+HOME_VARIABLE: Final = "WEAVER_HOME"
+DATABASE_VARIABLE: Final = "WEAVER_DB"
+MEMORY: Final = "memory"
+
+_PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The data directory and what stands where in it. A profile has settings, layout, logs and database of its own.
+
+    Strategies belong to the person, not to a profile: all profiles share the folder.
+    """
+
+    home: Path
+    profile: str | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], profile: str | None = None) -> "Paths":
+        """Return the paths of `WEAVER_HOME`, or of the system's place for a program's data. Makes nothing."""
+        if profile is not None and not _PROFILE.fullmatch(profile):
+            raise InvalidValue("--profile", repr(profile), "use letters, digits, - and _, at most 40.")
+        given = environment.get(HOME_VARIABLE, "").strip()
+        if given:
+            return cls(Path(given).expanduser().absolute(), profile)
+        from platformdirs import user_data_path
+
+        return cls(user_data_path("weaver", appauthor=False), profile)
+
+    @property
+    def data(self) -> Path:
+        """The directory of this profile."""
+        return self.home / "profiles" / self.profile if self.profile else self.home
+
+    @property
+    def database(self) -> Path:
+        return self.data / "weaver.db"
+
+    @property
+    def settings(self) -> Path:
+        return self.data / "settings.json"
+
+    @property
+    def layout(self) -> Path:
+        """The window's own memory: the places of its docks, columns and the like."""
+        return self.data / "layout.ini"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def strategies(self) -> Path:
+        """The person's own plug-ins."""
+        return self.home / "strategies"
+
+    def make(self) -> None:
+        """Create the directories. Raises StoreReadOnly or DiskFull."""
+        for folder in (self.data, self.logs, self.strategies):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(folder, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> KnownError:
+    """Return the known error for a file or directory that cannot be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"No space is left for {path}.", "Free some space and try again.")
+    reason = (error.strerror or str(error)).lower()
+    return StoreReadOnly(f"{path} cannot be written: {reason}.", f"Give it write permission, or set {HOME_VARIABLE} to another directory.")
+
+
+class SettingsFile:
+    """The stored settings: one JSON object, only what differs from the defaults, written in one step.
+
+    `warnings` says in sentences what of the file or the environment could not be taken.
+    """
+
+    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+        self._path = path
+        self._environment = environment
+        self._foreign: dict[str, object] = {}
+        self.warnings: list[str] = []
+
+    def load(self) -> Settings:
+        """Return the stored values under the environment's; a file that cannot be read counts as empty."""
+        self.warnings = []
+        stored = self._read()
+        known = {setting.key for setting in SETTINGS}
+        # Kept as they are: an older program must not drop what a newer one has written.
+        self._foreign = {key: value for key, value in stored.items() if key not in known}
+        settings = Settings(stored, self._environment)
+        self.warnings += [f"Setting {key} is ignored. {reason}" for key, reason in settings.refused.items()]
+        return settings
+
+    def save(self, settings: Settings) -> None:
+        """Write what differs from the defaults. Values that the environment overrides are not stored. Raises StoreReadOnly or DiskFull."""
+        overridden = {setting.key for setting in SETTINGS if setting.env in self._environment}
+        kept = {key: value for key, value in self._read().items() if key in overridden}
+        chosen = {key: value for key, value in settings.stored().items() if key not in overridden}
+        write_whole(self._path, json.dumps({**self._foreign, **kept, **chosen}, indent=2, sort_keys=True) + "\n")
+
+    def _read(self) -> dict[str, object]:
+        try:
+            read = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            self.warnings.append(f"{self._path} cannot be read as settings ({error}). The defaults are used until it is repaired or removed.")
+            return {}
+        if not isinstance(read, dict):
+            self.warnings.append(f"{self._path} is not a JSON object. The defaults are used until it is repaired or removed.")
+            return {}
+        return read
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace the file's content in one step: a reader, or a crash, sees the old text or the new one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def database_url(given: str | None, environment: Mapping[str, str], paths: Paths) -> str:
+    """Return `memory` or an SQLite URL: `--db`, else `WEAVER_DB`, else the file in the data directory. Raises InvalidValue."""
+    from_where = "--db" if given is not None else DATABASE_VARIABLE
+    url = (given if given is not None else environment.get(DATABASE_VARIABLE, "")).strip()
+    if not url:
+        if given is not None:
+            raise InvalidValue("--db", "empty", "write memory, or a file like sqlite:///bars.db.")
+        return f"sqlite+aiosqlite:///{paths.database}"
+    if url.casefold() == MEMORY:
+        return MEMORY
+    scheme, separator, rest = url.partition("://")
+    shown = f"{scheme}://…" if separator else repr(url)  # the rest may hold a password
+    if separator and scheme.partition("+")[0].casefold() in {"postgres", "postgresql"}:
+        raise InvalidValue(from_where, shown, "this version keeps its data in memory or in an SQLite file.")
+    if not separator or scheme not in {"sqlite", "sqlite+aiosqlite"} or not rest.startswith("/") or rest in {"/", "/:memory:"}:
+        raise InvalidValue(from_where, shown, "write memory, or a file like sqlite:///bars.db.")
+    return f"sqlite+aiosqlite://{rest}"
