@@ -1,0 +1,56 @@
+"""What the window needs from its composer besides the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.settings import Settings
+from core.values import ParamValue
+
+
+class LayoutMemory(Protocol):
+    """Keeps small blobs by name (the layout of docks, columns of tables) between two starts."""
+
+    def load(self, name: str) -> bytes | None:
+        """Return what was saved under `name`, or None."""
+        ...
+
+    def save(self, name: str, blob: bytes) -> None:
+        """Keep `blob` under `name`. A failure must not stop the program: the next start has the default layout."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Drop what was saved under `name`, if anything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What `app` hands to the window.
+
+    `change_setting` stores one value and returns all of them anew; raises InvalidValue. `request_quit` asks the
+    program to stop in good order and returns at once; when all is done the program calls `MainWindow.close_now`.
+    `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides.
+    """
+
+    layout: LayoutMemory
+    change_setting: Callable[[str, ParamValue], Settings]
+    request_quit: Callable[[], None]
+    report_bug: Callable[[BaseException, str], None]
+    desk_name: str = ""
+
+
+class MemoryLayout:
+    """A layout memory that ends with the process: for screenshots, and where nothing can be written."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    def load(self, name: str) -> bytes | None:
+        return self.blobs.get(name)
+
+    def save(self, name: str, blob: bytes) -> None:
+        self.blobs[name] = blob
+
+    def forget(self, name: str) -> None:
+        self.blobs.pop(name, None)
