@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Set everything up and open the workstation with its demonstration; where there is no display, run the demonstration in the terminal.
+
+python3 scripts/run.py                     the demonstration
+python3 scripts/run.py data list           any other call of `weaver`, in the same environment
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from setup_environment import SetupFailed, prepare
+
+
+def main(arguments: list[str]) -> int:
+    """Return the program's own exit code; 1 when the environment cannot be made."""
+    try:
+        python = prepare(development=False)
+    except SetupFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    try:
+        return subprocess.run([str(python), "-m", "app", *(arguments or ["--demo"])], check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Set everything up and run every check: style, types, layers, tests. The exit code is 0 only when all of them pass.
+
+python3 scripts/test.py                     everything
+python3 scripts/test.py --soak              with the long tests
+python3 scripts/test.py tests/unit -k fill  other arguments go to pytest
+python3 scripts/test.py --no-checks …       the tests alone
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from setup_environment import ROOT, SetupFailed, prepare, say
+
+CHECKS = {
+    "ruff check": ["-m", "ruff", "check", "."],
+    "ruff format": ["-m", "ruff", "format", "--check", "."],
+    "mypy": ["-m", "mypy"],
+    "lint-imports": [
+        "-c",
+        "import sys; from importlinter.cli import lint_imports_command; sys.argv[0] = 'lint-imports'; lint_imports_command()",
+    ],
+}
+
+
+def run_checks(python: Path) -> list[str]:
+    """Run the static checks, all of them, and return the names of those that failed."""
+    failed = []
+    for name, command in CHECKS.items():
+        say(f"--- {name}")
+        if subprocess.run([str(python), *command], cwd=ROOT, check=False).returncode != 0:
+            failed.append(name)
+    return failed
+
+
+def run_pytest(python: Path, arguments: list[str]) -> tuple[int, str]:
+    """Run the tests, showing what they print; return their exit code and pytest's closing line, which is held back."""
+    say("--- pytest")
+    command = [str(python), "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []), *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    closing = ""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if closing:
+                say(closing)
+            closing = line.rstrip("\n")
+    return child.returncode, closing
+
+
+def main(arguments: list[str]) -> int:
+    """Print pytest's closing line last; a failed check is named above it."""
+    if arguments[:1] in (["--help"], ["-h"]):
+        print(__doc__)
+        return 0
+    try:
+        python = prepare(development=True)
+    except SetupFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    with_checks = "--no-checks" not in arguments
+    failed_checks = run_checks(python) if with_checks else []
+    code, closing = run_pytest(python, [item for item in arguments if item != "--no-checks"])
+    if failed_checks:
+        say(f"Failed checks: {', '.join(failed_checks)}. What they found stands above.")
+    elif with_checks:
+        say(f"Passed checks: {', '.join(CHECKS)}.")
+    say(closing)
+    return code or (1 if failed_checks else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
