@@ -1,0 +1,168 @@
+"""Runs one strategy: calls its methods, takes what it returns, and says in plain words what went wrong in it.
+
+The runner does not know the mode; it is told when a bar has ended and hands actions on.
+"""
+
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InvalidValue, NonsenseAction, StrategyFailed, UnknownName, WeaverError
+from core.model.instants import iso
+from core.model.market import Bar, BarSeries, Floats
+from core.strategy.actions import Action, Actions, CancelOrder, FetchWindow, Note, PlaceOrder, StopRun
+from core.strategy.api import BarStrategy, Strategy
+from core.strategy.windows import Column, Cursor, Indicator, StrategyConfig, Tick, Window
+
+Fetch = Callable[[FetchWindow], Window]
+Decide = Callable[[Mapping[str, Bar]], None]
+
+MOST_FETCHES = 1_000
+"""Windows a strategy may ask for at one decision time; more is a loop that never ends."""
+
+_ACTIONS = (FetchWindow, PlaceOrder, CancelOrder, StopRun, Note)
+
+
+class StrategyRunner:
+    """Drives a strategy and collects its actions in `actions` until they are taken."""
+
+    def __init__(self, strategy: Strategy, config: StrategyConfig, fetch: Fetch) -> None:
+        self._strategy = strategy
+        self._config = config
+        self._fetch = fetch
+        self._known = frozenset(config.symbols)
+        self._now_ns: int | None = None
+        for name, value in config.params.items():
+            setattr(strategy, name, value)
+
+    def initialize(self) -> list[Action]:
+        """Call `initialize` and return what it asks for."""
+        return self._checked(self._call("initialize", self._strategy.initialize, self._config))
+
+    def decide(self, now_ns: int, bars: Mapping[str, Bar]) -> list[Action]:
+        """Call the strategy at a decision time with the bars that ended then; return what it asks for, windows fetched."""
+        self._now_ns = now_ns
+        strategy = self._strategy
+        if isinstance(strategy, BarStrategy):
+            self._call("on_bar", strategy.on_bars, bars)
+            return self._checked(strategy.take_actions()) if strategy.actions else []
+        asked = self._call("on_tick", strategy.on_tick, Tick(now_ns, tuple(bars)))
+        if asked is None:
+            return []
+        return self._with_windows(self._checked(asked))
+
+    def _with_windows(self, actions: list[Action]) -> list[Action]:
+        """Carry out the fetches among `actions`, in order, with what `on_data` asks for in their place."""
+        if not any(isinstance(action, FetchWindow) for action in actions):
+            return actions
+        done: list[Action] = []
+        waiting = list(reversed(actions))
+        fetches = 0
+        while waiting:
+            action = waiting.pop()
+            if not isinstance(action, FetchWindow):
+                done.append(action)
+                continue
+            fetches += 1
+            if fetches > MOST_FETCHES:
+                raise NonsenseAction(
+                    f"The strategy asked for more than {MOST_FETCHES} windows at {self._when()}.", "Ask for fewer at a time."
+                )
+            answer = self._call("on_data", self._strategy.on_data, self._fetch(action))
+            if answer is not None:
+                waiting.extend(reversed(self._checked(answer)))
+        return done
+
+    def _call(self, method: str, function: Callable[..., Actions], *arguments: object) -> Actions:
+        try:
+            return function(*arguments)
+        except WeaverError as error:
+            raise NonsenseAction(f"{method} asked for something impossible {self._at(error)}: {error}") from error
+        except Exception as error:
+            raise StrategyFailed(
+                f"{method} raised {type(error).__name__} {self._at(error)}: {error or 'no message'}.", "Mend the strategy and run it again."
+            ) from error
+
+    def _checked(self, answer: Actions) -> list[Action]:
+        """Return the answer as a list of actions. Raises NonsenseAction for anything else."""
+        if answer is None:
+            return []
+        if isinstance(answer, _ACTIONS):
+            answer = [answer]
+        if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
+            raise NonsenseAction(
+                f"The strategy returned {_shown(answer)} at {self._when()}.", "Return an action, a list of actions, or None."
+            )
+        try:
+            actions = list(answer)
+        except Exception as error:
+            raise StrategyFailed(f"The strategy's answer raised {type(error).__name__} {self._at(error)}: {error}.") from error
+        for action in actions:
+            self._check(action)
+        return actions
+
+    def _check(self, action: object) -> None:
+        if not isinstance(action, _ACTIONS):
+            raise NonsenseAction(f"The strategy returned {_shown(action)} at {self._when()}.", "Return actions of the strategy API.")
+        symbol = action.symbol if isinstance(action, FetchWindow) else action.request.symbol if isinstance(action, PlaceOrder) else None
+        if symbol is not None and symbol not in self._known:
+            unknown = UnknownName("symbol of this run", str(symbol), self._known)
+            raise NonsenseAction(f"The strategy asked for {symbol!r} at {self._when()}. {unknown}")
+        if isinstance(action, FetchWindow) and (not isinstance(action.bars, int) or action.bars < 1):
+            raise NonsenseAction(f"The strategy asked for a window of {action.bars!r} bars at {self._when()}.", "Ask for at least 1.")
+
+    def _when(self) -> str:
+        return "the start" if self._now_ns is None else iso(self._now_ns)
+
+    def _at(self, error: BaseException) -> str:
+        """Return where in the plug-in's file an error arose, and at which decision."""
+        frames = traceback.extract_tb(error.__traceback__)
+        module = getattr(self._strategy, "__module__", "")
+        file = getattr(__import__("sys").modules.get(module), "__file__", None)
+        line = next((frame.lineno for frame in reversed(frames) if file and frame.filename == file), None)
+        place = f"(line {line} of {Path(file).name}) " if file and line else ""
+        return f"{place}at {self._when()}"
+
+
+def compute_indicators(indicators: Iterable[Indicator], series: Mapping[str, BarSeries], cursors: Mapping[str, Cursor]) -> None:
+    """Compute declared indicators over all bars and attach them to their symbols' cursors, in the order declared.
+
+    Raises StrategyFailed when a function raises or does not return one float per bar.
+    """
+    computed: dict[int, Floats] = {}
+    for indicator in indicators:
+        if indicator.symbol not in series:
+            raise NonsenseAction(
+                f"Indicator {indicator.name} is over {indicator.symbol!r}. {UnknownName('symbol', indicator.symbol, series)}"
+            )
+        bars = series[indicator.symbol]
+        arguments = [_argument(item, bars, computed) for item in indicator.arguments]
+        try:
+            values = np.asarray(indicator.function(*arguments), dtype=np.float64)
+        except InvalidValue as error:
+            raise NonsenseAction(f"Indicator {indicator.name}: {error}") from error
+        except Exception as error:
+            raise StrategyFailed(f"Indicator {indicator.name} raised {type(error).__name__}: {error}.") from error
+        if values.shape != (len(bars),):
+            raise StrategyFailed(
+                f"Indicator {indicator.name} returned shape {values.shape} for {len(bars)} bars.", "Return one value per bar."
+            )
+        computed[id(indicator)] = values
+        indicator.attach(values, cursors[indicator.symbol])
+
+
+def _argument(item: object, bars: BarSeries, computed: Mapping[int, Floats]) -> object:
+    if isinstance(item, Column):
+        column = getattr(bars, item.name).view()
+        column.flags.writeable = False
+        return column
+    if isinstance(item, Indicator):
+        return computed[id(item)]
+    return item
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"

@@ -1,0 +1,208 @@
+"""The order manager: keeps every order's state, lets nothing happen that the transition table forbids,
+and turns each change into an event beside the row it belongs to.
+
+It does not know who fills the orders.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Protocol
+
+from core.errors import BugError
+from core.events.envelope import Payload
+from core.events.payloads import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderCreated,
+    OrderExpired,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderRejected,
+)
+from core.model.money import ZERO
+from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderRequest, OrderStatus, RejectCode, Rejection, TimeInForce
+
+
+class Journal(Protocol):
+    """Where events and rows are gathered until they are committed together."""
+
+    def record(self, payload: Payload, *, ts: int, caused_by: str | None, trace_id: str | None) -> str:
+        """Keep an event and return its id."""
+        ...
+
+    def add_fill(self, fill: Fill) -> None:
+        """Keep a fill's row."""
+        ...
+
+    def order_changed(self, order_id: str) -> None:
+        """Note that an order's row must be written."""
+        ...
+
+
+class _State:
+    """An order while it can still change."""
+
+    __slots__ = (
+        "caused_by",
+        "created_ns",
+        "filled_money",
+        "filled_qty",
+        "path_dependent",
+        "reason",
+        "reject_code",
+        "request",
+        "status",
+        "time_in_force",
+        "trace_id",
+        "updated_ns",
+    )
+
+    def __init__(self, request: OrderRequest, time_in_force: TimeInForce, now_ns: int, trace_id: str | None) -> None:
+        self.request = request
+        self.time_in_force = time_in_force
+        self.status = OrderStatus.CREATED
+        self.created_ns = now_ns
+        self.updated_ns = now_ns
+        self.filled_qty = ZERO
+        self.filled_money = ZERO
+        self.reject_code: RejectCode | None = None
+        self.reason: str | None = None
+        self.path_dependent = False
+        self.caused_by: str | None = None
+        self.trace_id = trace_id
+
+
+class OrderManager:
+    """The orders of one run. Every method raises BugError for a move that the table of states forbids."""
+
+    def __init__(self, run_id: str, journal: Journal) -> None:
+        self._run_id = run_id
+        self._journal = journal
+        self._states: dict[str, _State] = {}
+        self._fills = 0
+        self.rejections: list[Rejection] = []
+
+    def __contains__(self, order_id: object) -> bool:
+        return order_id in self._states
+
+    def create(
+        self, order_id: str, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: str | None, trace_id: str | None
+    ) -> None:
+        """Make an order known. Its id must be new."""
+        if order_id in self._states:
+            raise BugError(f"Order {order_id} was created twice.")
+        state = _State(request, time_in_force, now_ns, trace_id)
+        self._states[order_id] = state
+        created = OrderCreated(order=self.order(order_id))
+        state.caused_by = self._journal.record(created, ts=now_ns, caused_by=caused_by, trace_id=trace_id)
+        self._journal.order_changed(order_id)
+
+    def accept(self, order_id: str, *, now_ns: int) -> None:
+        """The venue works the order."""
+        state = self._move(order_id, OrderStatus.ACCEPTED, now_ns)
+        self._tell(order_id, state, OrderAccepted(order_id=order_id), now_ns)
+
+    def fill(
+        self,
+        order_id: str,
+        *,
+        qty: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        slippage: Decimal,
+        time_ns: int,
+        path_dependent: bool = False,
+        reason: str | None = None,
+    ) -> Fill:
+        """Book an execution of `qty` units; complete, the order is filled. Returns the fill's row."""
+        state = self._states[order_id]
+        filled_qty = state.filled_qty + qty
+        wanted = state.request.qty
+        if qty <= 0 or filled_qty > wanted:
+            raise BugError(f"Order {order_id} over {wanted} cannot fill {qty} after {state.filled_qty}.")
+        complete = filled_qty == wanted
+        self._move(order_id, OrderStatus.FILLED if complete else OrderStatus.PARTIALLY_FILLED, time_ns)
+        state.filled_qty = filled_qty
+        state.filled_money += qty * price
+        self._fills += 1
+        fill = Fill(
+            id=f"{self._run_id}-f{self._fills}",
+            run_id=self._run_id,
+            order_id=order_id,
+            symbol=state.request.symbol,
+            side=state.request.side,
+            qty=qty,
+            price=price,
+            fee=fee,
+            slippage=slippage,
+            time_ns=time_ns,
+            path_dependent=path_dependent,
+            reason=reason,
+        )
+        self._journal.add_fill(fill)
+        kind = OrderFilled if complete else OrderPartiallyFilled
+        told = kind(order_id=order_id, fill_id=fill.id, qty=qty, price=price, fee=fee, filled_qty=filled_qty, time_ns=time_ns)
+        self._tell(order_id, state, told, time_ns)
+        return fill
+
+    def cancel(self, order_id: str, reason: str, *, now_ns: int) -> None:
+        """The order is taken back; what it filled stays filled."""
+        state = self._move(order_id, OrderStatus.CANCELLED, now_ns)
+        state.reason = reason
+        self._tell(order_id, state, OrderCancelled(order_id=order_id, reason=reason), now_ns)
+
+    def expire(self, order_id: str, reason: str, *, now_ns: int) -> None:
+        """The order's time in force is over."""
+        state = self._move(order_id, OrderStatus.EXPIRED, now_ns)
+        state.reason = reason
+        self._tell(order_id, state, OrderExpired(order_id=order_id, reason=reason), now_ns)
+
+    def reject(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None:
+        """The order, or its rest, is refused."""
+        state = self._move(order_id, OrderStatus.REJECTED, now_ns)
+        state.reject_code = code
+        state.reason = reason
+        self.rejections.append(Rejection(time_ns=now_ns, order_id=order_id, code=code, reason=reason))
+        self._tell(order_id, state, OrderRejected(order_id=order_id, code=code, reason=reason), now_ns)
+
+    def flag_path_dependent(self, order_id: str) -> None:
+        """Note that the order was left unfilled only because of the path assumed inside a bar."""
+        self._states[order_id].path_dependent = True
+        self._journal.order_changed(order_id)
+
+    def order(self, order_id: str) -> Order:
+        """Return the order as it stands."""
+        state = self._states[order_id]
+        return Order(
+            id=order_id,
+            run_id=self._run_id,
+            request=state.request,
+            time_in_force=state.time_in_force,
+            status=state.status,
+            created_ns=state.created_ns,
+            updated_ns=state.updated_ns,
+            filled_qty=state.filled_qty,
+            avg_fill_price=state.filled_money / state.filled_qty if state.filled_qty else None,
+            reject_code=state.reject_code,
+            reason=state.reason,
+            path_dependent=state.path_dependent,
+        )
+
+    def forget_final(self, order_ids: Iterable[str]) -> None:
+        """Let go of orders that are over and whose rows are committed, so that a long run stays small."""
+        for order_id in order_ids:
+            state = self._states.get(order_id)
+            if state is not None and state.status.is_final:
+                del self._states[order_id]
+
+    def _move(self, order_id: str, status: OrderStatus, now_ns: int) -> _State:
+        state = self._states[order_id]
+        if status not in ORDER_TRANSITIONS[state.status]:
+            raise BugError(f"Order {order_id} cannot go from {state.status} to {status}.")
+        state.status = status
+        state.updated_ns = now_ns
+        return state
+
+    def _tell(self, order_id: str, state: _State, payload: Payload, now_ns: int) -> None:
+        state.caused_by = self._journal.record(payload, ts=now_ns, caused_by=state.caused_by, trace_id=state.trace_id)
+        self._journal.order_changed(order_id)
