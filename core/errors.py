@@ -7,7 +7,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     ├── KnownError                  exit code 1 on the command line
     │   ├── InputError              exit code 2: the call itself was wrong
     │   │   ├── UnknownName         a strategy, symbol, column … that does not exist; suggests the near one
-    │   │   └── InvalidValue        a value outside its bounds or of the wrong form
+    │   │   ├── InvalidValue        a value outside its bounds or of the wrong form
+    │   │   └── NotInThisVersion    a feature that this version does not have
     │   ├── DataError               price files and stored bars
     │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
     │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
@@ -26,6 +27,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── RunNotStartable     the run's state does not allow a start
     │   │   └── RunNotStoppable     the run's state does not allow a stop
     │   ├── AlreadyOpen             another window has the same database open
+    │   ├── NoDisplay               the window has no screen, or its system libraries are missing
     │   └── Cancelled               the person stopped a long job; nothing was changed
     └── BugError                    a broken invariant of ours
 """
@@ -87,6 +89,12 @@ class InvalidValue(InputError):
     def __init__(self, field: str, value: object, rule: str) -> None:
         super().__init__(f"{field} cannot be {value}: {rule}")
         self.field, self.value, self.rule = field, value, rule
+
+
+class NotInThisVersion(InputError):
+    """The call asks for a feature that this version does not have; nothing was done."""
+
+    code = "not_in_this_version"
 
 
 class DataError(KnownError):
@@ -195,6 +203,12 @@ class AlreadyOpen(KnownError):
     """Another window of the program has the same database open."""
 
     code = "already_open"
+
+
+class NoDisplay(KnownError):
+    """The window cannot be shown: no screen, or system libraries of Qt are missing."""
+
+    code = "no_display"
 
 
 class Cancelled(KnownError):
