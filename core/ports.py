@@ -66,6 +66,10 @@ class EventLog(Protocol):
         """Call `callback` for every later event whose type fits `pattern` (`*`, `orders.*`, `run.Created`)."""
         ...
 
+    def wanted(self, wire_type: str, run_id: str | None = None) -> bool:
+        """Tell whether anybody listens to this type of this run (None: of any run). What nobody wants need not be made."""
+        ...
+
     def subscriptions(self) -> tuple[Subscription, ...]:
         """Return the live subscriptions; tests count them back to zero."""
         ...

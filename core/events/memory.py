@@ -1,0 +1,116 @@
+"""The event log in memory: the reference that every other log is compared with."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+from core.events.codec import EventCodec
+from core.events.dispatch import Callback, Dispatcher, LiveSubscription, fits
+from core.events.envelope import Envelope
+
+
+def with_seq(event: Envelope, seq: int) -> Envelope:
+    """Return the event as appended at `seq`."""
+    return Envelope(
+        event.id,
+        seq,
+        event.kind,
+        event.type,
+        event.version,
+        event.run_id,
+        event.corr_id,
+        event.causation_id,
+        event.trace_id,
+        event.ts,
+        event.producer,
+        event.payload,
+    )
+
+
+class MemoryEventLog:
+    """An `EventLog` that keeps its events in a list; gone when the program ends."""
+
+    def __init__(self, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec) -> None:
+        self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
+        self._codec = codec
+        self._events: list[Envelope] = []
+        self._by_run: dict[str, list[Envelope]] = {}
+        self._head = 0
+
+    async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
+        """See `core.ports.EventLog`."""
+        self.check(events)
+        return await self.tell(self.store(events))
+
+    def announce(self, events: Sequence[Envelope]) -> None:
+        """See `core.ports.EventLog`."""
+        self._dispatcher.announce(events)
+
+    async def read(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
+        """See `core.ports.EventLog`."""
+        events = self._events if run_id is None else self._by_run.get(run_id, [])
+        found: list[Envelope] = []
+        for index in range(bisect_right(events, after_seq, key=_seq), len(events)):
+            if len(found) >= limit:
+                break
+            if fits(events[index].type, pattern):
+                found.append(events[index])
+        return found
+
+    async def find(self, seq: int) -> Envelope | None:
+        """See `core.ports.EventLog`."""
+        index = bisect_right(self._events, seq - 1, key=_seq)
+        return self._events[index] if index < len(self._events) and self._events[index].seq == seq else None
+
+    def subscribe(self, pattern: str, callback: Callback, *, owner: str, run_id: str | None = None) -> LiveSubscription:
+        """See `core.ports.EventLog`."""
+        return self._dispatcher.subscribe(pattern, callback, owner=owner, run_id=run_id)
+
+    def subscriptions(self) -> tuple[LiveSubscription, ...]:
+        """See `core.ports.EventLog`."""
+        return self._dispatcher.subscriptions()
+
+    def wanted(self, wire_type: str, run_id: str | None = None) -> bool:
+        """See `core.ports.EventLog`."""
+        return self._dispatcher.wants(wire_type, run_id)
+
+    # --- for the memory store's unit of work ---
+
+    def check(self, events: Sequence[Envelope]) -> None:
+        """Raise what a database would raise for these events."""
+        for event in events:
+            self._codec.encode(event)
+
+    def store(self, events: Sequence[Envelope]) -> list[Envelope]:
+        """Append checked events without telling anyone; return them with their seq."""
+        stored = [with_seq(event, seq) for seq, event in enumerate(events, self._head + 1)]
+        self._head += len(stored)
+        self._events += stored
+        for event in stored:
+            if event.run_id is not None:
+                self._by_run.setdefault(event.run_id, []).append(event)
+        return stored
+
+    async def tell(self, stored: Sequence[Envelope]) -> Sequence[Envelope]:
+        """Tell subscribers of stored events and return when they know."""
+        told = asyncio.get_running_loop().create_future()
+
+        def done(failures: list[Envelope]) -> None:
+            if failures:
+                self._dispatcher.tell(self.store(failures), done)
+            elif not told.done():
+                told.set_result(None)
+
+        self._dispatcher.tell(stored, done)
+        if not told.done():
+            await told
+        return stored
+
+    def forget_run(self, run_id: str) -> None:
+        """Remove a run's events."""
+        if self._by_run.pop(run_id, None):
+            self._events = [event for event in self._events if event.run_id != run_id]
+
+
+def _seq(event: Envelope) -> int:
+    return event.seq

@@ -1,0 +1,188 @@
+"""A store without any database: gone when the program ends."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from core.errors import BugError
+from core.events.codec import EventCodec
+from core.events.envelope import Envelope
+from core.events.memory import MemoryEventLog
+from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
+from core.model.order import Fill, Order
+from core.model.result import RunResult
+from core.model.run import Run
+from core.ports import Clock
+from core.store.merging import check_mergeable, merge_bars
+from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+
+
+class MemoryStore:
+    """A `Store` in the memory of this process; the reference that the database is compared with."""
+
+    where: Final = "memory"
+
+    def __init__(self, clock: Clock, *, codec: EventCodec | None = None) -> None:
+        self.owner: Final = f"memory-{secrets.token_hex(6)}"
+        self.log: Final = MemoryEventLog(now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
+        self.runs: Final = MemoryRunStore(self.log)
+        self.bars: Final = MemoryBarStore(clock)
+
+    def is_alive(self, owner: str) -> bool:
+        """See `core.ports.Store`."""
+        return owner == self.owner
+
+    def claim_window(self) -> None:
+        """Nobody else can have this store open."""
+
+    async def open(self) -> None:
+        """See `core.ports.Store`."""
+
+    async def close(self) -> None:
+        """See `core.ports.Store`."""
+
+
+class MemoryRunStore:
+    """A `RunStore` in dicts."""
+
+    def __init__(self, log: MemoryEventLog) -> None:
+        self._log = log
+        self._runs: dict[str, Run] = {}
+        self._orders: dict[str, dict[str, Order]] = {}
+        self._fills: dict[str, dict[str, Fill]] = {}
+        self._results: dict[str, RunResult] = {}
+
+    def begin(self) -> AbstractAsyncContextManager[CollectedWork]:
+        """See `core.ports.RunStore`."""
+        return self._unit_of_work()
+
+    @asynccontextmanager
+    async def _unit_of_work(self) -> AsyncGenerator[CollectedWork]:
+        work = CollectedWork()
+        yield work
+        stored = self._commit(work.finish())
+        if stored:
+            await self._log.tell(stored)
+
+    async def runs(self) -> list[Run]:
+        """See `core.ports.RunStore`."""
+        newest_first = list(self._runs.values())[::-1]  # of those created at the same instant too
+        newest_first.sort(key=lambda run: run.created_ns, reverse=True)
+        return newest_first
+
+    async def run(self, run_id: str) -> Run | None:
+        """See `core.ports.RunStore`."""
+        return self._runs.get(run_id)
+
+    async def orders(self, run_id: str) -> list[Order]:
+        """See `core.ports.RunStore`."""
+        return list(self._orders.get(run_id, {}).values())
+
+    async def fills(self, run_id: str) -> list[Fill]:
+        """See `core.ports.RunStore`."""
+        return sorted(self._fills.get(run_id, {}).values(), key=lambda fill: fill.time_ns)
+
+    async def result(self, run_id: str) -> RunResult | None:
+        """See `core.ports.RunStore`."""
+        return self._results.get(run_id)
+
+    def _commit(self, steps: list[Step]) -> list[Envelope]:
+        # First everything that can be refused, then everything that changes something: nothing is left half done.
+        self._check(steps)
+        stored: list[Envelope] = []
+        for step in steps:
+            match step:
+                case PutRun(run):
+                    self._runs[run.id] = run
+                case PutOrders(orders):
+                    for order in orders:
+                        self._orders.setdefault(order.run_id, {})[order.id] = order
+                case AddFills(fills):
+                    for fill in fills:
+                        self._fills.setdefault(fill.run_id, {}).setdefault(fill.id, fill)
+                case PutResult(result):
+                    self._results[result.run_id] = result
+                case DeleteRun(run_id):
+                    self._delete_run(run_id)
+                case Append(events):
+                    stored += self._log.store(events)
+        return stored
+
+    def _check(self, steps: list[Step]) -> None:
+        known = set(self._runs)
+        for step in steps:
+            match step:
+                case PutRun(run):
+                    known.add(run.id)
+                case DeleteRun(run_id):
+                    known.discard(run_id)
+                case PutOrders(orders):
+                    _check_known(known, {order.run_id for order in orders})
+                case AddFills(fills):
+                    _check_known(known, {fill.run_id for fill in fills})
+                case PutResult(result):
+                    _check_known(known, {result.run_id})
+                case Append(events):
+                    self._log.check(events)
+
+    def _delete_run(self, run_id: str) -> None:
+        self._runs.pop(run_id, None)
+        self._orders.pop(run_id, None)
+        self._fills.pop(run_id, None)
+        self._results.pop(run_id, None)
+        self._log.forget_run(run_id)
+
+
+def _check_known(known: set[str], named: set[str]) -> None:
+    unknown = sorted(named - known)
+    if unknown:
+        raise BugError(f"Rows of run {unknown[0]} cannot be stored: there is no such run.")
+
+
+class MemoryBarStore:
+    """A `BarStore` in a dict."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._held: dict[BarSetKey, tuple[BarSeries, BarSet]] = {}
+
+    async def sets(self) -> list[BarSet]:
+        """See `core.ports.BarStore`."""
+        return sorted((bar_set for _, bar_set in self._held.values()), key=by_symbol_and_length)
+
+    async def read(self, key: BarSetKey, start_ns: int | None = None, end_ns: int | None = None) -> BarSeries:
+        """See `core.ports.BarStore`."""
+        if key not in self._held:
+            return BarSeries.empty(key.symbol, Timeframe.parse(key.timeframe))
+        return self._held[key][0].between(start_ns, end_ns)
+
+    async def merge(self, key: BarSetKey, bars: BarSeries, *, simulated: bool = False) -> MergeReport:
+        """See `core.ports.BarStore`."""
+        check_mergeable(key, bars)
+        if not len(bars):
+            return MergeReport()
+        held, bar_set = self._held.get(key, (BarSeries.empty(key.symbol, bars.timeframe), None))
+        merged, report = merge_bars(held, bars)
+        simulated = simulated or (bar_set is not None and bar_set.simulated)
+        if report.added or report.changed or bar_set is None or bar_set.simulated != simulated:
+            described = BarSet(
+                key=key,
+                bars=len(merged),
+                first_ns=int(merged.start_ns[0]),
+                last_ns=int(merged.start_ns[-1]),
+                updated_ns=self._clock.now_ns(),
+                simulated=simulated,
+            )
+            self._held[key] = merged, described
+        return report
+
+    async def delete(self, key: BarSetKey) -> bool:
+        """See `core.ports.BarStore`."""
+        return self._held.pop(key, None) is not None
+
+
+def by_symbol_and_length(bar_set: BarSet) -> tuple[str, Timeframe, str, str]:
+    """Sort key: by symbol, then the length of a bar, then source and adjustment."""
+    key = bar_set.key
+    return key.symbol, Timeframe.parse(key.timeframe), key.source, key.adjustment

@@ -1,0 +1,100 @@
+"""A unit of work collects its steps; the store that opened it carries them out at once, or none of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.errors import BugError
+from core.events.envelope import Envelope
+from core.model.order import Fill, Order
+from core.model.result import RunResult
+from core.model.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class PutRun:
+    """Insert or update a run."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class PutOrders:
+    """Insert or update orders."""
+
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddFills:
+    """Insert fills that are not there yet."""
+
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """Insert or replace a run's result."""
+
+    result: RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Remove a run and all that belongs to it."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Append events to the log."""
+
+    events: tuple[Envelope, ...]
+
+
+Step = PutRun | PutOrders | AddFills | PutResult | DeleteRun | Append
+
+
+class CollectedWork:
+    """A `UnitOfWork` as the list of its steps, in the order they were asked for."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._is_over = False
+
+    def put_run(self, run: Run) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(PutRun(run))
+
+    def put_orders(self, orders: Sequence[Order]) -> None:
+        """See `core.ports.UnitOfWork`."""
+        if orders:
+            self._add(PutOrders(tuple(orders)))
+
+    def add_fills(self, fills: Sequence[Fill]) -> None:
+        """See `core.ports.UnitOfWork`."""
+        if fills:
+            self._add(AddFills(tuple(fills)))
+
+    def put_result(self, result: RunResult) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(PutResult(result))
+
+    def delete_run(self, run_id: str) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(DeleteRun(run_id))
+
+    def append(self, events: Sequence[Envelope]) -> None:
+        """See `core.ports.UnitOfWork`."""
+        if events:
+            self._add(Append(tuple(events)))
+
+    def finish(self) -> list[Step]:
+        """Return the steps; nothing can be added any more."""
+        self._is_over = True
+        return self.steps
+
+    def _add(self, step: Step) -> None:
+        if self._is_over:
+            raise BugError("A unit of work is over once its block is left; open another one.")
+        self.steps.append(step)
