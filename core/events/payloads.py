@@ -225,6 +225,9 @@ class OrderPartiallyFilled(Payload, frozen=True, kw_only=True):
     fee: Decimal
     filled_qty: Decimal
     time_ns: int
+    slippage: Decimal = Decimal(0)
+    path_dependent: bool = False
+    reason: str | None = None
 
 
 class OrderFilled(Payload, frozen=True, kw_only=True):
@@ -238,6 +241,9 @@ class OrderFilled(Payload, frozen=True, kw_only=True):
     fee: Decimal
     filled_qty: Decimal
     time_ns: int
+    slippage: Decimal = Decimal(0)
+    path_dependent: bool = False
+    reason: str | None = None
 
 
 class OrderCancelled(Payload, frozen=True, kw_only=True):

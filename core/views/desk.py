@@ -1,0 +1,87 @@
+"""All views of one window: the journal and the runs of the whole desk, and the tables of the run that is looked at."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from core.events.envelope import Envelope
+from core.events.payloads import RunProgressed
+from core.model.order import Fill, Order
+from core.model.position import Trade
+from core.views.activity import ActivityTable
+from core.views.equity import EquityView
+from core.views.orders import FillTable, OrderTable
+from core.views.positions import PositionTable, TradeTable
+from core.views.runs import RunTable
+
+DESK_PATTERNS = ("run.*", "data.BarsImported", "data.BarsDeleted", "strategy.Noted", "system.*")
+"""What the desk listens to for all runs. Never `*`: an event that nobody asks for need not be made."""
+
+RUN_PATTERNS = ("orders.*",)
+"""What it listens to besides for the run that is looked at."""
+
+
+class DeskViews:
+    """Folds events into the views they belong to. Pure: it asks nobody and calls nobody back."""
+
+    def __init__(self) -> None:
+        self.runs = RunTable()
+        self.orders = OrderTable()
+        self.fills = FillTable(self.orders)
+        self.positions = PositionTable()
+        self.trades = TradeTable()
+        self.activity = ActivityTable(self.orders.get)
+        self.equity = EquityView()
+        self.selected: str | None = None
+
+    def select(self, run_id: str | None) -> None:
+        """Look at another run: its tables are empty until they are loaded."""
+        self.selected = run_id
+        for table in (self.orders, self.fills, self.positions, self.trades):
+            table.clear()
+        self.equity.clear()
+
+    def fold(self, event: Envelope) -> None:
+        """Take one event; twice the same changes nothing the second time."""
+        kind = event.type
+        if kind.startswith("orders."):
+            if event.run_id == self.selected:
+                self._fold_order(event)
+            return
+        if kind.startswith("run."):
+            self.runs.fold(event)
+            if isinstance(event.payload, RunProgressed):
+                if event.run_id == self.selected:
+                    self.equity.fold(event)
+                return
+        self.activity.fold(event, self.source_of(event))
+
+    def source_of(self, event: Envelope) -> str:
+        """Return the words of the event's run, or the part of the program that made it."""
+        row = self.runs.get(event.run_id) if event.run_id else None
+        return event.producer if row is None else row.title
+
+    def _fold_order(self, event: Envelope) -> None:
+        self.orders.fold(event)
+        fill = self.fills.fold(event)
+        if fill is not None:
+            self.positions.add(fill)
+            self.trades.add(fill)
+        self.activity.fold(event, self.source_of(event))
+
+    def load_orders(self, orders: Iterable[Order], fills: Sequence[Fill]) -> None:
+        """Replace the orders and fills of the selected run; positions and trades follow by `replay` or `load_trades`."""
+        self.orders.load(orders)
+        self.fills.load(fills)
+        self.positions.clear()
+        self.trades.clear()
+
+    def replay(self, fills: Iterable[Fill], *, trades: bool) -> Iterator[None]:
+        """Fold stored fills into positions, and into trades when `trades`; yields after each, so that a caller can pause."""
+        for fill in fills:
+            self.positions.add(fill)
+            if trades:
+                self.trades.add(fill)
+            yield
+
+    def load_trades(self, trades: Iterable[Trade]) -> None:
+        """Replace the trades by those of a result."""
+        self.trades.load(trades)

@@ -1,0 +1,158 @@
+"""The tables of orders and fills of one run."""
+
+from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
+
+from core.events.envelope import Envelope, Payload
+from core.events.payloads import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderCreated,
+    OrderExpired,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderRejected,
+)
+from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus
+from core.views.columns import Column, Kind
+from core.views.table import RowTable
+
+_ENDED: dict[type[Payload], OrderStatus] = {
+    OrderCancelled: OrderStatus.CANCELLED,
+    OrderExpired: OrderStatus.EXPIRED,
+    OrderRejected: OrderStatus.REJECTED,
+}
+
+_IN_FORCE = "day: the session of its decision; gtc: until cancelled."
+_PATH = "Whether another order of the bar's prices would fill otherwise."
+
+
+class OrderTable(RowTable[Order]):
+    """Orders in the order they were made. Events that a loaded order already contains change nothing."""
+
+    columns = (
+        Column[Order]("created", "Decided", Kind.TIME, lambda order: order.created_ns, 132, tip="When the order was decided."),
+        Column[Order]("symbol", "Symbol", Kind.TEXT, lambda order: order.request.symbol, 76),
+        Column[Order]("side", "Side", Kind.SIDE, lambda order: order.request.side.value, 48),
+        Column[Order]("type", "Type", Kind.TEXT, lambda order: order.request.type.value.replace("_", " "), 72),
+        Column[Order]("qty", "Quantity", Kind.NUMBER, lambda order: order.request.qty, 76, decimals="qty"),
+        Column[Order]("filled", "Filled", Kind.NUMBER, lambda order: order.filled_qty, 68, decimals="qty"),
+        Column[Order]("limit", "Limit", Kind.PRICE, lambda order: order.request.limit_price, 84, decimals="price"),
+        Column[Order]("stop", "Stop", Kind.PRICE, lambda order: order.request.stop_price, 84, decimals="price"),
+        Column[Order]("avg_price", "Avg price", Kind.PRICE, lambda order: order.avg_fill_price, 88, decimals="price"),
+        Column[Order]("status", "Status", Kind.STATUS, lambda order: order.status.value, 104),
+        Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 56, tip=_IN_FORCE),
+        Column[Order]("reason", "Reason", Kind.TEXT, lambda order: order.reason or order.request.note, 240),
+        Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 132, hidden=True),
+        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 96),
+    )  # fmt: skip
+
+    def key_of(self, row: Order) -> str:
+        return row.id
+
+    def symbol_of(self, row: Order) -> str:
+        return row.request.symbol
+
+    def words_of(self, row: Order) -> str:
+        request = row.request
+        return f"{request.symbol} {request.side} {request.type} {row.status} {row.id} {row.reason or ''} {request.note or ''}".lower()
+
+    def saw(self, row: Order) -> None:
+        self.decimals.saw_price(row.request.symbol, row.avg_fill_price or row.request.limit_price or row.request.stop_price)
+        self.decimals.saw_qty(row.request.symbol, row.request.qty)
+
+    def fold(self, event: Envelope) -> None:
+        """Take one `orders.*` event."""
+        payload: Any = event.payload
+        if isinstance(payload, OrderCreated):
+            if payload.order.id not in self:
+                self.put(payload.order)
+            return
+        order = self.get(getattr(payload, "order_id", ""))
+        if order is None:
+            return
+        if isinstance(payload, (OrderFilled, OrderPartiallyFilled)):
+            if payload.filled_qty > order.filled_qty:
+                self.put(_filled(order, payload))
+        elif isinstance(payload, OrderAccepted):
+            self._moved(order, OrderStatus.ACCEPTED, event.ts)
+        elif isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
+            code = payload.code if isinstance(payload, OrderRejected) else None
+            self._moved(order, _ENDED[type(payload)], event.ts, reason=payload.reason, reject_code=code)
+
+    def _moved(self, order: Order, status: OrderStatus, ts: int, **changes: Any) -> None:
+        if status in ORDER_TRANSITIONS[order.status]:
+            self.put(replace(order, status=status, updated_ns=ts, **changes))
+
+
+def _filled(order: Order, payload: OrderFilled | OrderPartiallyFilled) -> Order:
+    paid = (order.avg_fill_price or Decimal(0)) * order.filled_qty + payload.price * payload.qty
+    status = OrderStatus.FILLED if isinstance(payload, OrderFilled) else OrderStatus.PARTIALLY_FILLED
+    # A cancelled order can still fill at a broker; then its status stays what it is and only the quantity moves.
+    status = status if status in ORDER_TRANSITIONS[order.status] else order.status
+    return replace(
+        order, status=status, filled_qty=payload.filled_qty, avg_fill_price=paid / payload.filled_qty, updated_ns=payload.time_ns
+    )
+
+
+class FillTable(RowTable[Fill]):
+    """Fills, oldest first. An event names only its order, so the orders must be folded first."""
+
+    columns = (
+        Column[Fill]("time", "Time", Kind.TIME, lambda fill: fill.time_ns, 132, tip="Start of the bar it happened in."),
+        Column[Fill]("symbol", "Symbol", Kind.TEXT, lambda fill: fill.symbol, 76),
+        Column[Fill]("side", "Side", Kind.SIDE, lambda fill: fill.side.value, 48),
+        Column[Fill]("qty", "Quantity", Kind.NUMBER, lambda fill: fill.qty, 76, decimals="qty"),
+        Column[Fill]("price", "Price", Kind.PRICE, lambda fill: fill.price, 88, decimals="price", tip="Slippage included."),
+        Column[Fill]("value", "Value", Kind.MONEY, lambda fill: fill.price * fill.qty, 100, decimals=2),
+        Column[Fill]("fee", "Fee", Kind.MONEY, lambda fill: fill.fee, 72, decimals=2),
+        Column[Fill]("slippage", "Slippage", Kind.MONEY, lambda fill: fill.slippage, 76, decimals=2),
+        Column[Fill]("path", "Path", Kind.TEXT, lambda fill: "depends" if fill.path_dependent else None, 64, tip=_PATH),
+        Column[Fill]("reason", "Reason", Kind.TEXT, lambda fill: fill.reason, 160),
+        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 96),
+        Column[Fill]("id", "Fill", Kind.ID, lambda fill: fill.id, 96, hidden=True),
+    )  # fmt: skip
+
+    def __init__(self, orders: OrderTable) -> None:
+        super().__init__()
+        self._orders = orders
+
+    def key_of(self, row: Fill) -> str:
+        return row.id
+
+    def symbol_of(self, row: Fill) -> str:
+        return row.symbol
+
+    def words_of(self, row: Fill) -> str:
+        return f"{row.symbol} {row.side} {row.order_id} {row.id} {row.reason or ''}{' path depends' if row.path_dependent else ''}".lower()
+
+    def saw(self, row: Fill) -> None:
+        self.decimals.saw_price(row.symbol, row.price)
+        self.decimals.saw_qty(row.symbol, row.qty)
+
+    def fold(self, event: Envelope) -> Fill | None:
+        """Take one `orders.*` event; return the fill when it is a new one."""
+        payload = event.payload
+        if not isinstance(payload, (OrderFilled, OrderPartiallyFilled)) or payload.fill_id in self:
+            return None
+        order = self._orders.get(payload.order_id)
+        if order is None:
+            return None
+        fill = Fill(
+            id=payload.fill_id,
+            run_id=order.run_id,
+            order_id=order.id,
+            symbol=order.request.symbol,
+            side=order.request.side,
+            qty=payload.qty,
+            price=payload.price,
+            fee=payload.fee,
+            slippage=payload.slippage,
+            time_ns=payload.time_ns,
+            path_dependent=payload.path_dependent,
+            reason=payload.reason,
+        )
+        self.put(fill)
+        return fill

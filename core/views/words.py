@@ -1,0 +1,104 @@
+"""Events as sentences for a person."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from core.events import payloads as p
+from core.events.envelope import Envelope, Payload
+from core.model.money import plain
+from core.model.order import Order, OrderRequest
+
+FindOrder = Callable[[str], Order | None]
+
+
+class Level(StrEnum):
+    """How much an event asks to be looked at."""
+
+    INFO = "info"
+    GOOD = "good"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def short_id(id: str) -> str:
+    """Return an id's last six characters, by which a person tells orders apart; short ones whole."""
+    return id if len(id) <= 8 else f"…{id[-6:]}"
+
+
+def request_words(request: OrderRequest) -> str:
+    """`buy 1 BTC/USD at market`, `sell 10 SPY limit 410.5`."""
+    limit = f"limit {plain(request.limit_price)}" if request.limit_price is not None else ""
+    stop = f"stop {plain(request.stop_price)}" if request.stop_price is not None else ""
+    price = " ".join(part for part in (stop, limit) if part) or "at market"
+    return f"{request.side} {plain(request.qty)} {request.symbol} {price}"
+
+
+def _order(id: str, find: FindOrder) -> str:
+    order = find(id)
+    return f"Order {short_id(id)}" if order is None else f"Order {short_id(id)} ({request_words(order.request)})"
+
+
+def _fill(payload: p.OrderFilled | p.OrderPartiallyFilled, find: FindOrder) -> str:
+    order = find(payload.order_id)
+    fee = f", fee {plain(payload.fee)}" if payload.fee else ""
+    if order is None:
+        return f"Order {short_id(payload.order_id)} filled {plain(payload.qty)} at {plain(payload.price)}{fee}."
+    done = "Bought" if order.request.side.sign > 0 else "Sold"
+    left = order.request.qty - payload.filled_qty
+    rest = f"; {plain(left)} still open" if isinstance(payload, p.OrderPartiallyFilled) else ""
+    return f"{done} {plain(payload.qty)} {order.request.symbol} at {plain(payload.price)}{fee}{rest}."
+
+
+def _imported(payload: p.BarsImported) -> str:
+    parts = [
+        f"{count:,} {name}"
+        for count, name in ((payload.added, "new"), (payload.identical, "the same"), (payload.changed, "changed"))
+        if count
+    ]
+    return f"Stored {payload.symbol} {payload.timeframe} from {payload.source}: {', '.join(parts) or 'no'} bars."
+
+
+_SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
+    p.RunCreated: lambda e, _: f"Created {e.config.strategy_id} on {', '.join(e.config.symbols)} {e.config.timeframe}.",
+    p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go.",
+    p.RunCompleted: lambda e, _: f"Completed {e.bars:,} bars in {e.elapsed_s:.2f} s; equity {float(e.end_equity):,.2f}.",
+    p.RunStopped: lambda e, _: f"Stopped after {e.bars:,} bars: {e.reason}",
+    p.RunError: lambda e, _: f"Failed: {e.error}",
+    p.RunInterrupted: lambda e, _: f"Was {e.was} when the program ended; start it again to get a result.",
+    p.RunDeleted: lambda e, _: "Run deleted, with its orders, fills and result.",
+    p.BarsImported: lambda e, _: _imported(e),
+    p.BarsDeleted: lambda e, _: f"Deleted the bars of {e.symbol} {e.timeframe} from {e.source}.",
+    p.StrategyNoted: lambda e, _: e.text,
+    p.PlaceRequest: lambda e, _: f"Decided to {request_words(e.request)}" + (f": {e.request.note}" if e.request.note else "."),
+    p.CancelRequest: lambda e, find: f"Decided to cancel. {_order(e.order_id, find)}.",
+    p.OrderCreated: lambda e, _: f"Order {short_id(e.order.id)} created: {request_words(e.order.request)}.",
+    p.OrderAccepted: lambda e, find: f"{_order(e.order_id, find)} accepted.",
+    p.OrderFilled: _fill,
+    p.OrderPartiallyFilled: _fill,
+    p.OrderCancelled: lambda e, find: f"{_order(e.order_id, find)} cancelled: {e.reason}",
+    p.OrderExpired: lambda e, find: f"{_order(e.order_id, find)} expired: {e.reason}",
+    p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",
+    p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
+}  # fmt: skip
+
+_LEVELS: Final[Mapping[type[Payload], Level]] = {
+    p.RunCompleted: Level.GOOD,
+    p.RunStopped: Level.WARNING,
+    p.RunError: Level.ERROR,
+    p.RunInterrupted: Level.WARNING,
+    p.OrderRejected: Level.WARNING,
+    p.OrderExpired: Level.WARNING,
+    p.SubscriberFailed: Level.ERROR,
+}
+
+
+def words(event: Envelope, find_order: FindOrder) -> str:
+    """Return what an event says, one sentence; a type without a sentence of its own is named."""
+    say = _SAY.get(type(event.payload))
+    return say(event.payload, find_order) if say else event.type
+
+
+def level_of(event: Envelope) -> Level:
+    """Return how much an event asks to be looked at."""
+    return _LEVELS.get(type(event.payload), Level.INFO)
