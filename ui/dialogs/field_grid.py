@@ -1,0 +1,89 @@
+"""Rows of a dialog: a label, its control, a line that explains it and the sentence when it is refused."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ui.theme import Sizes
+
+
+class FieldRow(QWidget):
+    """A control with its lines of text beneath; `beside` is a short text at its right."""
+
+    def __init__(self, name: str, control: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.control = control
+        self._beside = _line("muted", self)
+        self._hint = _line("muted", self)
+        self._error = _line("error", self)
+        self._error.setObjectName(f"{name}-error")
+        self._hint.setWordWrap(True)
+        self._error.setWordWrap(True)
+        across = QHBoxLayout()
+        across.setSpacing(8)
+        across.addWidget(control, 1)
+        across.addWidget(self._beside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(across)
+        layout.addWidget(self._hint)
+        layout.addWidget(self._error)
+
+    def show_beside(self, text: str) -> None:
+        """Show a short text at the right of the control."""
+        _say(self._beside, text)
+
+    def show_hint(self, text: str) -> None:
+        """Show a line under the control."""
+        _say(self._hint, text)
+        self.control.setAccessibleDescription(text)
+
+    def show_error(self, sentence: str) -> None:
+        """Show why the value is refused; an empty sentence hides the line."""
+        _say(self._error, sentence)
+
+    def error(self) -> str:
+        """Return the sentence that is shown, or nothing."""
+        return self._error.text()
+
+
+class FieldGrid(QWidget):
+    """Rows under each other, labels in a column at the left."""
+
+    def __init__(self, sizes: Sizes, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setHorizontalSpacing(sizes.step * 3)
+        self._layout.setVerticalSpacing(sizes.step * 2)
+        self._layout.setColumnStretch(1, 1)
+        self._rows: list[FieldRow] = []
+
+    def add(self, name: str, title: str, control: QWidget, hint: str = "", *, buddy: QWidget | None = None) -> FieldRow:
+        """Add a row; the control gets `name` as object name unless `buddy` is the widget that carries it."""
+        target = buddy or control
+        if buddy is None:
+            control.setObjectName(name)
+        target.setAccessibleName(title)
+        row = FieldRow(name, control, self)
+        row.show_hint(hint)
+        label = QLabel(title, self)
+        label.setBuddy(target)
+        label.setMinimumHeight(target.sizeHint().height())
+        at = len(self._rows)
+        self._layout.addWidget(label, at, 0, Qt.AlignmentFlag.AlignTop)
+        self._layout.addWidget(row, at, 1)
+        self._rows.append(row)
+        return row
+
+
+def _line(role: str, parent: QWidget) -> QLabel:
+    label = QLabel(parent)
+    label.setProperty("role", role)
+    label.hide()
+    return label
+
+
+def _say(label: QLabel, text: str) -> None:
+    label.setText(text)
+    label.setVisible(bool(text))

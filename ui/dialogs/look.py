@@ -1,0 +1,64 @@
+"""The roles of text in dialogs and panels, as a style sheet made from the theme.
+
+A label says what it is with the property `role`: title, heading, muted, error, doubt, good, card.
+"""
+
+from typing import Final
+
+from PySide6.QtWidgets import QLabel, QWidget
+
+from ui.theme import Sizes, Theme
+
+MESSAGE_ROLES: Final = ("error", "doubt", "good", "note")
+
+
+def role_sheet(theme: Theme, sizes: Sizes) -> str:
+    """Return the rules for roles; set on a dialog or panel, they hold for what is inside."""
+    banner = f"border-radius: {sizes.radius}px; padding: {sizes.step * 2}px {sizes.step * 3}px;"
+    message_colours = {"error": theme.danger, "doubt": theme.warning, "good": theme.up, "note": theme.accent}
+    banners = "\n".join(
+        f'QLabel[banner="{role}"] {{ {banner} color: {theme.text}; background: {_tint(colour)}; border: 1px solid {_tint(colour, 110)}; }}'
+        for role, colour in message_colours.items()
+    )
+    return f"""
+QLabel[role="title"] {{ font-size: {round(sizes.font * 1.4)}px; font-weight: 600; color: {theme.text}; }}
+QLabel[role="heading"] {{ font-size: {sizes.table_font}px; font-weight: 600; color: {theme.muted}; }}
+QLabel[role="muted"] {{ font-size: {sizes.table_font}px; color: {theme.muted}; }}
+QLabel[role="error"] {{ font-size: {sizes.table_font}px; color: {theme.danger}; }}
+QLabel[role="doubt"] {{ font-size: {sizes.table_font}px; color: {theme.warning}; }}
+QLabel[role="good"] {{ font-size: {sizes.table_font}px; color: {theme.up}; }}
+{banners}
+QFrame[role="card"] {{ background: {theme.raised}; border: 1px solid {theme.line}; border-radius: {sizes.radius}px; }}
+QFrame[role="rule"] {{ background: {theme.line}; max-height: 1px; border: none; }}
+"""
+
+
+class Banner(QLabel):
+    """One or two sentences across a dialog; hidden while there is nothing to say."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAccessibleName("Message")
+        self.setWordWrap(True)
+        self.hide()
+
+    def say(self, sentence: str, role: str = "error") -> None:
+        """Show `sentence`; an empty one hides the banner. `role`: error, doubt, good or note."""
+        self.setProperty("banner", role)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.setText(sentence)
+        self.setVisible(bool(sentence))
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Change a widget's role and repaint it."""
+    widget.setProperty("role", role)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def _tint(colour: str, alpha: int = 32) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {alpha})"

@@ -1,0 +1,155 @@
+"""The fields of the new-run dialog that concern the bars: symbols, timeframe, source, start and end."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from PySide6.QtCore import QDate, Signal
+from PySide6.QtWidgets import QComboBox, QDateEdit, QWidget
+
+from core.model.instants import day_of, parse_instant
+from core.model.market import BarSet
+from ui.dialogs.bar_choice import SourceChoice, sources_of, symbols_of, timeframes_of
+from ui.dialogs.field_grid import FieldGrid, FieldRow
+from ui.dialogs.symbols_field import SymbolsField
+from ui.theme import Sizes
+
+
+class BarFields(FieldGrid):
+    """Offers only what is stored. `changed` comes after any change of what the run would read."""
+
+    changed = Signal()
+
+    def __init__(self, sizes: Sizes, parent: QWidget | None = None) -> None:
+        super().__init__(sizes, parent)
+        self._sets: list[BarSet] = []
+        self._choices: list[SourceChoice] = []
+        self._settling = False
+        self.symbols = SymbolsField(self)
+        self.symbols_row = self.add("field-symbols", "Symbols", self.symbols, buddy=self.symbols.first())
+        self.timeframe = QComboBox(self)
+        self.timeframe_row = self.add("field-timeframe", "Timeframe", self.timeframe)
+        self.source = QComboBox(self)
+        self.source_row = self.add("field-source", "Source", self.source)
+        self.start = _date_edit(self)
+        self.start_row = self.add("field-start", "Start", self.start)
+        self.end = _date_edit(self)
+        self.end_row = self.add("field-end", "End", self.end)
+        self.symbols.changed.connect(self._on_symbols_changed)
+        self.timeframe.currentTextChanged.connect(lambda _text: self._on_timeframe_changed())
+        self.source.currentIndexChanged.connect(lambda _index: self._on_source_changed())
+        self.start.dateChanged.connect(lambda _date: self._tell())
+        self.end.dateChanged.connect(lambda _date: self._tell())
+
+    def rows(self) -> dict[str, FieldRow]:
+        """Return the rows by the names that errors use for them."""
+        return {
+            "symbols": self.symbols_row,
+            "symbol": self.symbols_row,
+            "timeframe": self.timeframe_row,
+            "source": self.source_row,
+            "start": self.start_row,
+            "end": self.end_row,
+        }
+
+    def set_sets(self, sets: Sequence[BarSet]) -> None:
+        """Offer these stored sets."""
+        self._sets = list(sets)
+        self.symbols.set_choices(symbols_of(sets))
+        self._on_symbols_changed()
+
+    def set_count(self, symbols: int) -> None:
+        """Ask for this many symbols; 0 for any number."""
+        self.symbols.set_count(symbols)
+
+    def choice(self) -> SourceChoice | None:
+        """Return the stored sets that are chosen."""
+        index = self.source.currentIndex()
+        return self._choices[index] if 0 <= index < len(self._choices) else None
+
+    def period(self) -> tuple[int | None, int | None]:
+        """Return the chosen period `[start, end)`, UTC ns; None where it is the edge of all that is stored.
+
+        The end's day is inside: the period ends at the midnight after it.
+        """
+        choice = self.choice()
+        if choice is None:
+            return None, None
+        start, end = _python_date(self.start.date()), _python_date(self.end.date())
+        at_first = all(day_of(bar_set.first_ns) == start for bar_set in choice.sets)
+        at_last = all(day_of(bar_set.last_ns) == end for bar_set in choice.sets)
+        return (
+            None if at_first else parse_instant(start.isoformat()),
+            None if at_last else parse_instant((end + timedelta(days=1)).isoformat()),
+        )
+
+    def show_dates(self, start: str, end: str) -> None:
+        """Show ISO dates; an empty one leaves what stands there."""
+        for edit, text in ((self.start, start), (self.end, end)):
+            if text:
+                edit.setDate(QDate.fromString(text, "yyyy-MM-dd"))
+
+    def dates(self) -> tuple[str, str]:
+        """Return start and end as ISO dates, empty where they are the edge of the stored bars."""
+        return tuple(  # type: ignore[return-value]
+            "" if edit.date() == edge else edit.date().toString("yyyy-MM-dd")
+            for edit, edge in ((self.start, self.start.minimumDate()), (self.end, self.end.maximumDate()))
+        )
+
+    def _on_symbols_changed(self) -> None:
+        frames = timeframes_of(self._sets, self.symbols.symbols())
+        _refill(self.timeframe, frames)
+        self.timeframe_row.show_hint("" if frames or not self._sets else "These symbols have no timeframe in common.")
+        self._on_timeframe_changed()
+
+    def _on_timeframe_changed(self) -> None:
+        frame = self.timeframe.currentText()
+        self._choices = sources_of(self._sets, self.symbols.symbols(), frame) if frame else []
+        _refill(self.source, [choice.label for choice in self._choices])
+        self.source_row.show_hint("" if self._choices or not frame else "No source has all of these symbols at this timeframe.")
+        self._on_source_changed()
+
+    def _on_source_changed(self) -> None:
+        choice = self.choice()
+        self._settling = True
+        if choice is not None and choice.first_ns <= choice.last_ns:
+            first, last = (QDate(day.year, day.month, day.day) for day in (day_of(choice.first_ns), day_of(choice.last_ns)))
+            for edit, edge in ((self.start, first), (self.end, last)):
+                edit.setDateRange(first, last)
+                edit.setDate(edge)
+            self.start_row.show_beside(f"stored from {first.toString('yyyy-MM-dd')}")
+            self.end_row.show_beside(f"stored to {last.toString('yyyy-MM-dd')}")
+        else:
+            self.start_row.show_beside("")
+            self.end_row.show_beside("")
+        for edit in (self.start, self.end):
+            edit.setEnabled(choice is not None)
+        self._settling = False
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._settling:
+            self.changed.emit()
+
+
+def _date_edit(parent: QWidget) -> QDateEdit:
+    edit = QDateEdit(parent)
+    edit.setDisplayFormat("yyyy-MM-dd")
+    edit.setCalendarPopup(True)
+    edit.setToolTip("A day in UTC.")
+    return edit
+
+
+def _python_date(day: QDate) -> date:
+    return date(day.year(), day.month(), day.day())
+
+
+def _refill(box: QComboBox, texts: Sequence[str]) -> None:
+    """Offer `texts`; what was chosen stays where it is still offered. The box tells nobody."""
+    chosen = box.currentText()
+    blocked = box.blockSignals(True)
+    box.clear()
+    box.addItems(list(texts))
+    if chosen in texts:
+        box.setCurrentText(chosen)
+    box.blockSignals(blocked)
+    box.setEnabled(bool(texts))

@@ -1,0 +1,35 @@
+"""What was last entered in the new-run dialog, by strategy; kept while the program runs."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from core.model.plugin import ParamValue
+
+
+class NewRunEntries(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields as they were when a run was created. Dates are ISO dates, empty for the edge of the stored bars."""
+
+    symbols: tuple[str, ...]
+    timeframe: str
+    source: str
+    start: str
+    end: str
+    cash: str
+    fees: str
+    slippage: str
+    path: str
+    params: dict[str, ParamValue]
+
+
+@dataclass(slots=True)
+class NewRunMemory:
+    """Entries by strategy id, and the strategy used last."""
+
+    by_strategy: dict[str, NewRunEntries] = field(default_factory=dict)
+    last_strategy: str | None = None
+
+    def remember(self, strategy_id: str, entries: NewRunEntries) -> None:
+        """Keep `entries` as the newest of that strategy."""
+        self.by_strategy[strategy_id] = entries
+        self.last_strategy = strategy_id

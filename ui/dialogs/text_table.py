@@ -1,0 +1,108 @@
+"""A small table of finished text, for previews and results. What grows or changes uses the models of `ui.models`."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from ui.theme import Sizes
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+class TextTable(QAbstractTableModel):
+    """Rows of text under headers. `right`: columns of numbers. `row_names` stand at the left edge."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._headers: tuple[str, ...] = ()
+        self._rows: tuple[tuple[str, ...], ...] = ()
+        self._right: frozenset[int] = frozenset()
+        self._row_names: tuple[str, ...] = ()
+        self._tips: tuple[str, ...] = ()
+
+    def show_rows(
+        self,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        right: Sequence[int] = (),
+        row_names: Sequence[str] = (),
+        tips: Sequence[str] = (),
+    ) -> None:
+        """Replace everything. `tips` are tooltips, one for each row."""
+        self.beginResetModel()
+        self._headers = tuple(headers)
+        self._rows = tuple(tuple(row) for row in rows)
+        self._right = frozenset(right)
+        self._row_names = tuple(row_names)
+        self._tips = tuple(tips)
+        self.endResetModel()
+
+    def rowCount(self, parent: AnyIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: AnyIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._headers)
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        row, column = index.row(), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._rows[row][column] if column < len(self._rows[row]) else ""
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(_RIGHT if column in self._right else _LEFT)
+        if role == Qt.ItemDataRole.ToolTipRole and row < len(self._tips):
+            return self._tips[row]
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if role == Qt.ItemDataRole.DisplayRole:
+            if orientation is Qt.Orientation.Horizontal:
+                return self._headers[section] if section < len(self._headers) else ""
+            return self._row_names[section] if section < len(self._row_names) else str(section + 1)
+        if role == Qt.ItemDataRole.TextAlignmentRole and orientation is Qt.Orientation.Horizontal:
+            return int(_RIGHT if section in self._right else _LEFT)
+        return None
+
+
+class TextTableView(QTableView):
+    """Shows a `TextTable`: whole rows are selected, Ctrl+C copies them as tab-separated text."""
+
+    def __init__(self, name: str, title: str, sizes: Sizes, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self.table = TextTable(self)
+        self.setModel(self.table)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setAlternatingRowColors(False)
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setMinimumSectionSize(sizes.dense_row)
+        self.verticalHeader().setDefaultSectionSize(sizes.dense_row)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(True)
+        copy = QAction("Copy rows", self)
+        copy.setShortcut(QKeySequence.StandardKey.Copy)
+        copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        copy.triggered.connect(self.copy_selected)
+        self.addAction(copy)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def copy_selected(self) -> None:
+        """Put the selected rows on the clipboard, tab-separated."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
+        columns = range(self.table.columnCount())
+        lines = ["\t".join(str(self.table.data(self.table.index(row, column)) or "") for column in columns) for row in rows]
+        if lines:
+            QGuiApplication.clipboard().setText("\n".join(lines))
