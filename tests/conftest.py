@@ -1,0 +1,57 @@
+"""How every test of the tree runs: offscreen, in a home of its own, strict, and without the network."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Before anything imports Qt. A person who wants to see the windows sets QT_QPA_PLATFORM.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+for _name in [name for name in os.environ if name.startswith("WEAVER_")]:
+    del os.environ[_name]
+
+pytest_plugins = ("pytester", "tests.strictness.log_guard", "tests.strictness.network_guard", "tests.strictness.leak_guard")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+hypothesis.settings.register_profile("desk", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak` runs the long tests as well."""
+    parser.addoption("--soak", action="store_true", default=False, help="run the tests marked soak as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the long tests unless they were asked for."""
+    if config.getoption("--soak"):
+        return
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="long; runs with --soak"))
+
+
+@pytest.fixture(autouse=True)
+def weaver_home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data directory of this test alone; the person's own is never touched. Made by whoever writes into it."""
+    home = tmp_path_factory.getbasetemp() / "homes" / f"{abs(hash(request.node.nodeid)):x}"
+    monkeypatch.setenv("WEAVER_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """`shared_data("spy-1d-yahoo.csv")`: a real price file, or a skip where the checkout has none beside it."""
+
+    def find(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.is_file():
+            pytest.skip(f"the real price file {name} is not beside this checkout, in ../shared/data")
+        return path
+
+    return find
