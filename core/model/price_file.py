@@ -9,6 +9,11 @@ from core.model.market import Adjustment, BarSetKey, MergeReport
 BAR_COLUMNS = ("time", "open", "high", "low", "close", "volume")
 """The meanings a column can have. Any other column of a file is `-`: not read."""
 
+DATE_COLUMN = "date"
+"""A date that stands apart from the time of day: it is joined with the `time` column, a space between."""
+
+NOT_READ = "-"
+
 
 class OnBad(StrEnum):
     """What to do with rows that contradict themselves."""
@@ -21,8 +26,9 @@ class FileFormat(msgspec.Struct, frozen=True, kw_only=True):
     """How a file is written. Everything here can be guessed, shown and corrected.
 
     `columns`: the meaning of each column in file order (`time`, `open`, … or `-`). `time_format` is a strptime
-    pattern, or None for numbers of `time_unit` since 1970. `tz` is the zone of times that carry none.
-    `kind` is `csv` or `parquet`; delimiter and header mean nothing for Parquet.
+    pattern, or None for numbers of `time_unit` (`s`, `ms`, `us`, `ns`) since 1970. `tz` is the zone of times that
+    carry none. `decimal` is the sign before the fraction, `.` or `,`. `kind` is `csv` or `parquet`; delimiter,
+    header and decimal mean nothing for Parquet.
     """
 
     kind: str
@@ -33,6 +39,7 @@ class FileFormat(msgspec.Struct, frozen=True, kw_only=True):
     time_unit: str | None = None
     tz: str = "UTC"
     timeframe: str | None = None
+    decimal: str = "."
 
 
 class FileGuess(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,7 +110,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     bars_total: int = 0
     elapsed_s: float = 0.0
     first_bar_ns: int | None = None
+    """Start of the first bar it reads."""
     last_bar_ns: int | None = None
+    """End of the last bar it reads."""
     error_code: str | None = None
     error: str | None = None
     """One sentence when the run ended in ERROR or was interrupted; or why the strategy stopped it."""

@@ -237,5 +237,6 @@ class BarStrategy(Strategy):
 
     def take_actions(self) -> list[Action]:
         """Return what was asked for since the last call."""
-        taken, self.actions = self.actions, []
+        taken = self.actions.copy()
+        self.actions.clear()  # the same list for the whole run: whoever drives the strategy looks at it each bar
         return taken

@@ -3,13 +3,14 @@
 The runner does not know the mode; it is told when a bar has ended and hands actions on.
 """
 
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from core.errors import InvalidValue, NonsenseAction, StrategyFailed, UnknownName, WeaverError
+from core.errors import InvalidValue, NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
 from core.model.instants import iso
 from core.model.market import Bar, BarSeries, Floats
 from core.strategy.actions import Action, Actions, CancelOrder, FetchWindow, Note, PlaceOrder, StopRun
@@ -78,12 +79,46 @@ class StrategyRunner:
     def _call(self, method: str, function: Callable[..., Actions], *arguments: object) -> Actions:
         try:
             return function(*arguments)
-        except WeaverError as error:
-            raise NonsenseAction(f"{method} asked for something impossible {self._at(error)}: {error}") from error
         except Exception as error:
-            raise StrategyFailed(
-                f"{method} raised {type(error).__name__} {self._at(error)}: {error or 'no message'}.", "Mend the strategy and run it again."
-            ) from error
+            raise self.failure(method, error) from error
+
+    def failure(self, method: str, error: Exception) -> StrategyError:
+        """Return the error that says what went wrong inside `method` of the strategy, and where."""
+        if isinstance(error, StrategyError):
+            return error
+        if isinstance(error, WeaverError):
+            return NonsenseAction(f"{method} asked for something impossible {self._at(error)}: {error}")
+        what = f"{method} raised {type(error).__name__} {self._at(error)}: {str(error) or 'no message'}."
+        return StrategyFailed(what, "Mend the strategy and run it again.")
+
+    @property
+    def is_driven_by_bars(self) -> bool:
+        """Whether the strategy is handed its newest bars without asking for windows."""
+        return isinstance(self._strategy, BarStrategy)
+
+    @property
+    def on_bar(self) -> Callable[[Bar], None] | None:
+        """The strategy's own `on_bar`, to call directly with one symbol; None when it must be driven by `decide`."""
+        strategy = self._strategy
+        if isinstance(strategy, BarStrategy) and type(strategy).on_bars is BarStrategy.on_bars and len(self._config.symbols) == 1:
+            return strategy.on_bar
+        return None
+
+    @property
+    def indicators(self) -> list[Indicator]:
+        """The indicators the strategy declared."""
+        return self._strategy.indicators if isinstance(self._strategy, BarStrategy) else []
+
+    def pending(self) -> list[Action]:
+        """The list in which a `BarStrategy` gathers its actions; for others an empty one."""
+        return self._strategy.actions if isinstance(self._strategy, BarStrategy) else []
+
+    def take(self, now_ns: int) -> list[Action]:
+        """Return, checked, what a directly called `on_bar` asked for at `now_ns`."""
+        self._now_ns = now_ns
+        if not isinstance(self._strategy, BarStrategy):
+            return []
+        return self._checked(self._strategy.take_actions())
 
     def _checked(self, answer: Actions) -> list[Action]:
         """Return the answer as a list of actions. Raises NonsenseAction for anything else."""
@@ -91,7 +126,7 @@ class StrategyRunner:
             return []
         if isinstance(answer, _ACTIONS):
             answer = [answer]
-        if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
+        if not _is_list(answer):
             raise NonsenseAction(
                 f"The strategy returned {_shown(answer)} at {self._when()}.", "Return an action, a list of actions, or None."
             )
@@ -110,7 +145,7 @@ class StrategyRunner:
         if symbol is not None and symbol not in self._known:
             unknown = UnknownName("symbol of this run", str(symbol), self._known)
             raise NonsenseAction(f"The strategy asked for {symbol!r} at {self._when()}. {unknown}")
-        if isinstance(action, FetchWindow) and (not isinstance(action.bars, int) or action.bars < 1):
+        if isinstance(action, FetchWindow) and not _is_count(action.bars):
             raise NonsenseAction(f"The strategy asked for a window of {action.bars!r} bars at {self._when()}.", "Ask for at least 1.")
 
     def _when(self) -> str:
@@ -120,7 +155,7 @@ class StrategyRunner:
         """Return where in the plug-in's file an error arose, and at which decision."""
         frames = traceback.extract_tb(error.__traceback__)
         module = getattr(self._strategy, "__module__", "")
-        file = getattr(__import__("sys").modules.get(module), "__file__", None)
+        file = getattr(sys.modules.get(module), "__file__", None)
         line = next((frame.lineno for frame in reversed(frames) if file and frame.filename == file), None)
         place = f"(line {line} of {Path(file).name}) " if file and line else ""
         return f"{place}at {self._when()}"
@@ -161,6 +196,14 @@ def _argument(item: object, bars: BarSeries, computed: Mapping[int, Floats]) -> 
     if isinstance(item, Indicator):
         return computed[id(item)]
     return item
+
+
+def _is_list(answer: object) -> bool:
+    return isinstance(answer, Iterable) and not isinstance(answer, (str, bytes, Mapping))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def _shown(value: object) -> str:

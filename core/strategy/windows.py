@@ -64,6 +64,10 @@ class Window:
         return self._series.symbol
 
     @property
+    def timeframe(self) -> str:
+        return str(self._series.timeframe)
+
+    @property
     def start_ns(self) -> Instants:
         return self._series.start_ns[self.first : self.last]
 
@@ -136,7 +140,7 @@ class Indicator:
         self.name = name
         self.pane = pane
         self._values: Floats = np.empty(0)
-        self._block: list[float] = []
+        self._block: list[float] = [float("nan")]
         self._at: Cursor = Cursor()
 
     @property
@@ -160,6 +164,7 @@ class Indicator:
     def load_block(self, first: int, last: int) -> None:
         """Make bars `first` to `last` (exclusive) the ones `value` reads from."""
         self._block = self._values[first:last].tolist()
+        self._block.append(float("nan"))  # read at index −1, while the symbol has no bar yet: never the last of the block
 
     @property
     def values(self) -> Floats:

@@ -1,7 +1,6 @@
-"""The order manager: keeps every order's state, lets nothing happen that the transition table forbids,
-and turns each change into an event beside the row it belongs to.
+"""The order manager: keeps every order's state and turns each change into an event beside the row it belongs to.
 
-It does not know who fills the orders.
+It lets nothing happen that the transition table forbids. It does not know who fills the orders.
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,55 @@
+"""The equity curve: computed from the account's steps at the end, so that no bar pays for it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.model.market import BarSeries, Floats, Instants
+
+
+class EquitySteps:
+    """Where the account changed: at which decision time, to what cash, and to how many units of which symbol."""
+
+    __slots__ = ("_cash", "_point", "_qty", "_symbol")
+
+    def __init__(self) -> None:
+        self._point: list[int] = []
+        self._cash: list[float] = []
+        self._symbol: list[int] = []
+        self._qty: list[float] = []
+
+    def add(self, point: int, cash: float, symbol: int, qty: float) -> None:
+        """Note the account after a fill in a bar that ended at decision time number `point`."""
+        self._point.append(point)
+        self._cash.append(cash)
+        self._symbol.append(symbol)
+        self._qty.append(qty)
+
+    def curve(
+        self, start_cash: float, times_ns: Instants, series: Sequence[BarSeries], ends: Sequence[Instants]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return equity at each of `times_ns`, and whether anything was held then; both of shape (len(times_ns),).
+
+        Equity is cash + Σ units × the newest close known at that time.
+        """
+        n = len(times_ns)
+        points = np.asarray(self._point, np.int64)
+        symbols = np.asarray(self._symbol, np.int64)
+        equity = _steps(n, points, np.asarray(self._cash), start_cash)
+        held = np.zeros(n, bool)
+        for at, bars in enumerate(series):
+            own = symbols == at
+            if not own.any():
+                continue
+            qty = _steps(n, points[own], np.asarray(self._qty)[own], 0.0)
+            newest = np.searchsorted(ends[at], times_ns, side="right") - 1
+            equity += qty * bars.close[np.maximum(newest, 0)]
+            held |= qty != 0
+        return equity, held
+
+
+def _steps(n: int, points: NDArray[np.int64], values: Floats, start: float) -> Floats:
+    """Return a step function over n points: `start`, then from each point on its value; the last of equal points counts."""
+    bounds = np.concatenate(([0], np.minimum(points, n), [n]))
+    return np.repeat(np.concatenate(([start], values)), np.diff(bounds))

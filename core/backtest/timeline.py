@@ -1,0 +1,33 @@
+"""The order in which the bars of several symbols end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.model.market import Instants
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All bars of a run by end, then by symbol in the run's order.
+
+    `symbol` and `bar`: int32/int64, shape (all bars,): which symbol's which bar comes next. `end_ns`: when it ends.
+    `times_ns`: int64, shape (decision times,): each end once, ascending.
+    """
+
+    symbol: NDArray[np.int32]
+    bar: NDArray[np.int64]
+    end_ns: Instants
+    times_ns: Instants
+
+
+def merge(ends: Sequence[Instants]) -> Timeline:
+    """Merge the ends of each symbol's bars, each ascending."""
+    all_ends = np.concatenate(ends)
+    symbols = np.concatenate([np.full(len(own), at, np.int32) for at, own in enumerate(ends)])
+    bars = np.concatenate([np.arange(len(own), dtype=np.int64) for own in ends])
+    order = np.lexsort((symbols, all_ends))
+    sorted_ends = all_ends[order]
+    return Timeline(symbols[order], bars[order], sorted_ends, np.unique(sorted_ends))

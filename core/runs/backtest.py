@@ -1,0 +1,262 @@
+"""What a backtest is made of: its bars, its strategy, the simulator, and the thread in which its slices go on."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import localcontext
+from hashlib import sha256
+
+from core import ENGINE_VERSION
+from core.backtest.simulator import Market, Simulator
+from core.backtest.stats import compute_statistics
+from core.backtest.trades import round_trips
+from core.clock import calendar
+from core.clock.simulated import SimulatedClock
+from core.clock.slices import SliceThread
+from core.errors import NoBars
+from core.matching.costs import fee_model, slippage_model
+from core.matching.matcher import Matching
+from core.model.instants import iso
+from core.model.market import BarSeries, BarSetKey, Instrument, bars_sha256
+from core.model.money import MONEY_CONTEXT, to_float
+from core.model.plugin import StrategyInfo
+from core.model.result import PlotLine, RunResult
+from core.model.run import Manifest, Run
+from core.ports import BarStore, Clock, RunStore, StrategySource
+from core.runs.journal import RunJournal
+from core.runs.router import DomainRouter, Tracer
+from core.strategy.actions import FetchWindow
+from core.strategy.runner import StrategyRunner
+from core.strategy.windows import StrategyConfig, Window
+from core.trading.orders import OrderManager
+
+PRODUCER = "backtest"
+FLUSH_EVENTS = 20_000
+"""Events gathered before the run pauses to commit them: bounds memory, and what a crash can lose of a backtest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """Where a backtest takes its things from."""
+
+    bars: BarStore
+    runs: RunStore
+    strategies: StrategySource
+    clock: Clock
+    callback_limit_s: float
+
+
+class BacktestWork:
+    """One backtest, from its bars to its result. `load`, then `drive`, then `result`; `close` on every path."""
+
+    def __init__(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], materials: Materials, *, traced: bool) -> None:
+        self._run = run
+        self._info = info
+        self._keys = keys
+        self._materials = materials
+        self._traced = traced
+        self._slices = SliceThread(f"run-{run.id}", materials.clock, materials.callback_limit_s)
+        self._markets: tuple[Market, ...] = ()
+        self._elapsed_ns = 0
+        self.journal = RunJournal(run.id, PRODUCER)
+        self.orders = OrderManager(run.id, self.journal)
+
+    async def load(self) -> Manifest:
+        """Read the bars, load the plug-in, and make the simulator. Raises NoBars, StrategyBroken and what the strategy raises."""
+        config, clock = self._run.config, self._materials.clock
+        self._markets = tuple([await self._market(key) for key in self._keys])
+        bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
+        strategy_class = await asyncio.to_thread(self._materials.strategies.load, self._info)
+        starts = [int(market.bars.start_ns[0]) for market in self._markets]
+        simulated = SimulatedClock(min(starts) if config.start_ns is None else config.start_ns)
+        self._simulator = Simulator(
+            markets=self._markets,
+            matching=Matching(
+                path=config.path,
+                slippage=slippage_model(config.slippage),
+                fees=fee_model(config.fees),
+                ticks={market.instrument.symbol: market.instrument.tick for market in self._markets},
+            ),
+            cash=config.cash,
+            clock=simulated,
+            monotonic_ns=clock.monotonic_ns,
+            session_end=lambda now_ns, instrument: calendar.session_end(now_ns, instrument.asset_class),
+            reports=self.orders,
+        )
+        router = DomainRouter(self._run.id, journal=self.journal, orders=self.orders, now_ns=simulated.now_ns)
+        router.connect(self._simulator)
+        fetch: Callable[[FetchWindow], Window] = router.fetch
+        trace = None
+        if self._traced:
+            tracer = Tracer(self._run.id, journal=self.journal, router=router, now_ns=simulated.now_ns)
+            fetch = _traced(router.fetch, tracer)
+        settled = StrategyConfig(symbols=config.symbols, timeframe=config.timeframe, params=config.params, cash=config.cash)
+
+        def begin() -> None:
+            strategy = strategy_class()
+            strategy.account = self._simulator
+            self._runner = StrategyRunner(strategy, settled, fetch)
+            self._simulator.prepare(self._runner, router.route)
+
+        await self._in_thread(begin)
+        if self._traced:
+            trace = _tick_trace(tracer, fetch, self._runner)
+        self._steps: Iterator[None] = self._simulator.steps(self._runner, router.route, trace)
+        return Manifest(strategy_sha256=self._info.sha256, bars_sha256=bars_hash, engine=ENGINE_VERSION)
+
+    @property
+    def bars_total(self) -> int:
+        """How many bars the run goes through, all symbols together."""
+        return sum(len(market.bars) for market in self._markets)
+
+    @property
+    def bars_done(self) -> int:
+        """How many it has gone through."""
+        return self._simulator.bars_done
+
+    @property
+    def first_bar_ns(self) -> int:
+        """Start of the run's first bar."""
+        return min(int(market.bars.start_ns[0]) for market in self._markets)
+
+    @property
+    def last_bar_ns(self) -> int:
+        """End of the run's last bar."""
+        return max(int(market.end_ns[-1]) for market in self._markets)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds spent in the simulation alone."""
+        return self._elapsed_ns / 1e9
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the strategy ended the run early, when it did."""
+        return self._simulator.stopped
+
+    def equity(self) -> tuple[int, float]:
+        """Return the simulated instant and the equity at it. Between slices only."""
+        with localcontext(MONEY_CONTEXT):
+            return self._simulator.now_ns, to_float(self._simulator.equity)
+
+    async def drive(self, on_slice: Callable[[], None]) -> None:
+        """Go through all bars, slice by slice; `on_slice` is called in the loop after each. Cancel to stop."""
+        over = False
+
+        def advance(deadline_ns: int) -> None:
+            nonlocal over
+            began_ns = self._materials.clock.monotonic_ns()
+            self._simulator.extend(deadline_ns)
+            try:
+                next(self._steps)
+            except StopIteration:
+                over = True
+            finally:
+                self._elapsed_ns += self._materials.clock.monotonic_ns() - began_ns
+
+        while not over:
+            await self._slices.run(advance)
+            if len(self.journal) >= FLUSH_EVENTS:
+                await self.commit()
+            on_slice()
+
+    def cancel_working(self, reason: str) -> None:
+        """Take back every order that still works. Between slices only."""
+        self._simulator.cancel_all(reason)
+
+    async def commit(self) -> None:
+        """Commit what was gathered so far."""
+        await self.journal.commit(self._materials.runs, self.orders)
+
+    async def result(self) -> RunResult:
+        """Return statistics, equity, trades and plots of what was run so far."""
+        return await asyncio.to_thread(self._result)
+
+    async def close(self) -> None:
+        """End the run's thread."""
+        await self._slices.close()
+
+    def _result(self) -> RunResult:
+        with localcontext(MONEY_CONTEXT):
+            simulator, fills = self._simulator, self.journal.fills
+            times_ns, equity, held = simulator.equity_curve()
+            trades = round_trips(fills)
+            stats = compute_statistics(
+                equity_ns=times_ns,
+                equity=equity,
+                trades=trades,
+                fills=fills,
+                asset_class=self._markets[0].instrument.asset_class,
+                exposure=held,
+                bars={market.bars.symbol: market.bars for market in self._markets},
+            )
+            plots = [
+                PlotLine(
+                    name=indicator.name,
+                    symbol=indicator.symbol,
+                    pane=indicator.pane,
+                    start_ns=self._bars_of(indicator.symbol).start_ns[: len(indicator.values)],
+                    values=indicator.values,
+                )
+                for indicator in self._runner.indicators
+            ]
+            return RunResult(
+                run_id=self._run.id,
+                stats=stats,
+                equity_ns=times_ns,
+                equity=equity,
+                trades=tuple(trades),
+                open_positions=simulator.open_positions(),
+                rejections=tuple(self.orders.rejections),
+                plots=tuple(plots),
+            )
+
+    def _bars_of(self, symbol: str) -> BarSeries:
+        return next(market.bars for market in self._markets if market.bars.symbol == symbol)
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        await self._slices.run(lambda _deadline_ns: work())
+
+    async def _market(self, key: BarSetKey) -> Market:
+        config = self._run.config
+        bars = await self._materials.bars.read(key, config.start_ns, config.end_ns)
+        if not len(bars):
+            stored = await self._materials.bars.read(key)
+            span = f"{iso(int(stored.start_ns[0]))} to {iso(int(stored.start_ns[-1]))}" if len(stored) else "nothing"
+            raise NoBars(f"There are no {key.timeframe} bars of {key.symbol} in that period.", f"Stored: {span}.")
+        instrument = Instrument.of(key.symbol)
+        await calendar.load(instrument.asset_class)
+        return await asyncio.to_thread(_with_calendar, instrument, bars)
+
+
+def _with_calendar(instrument: Instrument, bars: BarSeries) -> Market:
+    regular = calendar.regular_bars(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
+    ends = calendar.bar_ends(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
+    return Market(instrument=instrument, bars=bars, end_ns=ends, regular=None if regular.all() else regular)
+
+
+def _hash_of(series: list[BarSeries]) -> str:
+    if len(series) == 1:
+        return bars_sha256(series[0])
+    return sha256("".join(bars_sha256(bars) for bars in series).encode()).hexdigest()
+
+
+def _traced(fetch: Callable[[FetchWindow], Window], tracer: Tracer) -> Callable[[FetchWindow], Window]:
+    def fetch_and_record(asked: FetchWindow) -> Window:
+        window = fetch(asked)
+        tracer.window(asked, window)
+        return window
+
+    return fetch_and_record
+
+
+def _tick_trace(tracer: Tracer, fetch: Callable[[FetchWindow], Window], runner: StrategyRunner) -> Callable[[int, tuple[str, ...]], None]:
+    """Return what records a decision time; a strategy driven by bars is recorded as asking for the newest of each symbol."""
+
+    def trace(now_ns: int, symbols: tuple[str, ...]) -> None:
+        tracer.tick(now_ns, symbols)
+        if runner.is_driven_by_bars:
+            for symbol in symbols:
+                fetch(FetchWindow(symbol, 1))
+
+    return trace

@@ -1,0 +1,251 @@
+"""RunManager: creates, starts, stops, recovers and removes runs. Each one that goes on is a RunSession under the supervisor."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from core.errors import InvalidValue, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
+from core.events.envelope import Envelope, Payload, envelope
+from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
+from core.matching.costs import fee_model, slippage_model
+from core.model.instants import iso
+from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
+from core.model.order import OrderStatus
+from core.model.plugin import StrategyInfo
+from core.model.run import Run, RunConfig, RunMode, RunStatus
+from core.ports import Clock, Store, StrategySource
+from core.runs.backtest import BacktestWork, Materials
+from core.runs.session import OnBug, RunSession
+from core.runs.supervisor import Supervisor
+
+
+class RunManager:
+    """All runs of this process, and the stored ones."""
+
+    def __init__(self, *, store: Store, strategies: StrategySource, clock: Clock, callback_limit_s: float, on_bug: OnBug) -> None:
+        self._store = store
+        self._strategies = strategies
+        self._clock = clock
+        self._on_bug = on_bug
+        self._materials = Materials(bars=store.bars, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s)
+        self._supervisor = Supervisor()
+        self._sessions: dict[str, RunSession] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    # --- life ---
+
+    async def recover(self) -> list[Run]:
+        """Mark runs whose process is gone as interrupted, and cancel what their orders left working. Others are not touched."""
+        found = []
+        for run in await self._store.runs.runs():
+            if run.status is not RunStatus.RUNNING or run.id in self._sessions:
+                continue
+            if run.owner is None or not self._store.is_alive(run.owner):
+                found.append(await self._interrupt(run))
+        return found
+
+    async def close(self) -> None:
+        """Stop every run and wait for them."""
+        await self.stop_all()
+        await self._supervisor.close()
+
+    async def _interrupt(self, run: Run) -> Run:
+        now_ns = self._clock.now_ns()
+        sentence = "The program ended while this run went on. Run it again."
+        after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
+        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final]
+        reason = "The run was interrupted."
+        async with self._store.runs.begin() as work:
+            work.put_run(after)
+            work.put_orders(
+                [msgspec.structs.replace(order, status=OrderStatus.CANCELLED, reason=reason, updated_ns=now_ns) for order in left]
+            )
+            told: list[Payload] = [OrderCancelled(order_id=order.id, reason=reason) for order in left]
+            told.append(RunInterrupted(was=run.status))
+            work.append([_run_event(run.id, payload, now_ns, at) for at, payload in enumerate(told)])
+        return after
+
+    # --- commands ---
+
+    async def create(self, config: RunConfig, *, demo: bool = False) -> Run:
+        """Check what can be checked without running, and store a pending run. Raises InputError, NoBars, StrategyBroken."""
+        config, _info = await self._settled(config)
+        await self._bar_sets(config)
+        now_ns = self._clock.now_ns()
+        run = Run(id=secrets.token_hex(6), config=config, status=RunStatus.PENDING, created_ns=now_ns, demo=demo)
+        async with self._store.runs.begin() as work:
+            work.put_run(run)
+            work.append([_run_event(run.id, RunCreated(config=config, demo=demo), now_ns)])
+        return run
+
+    async def start(self, run_id: str) -> Run:
+        """Start a pending run; it goes on by itself and ends by itself. Raises RunNotStartable."""
+        run = await self.get(run_id)
+        if run.status is not RunStatus.PENDING or run.id in self._sessions:
+            todo = "Run it again to get a new one." if run.status.is_final else ""
+            raise RunNotStartable(f"Run {run.id} is {run.status} and cannot be started.", todo)
+        info = self._strategy(run.config.strategy_id)
+        keys = await self._bar_sets(run.config)
+        started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner)
+        traced = run.config.trace
+        work = BacktestWork(started, info, keys, self._materials, traced=traced)
+        session = RunSession(started, work, store=self._store, clock=self._clock, on_bug=self._on_bug)
+        self._sessions[run.id] = session
+        try:
+            async with self._store.runs.begin() as rows:
+                rows.put_run(started)
+            self._tasks[run.id] = await self._supervisor.start(self._execute(session), f"run-{run.id}")
+        except BaseException:
+            del self._sessions[run.id]
+            raise
+        return started
+
+    async def stop(self, run_id: str) -> Run:
+        """Stop a running run of this process and return it once it is over. Raises RunNotStoppable."""
+        run = await self.get(run_id)
+        task, session = self._tasks.get(run.id), self._sessions.get(run.id)
+        if task is None or session is None:
+            elsewhere = run.status is RunStatus.RUNNING
+            todo = "It goes on in another process; stop it there." if elsewhere else ""
+            raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be stopped.", todo)
+        task.cancel()
+        await session.over.wait()
+        return session.run
+
+    async def stop_all(self) -> int:
+        """Stop every run of this process and wait for them; return how many there were."""
+        sessions = list(self._sessions.values())
+        for task in list(self._tasks.values()):
+            task.cancel()
+        for session in sessions:
+            await session.over.wait()
+        return len(sessions)
+
+    async def again(self, run_id: str) -> Run:
+        """Create and start a run with the same config."""
+        run = await self.get(run_id)
+        return await self.start((await self.create(run.config, demo=run.demo)).id)
+
+    async def delete(self, run_id: str) -> None:
+        """Remove a run that does not go on, with all that belongs to it. Raises RunError."""
+        run = await self.get(run_id)
+        if run.status is RunStatus.RUNNING:
+            raise RunError(f"Run {run.id} is running and cannot be removed.", "Stop it first.")
+        async with self._store.runs.begin() as work:
+            work.delete_run(run.id)
+            work.append([_run_event(run.id, RunDeleted(), self._clock.now_ns())])
+
+    async def wait(self, run_id: str) -> Run:
+        """Return the run once it is over."""
+        session = self._sessions.get(run_id)
+        if session is not None:
+            await session.over.wait()
+            return session.run
+        return await self.get(run_id)
+
+    # --- questions ---
+
+    async def all(self) -> list[Run]:
+        """Return all runs, newest first; those that go on here as they are now."""
+        return [self._newest(run) for run in await self._store.runs.runs()]
+
+    async def get(self, run_id: str) -> Run:
+        """Return a run by its id or an unambiguous beginning of it. Raises UnknownName or InvalidValue."""
+        run = await self._store.runs.run(run_id)
+        if run is None:
+            runs = await self._store.runs.runs()
+            found = [item for item in runs if run_id and item.id.startswith(run_id)]
+            if not found:
+                raise UnknownName("run", run_id, [item.id for item in runs])
+            if len(found) > 1:
+                raise InvalidValue("run", run_id, f"{len(found)} runs begin so; write more of the id.")
+            run = found[0]
+        return self._newest(run)
+
+    async def bar_sets(self, run_id: str) -> list[BarSetKey]:
+        """Return the stored sets a run reads, in the order of its symbols."""
+        return list(await self._bar_sets((await self.get(run_id)).config))
+
+    # --- inside ---
+
+    def _newest(self, run: Run) -> Run:
+        session = self._sessions.get(run.id)
+        return run if session is None else session.run
+
+    async def _execute(self, session: RunSession) -> None:
+        run_id = session.run.id
+        try:
+            await session.execute()
+        except asyncio.CancelledError:
+            pass  # the session has ended itself; the task's owner asked for it
+        except Exception as error:
+            self._on_bug(error, f"run {run_id}")
+        finally:
+            self._sessions.pop(run_id, None)
+            self._tasks.pop(run_id, None)
+
+    def _strategy(self, strategy_id: str) -> StrategyInfo:
+        known = self._strategies.find_all()
+        info = known.get(strategy_id)
+        if info is None:
+            raise UnknownName("strategy", strategy_id, [name for name, found in known.items() if found.error is None])
+        if info.error is not None:
+            raise StrategyBroken(f"The strategy {strategy_id} cannot be loaded: {info.error}", "Mend its file and try again.")
+        return info
+
+    async def _settled(self, config: RunConfig) -> tuple[RunConfig, StrategyInfo]:
+        """Return the config with every parameter and name in its settled form."""
+        if config.mode is not RunMode.BACKTEST:
+            raise InvalidValue("mode", config.mode, "this version runs backtests only.")
+        info = self._strategy(config.strategy_id)
+        symbols = tuple(parse_symbol(symbol) for symbol in config.symbols)
+        if info.symbols and len(symbols) != info.symbols:
+            raise InvalidValue("symbols", ", ".join(symbols), f"{info.id} trades {info.symbols} of them.")
+        fee_model(config.fees)
+        slippage_model(config.slippage)
+        timeframe = str(Timeframe.parse(config.timeframe))
+        params = info.parse_params(dict(config.params))
+        return msgspec.structs.replace(config, symbols=symbols, timeframe=timeframe, params=params), info
+
+    async def _bar_sets(self, config: RunConfig) -> tuple[BarSetKey, ...]:
+        """Return the set each symbol's bars come from. Raises UnknownName, InvalidValue or NoBars."""
+        stored = await self._store.bars.sets()
+        if not stored:
+            raise NoBars("No bars are stored yet.", "Import a price file first: weaver data import FILE --symbol S --timeframe 1m.")
+        return tuple(_choose(config, symbol, stored) for symbol in config.symbols)
+
+
+def _choose(config: RunConfig, symbol: str, stored: Sequence[BarSet]) -> BarSetKey:
+    """Return the one set that `config` means for `symbol`."""
+    of_symbol = [item for item in stored if item.key.symbol == symbol]
+    if not of_symbol:
+        raise UnknownName("symbol with stored bars", symbol, {item.key.symbol for item in stored})
+    fitting = [item for item in of_symbol if item.key.timeframe == config.timeframe]
+    if not fitting:
+        raise UnknownName(f"timeframe of {symbol}", config.timeframe, {item.key.timeframe for item in of_symbol})
+    if config.source is not None:
+        sources = {item.key.source for item in fitting}
+        fitting = [item for item in fitting if item.key.source == config.source]
+        if not fitting:
+            raise UnknownName(f"source of {symbol} {config.timeframe}", config.source, sources)
+    if config.adjustment is not None:
+        fitting = [item for item in fitting if item.key.adjustment is config.adjustment]
+        if not fitting:
+            raise InvalidValue("adjustment", config.adjustment, f"{symbol} {config.timeframe} is not stored so.")
+    if len(fitting) > 1:
+        named = ", ".join(f"{item.key.source} ({item.key.adjustment})" for item in fitting)
+        raise InvalidValue("source", "left open", f"{symbol} {config.timeframe} is stored more than once: {named}. Name one.")
+    found = fitting[0]
+    late = config.start_ns is not None and config.start_ns > found.last_ns
+    early = config.end_ns is not None and config.end_ns <= found.first_ns
+    if late or early:
+        span = f"{iso(found.first_ns)} to {iso(found.last_ns)}"
+        raise NoBars(f"There are no {config.timeframe} bars of {symbol} in that period.", f"Stored: {span}.")
+    return found.key
+
+
+def _run_event(run_id: str, payload: Payload, now_ns: int, number: int = 0) -> Envelope:
+    event_id = f"{run_id}:{payload.wire}:{now_ns}:{number}"
+    return envelope(payload, id=event_id, ts=now_ns, producer="runs", run_id=run_id, corr_id=run_id)

@@ -1,0 +1,127 @@
+"""One run from start to end: every exit path commits what happened, says how it ended, and leaves nothing behind."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from core.errors import KnownError, StrategyTooSlow
+from core.events.envelope import Envelope, Payload, envelope
+from core.events.payloads import RunCompleted, RunError, RunProgressed, RunStarted, RunStopped
+from core.model.money import exact
+from core.model.result import RunResult
+from core.model.run import Run, RunStatus
+from core.ports import Clock, Store
+from core.runs.backtest import BacktestWork
+
+PROGRESS_NS = 100_000_000
+"""Progress is told ten times a second at most."""
+
+OnBug = Callable[[BaseException, str], None]
+"""Told of an error that is a bug of ours, and in which run."""
+
+
+class RunSession:
+    """A run that goes on. `run` is always the newest state; `execute` is its one task."""
+
+    def __init__(self, run: Run, work: BacktestWork, *, store: Store, clock: Clock, on_bug: OnBug) -> None:
+        self.run = run
+        self._work = work
+        self._store = store
+        self._clock = clock
+        self._on_bug = on_bug
+        self._told_ns = 0
+        self._loaded = False
+        self.over = asyncio.Event()
+
+    async def execute(self) -> None:
+        """Run to the end. Never raises but for a cancel, which stops the run."""
+        try:
+            await self._to_the_end()
+        finally:
+            await self._work.close()
+            self.over.set()
+
+    async def _to_the_end(self) -> None:
+        try:
+            manifest = await self._work.load()
+            self._loaded = True
+            self.run = self._changed(manifest=manifest, bars_total=self._work.bars_total)
+            await self._commit(RunStarted(manifest=manifest, bars_total=self._work.bars_total))
+            await self._work.drive(self._tell_progress)
+            stopped = self._work.stopped
+            result = await self._work.result()
+            if stopped is None:
+                end_equity = exact(float(result.equity[-1]))
+                completed = RunCompleted(bars=self._work.bars_done, elapsed_s=self._work.elapsed_s, end_equity=end_equity)
+                await self._end(RunStatus.COMPLETED, completed, result)
+            else:
+                await self._end(RunStatus.STOPPED, RunStopped(bars=self._work.bars_done, reason=stopped), result, error=stopped)
+        except asyncio.CancelledError:
+            reason = "It was stopped."
+            await self._end(RunStatus.STOPPED, RunStopped(bars=self._bars_done(), reason=reason), await self._so_far(), error=reason)
+            raise
+        except KnownError as error:
+            await self._fail(error.code, str(error), None if isinstance(error, StrategyTooSlow) else await self._so_far())
+        except Exception as error:
+            self._on_bug(error, f"run {self.run.id}")
+            await self._fail("bug", f"This is a bug in the program: {type(error).__name__}: {error}", None)
+
+    async def _fail(self, code: str, sentence: str, result: RunResult | None) -> None:
+        await self._end(RunStatus.ERROR, RunError(code=code, error=sentence), result, error=sentence, error_code=code)
+
+    async def _end(
+        self, status: RunStatus, told: Payload, result: RunResult | None, *, error: str | None = None, error_code: str | None = None
+    ) -> None:
+        """Commit what is left, the result, the run's end and its event: all of it or nothing."""
+        if self._loaded and status is not RunStatus.COMPLETED and error_code != StrategyTooSlow.code:
+            self._work.cancel_working(f"The run ended: {error}")
+        run = self._changed().moved_to(status, ended_ns=self._clock.now_ns(), error=error, error_code=error_code)
+        try:
+            await self._commit(told, run=run, result=result)
+        except KnownError as failure:
+            # The store refused (disk full, database locked): the run is over all the same, and says why.
+            self.run = self._changed().moved_to(RunStatus.ERROR, ended_ns=run.ended_ns, error=str(failure), error_code=failure.code)
+            return
+        self.run = run
+
+    async def _commit(self, told: Payload, *, run: Run | None = None, result: RunResult | None = None) -> None:
+        async with self._store.runs.begin() as work:
+            self._work.journal.write(work, self._work.orders)
+            work.put_run(run or self.run)
+            if result is not None:
+                work.put_result(result)
+            work.append([self._envelope(told)])
+        self._work.journal.committed(self._work.orders)
+
+    async def _so_far(self) -> RunResult | None:
+        """Return the result of an unfinished run, or None before its first bar."""
+        return await self._work.result() if self._loaded and self._work.bars_done else None
+
+    def _bars_done(self) -> int:
+        return self._work.bars_done if self._loaded else 0
+
+    def _changed(self, **changes: object) -> Run:
+        """Return the run with the figures of now and `changes`."""
+        figures: dict[str, object] = {}
+        if self._loaded:
+            figures = {"bars": self._work.bars_done, "bars_total": self._work.bars_total, "elapsed_s": self._work.elapsed_s}
+            figures |= {"first_bar_ns": self._work.first_bar_ns, "last_bar_ns": self._work.last_bar_ns}
+        return msgspec.structs.replace(self.run, **(figures | changes))
+
+    def _tell_progress(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._told_ns < PROGRESS_NS:
+            return
+        self._told_ns = now_ns
+        self.run = self._changed()
+        if self._store.log.wanted(RunProgressed.wire, self.run.id):
+            time_ns, equity = self._work.equity()
+            progressed = RunProgressed(
+                bars=self.run.bars, bars_total=self.run.bars_total, time_ns=time_ns, equity=equity, elapsed_s=self.run.elapsed_s
+            )
+            self._store.log.announce([self._envelope(progressed)])
+
+    def _envelope(self, payload: Payload) -> Envelope:
+        run_id, ts = self.run.id, self._clock.now_ns()
+        return envelope(payload, id=f"{run_id}:{payload.wire}:{ts}", ts=ts, producer="runs", run_id=run_id, corr_id=run_id)
