@@ -96,6 +96,7 @@ class SettingsFile:
         self._path = path
         self._environment = environment
         self._foreign: dict[str, object] = {}
+        self._broken = False
         self.warnings: list[str] = []
 
     def load(self) -> Settings:
@@ -114,6 +115,10 @@ class SettingsFile:
         overridden = {setting.key for setting in SETTINGS if setting.env in self._environment}
         kept = {key: value for key, value in self._read().items() if key in overridden}
         chosen = {key: value for key, value in settings.stored().items() if key not in overridden}
+        if self._broken and self._path.is_file():
+            # What cannot be read may still matter to the person who wrote it.
+            write_whole(self._path.with_suffix(".broken.json"), self._path.read_text(encoding="utf-8", errors="replace"))
+            self._broken = False
         write_whole(self._path, json.dumps({**self._foreign, **kept, **chosen}, indent=2, sort_keys=True) + "\n")
 
     def _read(self) -> dict[str, object]:
@@ -122,12 +127,13 @@ class SettingsFile:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            self.warnings.append(f"{self._path} cannot be read as settings ({error}). The defaults are used until it is repaired or removed.")
-            return {}
-        if not isinstance(read, dict):
-            self.warnings.append(f"{self._path} is not a JSON object. The defaults are used until it is repaired or removed.")
-            return {}
-        return read
+            return self._unusable(str(error))
+        return read if isinstance(read, dict) else self._unusable("it is not a JSON object")
+
+    def _unusable(self, reason: str) -> dict[str, object]:
+        self.warnings.append(f"{self._path} cannot be read as settings: {reason}. The defaults are used until it is repaired or removed.")
+        self._broken = True
+        return {}
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,0 +1,98 @@
+"""One call of the program: its common options, and an engine that is open for the length of one piece of work."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from app.config import MEMORY, Paths, SettingsFile
+from core.errors import Cancelled, KnownError
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The options that every verb has. `database_url` is `memory` or an SQLite URL."""
+
+    paths: Paths
+    database_url: str
+    environment: Mapping[str, str]
+    database_given: bool = False
+    """Whether `--db` or WEAVER_DB named the database."""
+    verbose: bool = False
+    debug: bool = False
+
+    @property
+    def shows_progress(self) -> bool:
+        """Progress is for people: on a terminal, or when they ask for it."""
+        return self.verbose or sys.stderr.isatty()
+
+    def make_directories(self) -> None:
+        """Create the data directory. With a database in memory nothing has to be written, so there it may fail."""
+        try:
+            self.paths.make()
+        except KnownError as error:
+            if self.database_url != MEMORY:
+                raise
+            _log.info("No data directory: %s", error)
+
+    def run(self, work: Callable[["Engine"], Awaitable[T]]) -> T:
+        """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped."""
+        from app.compose import compose_engine, compose_store
+        from app.logs import FaultReporter, start_logging
+        from core.clock.realtime import SystemClock
+
+        self.make_directories()
+        start_logging(self.paths.logs, verbose=self.verbose, terminal=True)
+        file = SettingsFile(self.paths.settings, self.environment)
+        settings = file.load()
+        for warning in file.warnings:
+            _log.warning("%s", warning)
+        reporter = FaultReporter(self.paths.logs, SystemClock())
+        engine = compose_engine(compose_store(self.database_url), self.paths.strategies, settings, reporter.report)
+        return asyncio.run(_within(engine, work))
+
+
+async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]]) -> T:
+    with signals_cancel(asyncio.current_task()):
+        try:
+            await engine.open()
+            return await work(engine)
+        except asyncio.CancelledError as error:
+            raise Cancelled("Stopped on request.", "What was not finished was not kept.") from error
+        finally:
+            await engine.close()
+
+
+@contextmanager
+def signals_cancel(task: asyncio.Task[object] | None) -> Iterator[None]:
+    """Let SIGINT and SIGTERM cancel `task` instead of killing the process in the middle of a write."""
+    loop = asyncio.get_running_loop()
+    installed: list[signal.Signals] = []
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel if task else lambda: None)
+            installed.append(number)
+    except NotImplementedError:
+        pass  # Windows: asyncio.Runner itself cancels the main task on Ctrl+C
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+def absolute(path: Path) -> Path:
+    """Return the path as the person meant it, `~` and all."""
+    return path.expanduser().absolute()

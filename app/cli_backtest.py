@@ -1,0 +1,207 @@
+"""`weaver backtest`: run a strategy over stored bars and print what came of it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.call import Call
+from app.cli_data import one_of, parse_timeframe
+from app.console import fail, print_json, progress, show
+from app.later import refuse_option
+from app.options import AsJson, WithEquity
+from core.errors import InputError, RunNotStoppable, UnknownName
+from core.model.result import Progress
+
+if TYPE_CHECKING:
+    from app.run_document import RunReport
+    from core.engine import Engine
+    from core.model.run import Run, RunConfig
+
+MODELS = ("none", "bps:N")
+
+
+def backtest(
+    context: typer.Context,
+    strategy: Annotated[str, typer.Argument(help="Id of the strategy; `weaver strategies list` shows them.")],
+    symbol: Annotated[list[str] | None, typer.Option(help="Symbol to trade; repeat it for several.", metavar="S")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Length of a bar, like 1m, 1h, 1d.", metavar="T")] = None,
+    start: Annotated[str | None, typer.Option(help="First moment, 2024-01-31 (00:00 UTC) or 2024-01-31T14:30:00Z.", metavar="D")] = None,
+    end: Annotated[str | None, typer.Option(help="Moment before which the last bar starts.", metavar="D")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Parameter of the strategy as name=value; repeat it.", metavar="K=V")] = None,
+    cash: Annotated[str, typer.Option(help="Cash to start with.", metavar="AMOUNT")] = "100000",
+    fees: Annotated[str, typer.Option(help="none or bps:N (basis points of the money traded).", metavar="MODEL")] = "none",
+    slippage: Annotated[str, typer.Option(help="none or bps:N (basis points of the price).", metavar="MODEL")] = "none",
+    path: Annotated[str, typer.Option(help="Path inside a bar: adaptive, ohlc or olhc.", metavar="PATH")] = "adaptive",
+    volume_cap: Annotated[str | None, typer.Option(hidden=True, help="Not in this version.")] = None,
+    account: Annotated[str, typer.Option(help="Kind of account: cash.", metavar="KIND")] = "cash",
+    source: Annotated[str | None, typer.Option(help="Source of the bars, where there are several.", metavar="NAME")] = None,
+    adjustment: Annotated[str | None, typer.Option(help="raw, split or all, where there are several.", metavar="A")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Store ticks and windows too, to follow a decision back.")] = False,
+    report: Annotated[str | None, typer.Option(hidden=True, help="Not in this version.")] = None,
+    equity: WithEquity = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a strategy over stored bars: the same bars, code and settings give the same fills."""
+    call: Call = context.obj
+    if volume_cap is not None:
+        refuse_option("backtest", "--volume-cap")
+    if report is not None:
+        refuse_option("backtest", "--report")
+    refuse_option("backtest", f"--account {account.lower()}")
+    one_of("account", account, ("cash",))
+    for option, model in (("--fees", fees), ("--slippage", slippage)):
+        refuse_option("backtest", f"{option} {model.partition(':')[0].strip().lower()}")
+    refuse_option("backtest", f"--path {path.lower()}")
+    if equity and not as_json:
+        raise InputError("--equity is for --json.", "Add --json, or leave it out.")
+    if not symbol:
+        raise InputError("backtest does not know what to trade.", "Name it with --symbol, like --symbol SPY.")
+    if timeframe is None:
+        raise InputError("backtest does not know which bars to take.", "Name their length with --timeframe, like --timeframe 1m.")
+
+    def settle(engine: "Engine") -> "RunConfig":
+        return run_config(
+            engine,
+            strategy,
+            symbol,
+            timeframe,
+            given_params=param or (),
+            start=start,
+            end=end,
+            cash=cash,
+            fees=fees,
+            slippage=slippage,
+            path=path,
+            source=source,
+            adjustment=adjustment,
+            trace=trace,
+        )
+
+    done = call.run(lambda engine: run_to_end(engine, settle, call.shows_progress))
+    tell(done, equity=equity, as_json=as_json)
+
+
+def run_config(
+    engine: "Engine",
+    strategy: str,
+    symbols: Sequence[str],
+    timeframe: str,
+    *,
+    given_params: Sequence[str] = (),
+    start: str | None = None,
+    end: str | None = None,
+    cash: str = "100000",
+    fees: str = "none",
+    slippage: str = "none",
+    path: str = "adaptive",
+    source: str | None = None,
+    adjustment: str | None = None,
+    trace: bool = False,
+) -> "RunConfig":
+    """Return the words of a call as a checked config, every parameter with its value. Raises InputError."""
+    from core.model.instants import parse_instant
+    from core.model.market import Adjustment, parse_symbol
+    from core.model.money import parse_money
+    from core.model.run import PathModel, RunConfig
+
+    found = engine.strategies()
+    if strategy not in found:
+        raise UnknownName("strategy", strategy, found)
+    return RunConfig(
+        strategy_id=strategy,
+        symbols=tuple(parse_symbol(text) for text in symbols),
+        timeframe=parse_timeframe(timeframe),
+        params=found[strategy].parse_params(_pairs(given_params)),
+        start_ns=None if start is None else parse_instant(start, field="--start"),
+        end_ns=None if end is None else parse_instant(end, field="--end"),
+        cash=_amount(parse_money(cash, field="--cash")),
+        fees=fees.strip().lower(),
+        slippage=slippage.strip().lower(),
+        path=PathModel(one_of("path", path, PathModel)),
+        source=source,
+        adjustment=None if adjustment is None else Adjustment(one_of("adjustment", adjustment, Adjustment)),
+        trace=trace,
+    )
+
+
+def _amount(cash: Decimal) -> Decimal:
+    # 1e5 and 100000.00 are the same money: one form of it in the run's config.
+    from core.model.money import plain
+
+    return Decimal(plain(cash))
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--param {text} is not a name and a value.", "Write it like --param fast=10.")
+        if name.strip() in pairs:
+            raise InputError(f"--param {name.strip()} is given twice.", "Give it once.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+async def run_to_end(
+    engine: "Engine", settle: Callable[["Engine"], "RunConfig"], shows_progress: bool, *, demo: bool = False
+) -> "RunReport":
+    """Create and start a run and wait for its end. When the call is cancelled meanwhile, the run is stopped and kept as stopped."""
+    from core.events.payloads import RunProgressed
+
+    run = await engine.create_run(settle(engine), demo=demo)
+    interrupted = False
+    with progress(shows_progress) as on_progress:
+
+        def relay(event: object) -> None:
+            payload = getattr(event, "payload", None)
+            if isinstance(payload, RunProgressed):
+                on_progress(Progress(done=payload.bars, total=payload.bars_total, what="bars"))
+
+        with engine.subscribe(RunProgressed.wire, relay, owner="command line", run_id=run.id):
+            try:
+                await engine.start_run(run.id)
+                run = await engine.wait_for_run(run.id)
+            except asyncio.CancelledError:
+                interrupted = True
+                task = asyncio.current_task()
+                if task is not None:
+                    task.uncancel()
+                run = await _stopped(engine, run)
+    return await collect(engine, run.id, interrupted=interrupted)
+
+
+async def _stopped(engine: "Engine", run: "Run") -> "Run":
+    try:
+        return await engine.stop_run(run.id)
+    except RunNotStoppable:
+        return await engine.run(run.id)  # it had just ended by itself
+
+
+async def collect(engine: "Engine", run_id: str, *, interrupted: bool = False) -> "RunReport":
+    """Return a run with all that it left."""
+    from app.run_document import RunReport
+
+    run = await engine.run(run_id)
+    return RunReport(run=run, fills=await engine.fills(run.id), result=await engine.result(run.id), interrupted=interrupted)
+
+
+def tell(report: "RunReport", *, equity: bool, as_json: bool) -> None:
+    """Print the report; end the call with exit code 1 when the run failed or a signal stopped it."""
+    from app.run_document import run_document
+    from core.model.run import RunStatus
+
+    run = report.run
+    if as_json:
+        print_json(run_document(report, equity=equity))
+    else:
+        from app.run_text import report_text
+
+        show(*report_text(report))
+    if run.status is RunStatus.ERROR:
+        fail(run.error_code or "run_error", run.error or f"Run {run.id} failed.")
+    if report.interrupted and run.status is not RunStatus.COMPLETED:
+        fail("cancelled", f"Run {run.id} was stopped after {run.bars:,} of {run.bars_total:,} bars. It is kept as stopped.")

@@ -1,0 +1,92 @@
+"""`weaver runs`: list, show, stop and delete."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.call import Call
+from app.cli_backtest import collect
+from app.console import print_json, show
+from app.options import EVERYWHERE, AsJson, WithEquity
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.model.run import Run
+
+RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning.", metavar="RUN")]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add the verbs to their group."""
+    for name, verb in (("list", list_), ("show", show_), ("stop", stop), ("delete", delete)):
+        group.command(name, epilog=EVERYWHERE)(verb)
+
+
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List all runs, newest first."""
+    from rich.text import Text
+
+    from app.run_document import run_head
+
+    call: Call = context.obj
+    runs = call.run(lambda engine: engine.runs())
+    if as_json:
+        print_json({"runs": [run_head(run, None) for run in runs]})
+    elif not runs:
+        show(Text("There are no runs yet. `weaver backtest STRATEGY --symbol S --timeframe 1m` makes one."))
+    else:
+        from app.run_text import run_rows
+
+        show(run_rows(runs))
+
+
+def show_(context: typer.Context, run: RunId, equity: WithEquity = False, as_json: AsJson = False) -> None:
+    """Show a run: the same report, or JSON document, as `weaver backtest` prints."""
+    call: Call = context.obj
+    if equity and not as_json:
+        raise InputError("--equity is for --json.", "Add --json, or leave it out.")
+    report = call.run(lambda engine: collect(engine, run))
+    if as_json:
+        from app.run_document import run_document
+
+        print_json(run_document(report, equity=equity))
+    else:
+        from app.run_text import report_text
+
+        show(*report_text(report))
+
+
+def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
+    """Stop a run of this process; one of another window or terminal is stopped there."""
+    from rich.text import Text
+
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "Run":
+        found = await engine.run(run)
+        return await engine.stop_run(found.id)
+
+    stopped = call.run(work)
+    if as_json:
+        print_json({"stopped": stopped.id})
+    else:
+        show(Text(f"Run {stopped.id} is stopped."))
+
+
+def delete(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
+    """Remove a run that is over, with its orders, fills, result and events."""
+    from rich.text import Text
+
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "Run":
+        found = await engine.run(run)
+        await engine.delete_run(found.id)
+        return found
+
+    removed = call.run(work)
+    if as_json:
+        print_json({"deleted": removed.id})
+    else:
+        show(Text(f"Run {removed.id} ({removed.config.strategy_id}, {', '.join(removed.config.symbols)}) is removed."))

@@ -1,0 +1,115 @@
+"""What the verbs say: one JSON document or a plain report on stdout; progress and errors on stderr."""
+
+import json
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from core.errors import BugError
+from core.model.result import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+PIPED_WIDTH = 80
+_log = logging.getLogger(__name__)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print one JSON document on stdout. Raises BugError for a figure that JSON does not have."""
+    try:
+        text = json.dumps(document, indent=2, allow_nan=False)
+    except ValueError as error:
+        raise BugError(f"The document holds a number that is not finite: {error}.") from error
+    sys.stdout.write(text + "\n")
+
+
+def finite(figure: float | None) -> float | None:
+    """Return the figure, or None where it is undefined: JSON has no NaN and no infinity."""
+    return figure if figure is not None and math.isfinite(figure) else None
+
+
+def print_error(code: str, sentence: str) -> None:
+    """Print an error as one plain sentence with its code, on stderr."""
+    sys.stderr.write(f"error[{code}]: {sentence}\n")
+
+
+def fail(code: str, sentence: str) -> NoReturn:
+    """Print an error that is not an exception of this process (a run's own), and end the call with exit code 1."""
+    import typer
+
+    sys.stdout.flush()
+    print_error(code, sentence)
+    raise typer.Exit(1)
+
+
+def stdout_console() -> "Console":
+    """Return the console for people: colours and the terminal's width on a terminal, plain and 80 columns in a pipe."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def show(*parts: "RenderableType") -> None:
+    """Print the parts on stdout, one below the other."""
+    console = stdout_console()
+    for part in parts:
+        console.print(part)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> "RenderableType":
+    """Return a table of text cells; the columns named in `right` are aligned right. Cells are text, not markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+@contextmanager
+def progress(shown: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show a progress bar on stderr while the block runs; on no terminal a line in the log for each tenth."""
+    if not shown:
+        yield lambda _: None
+    elif not sys.stderr.isatty():
+        yield _TenthsInLog()
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as ProgressBar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
+            line = bar.add_task("", total=None)
+            yield lambda now: bar.update(line, description=now.what, completed=now.done, total=now.total or None)
+
+
+class _TenthsInLog:
+    def __init__(self) -> None:
+        self._said = ("", -1)
+
+    def __call__(self, now: Progress) -> None:
+        tenth = 10 * now.done // now.total if now.total else 0
+        if (now.what, tenth) != self._said:
+            self._said = (now.what, tenth)
+            _log.info("%s: %d of %d", now.what, now.done, now.total)
+
+
+def figure(value: float | None, decimals: int = 2) -> str:
+    """Return a number for a person, with thousands apart and a real minus; `–` where it is undefined."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def percent(fraction: float | None, decimals: int = 2) -> str:
+    """Return a fraction as a percentage; `–` where it is undefined."""
+    return "–" if fraction is None or not math.isfinite(fraction) else figure(100 * fraction, decimals) + " %"

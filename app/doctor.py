@@ -1,0 +1,186 @@
+"""`weaver doctor`: what is installed, reachable and configured, in the words ok, warn and fail. Prints no secret."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import typer
+
+from app.call import Call
+from app.config import DATABASE_VARIABLE, HOME_VARIABLE, MEMORY, SettingsFile
+from app.console import print_json, show, table
+from app.display import apt_line, has_display, missing_packages
+from app.options import AsJson
+from core import ENGINE_VERSION
+from core.errors import KnownError
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+DEPENDENCIES: Final = (
+    "numpy",
+    "polars",
+    "sqlalchemy",
+    "aiosqlite",
+    "alembic",
+    "msgspec",
+    "exchange_calendars",
+    "zstandard",
+    "typer",
+    "rich",
+)
+WINDOW_DEPENDENCIES: Final = ("PySide6-Essentials", "qasync", "qtawesome")
+LEAST_FREE_BYTES: Final = 500_000_000
+VARIABLES: Final = (HOME_VARIABLE, DATABASE_VARIABLE, "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+SECRET_PREFIXES: Final = ("WEAVER_", "APCA_", "ALPACA_")
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One finding: what was looked at, how it is (`ok`, `warn`, `fail`), and a sentence."""
+
+    name: str
+    state: str
+    said: str
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check what is installed, reachable and configured; exit code 1 when something fails."""
+    call: Call = context.obj
+    checks = examine(call)
+    worst = FAIL if any(check.state == FAIL for check in checks) else WARN if any(check.state == WARN for check in checks) else OK
+    if as_json:
+        print_json({"version": ENGINE_VERSION, "state": worst, "checks": [msgspec.to_builtins(check) for check in checks]})
+    else:
+        from rich.text import Text
+
+        show(table(("", "what", "finding"), [(check.state, check.name, check.said) for check in checks]))
+        show(Text({OK: "All is well.", WARN: "It works; see the warnings.", FAIL: "Something must be put right first."}[worst]))
+    if worst == FAIL:
+        raise typer.Exit(1)
+
+
+def examine(call: Call) -> list[Check]:
+    """Return every finding, in the order a person would ask."""
+    steps: tuple[Callable[[Call], list[Check]], ...] = (
+        _program,
+        _dependencies,
+        _window,
+        _directory,
+        _settings,
+        _database,
+        _strategies,
+        _variables,
+    )
+    return [check for step in steps for check in step(call)]
+
+
+def _program(call: Call) -> list[Check]:
+    python = platform.python_version()
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return [
+        Check("weaver", OK, f"version {ENGINE_VERSION}"),
+        Check("python", OK if fits else WARN, f"{python}, {sys.executable}" + ("" if fits else "; 3.11 to 3.13 are supported")),
+        Check("system", OK, f"{platform.platform()}, {os.cpu_count()} processors"),
+    ]
+
+
+def _dependencies(call: Call) -> list[Check]:
+    checks = []
+    for name in DEPENDENCIES:
+        try:
+            checks.append(Check(name, OK, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            checks.append(Check(name, FAIL, "not installed; run the set-up of the README again"))
+    return checks
+
+
+def _window(call: Call) -> list[Check]:
+    checks = []
+    for name in WINDOW_DEPENDENCIES:
+        try:
+            checks.append(Check(name, OK, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            checks.append(Check(name, WARN, "not installed: no window, but every verb works"))
+    display = has_display(call.environment)
+    missing = missing_packages(screen=bool(call.environment.get("DISPLAY")))
+    if missing:
+        checks.append(Check("window libraries", WARN, f"missing: no window, but every verb works. Type: {apt_line(missing)}"))
+    elif find_spec("PySide6") is not None:
+        checks.append(Check("window libraries", OK, "all there"))
+    checks.append(
+        Check(
+            "display",
+            OK if display else WARN,
+            "there is one" if display else "none: `weaver --screenshot FILE` and every verb work without",
+        )
+    )
+    return checks
+
+
+def _directory(call: Call) -> list[Check]:
+    checks = []
+    data = call.paths.data
+    state = WARN if call.database_url == MEMORY else FAIL
+    try:
+        call.paths.make()
+        probe = data / f".doctor-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except KnownError as error:
+        checks.append(Check("data directory", state, str(error)))
+    except OSError as error:
+        checks.append(Check("data directory", state, f"{data} cannot be written: {error.strerror}."))
+    else:
+        checks.append(Check("data directory", OK, str(data)))
+        free = shutil.disk_usage(data).free
+        checks.append(Check("free space", OK if free >= LEAST_FREE_BYTES else WARN, f"{free / 1e9:,.1f} GB"))
+    return checks
+
+
+def _settings(call: Call) -> list[Check]:
+    file = SettingsFile(call.paths.settings, call.environment)
+    file.load()
+    return [Check("settings", WARN, warning) for warning in file.warnings] or [Check("settings", OK, str(call.paths.settings))]
+
+
+def _database(call: Call) -> list[Check]:
+    async def work(engine: "Engine") -> tuple[str, int, int]:
+        return engine.where, len(await engine.bar_sets()), len(await engine.runs())
+
+    try:
+        where, sets, runs = call.run(work)
+    except KnownError as error:
+        return [Check("database", FAIL, str(error))]
+    said = f"{where}; {sets} bar sets, {runs} runs"
+    return [Check("database", OK, said), *_database_file(call)]
+
+
+def _database_file(call: Call) -> list[Check]:
+    if call.database_url == MEMORY:
+        return []
+    path = Path(call.database_url.partition(":///")[2].partition("?")[0])
+    return [Check("database size", OK, f"{path.stat().st_size / 1e6:,.1f} MB")] if path.is_file() else []
+
+
+def _strategies(call: Call) -> list[Check]:
+    from app.compose import compose_strategies
+
+    source = compose_strategies(call.paths.strategies)
+    found = source.find_all().values()
+    sound = [info for info in found if not info.error]
+    checks = [Check("strategies", OK, f"{len(sound)} found; your own belong in {call.paths.strategies}")]
+    checks += [Check("strategy", WARN, f"{info.path}: {info.error}") for info in found if info.error]
+    return checks + [Check("strategies", WARN, sentence) for sentence in source.unreadable.values()]
+
+
+def _variables(call: Call) -> list[Check]:
+    names = sorted({name for name in call.environment if name in VARIABLES or name.startswith(SECRET_PREFIXES)})
+    return [Check("environment", OK, f"set: {', '.join(names)} (values are not printed)" if names else "nothing of ours is set")]

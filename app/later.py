@@ -1,0 +1,46 @@
+"""What the command line's contract names and this version does not have: refused in a sentence, never parsed and ignored."""
+
+from typing import Final
+
+from core.errors import NotInThisVersion
+
+VERBS: Final = {
+    ("data", "download"): "download bars from a broker; import a file with `weaver data import`",
+    ("runs", "compare"): "compare runs; `weaver runs show` prints one",
+    ("runs", "verify"): "run again from the manifest and compare",
+    ("trade",): "run a strategy on a paper or live account",
+    ("orders",): "list the orders of an account; `weaver runs show` prints those of a run",
+    ("positions",): "list the positions of an account",
+    ("account",): "show a broker's account",
+    ("kill",): "throw a kill switch; nothing in it can trade real money",
+    ("reconcile",): "reconcile with a broker",
+    ("db",): "manage the database by hand; every start brings it up to date",
+}
+"""Verb → what this version cannot do, to follow `cannot`."""
+
+OPTIONS: Final = {
+    ("backtest", "--volume-cap"): "cap fills at a share of the bar's volume",
+    ("backtest", "--report"): "write a report file; --json prints all figures",
+    ("backtest", "--account margin"): "simulate a margin account; --account cash is what it has",
+    ("backtest", "--path pessimistic"): "assume the worse path per bar; --path takes adaptive, ohlc or olhc",
+    ("backtest", "--path optimistic"): "assume the better path per bar; --path takes adaptive, ohlc or olhc",
+    ("backtest", "--fees per-share"): "charge per share; --fees takes none or bps:N",
+    ("backtest", "--fees per-trade"): "charge per trade; --fees takes none or bps:N",
+    ("backtest", "--fees alpaca"): "charge a broker's own schedule; --fees takes none or bps:N",
+    ("backtest", "--slippage spread"): "slip by a spread; --slippage takes none or bps:N",
+    ("backtest", "--slippage volume"): "slip by volume; --slippage takes none or bps:N",
+    ("events tail", "--follow"): "follow the log of another process; the window shows events as they come",
+}
+"""Verb and option (with its value where only that value is missing) → what this version cannot do."""
+
+
+def refuse_verb(*verb: str) -> None:
+    """Raise NotInThisVersion for a verb of the list above."""
+    raise NotInThisVersion(f"This version cannot {VERBS[verb]}.", "Nothing was done.")
+
+
+def refuse_option(verb: str, option: str) -> None:
+    """Raise NotInThisVersion when `option` of `verb` is in the list above."""
+    missing = OPTIONS.get((verb, option))
+    if missing is not None:
+        raise NotInThisVersion(f"{option}: this version cannot {missing}.", "Nothing was done.")

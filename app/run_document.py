@@ -1,0 +1,117 @@
+"""A run as the one JSON document of the command line; docs/cli.md describes it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.console import finite
+from core.model.instants import iso
+from core.model.money import plain
+from core.model.order import Fill
+from core.model.result import RunResult
+from core.model.run import Run
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with all that it left. `result` is None when it failed before its first bar."""
+
+    run: Run
+    fills: Sequence[Fill]
+    result: RunResult | None
+    interrupted: bool = False
+    """A signal ended the call while the run went on."""
+
+
+def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
+    """Return the document: money as plain decimal strings, ratios as numbers, undefined as null, times UTC with Z."""
+    result = report.result
+    document: dict[str, Any] = {
+        "run": run_head(report.run, result),
+        "stats": {} if result is None else {key: finite(value) for key, value in result.stats.items()},
+        "fills": [_fill(fill) for fill in report.fills],
+        "trades": [],
+        "open_positions": [],
+        "rejections": [],
+    }
+    if result is not None:
+        document["trades"] = [
+            {
+                "symbol": trade.symbol,
+                "side": str(trade.side),
+                "entry_time": iso(trade.entry_ns),
+                "exit_time": iso(trade.exit_ns),
+                "qty": plain(trade.qty),
+                "entry_price": plain(trade.entry_price),
+                "exit_price": plain(trade.exit_price),
+                "pnl": plain(trade.pnl),
+                "fees": plain(trade.fees),
+            }
+            for trade in result.trades
+        ]
+        document["open_positions"] = [
+            {"symbol": held.symbol, "qty": plain(held.qty), "avg_price": plain(held.avg_price)} for held in result.open_positions
+        ]
+        document["rejections"] = [
+            {"time": iso(refused.time_ns), "order_id": refused.order_id, "code": str(refused.code), "reason": refused.reason}
+            for refused in result.rejections
+        ]
+    if equity:
+        document["equity"] = {
+            "time": [] if result is None else [iso(instant) for instant in result.equity_ns.tolist()],
+            "value": [] if result is None else [finite(value) for value in result.equity.tolist()],
+        }
+    return document
+
+
+def run_head(run: Run, result: RunResult | None) -> dict[str, Any]:
+    """Return what a run is and how far it came. Without a requested start and end: the first bar's start, the last bar's end."""
+    config = run.config
+    manifest = run.manifest
+    end_ns = config.end_ns
+    if end_ns is None:
+        end_ns = int(result.equity_ns[-1]) if result is not None and len(result.equity_ns) else run.last_bar_ns
+    start_ns = config.start_ns if config.start_ns is not None else run.first_bar_ns
+    return {
+        "id": run.id,
+        "strategy": config.strategy_id,
+        "mode": str(config.mode),
+        "status": str(run.status),
+        "params": dict(config.params),
+        "symbols": list(config.symbols),
+        "timeframe": config.timeframe,
+        "start": None if start_ns is None else iso(start_ns),
+        "end": None if end_ns is None else iso(end_ns),
+        "bars": run.bars,
+        "elapsed_s": run.elapsed_s,
+        "manifest": None
+        if manifest is None
+        else {
+            "strategy_sha256": manifest.strategy_sha256,
+            "bars_sha256": manifest.bars_sha256,
+            "engine": manifest.engine,
+            "seed": manifest.seed,
+        },
+        "cash": plain(config.cash),
+        "fees": config.fees,
+        "slippage": config.slippage,
+        "path": str(config.path),
+        "created": iso(run.created_ns),
+        "demo": run.demo,
+        "error": None if run.error is None else {"code": run.error_code, "sentence": run.error},
+    }
+
+
+def _fill(fill: Fill) -> dict[str, Any]:
+    return {
+        "time": iso(fill.time_ns),
+        "symbol": fill.symbol,
+        "side": str(fill.side),
+        "qty": plain(fill.qty),
+        "price": plain(fill.price),
+        "fee": plain(fill.fee),
+        "slippage": plain(fill.slippage),
+        "order_id": fill.order_id,
+        "path_dependent": fill.path_dependent,
+        "reason": fill.reason,
+    }
