@@ -65,10 +65,10 @@ class PositionTable(RowTable[PositionRow]):
         Column[PositionRow]("side", "Side", Kind.SIDE, lambda row: row.side, 52),
         Column[PositionRow]("qty", "Quantity", Kind.NUMBER, lambda row: row.qty, 84, decimals="qty"),
         Column[PositionRow]("avg_price", "Avg price", Kind.PRICE, lambda row: row.avg_price or None, 92, decimals="price"),
-        Column[PositionRow]("last", "Last", Kind.PRICE, lambda row: row.last, 92, decimals="price", tip="Newest close."),
+        Column[PositionRow]("last", "Last", Kind.PRICE, lambda row: row.last, 92, decimals="price", tip="Newest close"),
         Column[PositionRow]("value", "Value", Kind.MONEY, lambda row: row.value, 104, decimals=2),
         Column[PositionRow]("open", "Open P/L", Kind.MONEY, lambda row: row.open_pnl, 92, decimals=2, signed=True, tip="Before fees."),
-        Column[PositionRow]("realised", "Realised P/L", Kind.MONEY, lambda row: row.realised_pnl, 96, decimals=2, signed=True, tip=_REALISED),
+        Column[PositionRow]("realised", "Realised", Kind.MONEY, lambda row: row.realised_pnl, 96, decimals=2, signed=True, tip=_REALISED),
         Column[PositionRow]("fees", "Fees", Kind.MONEY, lambda row: row.fees, 76, decimals=2),
         Column[PositionRow]("updated", "Last fill", Kind.TIME, lambda row: row.updated_ns, 132),
     )  # fmt: skip

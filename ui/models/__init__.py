@@ -1,1 +1,1 @@
-"""Qt models over the pure views of core."""
+"""Qt models: one table model over any view, and the order of its rows."""

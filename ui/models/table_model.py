@@ -1,0 +1,292 @@
+"""The one table model: shows any view of `core.views`, sorted and filtered, and publishes its changes in ranges."""
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QBrush
+
+from core.model.money import plain
+from core.views.columns import Column, Kind
+from core.views.table import RowTable
+from ui.format import MISSING, cell
+from ui.models.look import Look, text_token
+from ui.models.row_order import Places, RowOrder
+
+Index = QModelIndex | QPersistentModelIndex
+Role = Qt.ItemDataRole
+
+ROW_ROLE: Final = Role.UserRole + 1
+"""The row itself."""
+
+RAW_ROLE: Final = Role.EditRole
+"""The cell's raw value."""
+
+_RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+_SORT_SHARE: Final = 20
+"""Sorting anew while rows come in takes at most one part in so many of the time."""
+
+
+class TableModel(QAbstractTableModel):
+    """Shows a view. Folds reach the screen only by `flush`; until then the model answers with what was there.
+
+    `natural` is the key of the column in whose order the rows come: sorting by it costs nothing.
+    """
+
+    rows_published = Signal()
+
+    def __init__(self, table: RowTable[Any], look: Look, *, natural: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.table = table
+        self.look = look
+        self.columns: tuple[Column[Any], ...] = tuple(table.columns)
+        self.natural = natural
+        self._order: RowOrder[Any] = RowOrder(table)
+        self._brushes: dict[str, QBrush] = {}
+        self._sorted_at = 0.0
+        self._sort_took = 0.0
+        self._unsorted = False
+
+    # --- Qt's side ---
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self._order)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+        row = self.row_at(index.row()) if index.isValid() else None
+        if row is None:
+            return None
+        column = self.columns[index.column()]
+        if role == Role.DisplayRole:
+            return self._text(column, row)
+        if role == Role.TextAlignmentRole:
+            return _RIGHT if column.kind.is_numeric else _LEFT
+        if role == Role.ForegroundRole:
+            value = column.value(row)
+            token = text_token(column, value, MISSING if value is None else "")
+            return None if token is None else self._brush(token)
+        if role == RAW_ROLE:
+            return _variant(column.value(row))
+        if role == Role.ToolTipRole:
+            return self._tip(column, row)
+        if role == Role.AccessibleTextRole:
+            return f"{column.title} {self._whole(column, row)}"
+        return row if role == ROW_ROLE else None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        column = self.columns[section]
+        if role == Role.DisplayRole:
+            return self.title_of(column)
+        if role == Role.TextAlignmentRole:
+            return _RIGHT if column.kind.is_numeric else _LEFT
+        return column.tip or None if role == Role.ToolTipRole else None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by value; −1 returns to the natural order, newest first."""
+        chosen = self.columns[column] if 0 <= column < len(self.columns) else None
+        descending = order is Qt.SortOrder.DescendingOrder or chosen is None
+        natural = chosen is None or chosen.key == self.natural
+        self._order.sort_by(None if natural else chosen, newest_first=descending)
+        self._resort()
+
+    # --- rows ---
+
+    def row_at(self, display: int) -> Any | None:
+        """Return the row that stands at a display row."""
+        if not 0 <= display < len(self._order):
+            return None
+        place = self._order.place(display)
+        return self.table.rows[place] if 0 <= place < len(self.table.rows) else None
+
+    def display_of(self, key: str) -> int | None:
+        """Return where on the screen the row of a key stands, or None when there is none or a filter hides it."""
+        place = self.table.place_of(key)
+        return None if place is None else self._order.display(place)
+
+    def title_of(self, column: Column[Any]) -> str:
+        """Return a column's title; a time's names the zone."""
+        if column.kind is not Kind.TIME:
+            return column.title
+        times = (column.value(row) for row in self.table.rows[-1:])
+        at_ns = next((time for time in times if time is not None), 0)
+        return f"{column.title} ({self.look.zone.name(at_ns)})"
+
+    def copied(self, displays: list[int], columns: list[int]) -> str:
+        """Return rows as tab-separated text with a header line; ids whole, numbers plain, as a spreadsheet takes them."""
+        lines = ["\t".join(self.title_of(self.columns[column]) for column in columns)]
+        for display in displays:
+            row = self.row_at(display)
+            if row is not None:
+                lines.append("\t".join(_plain(self.columns[column], row, self.look) for column in columns))
+        return "\n".join(lines)
+
+    def set_look(self, look: Look) -> None:
+        """Write and colour everything anew."""
+        self.look = look
+        self._brushes = {}
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.columns) - 1)
+        self._touch_all()
+
+    # --- filtering ---
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter hides rows."""
+        return bool(self._order.words)
+
+    def filter_in_slices(self, text: str) -> Iterator[None]:
+        """Filter by the words of `text`, all of which a row must contain; yields between slices, and shows the result at the end."""
+        words = tuple(text.lower().split())
+        if words == self._order.words:
+            return
+        self._order.words = words
+        known = self._order.known
+        parts: list[Places] = []
+        for part in self._order.matching_in_slices():
+            parts.append(part)
+            yield
+        if self._order.known != known or self._order.words != words:
+            parts = list(self._order.matching_in_slices())  # rows came or left meanwhile
+        places = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        self.beginResetModel()
+        self._order.use(self._order.sorted_places(places))
+        self.endResetModel()
+        self.rows_published.emit()
+
+    # --- changes of the view ---
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether `flush` has something to do."""
+        return self.table.has_changes or len(self.table.rows) != self._order.known or self._unsorted
+
+    def flush(self) -> None:
+        """Publish what the view folded since the last flush, in ranges."""
+        if not self.is_dirty:
+            return
+        changes = self.table.take_changes()
+        if changes.reset:
+            for first, last in changes.removed:
+                self.table.drop(first, last)
+            self.beginResetModel()
+            self._order.reset()
+            self._unsorted = False
+            self.endResetModel()
+            self.rows_published.emit()
+            return
+        for first, last in changes.removed:
+            self._remove(first, last)
+        self._append()
+        if changes.changed is not None:
+            self._order.touched(*changes.changed)
+            self._unsorted |= not self._order.is_natural
+            if changes.removed:
+                self._touch_all()
+            else:
+                for top, bottom in self._order.displays_between(*changes.changed)[:32]:
+                    self.dataChanged.emit(self.index(top, 0), self.index(bottom, len(self.columns) - 1))
+        if self._unsorted and perf_counter() - self._sorted_at > self._sort_took * _SORT_SHARE:
+            self._resort()
+        self.rows_published.emit()
+
+    def _remove(self, first: int, last: int) -> None:
+        known_last = min(last, self._order.known - 1)
+        ranges = self._order.displays_between(first, known_last)
+        if len(ranges) > 1 or known_last != last:
+            self.beginResetModel()
+            self.table.drop(first, last)
+            self._order.reset()
+            self.endResetModel()
+            return
+        for top, bottom in ranges:
+            self.beginRemoveRows(QModelIndex(), top, bottom)
+        self.table.drop(first, last)
+        self._order.removed(first, last)
+        if ranges:
+            self.endRemoveRows()
+
+    def _append(self) -> None:
+        if len(self.table.rows) == self._order.known:
+            return
+        places = self._order.appended()
+        if not len(places):
+            self._order.publish(places)
+            return
+        at = self._order.insert_at
+        self.beginInsertRows(QModelIndex(), at, at + len(places) - 1)
+        self._order.publish(places)
+        self.endInsertRows()
+        self._unsorted |= not self._order.is_natural
+
+    def _resort(self) -> None:
+        began = perf_counter()
+        self.layoutAboutToBeChanged.emit([], QAbstractTableModel.LayoutChangeHint.VerticalSortHint)
+        held = [index for index in self.persistentIndexList() if index.isValid()]
+        places_held = [self._order.place(index.row()) for index in held]
+        self._order.use(self._order.sorted_places(np.sort(self._order.all_places())))
+        if held:
+            displays = np.full(self._order.known, -1, np.int64)
+            shown = self._order.all_places()
+            displays[shown] = np.arange(len(shown))
+            moved = [self.index(int(displays[place]), index.column()) for place, index in zip(places_held, held, strict=True)]
+            self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit([], QAbstractTableModel.LayoutChangeHint.VerticalSortHint)
+        self._unsorted = False
+        self._sorted_at = perf_counter()
+        self._sort_took = self._sorted_at - began
+
+    def _touch_all(self) -> None:
+        if len(self._order):
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._order) - 1, len(self.columns) - 1))
+
+    # --- cells ---
+
+    def _text(self, column: Column[Any], row: Any) -> str:
+        decimals = self.table.decimals_of(column, row)
+        return cell(column.kind, column.value(row), decimals, self.look.zone, signed=column.signed)
+
+    def _whole(self, column: Column[Any], row: Any) -> str:
+        value = column.value(row)
+        return str(value) if column.kind is Kind.ID and value else self._text(column, row)
+
+    def _tip(self, column: Column[Any], row: Any) -> str | None:
+        """Return what the cell cuts off: ids, long texts, further decimals."""
+        value = column.value(row)
+        if value is None or column.kind in {Kind.SPARK, Kind.PROGRESS}:
+            return None
+        if column.kind in {Kind.ID, Kind.TEXT}:
+            return str(value)
+        if column.kind in {Kind.PRICE, Kind.MONEY, Kind.NUMBER} and not isinstance(value, (int, float)):
+            return plain(value)
+        return None
+
+    def _brush(self, token: str) -> QBrush:
+        brush = self._brushes.get(token)
+        if brush is None:
+            brush = self._brushes[token] = QBrush(self.look.theme.colour(token))
+        return brush
+
+
+def _variant(value: Any) -> Any:
+    """Return a value that Qt can hold: a Decimal is no number to it."""
+    return value if value is None or isinstance(value, (str, int, float)) else float(value) if hasattr(value, "as_tuple") else None
+
+
+def _plain(column: Column[Any], row: Any, look: Look) -> str:
+    value = column.value(row)
+    if value is None or column.kind is Kind.SPARK:
+        return ""
+    if column.kind in {Kind.TIME, Kind.STATUS, Kind.SIDE}:
+        return cell(column.kind, value, None, look.zone)
+    if hasattr(value, "as_tuple"):
+        return plain(value)
+    return str(value).replace("\t", " ").replace("\n", " ")
