@@ -1,1 +1,1 @@
-"""Clocks and calendars: the only source of time."""
+"""GLaDOS's clocks and calendars: the only source of time."""

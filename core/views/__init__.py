@@ -1,1 +1,1 @@
-"""Pure folds of events into what a panel shows. No Qt."""
+"""Haro's read models: pure folds of events into what a panel shows. No Qt."""
