@@ -53,7 +53,7 @@ def test_nothing_nests_the_loop() -> None:
 
 
 def test_only_the_scope_makes_tasks_of_the_loop() -> None:
-    """`loop.create_task` stands in the two classes that own tasks, the window's and the runs'; a TaskGroup's method of that name is meant elsewhere."""
+    """`loop.create_task` stands in the two classes that own tasks; elsewhere a TaskGroup's method is meant."""
     made = {
         where.partition(":")[0]
         for where, call in calls("app", "core", "ui")
