@@ -174,6 +174,10 @@ class Store(Protocol):
         """Tell whether the process of that name still has the store open; a killed one has not."""
         ...
 
+    def claim_window(self) -> None:
+        """Become the one window of this store until it is closed; call it after `open`. Raises AlreadyOpen."""
+        ...
+
     async def open(self) -> None:
         """Connect and migrate. Raises StoreError in plain words."""
         ...

@@ -1,0 +1,43 @@
+"""Connections to the SQLite file: one that writes, and some that read beside it."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",  # readers and the writer do not wait for each other
+    "PRAGMA synchronous=FULL",  # what is committed survives a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+def writing_engine(path: Path, busy_timeout_s: float) -> Engine:
+    """Return the engine of the writer: its transactions take the write lock when they begin, so they never fail half-way for it."""
+    return _engine(path, busy_timeout_s, "BEGIN IMMEDIATE", _PRAGMAS)
+
+
+def reading_engine(path: Path, busy_timeout_s: float) -> Engine:
+    """Return an engine whose connections see one consistent state and cannot write."""
+    return _engine(path, busy_timeout_s, "BEGIN", ("PRAGMA query_only=ON",))
+
+
+def _engine(path: Path, busy_timeout_s: float, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(URL.create("sqlite+pysqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
+
+    def connected(driver_connection: Any, record: object) -> None:
+        driver_connection.isolation_level = None  # the driver opens no transactions of its own
+        cursor = driver_connection.cursor()
+        try:
+            for pragma in pragmas:
+                cursor.execute(pragma)
+        finally:
+            cursor.close()
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+    return engine

@@ -1,0 +1,179 @@
+"""The event log in a database, and the units of work that commit rows and events together."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.events.codec import EventCodec
+from core.events.dispatch import Callback, Dispatcher, LiveSubscription
+from core.events.envelope import Envelope
+from core.model.order import Fill, Order
+from core.model.result import RunResult
+from core.model.run import Run
+from core.store import rows
+from core.store.threads import Threads
+from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+from core.store.writer import Job
+
+
+class DatabaseEventLog:
+    """An `EventLog` in the table `outbox`. Subscribers are told in the loop's thread, in the order of the commits."""
+
+    def __init__(self, threads: Threads, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec) -> None:
+        self._threads = threads
+        self._codec = codec
+        self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
+
+    async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
+        """See `core.ports.EventLog`."""
+        return await self.commit([Append(tuple(events))]) if events else []
+
+    def announce(self, events: Sequence[Envelope]) -> None:
+        """See `core.ports.EventLog`."""
+        self._dispatcher.announce(events)
+
+    async def read(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
+        """See `core.ports.EventLog`."""
+
+        def found(connection: Connection) -> list[Envelope]:
+            return rows.read_events(connection, self._codec, after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
+
+        return await self._threads.read(found)
+
+    async def find(self, seq: int) -> Envelope | None:
+        """See `core.ports.EventLog`."""
+        found = await self.read(after_seq=seq - 1, limit=1)
+        return found[0] if found and found[0].seq == seq else None
+
+    def subscribe(self, pattern: str, callback: Callback, *, owner: str, run_id: str | None = None) -> LiveSubscription:
+        """See `core.ports.EventLog`."""
+        return self._dispatcher.subscribe(pattern, callback, owner=owner, run_id=run_id)
+
+    def subscriptions(self) -> tuple[LiveSubscription, ...]:
+        """See `core.ports.EventLog`."""
+        return self._dispatcher.subscriptions()
+
+    def wanted(self, wire_type: str, run_id: str | None = None) -> bool:
+        """See `core.ports.EventLog`."""
+        return self._dispatcher.wants(wire_type, run_id)
+
+    async def commit(self, steps: Sequence[Step]) -> list[Envelope]:
+        """Carry out `steps` in one transaction, tell subscribers, and return the appended events.
+
+        Once asked for it happens, even when the caller is cancelled while it waits.
+        """
+        told: asyncio.Future[list[Envelope]] = asyncio.get_running_loop().create_future()
+        self._submit(steps, told, [])
+        return await told
+
+    def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]]", appended: list[Envelope]) -> None:
+        work = _Work(steps, self._codec)
+
+        def settle(stored: list[Envelope] | None, error: Exception | None) -> None:
+            if stored is not None:
+                self._dispatcher.tell(stored, lambda failures: done(stored, failures))
+            elif error is not None and not told.done():
+                told.set_exception(error)
+
+        def done(stored: list[Envelope], failures: list[Envelope]) -> None:
+            if failures:
+                self._submit([Append(tuple(failures))], told, appended or stored)
+            elif not told.done():
+                told.set_result(appended or stored)
+
+        self._threads.write(Job(work.write, settle, prepare=work.prepare, weight=work.weight))
+
+
+class _Work:
+    """Steps, encoded before the transaction and written inside it. Runs in the writer's thread."""
+
+    def __init__(self, steps: Sequence[Step], codec: EventCodec) -> None:
+        self._steps = steps
+        self._codec = codec
+        self._prepared: list[Callable[[Connection], list[Envelope] | None]] = []
+        self.weight = sum(_weight(step) for step in steps)
+
+    def prepare(self) -> None:
+        self._prepared = [self._prepare(step) for step in self._steps]
+
+    def write(self, connection: Connection) -> list[Envelope]:
+        stored: list[Envelope] = []
+        for write in self._prepared:
+            stored += write(connection) or ()
+        return stored
+
+    def _prepare(self, step: Step) -> Callable[[Connection], list[Envelope] | None]:
+        match step:
+            case Append(events):
+                encoded = rows.EncodedEvents(events)
+                encoded.encode(self._codec)
+                return encoded.write
+            case PutOrders(orders):
+                return _with_values(rows.put_orders, rows.order_values(orders))
+            case AddFills(fills):
+                return _with_values(rows.add_fills, rows.fill_values(fills))
+            case PutResult(result):
+                return _with_values(rows.put_result, rows.result_values(result))
+            case PutRun(run):
+                return lambda connection: rows.put_run(connection, run)
+            case DeleteRun(run_id):
+                return lambda connection: rows.delete_run(connection, run_id)
+
+
+def _with_values(write: Callable[[Connection, list[Any]], None], values: list[Any]) -> Callable[[Connection], None]:
+    return lambda connection: write(connection, values)
+
+
+def _weight(step: Step) -> int:
+    match step:
+        case Append(events):
+            return len(events)
+        case PutOrders(orders):
+            return len(orders)
+        case AddFills(fills):
+            return len(fills)
+        case _:
+            return 1
+
+
+class DatabaseRunStore:
+    """A `RunStore` in the tables `runs`, `orders`, `fills` and `results`."""
+
+    def __init__(self, threads: Threads, log: DatabaseEventLog) -> None:
+        self._threads = threads
+        self._log = log
+
+    def begin(self) -> AbstractAsyncContextManager[CollectedWork]:
+        """See `core.ports.RunStore`."""
+        return self._unit_of_work()
+
+    @asynccontextmanager
+    async def _unit_of_work(self) -> AsyncGenerator[CollectedWork]:
+        work = CollectedWork()
+        yield work
+        steps = work.finish()
+        if steps:
+            await self._log.commit(steps)
+
+    async def runs(self) -> list[Run]:
+        """See `core.ports.RunStore`."""
+        return await self._threads.read(rows.read_runs)
+
+    async def run(self, run_id: str) -> Run | None:
+        """See `core.ports.RunStore`."""
+        return await self._threads.read(lambda connection: rows.read_run(connection, run_id))
+
+    async def orders(self, run_id: str) -> list[Order]:
+        """See `core.ports.RunStore`."""
+        return await self._threads.read(lambda connection: rows.read_orders(connection, run_id))
+
+    async def fills(self, run_id: str) -> list[Fill]:
+        """See `core.ports.RunStore`."""
+        return await self._threads.read(lambda connection: rows.read_fills(connection, run_id))
+
+    async def result(self, run_id: str) -> RunResult | None:
+        """See `core.ports.RunStore`."""
+        return await self._threads.read(lambda connection: rows.read_result(connection, run_id))

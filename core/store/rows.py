@@ -1,0 +1,264 @@
+"""Rows of events, runs, orders, fills and results: written and read in bulk. Everything here runs in a thread of the store."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from core.events.codec import EventCodec
+from core.events.envelope import Envelope, Kind
+from core.events.memory import with_seq
+from core.model.order import Fill, Order, Rejection
+from core.model.position import Position, Trade
+from core.model.result import PlotLine, RunResult
+from core.model.run import Run
+from core.store.arrays import pack, unpack
+from core.store.sql import BulkInsert, bodies_as_json, rows_as_json
+from core.store.tables import FILLS, ORDERS, OUTBOX, RESULTS, RUNS
+
+_EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
+_INSERT_EVENTS: Final = BulkInsert(OUTBOX, _EVENT_COLUMNS)
+_PUT_RUN: Final = BulkInsert(
+    RUNS,
+    ("id", "status", "mode", "strategy_id", "owner", "created_ns", "body"),
+    key="id",
+    update=("status", "mode", "strategy_id", "owner", "created_ns", "body"),
+)
+_PUT_ORDERS: Final = BulkInsert(
+    ORDERS,
+    ("id", "run_id", "symbol", "status", "created_ns", "updated_ns", "body"),
+    key="id",
+    update=("symbol", "status", "updated_ns", "body"),
+)
+_ADD_FILLS: Final = BulkInsert(FILLS, ("id", "run_id", "order_id", "symbol", "time_ns", "body"), key="id")
+_PUT_RESULT: Final = BulkInsert(RESULTS, ("run_id", "stats", "body", "arrays"), key="run_id", update=("stats", "body", "arrays"))
+
+PAGE: Final = 4_000
+"""Rows decoded at a time: a longer decode would keep the interpreter's lock, and so the window, for too long."""
+
+_encode = msgspec.json.Encoder().encode
+_KINDS: Final = {kind.value: kind for kind in Kind}
+_EventRow = tuple[int, str, str, str, int, str | None, str, str | None, str | None, int, str, str]
+_decode_events: Final = msgspec.json.Decoder(list[_EventRow]).decode
+_decode_runs: Final = msgspec.json.Decoder(list[tuple[int, Run]]).decode
+_decode_orders: Final = msgspec.json.Decoder(list[tuple[int, Order]]).decode
+_decode_fills: Final = msgspec.json.Decoder(list[tuple[int, Fill]]).decode
+
+
+# --- events -------------------------------------------------------------------------------------------------
+
+
+class EncodedEvents:
+    """Events whose payloads are encoded, ready to be numbered and written."""
+
+    def __init__(self, events: Sequence[Envelope]) -> None:
+        self._events = events
+        self._payloads: list[str] = []
+
+    def encode(self, codec: EventCodec) -> None:
+        """Encode the payloads. Raises what `EventCodec.encode` raises."""
+        self._payloads = [codec.encode(event).decode() for event in self._events]
+
+    def write(self, connection: Connection) -> list[Envelope]:
+        """Append them and return them with their seq."""
+        count = len(self._events)
+        head: int = connection.exec_driver_sql("UPDATE log_head SET seq = seq + ? RETURNING seq", (count,)).scalar_one()
+        stored: list[Envelope] = []
+        values: list[Any] = []
+        for seq, (event, payload) in enumerate(zip(self._events, self._payloads, strict=True), head - count + 1):
+            stored.append(with_seq(event, seq))
+            values += (
+                seq,
+                event.id,
+                event.kind.value,
+                event.type,
+                event.version,
+                event.run_id,
+                event.corr_id,
+                event.causation_id,
+                event.trace_id,
+                event.ts,
+                event.producer,
+                payload,
+            )
+        _INSERT_EVENTS.run(connection, values)
+        return stored
+
+
+def read_events(
+    connection: Connection, codec: EventCodec, *, after_seq: int, run_id: str | None, pattern: str, limit: int
+) -> list[Envelope]:
+    """Return up to `limit` events after `after_seq` whose type fits `pattern`, oldest first."""
+    conditions, values = ["seq > ?"], [after_seq]
+    asked: list[Any] = values
+    if run_id is not None:
+        conditions.append("run_id = ?")
+        asked.append(run_id)
+    if pattern.endswith(".*"):
+        # Not LIKE, whose case and wildcards differ: from `orders.` up to the character after the dot.
+        conditions.append("type >= ? AND type < ?")
+        asked += [pattern[:-1], pattern[:-2] + "/"]
+    elif pattern != "*":
+        conditions.append("type = ?")
+        asked.append(pattern)
+    statement = rows_as_json(_EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?")
+    found: list[Envelope] = []
+    while len(found) < limit:
+        asked[0] = found[-1].seq if found else after_seq
+        page = min(PAGE, limit - len(found))
+        text = connection.exec_driver_sql(statement, (*asked, page)).scalar()
+        if text is None:
+            break
+        rows = _decode_events(text)
+        found += sorted((_event_of(row, codec) for row in rows), key=lambda event: event.seq)
+        if len(rows) < page:
+            break
+    return found
+
+
+def _event_of(row: _EventRow, codec: EventCodec) -> Envelope:
+    seq, event_id, kind, type_, version, run_id, corr_id, causation_id, trace_id, ts, producer, payload = row
+    content = codec.decode(type_, version, payload)
+    # The envelope's version is the payload's own: an old one was raised to it.
+    return Envelope(event_id, seq, _KINDS[kind], type_, content.version, run_id, corr_id, causation_id, trace_id, ts, producer, content)
+
+
+# --- runs, orders, fills ------------------------------------------------------------------------------------
+
+
+def put_run(connection: Connection, run: Run) -> None:
+    """Insert or update a run."""
+    config = run.config
+    body = _encode(run).decode()
+    _PUT_RUN.run(connection, [run.id, run.status.value, config.mode.value, config.strategy_id, run.owner, run.created_ns, body])
+
+
+def order_values(orders: Iterable[Order]) -> list[Any]:
+    """Return the cells of orders; of an order that comes several times, the last."""
+    values: list[Any] = []
+    for order in {order.id: order for order in orders}.values():
+        values += (order.id, order.run_id, order.request.symbol, order.status.value, order.created_ns, order.updated_ns)
+        values.append(_encode(order).decode())
+    return values
+
+
+def put_orders(connection: Connection, values: list[Any]) -> None:
+    """Insert or update the orders of `order_values`."""
+    _PUT_ORDERS.run(connection, values)
+
+
+def fill_values(fills: Iterable[Fill]) -> list[Any]:
+    """Return the cells of fills."""
+    values: list[Any] = []
+    for fill in fills:
+        values += (fill.id, fill.run_id, fill.order_id, fill.symbol, fill.time_ns, _encode(fill).decode())
+    return values
+
+
+def add_fills(connection: Connection, values: list[Any]) -> None:
+    """Insert the fills of `fill_values` that are not there yet."""
+    _ADD_FILLS.run(connection, values)
+
+
+def delete_run(connection: Connection, run_id: str) -> None:
+    """Remove a run, all rows that refer to it, and its events."""
+    connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (run_id,))
+    connection.exec_driver_sql("DELETE FROM outbox WHERE run_id = ?", (run_id,))
+
+
+def read_runs(connection: Connection) -> list[Run]:
+    """Return all runs, newest first."""
+    found = _all_pages(connection, _decode_runs, "runs", "ordinal > ?", ())
+    found.sort(key=lambda row: (row[1].created_ns, row[0]), reverse=True)
+    return [run for _, run in found]
+
+
+def read_run(connection: Connection, run_id: str) -> Run | None:
+    """Return one run."""
+    text = connection.exec_driver_sql("SELECT body FROM runs WHERE id = ?", (run_id,)).scalar()
+    return None if text is None else msgspec.json.decode(text, type=Run)
+
+
+def read_orders(connection: Connection, run_id: str) -> list[Order]:
+    """Return a run's orders in the order they were made."""
+    return [order for _, order in _all_pages(connection, _decode_orders, "orders", "ordinal > ? AND run_id = ?", (run_id,))]
+
+
+def read_fills(connection: Connection, run_id: str) -> list[Fill]:
+    """Return a run's fills, oldest first."""
+    fills = [fill for _, fill in _all_pages(connection, _decode_fills, "fills", "ordinal > ? AND run_id = ?", (run_id,))]
+    fills.sort(key=lambda fill: fill.time_ns)
+    return fills
+
+
+def _all_pages(connection: Connection, decode: Any, table: str, where: str, values: tuple[Any, ...]) -> list[tuple[int, Any]]:
+    statement = bodies_as_json("ordinal", f"FROM (SELECT ordinal, body FROM {table} WHERE {where} ORDER BY ordinal LIMIT {PAGE})")  # noqa: S608
+    found: list[tuple[int, Any]] = []
+    while True:
+        text = connection.exec_driver_sql(statement, (found[-1][0] if found else 0, *values)).scalar()
+        rows = [] if text is None else decode(text)
+        found += sorted(rows, key=_ordinal)
+        if len(rows) < PAGE:
+            return found
+
+
+def _ordinal(row: tuple[int, Any]) -> int:
+    return row[0]
+
+
+# --- results ------------------------------------------------------------------------------------------------
+
+
+class _Line(msgspec.Struct):
+    name: str
+    symbol: str
+    pane: str
+
+
+class _ResultBody(msgspec.Struct):
+    trades: tuple[Trade, ...]
+    open_positions: tuple[Position, ...]
+    rejections: tuple[Rejection, ...]
+    plots: list[_Line]
+
+
+def result_values(result: RunResult) -> list[Any]:
+    """Return the cells of a result."""
+    body = _ResultBody(
+        trades=result.trades,
+        open_positions=result.open_positions,
+        rejections=result.rejections,
+        plots=[_Line(line.name, line.symbol, line.pane) for line in result.plots],
+    )
+    arrays = [result.equity_ns, result.equity]
+    for line in result.plots:
+        arrays += [line.start_ns, line.values]
+    return [result.run_id, _encode(result.stats).decode(), _encode(body).decode(), pack(arrays)]
+
+
+def put_result(connection: Connection, values: list[Any]) -> None:
+    """Insert or replace the result of `result_values`."""
+    _PUT_RESULT.run(connection, values)
+
+
+def read_result(connection: Connection, run_id: str) -> RunResult | None:
+    """Return a run's result. Raises DamagedArrays."""
+    row = connection.exec_driver_sql("SELECT stats, body, arrays FROM results WHERE run_id = ?", (run_id,)).first()
+    if row is None:
+        return None
+    body = msgspec.json.decode(row[1], type=_ResultBody)
+    equity_ns, equity, *lines = unpack(row[2])
+    return RunResult(
+        run_id=run_id,
+        stats=msgspec.json.decode(row[0], type=dict[str, float | None]),
+        equity_ns=equity_ns,
+        equity=equity,
+        trades=body.trades,
+        open_positions=body.open_positions,
+        rejections=body.rejections,
+        plots=tuple(
+            PlotLine(name=line.name, symbol=line.symbol, pane=line.pane, start_ns=lines[2 * index], values=lines[2 * index + 1])
+            for index, line in enumerate(body.plots)
+        ),
+    )

@@ -1,0 +1,51 @@
+"""The SQL that must be fast or that databases spell differently; everything else is SQLAlchemy Core.
+
+SQLite gives the interpreter's lock back and takes it again at every step. While a backtest computes in the loop's thread, each
+such step waits milliseconds, so a row per step would take minutes. Here many rows go in by one step, and come out by one.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table
+
+PLACEHOLDER: Final = "?"
+_SIZES: Final = (1_000, 100, 10, 1)
+
+
+class BulkInsert:
+    """Inserts many rows by few statements. `key` and `update` say what happens to a row that is already there.
+
+    Without `key` it is an error, with `key` alone the old row stays, with `update` these columns are replaced.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], *, key: str | None = None, update: Sequence[str] = ()) -> None:
+        self._width = len(columns)
+        head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES "  # noqa: S608 - made of our own names; values are parameters
+        tail = ""
+        if key is not None:
+            replaced = ", ".join(f"{column} = excluded.{column}" for column in update)
+            tail = f" ON CONFLICT ({key}) DO " + (f"UPDATE SET {replaced}" if update else "NOTHING")
+        row = f"({', '.join([PLACEHOLDER] * self._width)})"
+        self._statements = [(size, head + ", ".join([row] * size) + tail) for size in _SIZES]
+
+    def run(self, connection: Connection, values: list[Any]) -> None:
+        """Insert rows; `values` holds all their cells, one row after the other."""
+        start = 0
+        for size, statement in self._statements:
+            step = size * self._width
+            while len(values) - start >= step:
+                connection.exec_driver_sql(statement, tuple(values[start : start + step]))
+                start += step
+
+
+def rows_as_json(columns: Sequence[str], source: str) -> str:
+    """Return SQL for one text: the rows of `source` (FROM … ORDER BY … LIMIT …) as a JSON list of lists, or NULL for none."""
+    row = f"SELECT json_array({', '.join(columns)}) AS line {source}"
+    return f"SELECT '[' || group_concat(line, ',') || ']' FROM ({row})"  # noqa: S608
+
+
+def bodies_as_json(order: str, source: str) -> str:
+    """Like `rows_as_json`, for the pair of an `order` column and the JSON in `body`."""
+    row = f"SELECT '[' || {order} || ',' || body || ']' AS line {source}"
+    return f"SELECT '[' || group_concat(line, ',') || ']' FROM ({row})"  # noqa: S608

@@ -1,0 +1,142 @@
+"""The tables. A column for what is asked for by value; the rest of a row is its JSON `body`.
+
+Times are UTC ns. A change here goes with a migration; a test compares the two.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column of type INTEGER, which holds 64 bits there.
+_Ordinal = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _ordinal() -> Column[int]:
+    return Column("ordinal", _Ordinal, primary_key=True, autoincrement=True)
+
+
+def _run_id() -> Column[str]:
+    return Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False)
+
+
+LOG_HEAD: Final = Table(
+    "log_head",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+"""One row: the last seq given out. Writers lock it, so seq order is commit order, and a seq is never given twice."""
+
+OUTBOX: Final = Table(
+    "outbox",
+    METADATA,
+    Column("seq", _Ordinal, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("run_id", Text),
+    Column("corr_id", Text, nullable=False),
+    Column("causation_id", Text),
+    Column("trace_id", Text),
+    Column("ts", BigInteger, nullable=False),
+    Column("producer", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Index("ix_outbox_run_id_seq", "run_id", "seq"),
+)
+
+CONSUMER_OFFSETS: Final = Table(
+    "consumer_offsets",
+    METADATA,
+    Column("consumer", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+)
+
+RUNS: Final = Table(
+    "runs",
+    METADATA,
+    _ordinal(),
+    Column("id", Text, nullable=False, unique=True),
+    Column("status", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("strategy_id", Text, nullable=False),
+    Column("owner", Text),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+ORDERS: Final = Table(
+    "orders",
+    METADATA,
+    _ordinal(),
+    Column("id", Text, nullable=False, unique=True),
+    _run_id(),
+    Column("symbol", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_orders_run_id_ordinal", "run_id", "ordinal"),
+)
+
+FILLS: Final = Table(
+    "fills",
+    METADATA,
+    _ordinal(),
+    Column("id", Text, nullable=False, unique=True),
+    _run_id(),
+    Column("order_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_fills_run_id_ordinal", "run_id", "ordinal"),
+)
+
+RESULTS: Final = Table(
+    "results",
+    METADATA,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("stats", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("arrays", LargeBinary, nullable=False),
+)
+
+BAR_SETS: Final = Table(
+    "bar_sets",
+    METADATA,
+    Column("id", _Ordinal, primary_key=True, autoincrement=True),
+    Column("symbol", Text, nullable=False),
+    Column("timeframe", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("adjustment", Text, nullable=False),
+    Column("bars", BigInteger, nullable=False),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    UniqueConstraint("symbol", "timeframe", "source", "adjustment"),
+    sqlite_autoincrement=True,
+)
+"""`revision` goes up with every change; with an id that is never given twice it tells whether a set is still the one that was read."""
+
+BAR_CHUNKS: Final = Table(
+    "bar_chunks",
+    METADATA,
+    Column("set_id", _Ordinal, ForeignKey("bar_sets.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("period", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("bars", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""Columns of bars, compressed; see `core.store.arrays`. `period` numbers spans of equal length since 1970."""

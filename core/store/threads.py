@@ -1,0 +1,85 @@
+"""The threads of an open database: one that writes and two that read. The loop never waits for a disk."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from core.errors import BugError
+from core.store.arrays import DamagedArrays
+from core.store.engine import reading_engine, writing_engine
+from core.store.faults import damaged, faults
+from core.store.writer import Job, Writer
+
+_T = TypeVar("_T")
+_READERS: Final = 2
+
+
+class Threads:
+    """Runs what reads and what writes, off the loop, once it is open."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._path = path
+        self._writing = writing_engine(path, busy_timeout_s)
+        self._reading = reading_engine(path, busy_timeout_s)
+        self._executor: ThreadPoolExecutor | None = None
+        self._writer: Writer | None = None
+
+    async def open(self, prepare: Callable[[Engine], None]) -> None:
+        """Run `prepare` with the writing engine in a thread, then start. Raises StoreError, AlreadyOpen; then nothing is left running."""
+        if self._executor is not None:
+            return
+        executor = ThreadPoolExecutor(_READERS, "store-reader")
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(executor, self._prepared, prepare)
+        except BaseException:
+            self._writing.dispose()
+            executor.shutdown(wait=False)
+            raise
+        self._executor = executor
+        self._writer = Writer(self._writing, self._path, loop)
+
+    async def close(self) -> None:
+        """Finish writing and reading, and let go of the file."""
+        if self._executor is None or self._writer is None:
+            return
+        executor, writer = self._executor, self._writer
+        await writer.close(executor)
+        self._executor = self._writer = None
+        await asyncio.get_running_loop().run_in_executor(executor, self._let_go)
+        executor.shutdown()
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Return what `work` reads from one consistent state."""
+        if self._executor is None:
+            raise _not_open()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._read, work)
+
+    def write(self, job: Job) -> None:
+        """Queue a job for the writer."""
+        if self._writer is None:
+            raise _not_open()
+        self._writer.submit(job)
+
+    def _prepared(self, prepare: Callable[[Engine], None]) -> None:
+        with faults(self._path):
+            prepare(self._writing)
+
+    def _read(self, work: Callable[[Connection], _T]) -> _T:
+        try:
+            with faults(self._path), self._reading.connect() as connection:
+                return work(connection)
+        except DamagedArrays as error:
+            raise damaged(self._path, f"a stored column of numbers ({error})") from error
+
+    def _let_go(self) -> None:
+        self._reading.dispose()
+        self._writing.dispose()
+
+
+def _not_open() -> BugError:
+    return BugError("The store is not open.")

@@ -1,0 +1,138 @@
+"""The one thread that writes. Jobs that wait together are committed together."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+
+from core.store.faults import faults
+
+_GROUP_WEIGHT: Final = 20_000
+
+
+class Job:
+    """Something to write.
+
+    `prepare` runs before the transaction, `work` inside it: possibly twice, after its group was rolled back for another's fault.
+    `settle` is called in the loop's thread with what `work` returned or with the error; jobs settle in the order of their commits.
+    """
+
+    __slots__ = ("prepare", "settle", "weight", "work")
+
+    def __init__(
+        self,
+        work: Callable[[Connection], Any],
+        settle: Callable[[Any, Exception | None], None],
+        *,
+        prepare: Callable[[], None] | None = None,
+        weight: int = 1,
+    ) -> None:
+        self.work = work
+        self.settle = settle
+        self.prepare = prepare
+        self.weight = weight
+
+
+_Outcome = tuple[Job, Any, Exception | None]
+
+
+class Writer:
+    """Runs jobs one group after the other, each group in one transaction."""
+
+    def __init__(self, engine: Engine, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self._engine = engine
+        self._path = path
+        self._loop = loop
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._settled = 0
+        self._submitted = 0
+        self._idle: asyncio.Future[None] | None = None
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; call it in the loop's thread."""
+        self._submitted += 1
+        self._jobs.put(job)
+
+    async def close(self, executor: Executor) -> None:
+        """Finish what is queued, and what its settling queues, then end the thread."""
+        while self._settled < self._submitted:
+            self._idle = self._loop.create_future()
+            await self._idle
+        self._jobs.put(None)
+        await self._loop.run_in_executor(executor, self._thread.join)
+
+    # --- in the loop's thread ---
+
+    def _settle(self, outcomes: list[_Outcome]) -> None:
+        for job, result, error in outcomes:
+            self._settled += 1
+            job.settle(result, error)
+        if self._idle is not None and not self._idle.done() and self._settled >= self._submitted:
+            self._idle.set_result(None)
+
+    # --- in the writer's thread ---
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            while (job := self._jobs.get()) is not None:
+                outcomes = self._commit(connection, self._group_of(job))
+                self._loop.call_soon_threadsafe(self._settle, outcomes)
+
+    def _group_of(self, job: Job) -> list[Job]:
+        group = [job]
+        weight = job.weight
+        while weight < _GROUP_WEIGHT:
+            try:
+                more = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                self._jobs.put(None)  # nothing is queued after it
+                break
+            group.append(more)
+            weight += more.weight
+        return group
+
+    def _commit(self, connection: Connection, group: list[Job]) -> list[_Outcome]:
+        refused: list[_Outcome] = []
+        ready: list[Job] = []
+        for job in group:
+            error = self._prepare(job)
+            if error is None:
+                ready.append(job)
+            else:
+                refused.append((job, None, error))
+        if not ready:
+            return refused
+        try:
+            with faults(self._path), connection.begin():
+                return refused + [(job, job.work(connection), None) for job in ready]
+        except Exception as error:
+            if len(ready) == 1:
+                return [*refused, (ready[0], None, error)]
+        # One of several is at fault. Alone, each gets its own outcome.
+        return refused + [outcome for job in ready for outcome in self._commit_alone(connection, job)]
+
+    def _commit_alone(self, connection: Connection, job: Job) -> list[_Outcome]:
+        try:
+            with faults(self._path), connection.begin():
+                return [(job, job.work(connection), None)]
+        except Exception as error:
+            return [(job, None, error)]
+
+    def _prepare(self, job: Job) -> Exception | None:
+        if job.prepare is None:
+            return None
+        try:
+            with faults(self._path):
+                job.prepare()
+        except Exception as error:
+            return error
+        return None

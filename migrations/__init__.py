@@ -1,0 +1,1 @@
+"""Alembic migrations; `core.store.migration` runs them when a store opens."""
