@@ -114,7 +114,7 @@ def rsi(values: Floats, period: int = 14) -> Floats:
         gain = _smoothed(np.maximum(changes, 0.0), period, 1.0 / period)
         loss = _smoothed(np.maximum(-changes, 0.0), period, 1.0 / period)
         moved = gain + loss
-        return np.where(moved == 0.0, 50.0, 100.0 * gain / np.where(moved == 0.0, 1.0, moved))
+        return np.where(moved == 0.0, 50.0, 100.0 * (gain / np.where(moved == 0.0, 1.0, moved)))
 
 
 def true_range(high: Floats, low: Floats, close: Floats) -> Floats:

@@ -46,7 +46,7 @@ def write(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def users(folder: Path) -> dict[str, StrategyInfo]:
-    return {id: info for id, info in StrategyLoader([folder]).find_all().items() if not info.builtin}
+    return {key: info for key, info in StrategyLoader([folder]).find_all().items() if not info.builtin}
 
 
 def only(folder: Path) -> StrategyInfo:
@@ -112,7 +112,7 @@ def test_classes_of_one_file_may_share_a_base_and_its_parameters(folder: Path) -
     text += '\n\nclass A(Mine):\n    id = "a"\n\n\nclass B(Mine):\n    id = "b"\n    n: int = param(7)\n    m = 5\n'
     write(folder, "both.py", text)
     found = users(folder)
-    assert {id: (info.symbols, [(spec.name, spec.default) for spec in info.params]) for id, info in found.items()} == {
+    assert {key: (info.symbols, [(spec.name, spec.default) for spec in info.params]) for key, info in found.items()} == {
         "a": (2, [("n", 1), ("m", 2)]),
         "b": (2, [("n", 7)]),
     }
@@ -184,7 +184,7 @@ def test_a_broken_file_leaves_the_others_alone(folder: Path) -> None:
     write(folder, "broken.py", "(")
     write(folder, "mine.py", GOOD)
     found = StrategyLoader([folder]).find_all()
-    assert [id for id, info in found.items() if info.error is None] == ["mean-reversion", "pair-spread", "sma-cross", "mine"]
+    assert [key for key, info in found.items() if info.error is None] == ["mean-reversion", "pair-spread", "sma-cross", "mine"]
     assert list(found)[-1] == "broken"
 
 
@@ -233,7 +233,7 @@ def test_a_folder_named_like_a_plug_in_and_an_enormous_file_are_named(folder: Pa
     if sys.platform != "win32":
         os.mkfifo(folder / "pipe.py")
     found = users(folder)
-    assert all("not a regular file" in str(info.error) for id, info in found.items() if id != "large")
+    assert all("not a regular file" in str(info.error) for key, info in found.items() if key != "large")
     assert "folder" in found
     assert "1,000,001 bytes" in str(found["large"].error)
 
