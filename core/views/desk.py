@@ -67,21 +67,28 @@ class DeskViews:
             self.trades.add(fill)
         self.activity.fold(event, self.source_of(event))
 
-    def load_orders(self, orders: Iterable[Order], fills: Sequence[Fill]) -> None:
-        """Replace the orders and fills of the selected run; positions and trades follow by `replay` or `load_trades`."""
-        self.orders.load(orders)
-        self.fills.load(fills)
-        self.positions.clear()
-        self.trades.clear()
-
-    def replay(self, fills: Iterable[Fill], *, trades: bool) -> Iterator[None]:
-        """Fold stored fills into positions, and into trades when `trades`; yields after each, so that a caller can pause."""
-        for fill in fills:
-            self.positions.add(fill)
-            if trades:
-                self.trades.add(fill)
+    def folding(self, events: Iterable[Envelope]) -> Iterator[None]:
+        """Fold stored events; yields after each, so that a caller can pause."""
+        for event in events:
+            self.fold(event)
             yield
 
-    def load_trades(self, trades: Iterable[Trade]) -> None:
-        """Replace the trades by those of a result."""
-        self.trades.load(trades)
+    def loading(self, orders: Iterable[Order], fills: Sequence[Fill], trades: Iterable[Trade] | None) -> Iterator[None]:
+        """Replace the rows of the selected run by stored ones; yields after each, so that a caller can pause.
+
+        Positions are folded from the fills; so are trades when the run has not left any yet (`trades` is None).
+        """
+        for table in (self.orders, self.fills, self.positions, self.trades):
+            table.clear()
+        for order in orders:
+            self.orders.put(order)
+            yield
+        for fill in fills:
+            self.fills.put(fill)
+            self.positions.add(fill)
+            if trades is None:
+                self.trades.add(fill)
+            yield
+        for trade in trades or ():
+            self.trades.append(trade)
+            yield

@@ -1,7 +1,7 @@
 """Positions and round trips of one run, folded from its fills."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -155,7 +155,7 @@ class TradeTable(RowTable[Trade]):
         while left and parts and parts[0].fill.side is not fill.side:
             part = parts[0]
             qty = min(left, part.qty)
-            self._append(_round_trip(part.fill, fill, qty))
+            self.append(_round_trip(part.fill, fill, qty))
             left -= qty
             part.qty -= qty
             if not part.qty:
@@ -163,17 +163,12 @@ class TradeTable(RowTable[Trade]):
         if left:
             parts.append(_OpenPart(fill, left))
 
-    def _append(self, trade: Trade) -> None:
+    def append(self, trade: Trade) -> None:
+        """Add a round trip, newest last."""
         # Two parts of one order can give round trips that look alike; each is a row of its own.
         self._place[f"{self.key_of(trade)}#{len(self.rows)}"] = len(self.rows)
         self.rows.append(trade)
         self.saw(trade)
-
-    def load(self, rows: Iterable[Trade]) -> None:
-        """Replace everything with the round trips of a result."""
-        self.clear()
-        for trade in rows:
-            self._append(trade)
 
 
 def _round_trip(entry: Fill, exit_: Fill, qty: Decimal) -> Trade:

@@ -5,14 +5,14 @@ from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QBrush
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtGui import QBrush, QColor, QPainter, QPixmap
 
 from core.model.money import plain
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
 from ui.format import MISSING, cell
-from ui.models.look import Look, text_token
+from ui.models.look import Look, status_token, text_token
 from ui.models.row_order import Places, RowOrder
 
 Index = QModelIndex | QPersistentModelIndex
@@ -47,6 +47,7 @@ class TableModel(QAbstractTableModel):
         self.natural = natural
         self._order: RowOrder[Any] = RowOrder(table)
         self._brushes: dict[str, QBrush] = {}
+        self._dots: dict[str, QPixmap] = {}
         self._sorted_at = 0.0
         self._sort_took = 0.0
         self._unsorted = False
@@ -72,6 +73,8 @@ class TableModel(QAbstractTableModel):
             value = column.value(row)
             token = text_token(column, value, MISSING if value is None else "")
             return None if token is None else self._brush(token)
+        if role == Role.DecorationRole:
+            return self._dot(column.value(row)) if column.kind is Kind.STATUS else None
         if role == RAW_ROLE:
             return _variant(column.value(row))
         if role == Role.ToolTipRole:
@@ -132,7 +135,7 @@ class TableModel(QAbstractTableModel):
     def set_look(self, look: Look) -> None:
         """Write and colour everything anew."""
         self.look = look
-        self._brushes = {}
+        self._brushes, self._dots = {}, {}
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.columns) - 1)
         self._touch_all()
 
@@ -274,6 +277,28 @@ class TableModel(QAbstractTableModel):
         if brush is None:
             brush = self._brushes[token] = QBrush(self.look.theme.colour(token))
         return brush
+
+    def _dot(self, status: str) -> QPixmap:
+        """Return a small disc in the status' colour; the word beside it says the same."""
+        token = status_token(status)
+        dot = self._dots.get(token)
+        if dot is None:
+            dot = self._dots[token] = disc(self.look.theme.colour(token), self.look.sizes.table_font)
+        return dot
+
+
+def disc(colour: QColor, side: int) -> QPixmap:
+    """Return a disc of half the `side`, in the middle of a square; drawn at three times the size for sharp screens."""
+    pixmap = QPixmap(side * 3, side * 3)
+    pixmap.setDevicePixelRatio(3)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawEllipse(QRectF(side * 0.25, side * 0.25, side * 0.5, side * 0.5))
+    painter.end()
+    return pixmap
 
 
 def _variant(value: Any) -> Any:

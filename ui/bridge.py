@@ -1,0 +1,164 @@
+"""From events to the screen: envelopes are folded in slices of time, and models told at most thirty times a second."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from core.events.payloads import BarsDeleted, BarsImported, RunDeleted
+from core.views.desk import DESK_PATTERNS, RUN_PATTERNS, DeskViews
+from ui.models.table_model import TableModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from core.engine import Engine
+    from core.events.envelope import Envelope
+    from core.ports import Subscription
+
+FLUSH_MS: Final = 34
+"""Between two flushes: at most thirty a second."""
+
+FOLD_S: Final = 0.008
+"""How long one flush folds; the rest of a burst waits for the next."""
+
+
+class EventBridge(QObject):
+    """Folds what the engine tells into the views of one window, and publishes it to Qt.
+
+    `open` subscribes for the whole desk; `look_at` subscribes besides to one run's orders. Both end with `close`.
+    """
+
+    run_changed = Signal(str)
+    """A run's row changed; at most once a flush."""
+    run_ended = Signal(str)
+    run_deleted = Signal(str)
+    bars_changed = Signal()
+    equity_changed = Signal()
+
+    def __init__(self, engine: Engine, views: DeskViews, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._views = views
+        self._models: list[TableModel] = []
+        self._desk: deque[Envelope] = deque()
+        self._run: deque[Envelope] = deque()
+        self._held = False
+        self._desk_subscriptions: list[Subscription] = []
+        self._run_subscriptions: list[Subscription] = []
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(FLUSH_MS)
+        self._timer.timeout.connect(self.flush)
+        self._closed = False
+
+    def add_model(self, model: TableModel) -> None:
+        """Flush this model too."""
+        self._models.append(model)
+
+    # --- subscriptions ---
+
+    def open(self) -> None:
+        """Listen to what concerns the whole desk."""
+        self._desk_subscriptions = [self._engine.subscribe(pattern, self._take, owner="window") for pattern in DESK_PATTERNS]
+
+    def look_at(self, run_id: str | None) -> None:
+        """Listen to the orders of another run, and hold them back until `release`: its stored rows come first."""
+        for subscription in self._run_subscriptions:
+            subscription.close()
+        self._run.clear()
+        self._held = True
+        self._run_subscriptions = (
+            []
+            if run_id is None
+            else [self._engine.subscribe(pattern, self._take_run, owner=f"window: run {run_id}", run_id=run_id) for pattern in RUN_PATTERNS]
+        )
+
+    def hold(self) -> None:
+        """Hold back the events of the run that is looked at while its rows are loaded."""
+        self._held = True
+
+    def release(self) -> None:
+        """Let the held events through."""
+        self._held = False
+        self.schedule()
+
+    def close(self) -> None:
+        """End every subscription and the timer; what is queued is dropped."""
+        self._closed = True
+        for subscription in (*self._desk_subscriptions, *self._run_subscriptions):
+            subscription.close()
+        self._desk_subscriptions, self._run_subscriptions = [], []
+        self._timer.stop()
+        self._desk.clear()
+        self._run.clear()
+
+    @property
+    def backlog(self) -> int:
+        """How many events wait to be folded."""
+        return len(self._desk) + len(self._run)
+
+    # --- folding ---
+
+    def _take(self, event: Envelope) -> None:
+        self._desk.append(event)
+        self.schedule()
+
+    def _take_run(self, event: Envelope) -> None:
+        self._run.append(event)
+        if not self._held:
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Flush soon, if nothing is scheduled yet."""
+        if not self._timer.isActive() and not self._closed:
+            self._timer.start()
+
+    def flush(self) -> None:
+        """Fold for one slice of time and publish what changed."""
+        until = perf_counter() + FOLD_S
+        folded: list[Envelope] = []
+        self._fold(self._desk, until, folded)
+        if not self._held:
+            self._fold(self._run, until, folded)
+        for model in self._models:
+            model.flush()
+        self._announce(folded)
+        if self._desk or (self._run and not self._held) or any(model.is_dirty for model in self._models):
+            self.schedule()
+
+    def _fold(self, queue: deque[Envelope], until: float, folded: list[Envelope]) -> None:
+        fold = self._views.fold
+        while queue:
+            event = queue.popleft()
+            fold(event)
+            if queue is self._desk:
+                folded.append(event)
+            if perf_counter() > until:
+                return
+
+    def _announce(self, folded: Iterable[Envelope]) -> None:
+        changed: dict[str, None] = {}
+        bars = False
+        for event in folded:
+            if isinstance(event.payload, (BarsImported, BarsDeleted)):
+                bars = True
+            elif event.run_id is not None and event.type.startswith("run."):
+                if isinstance(event.payload, RunDeleted):
+                    self.run_deleted.emit(event.run_id)
+                    changed.pop(event.run_id, None)
+                else:
+                    changed[event.run_id] = None
+        for run_id in changed:
+            self.run_changed.emit(run_id)
+            row = self._views.runs.get(run_id)
+            if row is not None and row.run.status.is_final:
+                self.run_ended.emit(run_id)
+        if bars:
+            self.bars_changed.emit()
+        if self._views.equity.changed:
+            self._views.equity.changed = False
+            self.equity_changed.emit()

@@ -1,0 +1,161 @@
+"""The table widget of every panel: dense rows, sorting by value, copying, remembered columns, and a place that stays."""
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+
+from core.views.columns import Kind
+from ui.models.look import Look
+from ui.models.table_model import Index, TableModel
+from ui.panels.cell_delegate import CellDelegate
+from ui.style import tabular
+
+_DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.TIME})
+
+
+class DenseTable(QTableView):
+    """Shows a `TableModel`. `row_chosen` carries the row that a person clicked or pressed Enter on."""
+
+    row_chosen = Signal(object)
+    current_row_changed = Signal(object)
+
+    def __init__(self, model: TableModel, name: str, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table_model = model
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self.setModel(model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setTabKeyNavigation(False)  # Tab leaves the table, arrows move inside it
+        self.setCornerButtonEnabled(False)
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header = self.horizontalHeader()
+        header.setObjectName(f"header-{name.removeprefix('table-')}")
+        header.setSectionsMovable(True)
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._show_header_menu)
+        for place, column in enumerate(model.columns):
+            if column.kind in _DRAWN:
+                self.setItemDelegateForColumn(place, CellDelegate(model, place, self))
+        self.set_look(model.look)
+        self.reset_columns()
+        self.setSortingEnabled(True)
+        self._sort_naturally()
+        self.copy_action = QAction("Copy", self)
+        self.copy_action.setObjectName(f"action-copy-{name.removeprefix('table-')}")
+        self.copy_action.setShortcut(QKeySequence.StandardKey.Copy)
+        self.copy_action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.copy_action.triggered.connect(self.copy_selection)
+        self.addAction(self.copy_action)
+        self.clicked.connect(self._choose)
+        self.activated.connect(self._choose)
+        model.rowsInserted.connect(self._keep_place)
+        model.modelReset.connect(self.scrollToTop)
+
+    # --- look and columns ---
+
+    def set_look(self, look: Look) -> None:
+        """Take over row height and font."""
+        self.setFont(tabular(self.font(), look.sizes.table_font))
+        self.verticalHeader().setDefaultSectionSize(look.sizes.dense_row)
+        self.verticalHeader().setMinimumSectionSize(look.sizes.dense_row)
+        self.horizontalHeader().setFixedHeight(look.sizes.row)
+
+    def reset_columns(self) -> None:
+        """Give the columns their own order, widths and visibility."""
+        header = self.horizontalHeader()
+        factor = self.table_model.look.sizes.table_font / 12
+        for place, column in enumerate(self.table_model.columns):
+            header.moveSection(header.visualIndex(place), place)
+            self.setColumnWidth(place, round(column.width * factor))
+            self.setColumnHidden(place, column.hidden)
+
+    def columns_state(self) -> bytes:
+        """Return order, widths, visibility and sorting of the columns."""
+        return bytes(self.horizontalHeader().saveState().data())
+
+    def restore_columns(self, state: bytes) -> bool:
+        """Take over what `columns_state` returned; False when it does not fit any more."""
+        header = self.horizontalHeader()
+        if not header.restoreState(state) or header.count() != len(self.table_model.columns):
+            self.reset_columns()
+            return False
+        header.setStretchLastSection(True)
+        return True
+
+    def _sort_naturally(self) -> None:
+        keys = [column.key for column in self.table_model.columns]
+        self.sortByColumn(keys.index(self.table_model.natural), Qt.SortOrder.DescendingOrder)
+
+    def _show_header_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.fill_columns_menu(menu)
+        menu.popup(self.horizontalHeader().mapToGlobal(at))
+
+    def fill_columns_menu(self, menu: QMenu) -> None:
+        """Add a checkable entry for each column, and the way back."""
+        for place, column in enumerate(self.table_model.columns):
+            action = menu.addAction(column.title)
+            action.setCheckable(True)
+            action.setChecked(not self.isColumnHidden(place))
+            action.toggled.connect(lambda shown, at=place: self.setColumnHidden(at, not shown))
+        menu.addSeparator()
+        menu.addAction("Reset columns").triggered.connect(self.reset_columns)
+
+    # --- rows ---
+
+    def selected_rows(self) -> list[object]:
+        """Return the selected rows, as they stand on the screen."""
+        return [row for display in self._selected_displays() if (row := self.table_model.row_at(display)) is not None]
+
+    def _selected_displays(self) -> list[int]:
+        return sorted({index.row() for index in self.selectionModel().selectedRows()})
+
+    def select_key(self, key: str) -> bool:
+        """Select the row of a key and bring it into view; False when it is not on the screen."""
+        display = self.table_model.display_of(key)
+        if display is None:
+            return False
+        self.selectRow(display)
+        self.scrollTo(self.table_model.index(display, 0))
+        return True
+
+    def copy_selection(self) -> None:
+        """Copy the selected rows as tab-separated text, in the order and with the columns on the screen."""
+        header = self.horizontalHeader()
+        shown = [header.logicalIndex(place) for place in range(header.count())]
+        columns = [place for place in shown if not self.isColumnHidden(place)]
+        displays = self._selected_displays()
+        if displays:
+            QGuiApplication.clipboard().setText(self.table_model.copied(displays, columns))
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        super().currentChanged(current, previous)
+        if current.isValid() and current.row() != previous.row():
+            self.current_row_changed.emit(self.table_model.row_at(current.row()))
+
+    def _choose(self, index: QModelIndex) -> None:
+        row = self.table_model.row_at(index.row())
+        if row is not None:
+            self.row_chosen.emit(row)
+
+    def _keep_place(self, _parent: QModelIndex, first: int, last: int) -> None:
+        """Rows that come in above do not move what is being read; at the top the newest stay in sight."""
+        bar = self.verticalScrollBar()
+        if bar.value() > 0 and first <= bar.value():
+            added = last - first + 1
+            bar.setMaximum(bar.maximum() + added)
+            bar.setValue(bar.value() + added)

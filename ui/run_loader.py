@@ -1,0 +1,112 @@
+"""Loads what the engine keeps of a run into the views, in slices, so that the window answers meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Signal
+
+from core.views.runs import thinned
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.events.envelope import Envelope
+    from core.model.market import BarSetKey
+    from core.model.result import RunResult
+    from core.model.run import Run
+    from core.views.desk import DeskViews
+    from ui.bridge import EventBridge
+
+SLICE_S: Final = 0.008
+_JOURNAL_PATTERNS: Final = ("run.*", "data.*", "strategy.Noted", "system.*")
+_JOURNAL_PAGE: Final = 500
+_JOURNAL_MOST: Final = 10_000
+"""Stored events of one pattern that the journal starts with; orders of old runs are in their tables."""
+
+
+async def in_slices(steps: Iterator[None]) -> None:
+    """Run a generator to its end, letting the loop turn every few milliseconds."""
+    began = perf_counter()
+    for _ in steps:
+        if perf_counter() - began > SLICE_S:
+            await asyncio.sleep(0)
+            began = perf_counter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRun:
+    """A run with what it left; `result` None while it goes on or when it failed before its first bar."""
+
+    run: Run
+    result: RunResult | None
+    bar_sets: tuple[BarSetKey, ...]
+
+
+class RunLoader(QObject):
+    """Fills the views of one window. Each method is a coroutine for the window's scope."""
+
+    run_found = Signal(object)
+    """LoadedRun: the result and the bar sets are known; orders and fills follow."""
+    tables_loaded = Signal(str)
+
+    def __init__(self, engine: Engine, views: DeskViews, bridge: EventBridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._views = views
+        self._bridge = bridge
+
+    async def load_desk(self) -> None:
+        """Load all runs and the journal of the desk."""
+        self._views.runs.load_runs(await self._engine.runs())
+        self._bridge.flush()
+        events: list[Envelope] = []
+        for pattern in _JOURNAL_PATTERNS:
+            events += await self._stored(pattern)
+        events.sort(key=lambda event: event.seq)
+        await in_slices(self._views.folding(events))
+        self._bridge.flush()
+
+    async def load_run(self, run_id: str) -> None:
+        """Look at a run: everything of it is loaded anew, then its live events follow."""
+        self._views.select(run_id)
+        self._bridge.look_at(run_id)
+        self._bridge.flush()
+        await self._load(run_id)
+        self._bridge.release()
+
+    async def finish_run(self, run_id: str) -> None:
+        """Load the result of the run that is looked at, now that it is over; its rows as stored replace those folded."""
+        if run_id == self._views.selected:
+            self._bridge.hold()
+            await self._load(run_id)
+            self._bridge.release()
+
+    async def _load(self, run_id: str) -> None:
+        engine, views = self._engine, self._views
+        run = await engine.run(run_id)
+        views.runs.put_run(run)
+        result = await engine.result(run_id) if run.status.is_final else None
+        if result is not None:
+            views.equity.load(result)
+            views.runs.set_spark(run_id, thinned(tuple(result.equity[:: max(1, len(result.equity) // 256)].tolist())))
+        bar_sets = tuple(await engine.run_bar_sets(run_id))
+        self._bridge.flush()
+        self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))
+        orders = await engine.orders(run_id)
+        fills = await engine.fills(run_id)
+        await in_slices(views.loading(orders, fills, None if result is None else result.trades))
+        self._bridge.flush()
+        self.tables_loaded.emit(run_id)
+
+    async def _stored(self, pattern: str) -> list[Envelope]:
+        events: list[Envelope] = []
+        while len(events) < _JOURNAL_MOST:
+            page = await self._engine.events(after_seq=events[-1].seq if events else 0, pattern=pattern, limit=_JOURNAL_PAGE)
+            events += page
+            if len(page) < _JOURNAL_PAGE:
+                break
+        return events
