@@ -36,6 +36,10 @@ class Engine:
         await self._store.open()
         await self._runs.recover()
 
+    def claim_window(self) -> None:
+        """Become the one window of this database until it is closed. Raises AlreadyOpen. Call it after `open`."""
+        self._store.claim_window()
+
     async def close(self) -> None:
         """Stop every run, finish writing, and let go of everything."""
         await self._runs.close()
