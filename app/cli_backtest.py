@@ -13,7 +13,6 @@ from app.console import fail, print_json, progress, show
 from app.later import refuse_option
 from app.options import AsJson, WithEquity
 from core.errors import InputError, RunNotStoppable, UnknownName
-from core.model.result import Progress
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
@@ -151,6 +150,7 @@ async def run_to_end(
 ) -> "RunReport":
     """Create and start a run and wait for its end. When the call is cancelled meanwhile, the run is stopped and kept as stopped."""
     from core.events.payloads import RunProgressed
+    from core.model.result import Progress
 
     run = await engine.create_run(settle(engine), demo=demo)
     interrupted = False

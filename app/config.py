@@ -58,7 +58,7 @@ class Paths:
     @property
     def layout(self) -> Path:
         """The window's own memory: the places of its docks, columns and the like."""
-        return self.data / "layout.ini"
+        return self.data / "layout"
 
     @property
     def logs(self) -> Path:
@@ -95,6 +95,7 @@ class SettingsFile:
     def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
         self._path = path
         self._environment = environment
+        self._overridden = {setting.key for setting in SETTINGS if setting.env in environment}
         self._foreign: dict[str, object] = {}
         self._broken = False
         self.warnings: list[str] = []
@@ -112,14 +113,23 @@ class SettingsFile:
 
     def save(self, settings: Settings) -> None:
         """Write what differs from the defaults. Values that the environment overrides are not stored. Raises StoreReadOnly or DiskFull."""
-        overridden = {setting.key for setting in SETTINGS if setting.env in self._environment}
-        kept = {key: value for key, value in self._read().items() if key in overridden}
-        chosen = {key: value for key, value in settings.stored().items() if key not in overridden}
+        kept = {key: value for key, value in self._read().items() if key in self._overridden}
+        chosen = {key: value for key, value in settings.stored().items() if key not in self._overridden}
         if self._broken and self._path.is_file():
             # What cannot be read may still matter to the person who wrote it.
             write_whole(self._path.with_suffix(".broken.json"), self._path.read_text(encoding="utf-8", errors="replace"))
             self._broken = False
         write_whole(self._path, json.dumps({**self._foreign, **kept, **chosen}, indent=2, sort_keys=True) + "\n")
+
+    def change(self, settings: Settings, key: str, value: object) -> Settings:
+        """Store one value and return all of them anew. What a person chooses now counts, whatever the environment said at the start.
+
+        Raises InvalidValue, UnknownName, StoreReadOnly or DiskFull.
+        """
+        changed = settings.with_value(key, value)
+        self._overridden.discard(key)
+        self.save(changed)
+        return changed
 
     def _read(self) -> dict[str, object]:
         try:
@@ -155,19 +165,19 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def database_url(given: str | None, environment: Mapping[str, str], paths: Paths) -> str:
-    """Return `memory` or an SQLite URL: `--db`, else `WEAVER_DB`, else the file in the data directory. Raises InvalidValue."""
-    from_where = "--db" if given is not None else DATABASE_VARIABLE
-    url = (given if given is not None else environment.get(DATABASE_VARIABLE, "")).strip()
-    if not url:
-        if given is not None:
-            raise InvalidValue("--db", "empty", "write memory, or a file like sqlite:///bars.db.")
-        return f"sqlite+aiosqlite:///{paths.database}"
-    if url.casefold() == MEMORY:
+    """Return where the data is kept: `--db`, else `WEAVER_DB`, else the file in the data directory.
+
+    The store reads URLs; refused here is only a bare word, which is a mistyped `memory` more likely than a file's name.
+    """
+    if given is not None and not given.strip():
+        raise InvalidValue("--db", "empty", "write memory, or a file like sqlite:///bars.db.")
+    text = (given if given is not None else environment.get(DATABASE_VARIABLE, "")).strip()
+    if not text:
+        return str(paths.database)
+    if text.casefold() == MEMORY:
         return MEMORY
-    scheme, separator, rest = url.partition("://")
-    shown = f"{scheme}://…" if separator else repr(url)  # the rest may hold a password
-    if separator and scheme.partition("+")[0].casefold() in {"postgres", "postgresql"}:
-        raise InvalidValue(from_where, shown, "this version keeps its data in memory or in an SQLite file.")
-    if not separator or scheme not in {"sqlite", "sqlite+aiosqlite"} or not rest.startswith("/") or rest in {"/", "/:memory:"}:
-        raise InvalidValue(from_where, shown, "write memory, or a file like sqlite:///bars.db.")
-    return f"sqlite+aiosqlite://{rest}"
+    if not any(sign in text for sign in "/\\.:"):
+        raise InvalidValue(
+            "--db" if given is not None else DATABASE_VARIABLE, repr(text), "write memory, or a file like sqlite:///bars.db."
+        )
+    return text

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.errors import BugError
-from core.model.result import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from core.model.result import Progress
 
 PIPED_WIDTH = 80
 _log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
 
 
 @contextmanager
-def progress(shown: bool) -> Iterator[Callable[[Progress], None]]:
+def progress(shown: bool) -> Iterator[Callable[["Progress"], None]]:
     """Show a progress bar on stderr while the block runs; on no terminal a line in the log for each tenth."""
     if not shown:
         yield lambda _: None
@@ -96,7 +97,7 @@ class _TenthsInLog:
     def __init__(self) -> None:
         self._said = ("", -1)
 
-    def __call__(self, now: Progress) -> None:
+    def __call__(self, now: "Progress") -> None:
         tenth = 10 * now.done // now.total if now.total else 0
         if (now.what, tenth) != self._said:
             self._said = (now.what, tenth)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,7 +15,6 @@ import typer
 from app.call import Call
 from app.config import DATABASE_VARIABLE, HOME_VARIABLE, MEMORY, SettingsFile
 from app.console import print_json, show, table
-from app.display import apt_line, has_display, missing_packages
 from app.options import AsJson
 from core import ENGINE_VERSION
 from core.errors import KnownError
@@ -103,6 +101,8 @@ def _dependencies(call: Call) -> list[Check]:
 
 
 def _window(call: Call) -> list[Check]:
+    from app.display import apt_line, has_display, missing_packages
+
     checks = []
     for name in WINDOW_DEPENDENCIES:
         try:
@@ -164,10 +164,12 @@ def _database(call: Call) -> list[Check]:
 
 
 def _database_file(call: Call) -> list[Check]:
-    if call.database_url == MEMORY:
+    from core.store.location import database_path
+
+    path = database_path(call.database_url)
+    if path is None or not path.is_file():
         return []
-    path = Path(call.database_url.partition(":///")[2].partition("?")[0])
-    return [Check("database size", OK, f"{path.stat().st_size / 1e6:,.1f} MB")] if path.is_file() else []
+    return [Check("database size", OK, f"{path.stat().st_size / 1e6:,.1f} MB")]
 
 
 def _strategies(call: Call) -> list[Check]:
