@@ -178,10 +178,6 @@ class Store(Protocol):
         """Become the one window of this store until it is closed; call it after `open`. Raises AlreadyOpen."""
         ...
 
-    def claim_window(self) -> None:
-        """Become the one window of this store until it is closed. Raises AlreadyOpen, StoreError. Call it after `open`."""
-        ...
-
     async def open(self) -> None:
         """Connect and migrate. Raises StoreError in plain words."""
         ...
