@@ -1,0 +1,139 @@
+"""Grid lines, axis labels, pane borders and the last price."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QPainter
+
+from ui.charts.figures import compact, figure, percent
+from ui.charts.frame import Frame
+from ui.charts.ink import Ink
+from ui.charts.layout import DRAWDOWN, PRICE, Layout, Pane
+from ui.charts.scene import Scene
+from ui.charts.strokes import dotted_across, fill_rects
+from ui.charts.ticks import decimals_of, log_ticks, value_ticks
+from ui.charts.time_ticks import TimeTick, time_ticks
+from ui.charts.viewport import PriceScale
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTick:
+    """A label of a value axis at a row."""
+
+    y: int
+    text: str
+
+
+def value_text(scene: Scene, pane: str, value: float, step: float) -> str:
+    """Return a value as the axis of `pane` writes it; `step` is the distance of its labels."""
+    if pane == PRICE:
+        return figure(value, max(scene.decimals, decimals_of(step)) if step < 10.0**-scene.decimals else scene.decimals)
+    if pane == DRAWDOWN:
+        return percent(value) if decimals_of(step * 100) > 0 else f"{figure(value * 100, 0)}\u2009%"
+    return compact(value) if abs(value) >= 1e7 else figure(value, min(decimals_of(step), 6))
+
+
+def pane_ticks(scene: Scene, pane: Pane, scale: PriceScale, ink: Ink) -> tuple[list[ValueTick], float]:
+    """Return the labels of a pane's value axis, and their step."""
+    top, bottom = pane.top + ink.row // 2, pane.bottom - ink.row // 2
+    if bottom - top < 2:
+        return [], 1.0
+    low, high = scale.value(bottom), scale.value(top)
+    most = max(1, int((bottom - top) / (ink.row * (2.6 if pane.name == PRICE else 1.7))))
+    if scale.log:
+        values = log_ticks(low, high, most)
+        step = min(np.diff(values).tolist(), default=1.0)
+    else:
+        values, step = value_ticks(low, high, most)
+    return [ValueTick(round(scale.y(value)), value_text(scene, pane.name, value, step)) for value in values], step
+
+
+def axis_width(scene: Scene, ink: Ink) -> int:
+    """Return how wide the value axis must be for every label that any view of this data can show."""
+    texts = ["000.00"]
+    data = scene.data
+    if data is not None and len(data):
+        texts.append(figure(max(data.highest, 1.0), scene.decimals))
+    reaches = [line.reach for line in scene.lines if line.pane != PRICE]
+    texts += [compact(-123.4e6) if reach >= 1e7 else figure(-reach, 2 if reach < 1000 else 0) for reach in reaches]
+    if scene.equity is not None:
+        texts.append(figure(scene.equity.start_equity * 10, 0) if scene.equity.start_equity < 1e6 else compact(-123.4e6))
+        texts.append("−88.88 %")
+    widest = max(ink.metrics.horizontalAdvance(text) for text in texts)
+    return widest + 2 * ink.pad + ink.step
+
+
+def paint_grid(painter: QPainter, ink: Ink, frame: Frame, ticks: dict[str, list[ValueTick]], times: list[TimeTick]) -> None:
+    """Draw the faint lines at round numbers, behind everything."""
+    layout = frame.layout
+    columns = [round(frame.view.x(tick.slot)) for tick in times]
+    fill_rects(painter, ink.grid, np.asarray(columns, np.int64), 0, ink.line, layout.plot_bottom)
+    rows = [tick.y for labels in ticks.values() for tick in labels]
+    fill_rects(painter, ink.grid, 0, np.asarray(rows, np.int64), layout.plot_width, ink.line)
+
+
+def ticks_of_time(scene: Scene, frame: Frame, ink: Ink) -> list[TimeTick]:
+    """Return the labels of the time axis."""
+    if scene.data is None:
+        return []
+    spacing = ink.metrics.horizontalAdvance("28 Nov 2028") + 3 * ink.step
+    view = frame.view
+    return time_ticks(scene.data.timeline, view.left, view.right, view.width, spacing=spacing, zone=scene.zone)
+
+
+def paint_axes(painter: QPainter, ink: Ink, frame: Frame, ticks: dict[str, list[ValueTick]], times: list[TimeTick]) -> None:
+    """Draw borders and labels; the labels of days, months and years are stronger than those of times."""
+    layout = frame.layout
+    _clear_margins(painter, ink, layout)
+    painter.setFont(ink.font)
+    painter.setPen(ink.muted)
+    for labels in ticks.values():
+        for tick in labels:
+            painter.drawText(layout.plot_width + ink.pad, tick.y - ink.row // 2 + ink.baseline, tick.text)
+    for time in times:
+        x = round(frame.view.x(time.slot))
+        strong = time.weight > 0
+        metrics = ink.bold_metrics if strong else ink.metrics
+        half = metrics.horizontalAdvance(time.text) // 2
+        if x - half < ink.step or x + half > layout.plot_width - ink.step:
+            continue
+        painter.setFont(ink.bold if strong else ink.font)
+        painter.setPen(ink.text if strong else ink.muted)
+        painter.drawText(x - half, layout.plot_bottom + ink.step + ink.baseline, time.text)
+    painter.setFont(ink.font)
+
+
+def _clear_margins(painter: QPainter, ink: Ink, layout: Layout) -> None:
+    painter.fillRect(layout.plot_width, 0, layout.width - layout.plot_width, layout.height, ink.background)
+    painter.fillRect(0, layout.plot_bottom, layout.width, layout.height - layout.plot_bottom, ink.background)
+    painter.fillRect(layout.plot_width, 0, ink.line, layout.plot_bottom, ink.rule)
+    painter.fillRect(0, layout.plot_bottom, layout.width, ink.line, ink.rule)
+    for pane in layout.panes[1:]:
+        painter.fillRect(0, pane.top - 1, layout.width, ink.line, ink.rule)
+
+
+def paint_last_price(painter: QPainter, ink: Ink, scene: Scene, frame: Frame, pane: Pane) -> None:
+    """Draw the last close as a dotted line and a tag on the axis, where it is in view."""
+    scale, data = frame.scales.get(PRICE), scene.data
+    if scale is None or data is None or not len(data):
+        return
+    last, opened = float(data.series.close[-1]), float(data.series.open[-1])
+    if not np.isfinite(last) or (scale.log and last <= 0):
+        return
+    y = round(scale.y(last))
+    if not pane.top + ink.row // 2 <= y <= pane.bottom - ink.row // 2:
+        return
+    colour = ink.up if last >= opened else ink.down
+    dotted_across(painter, colour, 0, frame.layout.plot_width, y, ink.line)
+    painter.setFont(ink.font)
+    ink.tag(painter, figure(last, scene.decimals), frame.layout.plot_width, y, colour, width=frame.layout.width - frame.layout.plot_width)
+
+
+def paint_empty(painter: QPainter, ink: Ink, width: int, height: int, text: str) -> None:
+    """Draw what will be here and how to fill it."""
+    painter.setFont(ink.font)
+    painter.setPen(ink.muted)
+    margin = 4 * ink.step
+    flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+    painter.drawText(QRect(margin, margin, max(1, width - 2 * margin), max(1, height - 2 * margin)), int(flags), text)

@@ -1,0 +1,65 @@
+"""Indicator lines, equity and drawdown."""
+
+import numpy as np
+from PySide6.QtGui import QColor, QPainter
+
+from ui.charts.frame import Frame
+from ui.charts.ink import Ink
+from ui.charts.layout import DRAWDOWN, EQUITY, Pane
+from ui.charts.pyramid import Floats, Ints
+from ui.charts.scene import Scene
+from ui.charts.strokes import dotted_across, draw_curve, fill_rects
+
+
+def paint_lines(painter: QPainter, ink: Ink, frame: Frame, pane: Pane) -> None:
+    """Draw the indicator lines that belong to a pane."""
+    for number, line in enumerate(frame.lines):
+        if line.line.pane == pane.name:
+            _paint(painter, ink.line_colour(number), ink, frame, pane, line.columns.slot, line.low, line.high)
+
+
+def paint_equity(painter: QPainter, ink: Ink, frame: Frame, pane: Pane, scene: Scene) -> None:
+    """Draw equity and, dotted, what it started with."""
+    scale = frame.scales.get(EQUITY)
+    if frame.equity is None or scene.equity is None or scale is None:
+        return
+    y = round(scale.y(scene.equity.start_equity)) if np.isfinite(scene.equity.start_equity) else -1
+    if pane.holds(y):
+        dotted_across(painter, ink.faint, 0, frame.layout.plot_width, y, ink.line)
+    _paint(painter, ink.accent, ink, frame, pane, frame.equity.slot, frame.equity.low, frame.equity.high)
+
+
+def paint_drawdown(painter: QPainter, ink: Ink, frame: Frame, pane: Pane) -> None:
+    """Draw how far equity stands below its peak: a filled area that hangs from zero, with its lower border."""
+    scale, curve = frame.scales.get(DRAWDOWN), frame.drawdown
+    if curve is None or scale is None or not len(curve.slot):
+        return
+    real = np.isfinite(curve.low)
+    slot = curve.slot[real]
+    depth = np.floor(scale.ys(curve.low[real]) + 0.5).astype(np.int64)
+    left = frame.view.edges(slot)
+    right = np.append(left[1:], frame.view.edges(slot[-1:] + frame.group)) if len(slot) else left
+    zero = round(scale.y(0.0))
+    height = np.maximum(depth - zero, 0)
+    width = np.maximum(right - left, 1)
+    fill_rects(painter, ink.down_area, left, zero, width, height)
+    fill_rects(painter, ink.down, left[height > 0], depth[height > 0], width[height > 0], ink.line)
+    # The border's upright parts, so that it reads as one line.
+    rise = np.abs(np.diff(height))
+    fill_rects(painter, ink.down, left[1:][rise > 0], np.minimum(depth[1:], depth[:-1])[rise > 0], ink.line, rise[rise > 0])
+
+
+def _paint(painter: QPainter, colour: QColor, ink: Ink, frame: Frame, pane: Pane, slot: Ints, low: Floats, high: Floats) -> None:
+    scale = frame.scales.get(pane.name)
+    if scale is None or len(slot) == 0:
+        return
+    centre = np.add(frame.view.edges(slot), frame.view.pixels_per_slot * frame.group / 2, dtype=np.float64)
+    if np.array_equal(low, high, equal_nan=True):
+        draw_curve(painter, colour, centre, scale.ys(low) + 0.5, weight=ink.weight)
+        return
+    # Up a column and down the next: every extreme is touched, and the line goes on without a jump.
+    ends = np.column_stack((low, high))
+    middle = low + high
+    falling = np.concatenate(([False], middle[1:] < middle[:-1]))
+    ends[falling] = ends[falling][:, ::-1]
+    draw_curve(painter, colour, np.repeat(centre, 2), scale.ys(ends.ravel()) + 0.5, weight=ink.weight)
