@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from core.errors import InvalidValue
+from core.model.money import exact, plain
 from core.model.plugin import ParamKind, ParamSpec, ParamValue
 
 _INT32: Final = 2**31 - 1
@@ -74,6 +75,10 @@ class ParamField(QWidget):
         self.set_value(spec.default)
         _connect(self.control, self._on_changed)
         self._on_changed()
+
+    def line_height(self) -> int:
+        """Return the height of the control's line, for a label beside it."""
+        return max(self.control.sizeHint().height(), self._reset.sizeHint().height())
 
     def text(self) -> str:
         """Return what stands in the control, unchecked."""
@@ -142,6 +147,7 @@ class ParamForm(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(12)
+        layout.setColumnMinimumWidth(0, self.fontMetrics().averageCharWidth() * 12)
         layout.setVerticalSpacing(10)
         layout.setColumnStretch(1, 1)
         for row, spec in enumerate(specs):
@@ -151,7 +157,7 @@ class ParamForm(QWidget):
             label = QLabel(title, self)
             label.setBuddy(field.control)
             layout.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
-            label.setMinimumHeight(field.control.sizeHint().height())
+            label.setMinimumHeight(field.line_height())
             layout.addWidget(field, row, 1)
             self._fields[spec.name] = field
 
@@ -237,5 +243,5 @@ def _said(value: ParamValue) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
-        return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)
+        return plain(exact(value))
     return str(value)

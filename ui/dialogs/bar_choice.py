@@ -1,6 +1,7 @@
 """What a run can be made of: choices of symbol, timeframe and source from the stored bar sets."""
 
 from collections.abc import Sequence
+from itertools import combinations, islice
 
 import msgspec
 
@@ -81,3 +82,14 @@ def sources_of(sets: Sequence[BarSet], symbols: Sequence[str], timeframe: str) -
     if all(len(found) == 1 for found in by_symbol):
         return [SourceChoice(source=None, adjustment=None, sets=tuple(next(iter(found.values())) for found in by_symbol))]
     return []
+
+
+def sources_exist(sets: Sequence[BarSet], symbols: Sequence[str]) -> bool:
+    """Tell whether a run of `symbols` has bars at some timeframe."""
+    return any(sources_of(sets, symbols, timeframe) for timeframe in timeframes_of(sets, symbols))
+
+
+def runnable_symbols(sets: Sequence[BarSet], count: int) -> tuple[str, ...]:
+    """Return the first `count` symbols that can run together, or nothing."""
+    tried = islice(combinations(symbols_of(sets), count), 1_000)
+    return next((symbols for symbols in tried if sources_exist(sets, symbols)), ())

@@ -1,37 +1,28 @@
 """Rows of a dialog: a label, its control, a line that explains it and the sentence when it is refused."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from ui.theme import Sizes
 
 
 class FieldRow(QWidget):
-    """A control with its lines of text beneath; `beside` is a short text at its right."""
+    """A control with its lines of text beneath."""
 
     def __init__(self, name: str, control: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.control = control
-        self._beside = _line("muted", self)
         self._hint = _line("muted", self)
         self._error = _line("error", self)
         self._error.setObjectName(f"{name}-error")
         self._hint.setWordWrap(True)
         self._error.setWordWrap(True)
-        across = QHBoxLayout()
-        across.setSpacing(8)
-        across.addWidget(control, 1)
-        across.addWidget(self._beside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(across)
+        layout.addWidget(control)
         layout.addWidget(self._hint)
         layout.addWidget(self._error)
-
-    def show_beside(self, text: str) -> None:
-        """Show a short text at the right of the control."""
-        _say(self._beside, text)
 
     def show_hint(self, text: str) -> None:
         """Show a line under the control."""
@@ -56,6 +47,7 @@ class FieldGrid(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setHorizontalSpacing(sizes.step * 3)
         self._layout.setVerticalSpacing(sizes.step * 2)
+        self._layout.setColumnMinimumWidth(0, sizes.font * 7)
         self._layout.setColumnStretch(1, 1)
         self._rows: list[FieldRow] = []
 
@@ -75,6 +67,13 @@ class FieldGrid(QWidget):
         self._layout.addWidget(row, at, 1)
         self._rows.append(row)
         return row
+
+
+def narrow(box: QComboBox) -> QComboBox:
+    """Return the box, no longer as wide as its longest text: it takes the width there is."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(6)
+    return box
 
 
 def _line(role: str, parent: QWidget) -> QLabel:

@@ -3,11 +3,14 @@
 A label says what it is with the property `role`: title, heading, muted, error, doubt, good, card.
 """
 
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtWidgets import QLabel, QWidget
 
 from ui.theme import Sizes, Theme
+
+_SIGNS: Final = Path(__file__).parents[2] / "resources" / "icons"
 
 MESSAGE_ROLES: Final = ("error", "doubt", "good", "note")
 
@@ -28,8 +31,32 @@ QLabel[role="error"] {{ font-size: {sizes.table_font}px; color: {theme.danger}; 
 QLabel[role="doubt"] {{ font-size: {sizes.table_font}px; color: {theme.warning}; }}
 QLabel[role="good"] {{ font-size: {sizes.table_font}px; color: {theme.up}; }}
 {banners}
+{control_sheet(theme, sizes)}
 QFrame[role="card"] {{ background: {theme.raised}; border: 1px solid {theme.line}; border-radius: {sizes.radius}px; }}
 QFrame[role="rule"] {{ background: {theme.line}; max-height: 1px; border: none; }}
+"""
+
+
+def control_sheet(theme: Theme, sizes: Sizes) -> str:
+    """Return the rules for the small signs of controls: arrows and check marks. A style sheet takes them from files only."""
+    down, up = ((_SIGNS / f"chevron-{way}.svg").as_posix() for way in ("down", "up"))
+    check = (_SIGNS / ("check-dark.svg" if theme.is_dark else "check-white.svg")).as_posix()
+    drop = f"subcontrol-origin: padding; subcontrol-position: center right; border: 0; background: transparent; width: {sizes.step * 6}px;"
+    side = f"subcontrol-origin: border; border: 0; background: transparent; width: {sizes.step * 6}px;"
+    return f"""
+QComboBox::drop-down, QDateEdit::drop-down {{ {drop} }}
+QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url({down}); width: {sizes.icon - 2}px; height: {sizes.icon - 2}px; }}
+QSpinBox::up-button {{ {side} subcontrol-position: top right; }}
+QSpinBox::down-button {{ {side} subcontrol-position: bottom right; }}
+QSpinBox::up-arrow {{ image: url({up}); width: {sizes.step * 3}px; height: {sizes.step * 3}px; }}
+QSpinBox::down-arrow {{ image: url({down}); width: {sizes.step * 3}px; height: {sizes.step * 3}px; }}
+QDateEdit:disabled {{ color: {theme.faint}; }}
+QCheckBox {{ spacing: {sizes.step * 2}px; }}
+QCheckBox::indicator {{ width: {sizes.icon - 2}px; height: {sizes.icon - 2}px; border: 1px solid {theme.faint};
+  border-radius: {sizes.radius - 1}px; background: {theme.background}; }}
+QCheckBox::indicator:focus {{ border-color: {theme.accent}; }}
+QCheckBox::indicator:checked {{ background: {theme.accent}; border-color: {theme.accent}; image: url({check}); }}
+QCheckBox::indicator:disabled {{ border-color: {theme.line}; }}
 """
 
 

@@ -26,7 +26,7 @@ from core.model.money import parse_money
 from core.model.plugin import StrategyInfo
 from core.model.run import PathModel, RunConfig, RunMode
 from ui.dialogs.empty_state import EmptyState
-from ui.dialogs.field_grid import FieldGrid, FieldRow
+from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
 from ui.dialogs.look import Banner, role_sheet
 from ui.dialogs.new_run_fields import BarFields
 from ui.dialogs.new_run_memory import NewRunEntries, NewRunMemory
@@ -37,7 +37,7 @@ from ui.theme import Sizes, Theme
 if TYPE_CHECKING:
     from core.engine import Engine
 
-_LATER = "Paper and live trading need a broker connection, which this version does not have yet."
+_LATER = "Paper and live come with a broker connection, in a later version."
 _PATH_WORDS = {
     PathModel.ADAPTIVE: "the open's nearer extreme first",
     PathModel.OHLC: "the high before the low",
@@ -95,7 +95,7 @@ class NewRunDialog(QDialog):
         layout.addWidget(self._pages, 1)
         layout.addWidget(self._banner)
         layout.addLayout(self._make_footer())
-        self.resize(sizes.font * 66, sizes.font * 45)
+        self.resize(sizes.font * 66, sizes.font * 50)
         self._bars.changed.connect(self._on_bars_changed)
         self._load_strategies()
         self._tasks.start(self._load_sets(), what="reading what bars are stored", latest="new-run: sets")
@@ -104,14 +104,14 @@ class NewRunDialog(QDialog):
 
     def _make_strategy_grid(self) -> FieldGrid:
         grid = FieldGrid(self._sizes, self)
-        self.strategy = QComboBox(grid)
+        self.strategy = narrow(QComboBox(grid))
         self._strategy_row = grid.add("field-strategy", "Strategy", self.strategy)
         self._broken = QLabel(grid)
         self._broken.setObjectName("new-run-broken-strategies")
         self._broken.setProperty("role", "doubt")
         self._broken.setWordWrap(True)
         self._broken.hide()
-        self.mode = QComboBox(grid)
+        self.mode = narrow(QComboBox(grid))
         self.mode.addItems(["Backtest", "Paper", "Live"])
         for row, mode in enumerate((RunMode.BACKTEST, RunMode.PAPER, RunMode.LIVE)):
             self.mode.setItemData(row, mode.value)
@@ -128,10 +128,10 @@ class NewRunDialog(QDialog):
         self.cash = QLineEdit(cash, grid)
         self._cash_row = grid.add("field-cash", "Start cash", self.cash)
         self.fees = _suggestions(_FEES, grid)
-        self._fees_row = grid.add("field-fees", "Fees", self.fees, "none, or bps:10 for 0.10 % of the amount traded")
+        self._fees_row = grid.add("field-fees", "Fees", self.fees, "none, or bps:10 for 0.10 % of the amount")
         self.slippage = _suggestions(_SLIPPAGE, grid)
-        self._slippage_row = grid.add("field-slippage", "Slippage", self.slippage, "none, or bps:5 for 0.05 % of the price, against you")
-        self.path = QComboBox(grid)
+        self._slippage_row = grid.add("field-slippage", "Slippage", self.slippage, "none, or bps:5 for 0.05 % against you")
+        self.path = narrow(QComboBox(grid))
         for model, words in _PATH_WORDS.items():
             self.path.addItem(f"{model.value} – {words}", model.value)
         grid.add("field-path", "Path in a bar", self.path, "The order in which a bar's high and low are taken to have come.")
@@ -168,6 +168,7 @@ class NewRunDialog(QDialog):
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
         return area
@@ -189,7 +190,7 @@ class NewRunDialog(QDialog):
         self.create_button.setToolTip("Create the run; start it later from the list of runs.")
         self.start_button = QPushButton("Create and start", self)
         self.start_button.setObjectName("button-create-and-start")
-        self.start_button.setProperty("kind", "primary")
+        self.start_button.setProperty("role", "primary")
         self.start_button.setDefault(True)
         self.cancel_button = QPushButton("Cancel", self)
         self.cancel_button.setObjectName("button-cancel")
@@ -221,8 +222,8 @@ class NewRunDialog(QDialog):
         self.strategy.blockSignals(blocked)
         self._broken.setText("\n".join(broken))
         self._broken.setVisible(bool(broken))
-        if self._memory.last_strategy is not None:
-            self.choose_strategy(self._memory.last_strategy)
+        usual = next((info.id for info in self._strategies.values() if info.error is None and info.symbols == 1), "")
+        self.choose_strategy(self._memory.last_strategy or usual)
         self._on_strategy_changed()
 
     def choose_strategy(self, strategy_id: str) -> None:
@@ -433,7 +434,7 @@ def _item(box: QComboBox, row: int) -> QStandardItem:
 
 
 def _suggestions(texts: tuple[str, ...], parent: QWidget) -> QComboBox:
-    box = QComboBox(parent)
+    box = narrow(QComboBox(parent))
     box.setEditable(True)
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     box.addItems(list(texts))

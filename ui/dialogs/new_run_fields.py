@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QComboBox, QDateEdit, QWidget
 
 from core.model.instants import day_of, parse_instant
 from core.model.market import BarSet
-from ui.dialogs.bar_choice import SourceChoice, sources_of, symbols_of, timeframes_of
-from ui.dialogs.field_grid import FieldGrid, FieldRow
+from ui.dialogs.bar_choice import SourceChoice, runnable_symbols, sources_exist, sources_of, symbols_of, timeframes_of
+from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
 from ui.dialogs.symbols_field import SymbolsField
+from ui.format import MISSING
 from ui.theme import Sizes
 
 
@@ -26,9 +27,9 @@ class BarFields(FieldGrid):
         self._settling = False
         self.symbols = SymbolsField(self)
         self.symbols_row = self.add("field-symbols", "Symbols", self.symbols, buddy=self.symbols.first())
-        self.timeframe = QComboBox(self)
+        self.timeframe = narrow(QComboBox(self))
         self.timeframe_row = self.add("field-timeframe", "Timeframe", self.timeframe)
-        self.source = QComboBox(self)
+        self.source = narrow(QComboBox(self))
         self.source_row = self.add("field-source", "Source", self.source)
         self.start = _date_edit(self)
         self.start_row = self.add("field-start", "Start", self.start)
@@ -55,11 +56,19 @@ class BarFields(FieldGrid):
         """Offer these stored sets."""
         self._sets = list(sets)
         self.symbols.set_choices(symbols_of(sets))
-        self._on_symbols_changed()
+        self._suggest()
 
     def set_count(self, symbols: int) -> None:
         """Ask for this many symbols; 0 for any number."""
         self.symbols.set_count(symbols)
+        self._suggest()
+
+    def _suggest(self) -> None:
+        """Choose symbols that can run together, where those that stand there cannot."""
+        chosen = self.symbols.symbols()
+        if not sources_exist(self._sets, chosen):
+            self.symbols.set_symbols(runnable_symbols(self._sets, len(chosen)) or chosen)
+        self._on_symbols_changed()
 
     def choice(self) -> SourceChoice | None:
         """Return the stored sets that are chosen."""
@@ -116,13 +125,15 @@ class BarFields(FieldGrid):
             for edit, edge in ((self.start, first), (self.end, last)):
                 edit.setDateRange(first, last)
                 edit.setDate(edge)
-            self.start_row.show_beside(f"stored from {first.toString('yyyy-MM-dd')}")
-            self.end_row.show_beside(f"stored to {last.toString('yyyy-MM-dd')}")
+            self.end_row.show_hint(f"stored: {first.toString('yyyy-MM-dd')} to {last.toString('yyyy-MM-dd')}, days in UTC")
         else:
-            self.start_row.show_beside("")
-            self.end_row.show_beside("")
+            self.end_row.show_hint("" if choice is None else "These symbols have no time in common.")
+        known = choice is not None and choice.first_ns <= choice.last_ns
         for edit in (self.start, self.end):
-            edit.setEnabled(choice is not None)
+            edit.setEnabled(known)
+            edit.setSpecialValueText("" if known else MISSING)
+            if not known:
+                edit.setDate(edit.minimumDate())
         self._settling = False
         self._tell()
 

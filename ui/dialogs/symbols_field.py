@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from ui.dialogs.field_grid import narrow
+
 
 class SymbolsField(QWidget):
     """`count` lists side by side; 0 means any number: then lists can be added and removed.
@@ -76,7 +78,7 @@ class SymbolsField(QWidget):
             box.deleteLater()
         while len(self._lists) < count:
             position = len(self._lists)
-            box = QComboBox(self)
+            box = narrow(QComboBox(self))
             box.setObjectName("field-symbols" if position == 0 else f"field-symbols-{position + 1}")
             box.setAccessibleName("Symbol" if position == 0 else f"Symbol {position + 1}")
             self._fill(box, position, "")
