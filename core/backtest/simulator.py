@@ -7,7 +7,7 @@ arrays are read block by block, matching is entered only while an order works, e
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Final, Protocol
 
 import numpy as np
@@ -226,49 +226,52 @@ class Simulator:
         clock, cursor, working, on_bar, pending = self._clock, feed.cursor, feed.working, runner.on_bar, runner.pending()
         symbol, symbols, monotonic_ns = feed.symbol, (feed.symbol,), self._monotonic_ns
         indicators, regular = runner.indicators, feed.market.regular
-        since_check, stride, checked_ns = 0, 16, monotonic_ns()
+        stride, checked_ns = 16, monotonic_ns()
+        actions: Sequence[Action] | None
         for first in range(0, len(feed.market.bars), BLOCK):
             last = min(first + BLOCK, len(feed.market.bars))
             for indicator in indicators:
                 indicator.load_block(first, last)
-            matched = repeat(True) if regular is None else regular[first:last].tolist()
-            at = first
-            for bar, matches in zip(_bars(symbol, feed.market, first, last), matched, strict=False):
-                cursor.now = at
-                cursor.in_block = at - first
-                if working and matches:
-                    self._point = at
-                    self._meet(feed, bar)
-                now_ns = bar.end_ns
-                clock.instant_ns = now_ns
-                if now_ns >= self._next_expiry_ns:
-                    self._expire(now_ns)
-                if trace is not None:
-                    trace(now_ns, symbols)
-                if on_bar is not None:
-                    try:
-                        on_bar(bar)
-                    except Exception as error:
-                        raise runner.failure("on_bar", error) from error
-                    actions = runner.take(now_ns) if pending else None
-                else:
-                    actions = runner.decide(now_ns, {symbol: bar})
-                at += 1
-                if actions:
-                    route(actions)
-                    if self.stopped is not None:
-                        self.bars_done = at
-                        return
-                since_check += 1
-                if since_check >= stride:
-                    turn_ns = monotonic_ns()
-                    stride = _stride(stride, turn_ns - checked_ns)
-                    since_check, checked_ns = 0, turn_ns
-                    if turn_ns >= self._deadline_ns:
-                        self.bars_done = at
-                        yield
-                        checked_ns = monotonic_ns()
-            self.bars_done = at
+            cursor.block = first
+            within = -1
+            bars = _bars(symbol, feed.market, first, last)
+            while first + within + 1 < last:
+                for bar in islice(bars, stride):
+                    within += 1
+                    cursor.in_block = within
+                    if working and (regular is None or regular[first + within]):
+                        self._point = first + within
+                        self._meet(feed, bar)
+                    if bar.end_ns >= self._next_expiry_ns:
+                        self._expire(bar.end_ns)
+                    if trace is not None:
+                        clock.instant_ns = bar.end_ns
+                        trace(bar.end_ns, symbols)
+                    if on_bar is not None:
+                        try:
+                            on_bar(bar)
+                        except Exception as error:
+                            raise runner.failed_at(bar.end_ns, "on_bar", error) from error
+                        if not pending:
+                            continue
+                        actions = runner.take(bar.end_ns)
+                    else:
+                        actions = runner.decide(bar.end_ns, {symbol: bar})
+                    if actions:
+                        clock.instant_ns = bar.end_ns
+                        route(actions)
+                        if self.stopped is not None:
+                            self.bars_done = first + within + 1
+                            return
+                turn_ns = monotonic_ns()
+                stride = _stride(stride, turn_ns - checked_ns)
+                checked_ns = turn_ns
+                if turn_ns >= self._deadline_ns:
+                    self.bars_done = first + within + 1
+                    clock.instant_ns = bar.end_ns
+                    yield
+                    checked_ns = monotonic_ns()
+            self.bars_done = last
 
     def _many_symbols(self, runner: StrategyRunner, route: Route, trace: Trace | None) -> Iterator[None]:
         """The loop for several symbols: all bars that ended at the same time are one decision."""
@@ -286,9 +289,7 @@ class Simulator:
             for within, at in enumerate(timeline.symbol[first:last].tolist()):
                 feed = feeds[at]
                 bar, matches = next(rows[at])
-                cursor = feed.cursor
-                cursor.now += 1
-                cursor.in_block += 1
+                feed.cursor.in_block += 1
                 if feed.working and matches:
                     self._meet(feed, bar)
                 bars[feed.symbol] = bar
@@ -407,6 +408,7 @@ def _rows(feed: _Feed, symbols: NDArray[np.int32], bars: NDArray[np.int64], runn
     for indicator in runner.indicators:
         if indicator.symbol == feed.symbol:
             indicator.load_block(before, last)
+    feed.cursor.block = before
     feed.cursor.in_block = first - 1 - before
     matched = repeat(True) if feed.market.regular is None else feed.market.regular[first:last].tolist()
     return zip(_bars(feed.symbol, feed.market, first, last), matched, strict=False)

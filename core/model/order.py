@@ -12,6 +12,8 @@ from core.errors import BugError, InvalidValue
 class OrderSide(StrEnum):
     """Which way an order trades."""
 
+    __hash__ = str.__hash__  # an Enum's own hash is a Python function; orders are looked up by these millions of times
+
     BUY = "buy"
     SELL = "sell"
 
@@ -24,6 +26,8 @@ class OrderSide(StrEnum):
 class OrderType(StrEnum):
     """When an order acts and at what price; the rules are in docs/simulation.md."""
 
+    __hash__ = str.__hash__
+
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
@@ -32,12 +36,12 @@ class OrderType(StrEnum):
     @property
     def has_limit(self) -> bool:
         """Whether it takes a limit price."""
-        return self in {OrderType.LIMIT, OrderType.STOP_LIMIT}
+        return self is OrderType.LIMIT or self is OrderType.STOP_LIMIT
 
     @property
     def has_stop(self) -> bool:
         """Whether it takes a stop price."""
-        return self in {OrderType.STOP, OrderType.STOP_LIMIT}
+        return self is OrderType.STOP or self is OrderType.STOP_LIMIT
 
 
 class TimeInForce(StrEnum):
@@ -49,6 +53,8 @@ class TimeInForce(StrEnum):
 
 class OrderStatus(StrEnum):
     """Where an order is in its life."""
+
+    __hash__ = str.__hash__
 
     CREATED = "created"
     SUBMITTING = "submitting"
@@ -95,7 +101,7 @@ class RejectCode(StrEnum):
     INVALID_ORDER = "invalid_order"
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy or a person asks for. Checks itself: an impossible order cannot be made.
 
     `qty` in units, above zero; prices in quote currency. `time_in_force` None means the default:
@@ -114,6 +120,8 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.qty.is_finite() or self.qty <= 0:
             raise InvalidValue("qty", self.qty, "it must be above zero.")
+        if self.type is OrderType.MARKET and self.limit_price is None and self.stop_price is None:
+            return
         _check_price("limit_price", self.limit_price, wanted=self.type.has_limit, type_=self.type)
         _check_price("stop_price", self.stop_price, wanted=self.type.has_stop, type_=self.type)
 
@@ -127,7 +135,7 @@ def _check_price(field: str, price: Decimal | None, *, wanted: bool, type_: Orde
         raise InvalidValue(field, price, "it must be above zero.")
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as it stands. `id` is unique over all runs; times are UTC ns; prices in quote currency."""
 
     id: str
@@ -166,7 +174,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str | None = None
 
 
-class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+class Rejection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A refused order, with the code and the figures."""
 
     time_ns: int

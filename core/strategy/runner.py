@@ -91,6 +91,11 @@ class StrategyRunner:
         what = f"{method} raised {type(error).__name__} {self._at(error)}: {str(error) or 'no message'}."
         return StrategyFailed(what, "Mend the strategy and run it again.")
 
+    def failed_at(self, now_ns: int, method: str, error: Exception) -> StrategyError:
+        """Return what went wrong inside a directly called method at `now_ns`."""
+        self._now_ns = now_ns
+        return self.failure(method, error)
+
     @property
     def is_driven_by_bars(self) -> bool:
         """Whether the strategy is handed its newest bars without asking for windows."""

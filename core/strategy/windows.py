@@ -173,11 +173,19 @@ class Indicator:
 
 
 class Cursor:
-    """Where a symbol's bars are: `now` is the newest bar known (−1: none), `in_block` the same within the loaded block."""
+    """Where a symbol's bars are: `in_block` is the newest bar known within the loaded block, −1 before the first.
 
-    __slots__ = ("bars", "in_block", "now")
+    `now` is the same within all bars. A run moves `in_block` at each bar and `block` at each block.
+    """
+
+    __slots__ = ("bars", "block", "in_block")
 
     def __init__(self, bars: int = 0) -> None:
         self.bars = bars
-        self.now = -1
+        self.block = 0
         self.in_block = -1
+
+    @property
+    def now(self) -> int:
+        """The newest bar known; −1 when there is none."""
+        return self.block + self.in_block
