@@ -1,0 +1,110 @@
+"""The window's one way to its dialogs: makes each with what it needs, and keeps what outlives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QWidget
+
+from core.model.money import exact, plain
+from core.settings import Settings
+from ui.dialogs.about import AboutDialog
+from ui.dialogs.command_palette import CommandPalette
+from ui.dialogs.import_data import ImportDataDialog
+from ui.dialogs.new_run import NewRunDialog
+from ui.dialogs.new_run_memory import NewRunMemory
+from ui.dialogs.notices import ConfirmDialog, ErrorDialog
+from ui.dialogs.settings import ChangeSetting, SettingsDialog
+from ui.tasks import TaskScope
+from ui.theme import Sizes, Theme
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+
+
+class Dialogs:
+    """Each method opens a dialog over `parent` and returns it, so that its signals can be connected."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        tasks: TaskScope,
+        theme: Theme,
+        sizes: Sizes,
+        settings: Settings,
+        change_setting: ChangeSetting,
+        version: str,
+        parent: QWidget,
+    ) -> None:
+        self._engine, self._tasks, self._parent, self._version = engine, tasks, parent, version
+        self._theme, self._sizes, self._settings, self._change_setting = theme, sizes, settings, change_setting
+        self._memory = NewRunMemory()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Use these colours for dialogs opened from now on."""
+        self._theme = theme
+
+    def set_settings(self, settings: Settings) -> None:
+        """Use these settings from now on."""
+        self._settings = settings
+
+    def new_run(self) -> NewRunDialog:
+        """Open the new-run dialog."""
+        dialog = NewRunDialog(
+            engine=self._engine,
+            tasks=self._tasks,
+            theme=self._theme,
+            sizes=self._sizes,
+            memory=self._memory,
+            cash=plain(exact(self._settings.number("run.cash"))),
+            parent=self._parent,
+        )
+        dialog.open()
+        return dialog
+
+    def import_data(self, path: str | None = None) -> ImportDataDialog:
+        """Open the import dialog, on a file if there is one."""
+        dialog = ImportDataDialog(
+            engine=self._engine, tasks=self._tasks, theme=self._theme, sizes=self._sizes, path=path, parent=self._parent
+        )
+        dialog.open()
+        return dialog
+
+    def settings(self) -> SettingsDialog:
+        """Open the settings dialog."""
+        dialog = SettingsDialog(
+            settings=self._settings, change_setting=self._change_setting, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
+        dialog.settings_changed.connect(self.set_settings)
+        dialog.open()
+        return dialog
+
+    def command_palette(self, actions: Sequence[QAction]) -> CommandPalette:
+        """Open the command palette over these actions."""
+        dialog = CommandPalette(actions=actions, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog.open()
+        return dialog
+
+    def about(self) -> AboutDialog:
+        """Open the about dialog."""
+        dialog = AboutDialog(version=self._version, where=self._engine.where, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog.open()
+        return dialog
+
+    def confirm(self, heading: str, consequence: str, verb: str, then: Callable[[], object]) -> ConfirmDialog:
+        """Ask before something is destroyed; `then` is called when the person says so."""
+        dialog = ConfirmDialog(
+            heading=heading, consequence=consequence, verb=verb, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
+        dialog.accepted.connect(then)
+        dialog.open()
+        return dialog
+
+    def error(self, what: str, todo: str = "", details: str = "") -> ErrorDialog:
+        """Say what happened and what to do."""
+        dialog = ErrorDialog(what=what, todo=todo, details=details, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog.open()
+        return dialog
