@@ -32,7 +32,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     └── BugError                    a broken invariant of ours
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -110,9 +110,19 @@ class UnreadableFile(DataError):
 
 
 class BadRows(DataError):
-    """Rows contradict themselves and the person chose to stop; nothing was imported."""
+    """Rows contradict themselves and the person chose to stop; nothing was imported.
+
+    `refused_by_reason` counts them; `bad_rows` are the first of them, each a `core.model.price_file.BadRow`.
+    """
 
     code = "bad_rows"
+
+    def __init__(
+        self, what: str, todo: str = "", *, refused_by_reason: Mapping[str, int] | None = None, bad_rows: Sequence[object] = ()
+    ) -> None:
+        super().__init__(what, todo)
+        self.refused_by_reason = dict(refused_by_reason or {})
+        self.bad_rows = tuple(bad_rows)
 
 
 class NoBars(DataError):

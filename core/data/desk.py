@@ -1,0 +1,119 @@
+"""The data desk: what the engine's door offers about price files and stored bars."""
+
+import uuid
+from pathlib import Path
+from typing import Final
+
+from core.clock import calendar
+from core.data import guess
+from core.data.export import write_bars
+from core.data.gaps import find_gaps
+from core.data.importer import read_bars
+from core.data.simulated import MARKETS, SIMULATED
+from core.data.work import Job, OnProgress, in_thread
+from core.errors import NoBars
+from core.events.envelope import Payload, envelope
+from core.events.payloads import BarsDeleted, BarsImported
+from core.model.market import BarSeries, BarSet, BarSetKey, Gap, MergeReport, asset_class_of
+from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
+from core.model.result import Progress
+from core.ports import Clock, Store
+
+_PRODUCER: Final = "data"
+
+
+class DataDesk:
+    """Price files in and out, gaps, and the simulated market. Reading and computing happen in worker threads."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def inspect(self, path: Path, file_format: FileFormat | None, symbol: str | None) -> FileGuess:
+        """Return what a price file looks like; with `file_format`, as that format reads it."""
+        return await in_thread(self._clock, lambda _job: guess.inspect(path, file_format, symbol))
+
+    async def import_file(self, plan: ImportPlan, on_progress: OnProgress) -> ImportReport:
+        """Import a price file in one transaction. Cancelled before the bars are stored, it leaves nothing behind."""
+        reading = await in_thread(self._clock, lambda job: read_bars(plan, job), on_progress)
+        bars = reading.bars
+        key = BarSetKey(symbol=bars.symbol, timeframe=str(bars.timeframe), source=plan.source, adjustment=plan.adjustment)
+        on_progress(Progress(done=len(bars), total=len(bars), what="Storing"))
+        merge = await self._keep(key, bars, simulated=False)
+        return ImportReport(
+            key=key,
+            rows=reading.rows,
+            taken=len(bars),
+            refused=reading.rows - len(bars),
+            merge=merge,
+            first_ns=int(bars.start_ns[0]),
+            last_ns=int(bars.start_ns[-1]),
+            refused_by_reason=reading.refused_by_reason,
+            bad_rows=reading.bad_rows,
+            said=reading.said,
+        )
+
+    async def gaps(self, key: BarSetKey) -> list[Gap]:
+        """Return the holes of a set against its calendar, oldest first. Raises NoBars."""
+        bars = await self._read(key)
+        return await in_thread(self._clock, lambda _job: find_gaps(bars.start_ns, bars.timeframe.ns, asset_class_of(key.symbol)))
+
+    async def export(self, key: BarSetKey, path: Path) -> int:
+        """Write a set to a file whose ending tells the form; return the number of bars. Raises NoBars, InvalidValue, DataError."""
+        bars = await self._read(key)
+        await in_thread(self._clock, lambda job: write_bars(bars, path, job))
+        return len(bars)
+
+    async def delete(self, key: BarSetKey) -> bool:
+        """Remove a bar set; False when there was none."""
+        deleted = await self._store.bars.delete(key)
+        if deleted:
+            await self._tell(BarsDeleted(symbol=key.symbol, timeframe=key.timeframe, source=key.source, adjustment=key.adjustment))
+        return deleted
+
+    async def ensure_demo_market(self, on_progress: OnProgress) -> list[BarSet]:
+        """Make the simulated market's sets that are not there yet; return all of them, in the market's order."""
+        have = {bar_set.key for bar_set in await self._store.bars.sets()}
+        for done, market in enumerate(MARKETS):
+            if market.key in have:
+                continue
+            on_progress(Progress(done=done, total=len(MARKETS), what="Making the simulated market"))
+
+            def make(job: Job, symbol: str = market.key.symbol) -> BarSeries:
+                job.check()
+                return next(each.make() for each in MARKETS if each.key.symbol == symbol)
+
+            bars = await in_thread(self._clock, make)
+            await self._keep(market.key, bars, simulated=True)
+        on_progress(Progress(done=len(MARKETS), total=len(MARKETS), what="Making the simulated market"))
+        by_key = {bar_set.key: bar_set for bar_set in await self._store.bars.sets() if bar_set.key.source == SIMULATED}
+        return [by_key[market.key] for market in MARKETS]
+
+    async def _read(self, key: BarSetKey) -> BarSeries:
+        asset_class = asset_class_of(key.symbol)
+        bars = await self._store.bars.read(key)
+        if not len(bars):
+            raise NoBars(
+                f"No bars of {key.symbol} {key.timeframe} from {key.source} are stored.", "Import a file first, or choose another set."
+            )
+        await calendar.load(asset_class)
+        return bars
+
+    async def _keep(self, key: BarSetKey, bars: BarSeries, *, simulated: bool) -> MergeReport:
+        merge = await self._store.bars.merge(key, bars, simulated=simulated)
+        await self._tell(
+            BarsImported(
+                symbol=key.symbol,
+                timeframe=key.timeframe,
+                source=key.source,
+                adjustment=key.adjustment,
+                added=merge.added,
+                identical=merge.identical,
+                changed=merge.changed,
+            )
+        )
+        return merge
+
+    async def _tell(self, payload: Payload) -> None:
+        event = envelope(payload, id=uuid.uuid4().hex, ts=self._clock.now_ns(), producer=_PRODUCER)
+        await self._store.log.append([event])
