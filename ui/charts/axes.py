@@ -77,19 +77,23 @@ def ticks_of_time(scene: Scene, frame: Frame, ink: Ink) -> list[TimeTick]:
     """Return the labels of the time axis."""
     if scene.data is None:
         return []
-    spacing = ink.metrics.horizontalAdvance("28 Nov 2028") + 3 * ink.step
+    spacing = ink.bold_metrics.horizontalAdvance("Nov 2028") + 4 * ink.step
     view = frame.view
     return time_ticks(scene.data.timeline, view.left, view.right, view.width, spacing=spacing, zone=scene.zone)
 
 
-def paint_axes(painter: QPainter, ink: Ink, frame: Frame, ticks: dict[str, list[ValueTick]], times: list[TimeTick]) -> None:
-    """Draw borders and labels; the labels of days, months and years are stronger than those of times."""
+def paint_axes(
+    painter: QPainter, ink: Ink, frame: Frame, ticks: dict[str, list[ValueTick]], times: list[TimeTick], taken: int | None
+) -> None:
+    """Draw borders and labels; the labels of days, months and years are stronger than those of times. No label stands on row `taken`."""
     layout = frame.layout
     _clear_margins(painter, ink, layout)
     painter.setFont(ink.font)
     painter.setPen(ink.muted)
     for labels in ticks.values():
         for tick in labels:
+            if taken is not None and abs(tick.y - taken) < ink.row:
+                continue
             painter.drawText(layout.plot_width + ink.pad, tick.y - ink.row // 2 + ink.baseline, tick.text)
     for time in times:
         x = round(frame.view.x(time.slot))
@@ -113,21 +117,28 @@ def _clear_margins(painter: QPainter, ink: Ink, layout: Layout) -> None:
         painter.fillRect(0, pane.top - 1, layout.width, ink.line, ink.rule)
 
 
-def paint_last_price(painter: QPainter, ink: Ink, scene: Scene, frame: Frame, pane: Pane) -> None:
-    """Draw the last close as a dotted line and a tag on the axis, where it is in view."""
-    scale, data = frame.scales.get(PRICE), scene.data
+def last_price_row(scene: Scene, frame: Frame, ink: Ink) -> int | None:
+    """Return the row of the last close, or None where it is out of view."""
+    scale, data, pane = frame.scales.get(PRICE), scene.data, frame.layout.panes[0]
     if scale is None or data is None or not len(data):
-        return
-    last, opened = float(data.series.close[-1]), float(data.series.open[-1])
+        return None
+    last = float(data.series.close[-1])
     if not np.isfinite(last) or (scale.log and last <= 0):
+        return None
+    y = round(min(max(scale.y(last), -1e6), 1e6))
+    return y if pane.top + ink.row // 2 <= y <= pane.bottom - ink.row // 2 else None
+
+
+def paint_last_price(painter: QPainter, ink: Ink, scene: Scene, frame: Frame, y: int) -> None:
+    """Draw the last close as a dotted line and a tag on the axis."""
+    if scene.data is None:
         return
-    y = round(scale.y(last))
-    if not pane.top + ink.row // 2 <= y <= pane.bottom - ink.row // 2:
-        return
-    colour = ink.up if last >= opened else ink.down
-    dotted_across(painter, colour, 0, frame.layout.plot_width, y, ink.line)
+    series, layout = scene.data.series, frame.layout
+    colour = ink.up if series.close[-1] >= series.open[-1] else ink.down
+    dotted_across(painter, colour, 0, layout.plot_width, y, ink.line)
     painter.setFont(ink.font)
-    ink.tag(painter, figure(last, scene.decimals), frame.layout.plot_width, y, colour, width=frame.layout.width - frame.layout.plot_width)
+    text = figure(float(series.close[-1]), scene.decimals)
+    ink.tag(painter, text, layout.plot_width, y, colour, width=layout.width - layout.plot_width)
 
 
 def paint_empty(painter: QPainter, ink: Ink, width: int, height: int, text: str) -> None:

@@ -55,6 +55,7 @@ class Room:
     """Pixels that a pane keeps free above its highest value, and the width of a merged column."""
 
     readout: int
+    row: int
     marker: int
     edge: int
     column: int
@@ -100,10 +101,8 @@ def _scale(scene: Scene, frame: Frame, pane: Pane, room: Room) -> PriceScale | N
         top = pane.top + room.readout + room.edge + marker
         foot = round(pane.height * (VOLUME_SHARE + 0.03)) if frame.has_volume else room.edge
         bottom = pane.bottom - foot - marker
-    elif pane.name == DRAWDOWN:
-        top, bottom = pane.top + room.edge // 2, pane.bottom - room.edge
     else:
-        top, bottom = pane.top + room.readout, pane.bottom - room.edge
+        top, bottom = pane.top + room.row, pane.bottom - room.edge
     if bottom - top < 4:
         top, bottom = pane.top + 1, max(pane.top + 5, pane.bottom - 1)
     return PriceScale(low, high, top, bottom, log)

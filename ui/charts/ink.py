@@ -49,6 +49,10 @@ class Ink:
         """Return the colour of a gain or a loss; muted for neither."""
         return self.up if value > 0 else self.down if value < 0 else self.muted
 
+    def dim(self, colour: QColor) -> QColor:
+        """Return a colour for what there is a crowd of."""
+        return mixed(colour, self.background, 0.6)
+
     def on(self, fill: QColor) -> QColor:
         """Return the one of text and background that is easier to read upon `fill`."""
         dark, light = sorted((self.text, QColor(self.theme.background)), key=_luminance)

@@ -8,7 +8,7 @@ PRICE: Final = "price"
 EQUITY: Final = "equity"
 DRAWDOWN: Final = "drawdown"
 
-_WEIGHTS: Final = {PRICE: 6.0, EQUITY: 1.7, DRAWDOWN: 1.1}
+_WEIGHTS: Final = {PRICE: 6.0, EQUITY: 1.7, DRAWDOWN: 1.3}
 _OTHER_WEIGHT: Final = 1.5
 
 

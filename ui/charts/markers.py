@@ -18,7 +18,7 @@ from ui.charts.scene import Scene
 from ui.charts.strokes import draw_lines, fill_rects
 from ui.charts.viewport import PriceScale
 
-_BUCKET: Final = 3
+_BUCKET: Final = 4
 """Width of a stretch in which crowded marks are merged, in steps of the theme."""
 
 
@@ -162,7 +162,7 @@ def _paint_buckets(painter: QPainter, ink: Ink, glyphs: Glyphs, index: TradeInde
         y[used] = _beside(frame, scale, ink, x[used], below=buy, reach=_BUCKET * ink.step // 2)
         for sign in (-1, 0, 1):
             same = used & (signs == sign)
-            glyphs.stamp(painter, x[same], y[same], up=buy, solid=True, colour=ink.of_sign(sign), size=1.5 * ink.step)
+            glyphs.stamp(painter, x[same], y[same], up=buy, solid=True, colour=ink.dim(ink.of_sign(sign)), size=1.5 * ink.step)
         first = len(hits.bucket_texts)
         hits.bucket_texts += [
             _bucket_text(int(bought), int(sold), float(pnl))

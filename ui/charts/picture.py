@@ -1,6 +1,7 @@
 """The still part of the chart: everything but the crosshair, drawn in device pixels."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from PySide6.QtGui import QPainter
 
@@ -11,7 +12,13 @@ from ui.charts.frame import Frame, Room, cut_frame
 from ui.charts.ink import Ink
 from ui.charts.layout import DRAWDOWN, EQUITY, PRICE, Layout, lay_out
 from ui.charts.markers import Glyphs, Hits, paint_marks
+from ui.charts.readout import place_words, readout
 from ui.charts.scene import Scene
+
+_LINES_BEHIND: Final = 8
+"""Bars to a column from which on lines are drawn behind the candles."""
+_READOUT_SHARE: Final = 0.25
+"""Most of the price pane's height that the read-out may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class Picture:
     hits: Hits
     steps: dict[str, float]
     """Distance of the labels of each pane's axis, in its values."""
+    rows: int
+    """Rows of the price pane's read-out."""
 
 
 def layout_of(scene: Scene, ink: Ink, width: int, height: int) -> Layout:
@@ -41,7 +50,8 @@ def layout_of(scene: Scene, ink: Ink, width: int, height: int) -> Layout:
 
 def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, layout: Layout) -> Picture:
     """Draw the scene, which has bars, over the whole layout."""
-    room = Room(readout=ink.row + ink.step, marker=4 * ink.step, edge=2 * ink.step, column=ink.line)
+    rows = readout_rows(ink, scene, layout)
+    room = Room(readout=rows * (ink.row - ink.step // 2) + ink.step, row=ink.row, marker=4 * ink.step, edge=2 * ink.step, column=ink.line)
     frame = cut_frame(scene, layout, room)
     painter.fillRect(0, 0, layout.width, layout.height, ink.background)
     ticks, steps = {}, {}
@@ -57,8 +67,13 @@ def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, lay
         if pane.name == PRICE:
             stripes = stripes_of(frame, ink.line)
             paint_volume(painter, ink, frame, pane, stripes)
-            paint_candles(painter, ink, frame, pane, stripes)
-            paint_lines(painter, ink, frame, pane)
+            # Where a column holds many bars a short average lies inside its range and would hide it.
+            if frame.group >= _LINES_BEHIND:
+                paint_lines(painter, ink, frame, pane)
+                paint_candles(painter, ink, frame, pane, stripes)
+            else:
+                paint_candles(painter, ink, frame, pane, stripes)
+                paint_lines(painter, ink, frame, pane)
             hits = paint_marks(painter, ink, glyphs, scene, frame, pane)
         elif pane.name == EQUITY:
             paint_equity(painter, ink, frame, pane, scene)
@@ -67,9 +82,19 @@ def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, lay
         else:
             paint_lines(painter, ink, frame, pane)
     painter.setClipping(False)
-    axes.paint_axes(painter, ink, frame, ticks, times)
-    axes.paint_last_price(painter, ink, scene, frame, layout.panes[0])
-    return Picture(frame, hits, steps)
+    last = axes.last_price_row(scene, frame, ink)
+    axes.paint_axes(painter, ink, frame, ticks, times, last)
+    if last is not None:
+        axes.paint_last_price(painter, ink, scene, frame, last)
+    return Picture(frame, hits, steps, rows)
+
+
+def readout_rows(ink: Ink, scene: Scene, layout: Layout) -> int:
+    """Return how many rows the price pane's read-out gets: what it needs, but not more than its share of the pane."""
+    bars = len(scene.data) if scene.data is not None else 0
+    needed = place_words(ink, readout(scene, bars - 1), layout.plot_width)
+    most = max(1, int(layout.panes[0].height * _READOUT_SHARE / ink.row))
+    return min(most, 1 + max((row for _, row, _ in needed), default=0))
 
 
 def _paint_highlight(painter: QPainter, ink: Ink, scene: Scene, frame: Frame) -> None:

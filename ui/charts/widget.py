@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.model.market import BarSeries, Floats, Instants
 from ui.charts.axes import paint_empty
-from ui.charts.crosshair import Crosshair, paint_crosshair, plain_text, readout
+from ui.charts.crosshair import Crosshair, paint_crosshair
 from ui.charts.curve import EquityCurve
 from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
 from ui.charts.gestures import Gestures
@@ -32,6 +32,7 @@ from ui.charts.layout import Layout, Pane
 from ui.charts.markers import Glyphs, Hits, fill_text, trade_text
 from ui.charts.menu import ChartMenu
 from ui.charts.picture import Picture, layout_of, paint_picture
+from ui.charts.readout import plain_text, readout
 from ui.charts.scene import Scene
 from ui.charts.viewport import TimeView
 from ui.theme import Sizes, Theme
