@@ -1,6 +1,6 @@
 """Payloads to JSON and back: Decimal as text, old versions raised to the present one on read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -32,18 +32,25 @@ class EventCodec:
 
         Raises BugError when its type is not registered for that class, InvalidValue when it is too large or holds half a character.
         """
-        payload = event.payload
-        if REGISTRY.get(event.type) is not payload.__class__:
-            raise BugError(f"An event of type {event.type} cannot carry {type(payload).__qualname__}: it is not registered for it.")
+        return self.encode_all((event,))[0]
+
+    def encode_all(self, events: Sequence[Envelope]) -> list[bytes]:
+        """Return the payload of each event as JSON; see `encode`."""
+        encode, registered, max_bytes = self._encode, REGISTRY.get, self._max_bytes
+        found: list[bytes] = []
+        event = None
         try:
-            data = self._encode(payload)
+            for event in events:
+                payload = event.payload
+                if registered(event.type) is not payload.__class__:
+                    raise BugError(f"An event of type {event.type} cannot carry {type(payload).__qualname__}: it is not registered for it.")
+                data = encode(payload)
+                if len(data) > max_bytes:
+                    raise InvalidValue(f"The payload of {event.type}", f"{len(data):,} bytes", f"an event holds at most {max_bytes:,}.")
+                found.append(data)
         except UnicodeEncodeError as error:
-            raise InvalidValue(f"The text of {event.type}", repr(error.object[:40]), "it holds half a character.") from error
-        if len(data) > self._max_bytes:
-            raise InvalidValue(
-                f"The payload of {event.type}", f"{len(data):,} bytes", f"at most {self._max_bytes:,} bytes fit in an event."
-            )
-        return data
+            raise InvalidValue(f"The text of {event and event.type}", repr(error.object[:40]), "it holds half a character.") from error
+        return found
 
     def decode(self, wire_type: str, version: int, data: bytes | str) -> Payload:
         """Return the payload, raised to the present version.

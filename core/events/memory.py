@@ -78,8 +78,7 @@ class MemoryEventLog:
 
     def check(self, events: Sequence[Envelope]) -> None:
         """Raise what a database would raise for these events."""
-        for event in events:
-            self._codec.encode(event)
+        self._codec.encode_all(events)
 
     def store(self, events: Sequence[Envelope]) -> list[Envelope]:
         """Append checked events without telling anyone; return them with their seq."""

@@ -40,20 +40,46 @@ def pack(arrays: Sequence[NDArray[Any]]) -> bytes:
 
 def unpack(data: bytes) -> list[NDArray[Any]]:
     """Return the arrays of `pack`, exact in every bit. Raises DamagedArrays."""
+    kinds, lengths, raw = _opened(data)
+    try:
+        arrays: list[NDArray[Any]] = []
+        start = 0
+        for kind, length in zip(kinds, lengths, strict=True):
+            values = _unshuffled(raw, 1, length, start)[0]
+            arrays.append(np.cumsum(values, dtype=np.int64) if kind == 0 else values.view(_DTYPES[kind]))
+            start += length * _WIDTH
+    except (KeyError, ValueError) as error:
+        raise DamagedArrays(str(error)) from error
+    return arrays
+
+
+def unpack_bars(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return one int64 array and the float64 arrays of its length that follow it, as rows of one. Raises DamagedArrays.
+
+    The same as `unpack` in far fewer steps: numpy too gives the interpreter's lock back at each (see `core.store.sql`).
+    """
+    kinds, lengths, raw = _opened(data)
+    if len(set(lengths)) != 1 or kinds[0] != 0 or any(kind != 1 for kind in kinds[1:]):
+        raise DamagedArrays("it does not hold bars")
+    try:
+        table = _unshuffled(raw, len(kinds), lengths[0], 0)
+    except ValueError as error:
+        raise DamagedArrays(str(error)) from error
+    return np.cumsum(table[0], dtype=np.int64), table[1:].view("<f8")
+
+
+def _opened(data: bytes) -> tuple[list[int], list[int], bytes]:
     try:
         version, count = _HEAD.unpack_from(data)
         if version != _VERSION:
             raise DamagedArrays(f"version {version} is not known")
         entries = [_ENTRY.unpack_from(data, _HEAD.size + index * _ENTRY.size) for index in range(count)]
-        # Without a known kind and a fitting length the steps below raise one of these as well.
         raw = zstandard.ZstdDecompressor().decompress(data[_HEAD.size + count * _ENTRY.size :])
-        arrays: list[NDArray[Any]] = []
-        start = 0
-        for kind, length in entries:
-            shuffled = np.frombuffer(raw, np.uint8, length * _WIDTH, start).reshape(_WIDTH, length)
-            values = np.ascontiguousarray(shuffled.T).view(_DTYPES[kind]).reshape(length)
-            arrays.append(np.cumsum(values, dtype=np.int64) if kind == 0 else values.astype(np.float64, copy=False))
-            start += length * _WIDTH
-    except (struct.error, zstandard.ZstdError, KeyError, ValueError) as error:
+    except (struct.error, zstandard.ZstdError) as error:
         raise DamagedArrays(str(error)) from error
-    return arrays
+    return [kind for kind, _ in entries], [length for _, length in entries], raw
+
+
+def _unshuffled(raw: bytes, rows: int, length: int, start: int) -> NDArray[np.int64]:
+    shuffled = np.frombuffer(raw, np.uint8, rows * _WIDTH * length, start).reshape(rows, _WIDTH, length)
+    return np.ascontiguousarray(shuffled.transpose(0, 2, 1)).view("<i8").reshape(rows, length)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.errors import Cancelled
 from core.model.market import Adjustment, BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
-from core.store.arrays import pack, unpack
+from core.store.arrays import pack, unpack_bars
 from core.store.memory import by_symbol_and_length
 from core.store.merging import add_reports, check_mergeable, merge_bars
 from core.store.sql import BulkInsert
@@ -119,15 +119,15 @@ def _read_bars(connection: Connection, key: BarSetKey, start_ns: int | None, end
         wanted.append(chunks.first_ns < end_ns)
     total = connection.execute(select(func.coalesce(func.sum(chunks.bars), 0)).where(*wanted)).scalar_one()
     # Filled chunk by chunk: joining a list of parts would need the memory twice.
-    columns = [np.empty(total, np.int64), *(np.empty(total) for _ in range(5))]
+    starts, prices = np.empty(total, np.int64), np.empty((5, total))
     first = 0
     for data in connection.execute(select(chunks.data).where(*wanted).order_by(chunks.period)).scalars():
-        parts = unpack(data)
-        last = first + len(parts[0])
-        for column, part in zip(columns, parts, strict=True):
-            column[first:last] = part
+        of_chunk, prices_of_chunk = unpack_bars(data)
+        last = first + len(of_chunk)
+        starts[first:last] = of_chunk
+        prices[:, first:last] = prices_of_chunk
         first = last
-    return BarSeries.from_columns(key.symbol, timeframe, columns[0], *columns[1:]).between(start_ns, end_ns)
+    return BarSeries.from_columns(key.symbol, timeframe, starts, *prices).between(start_ns, end_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ def _chunk(connection: Connection, set_id: int | None, period: int, bars: BarSer
         data = connection.execute(select(BAR_CHUNKS.c.data).where(BAR_CHUNKS.c.set_id == set_id, BAR_CHUNKS.c.period == period)).scalar()
     if data is None:
         return BarSeries.empty(bars.symbol, bars.timeframe)
-    start_ns, *columns = unpack(data)
-    return BarSeries.from_columns(bars.symbol, bars.timeframe, start_ns, *columns)
+    start_ns, prices = unpack_bars(data)
+    return BarSeries.from_columns(bars.symbol, bars.timeframe, start_ns, *prices)
 
 
 def _carry_out(

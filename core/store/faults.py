@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import BugError, DatabaseBusy, DiskFull, InvalidValue, StoreError, StoreReadOnly
 
@@ -18,8 +18,6 @@ def faults(path: Path) -> Iterator[None]:
     """Raise what happens inside as StoreError (or BugError for broken references) with `path` in its sentence."""
     try:
         yield
-    except IntegrityError as error:
-        raise BugError(f"A row refers to something that is not stored: {error.orig}.") from error
     except DBAPIError as error:
         raise database_fault(error.orig, path) from error
     except sqlite3.Error as error:
@@ -32,6 +30,8 @@ def faults(path: Path) -> Iterator[None]:
 
 def database_fault(error: BaseException | None, path: Path) -> StoreError | BugError:
     """Return the known error for what SQLite said; a BugError for wrong SQL."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return BugError(f"A row contradicts what is stored: {error}.")
     code = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return DatabaseBusy(f"{path} is locked by another process.", "Close the other program, or wait until it is done, and try again.")

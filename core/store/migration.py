@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect
 
 from core.errors import BugError, DatabaseNewer, StoreError
+from core.store.sql import transaction
 
 HEAD: Final = "0001"
 """The newest revision in `migrations/versions`; a test compares them."""
@@ -14,7 +15,7 @@ HEAD: Final = "0001"
 
 def migrate(engine: Engine, path: Path) -> None:
     """Bring the database to `HEAD`, in one transaction. Raises DatabaseNewer, or StoreError for another program's database."""
-    with engine.connect() as connection, connection.begin():
+    with engine.connect() as connection, transaction(connection):
         # The write lock is held from here: of two programs that start at once, the second finds the work done.
         if _revision(connection, path) != HEAD:
             _upgrade(connection, path)

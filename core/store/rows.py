@@ -14,7 +14,7 @@ from core.model.position import Position, Trade
 from core.model.result import PlotLine, RunResult
 from core.model.run import Run
 from core.store.arrays import pack, unpack
-from core.store.sql import BulkInsert, bodies_as_json, rows_as_json
+from core.store.sql import BulkInsert, bodies_as_json, driver, rows_as_json
 from core.store.tables import FILLS, ORDERS, OUTBOX, RESULTS, RUNS
 
 _EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
@@ -38,6 +38,7 @@ PAGE: Final = 4_000
 """Rows decoded at a time: a longer decode would keep the interpreter's lock, and so the window, for too long."""
 
 _encode = msgspec.json.Encoder().encode
+_COMMAND: Final = Kind.COMMAND
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _EventRow = tuple[int, str, str, str, int, str | None, str, str | None, str | None, int, str, str]
 _decode_events: Final = msgspec.json.Decoder(list[_EventRow]).decode
@@ -58,12 +59,12 @@ class EncodedEvents:
 
     def encode(self, codec: EventCodec) -> None:
         """Encode the payloads. Raises what `EventCodec.encode` raises."""
-        self._payloads = [codec.encode(event).decode() for event in self._events]
+        self._payloads = [data.decode() for data in codec.encode_all(self._events)]
 
     def write(self, connection: Connection) -> list[Envelope]:
         """Append them and return them with their seq."""
         count = len(self._events)
-        head: int = connection.exec_driver_sql("UPDATE log_head SET seq = seq + ? RETURNING seq", (count,)).scalar_one()
+        (head,) = driver(connection).execute("UPDATE log_head SET seq = seq + ? RETURNING seq", (count,)).fetchone()
         stored: list[Envelope] = []
         values: list[Any] = []
         for seq, (event, payload) in enumerate(zip(self._events, self._payloads, strict=True), head - count + 1):
@@ -71,7 +72,7 @@ class EncodedEvents:
             values += (
                 seq,
                 event.id,
-                event.kind.value,
+                "cmd" if event.kind is _COMMAND else "evt",  # a member's `value` costs more than the rest of its row
                 event.type,
                 event.version,
                 event.run_id,

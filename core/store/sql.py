@@ -4,13 +4,39 @@ SQLite gives the interpreter's lock back and takes it again at every step. While
 such step waits milliseconds, so a row per step would take minutes. Here many rows go in by one step, and come out by one.
 """
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
+from core.errors import BugError
+
 PLACEHOLDER: Final = "?"
 _SIZES: Final = (1_000, 100, 10, 1)
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection: a statement through SQLAlchemy costs as much as a quarter of a commit."""
+    found = connection.connection.driver_connection
+    if not isinstance(found, sqlite3.Connection):
+        raise BugError("The store's connection is closed.")
+    return found
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Hold the write lock from the beginning; commit at the end of the block, roll back when it raises."""
+    of_driver = driver(connection)
+    of_driver.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        of_driver.execute("COMMIT")
+    except BaseException:
+        if of_driver.in_transaction:  # after some errors SQLite has rolled back by itself
+            of_driver.execute("ROLLBACK")
+        raise
 
 
 class BulkInsert:
@@ -35,7 +61,7 @@ class BulkInsert:
         for size, statement in self._statements:
             step = size * self._width
             while len(values) - start >= step:
-                connection.exec_driver_sql(statement, tuple(values[start : start + step]))
+                driver(connection).execute(statement, values[start : start + step])
                 start += step
 
 

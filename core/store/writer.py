@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 
 from core.store.faults import faults
+from core.store.sql import transaction
 
 _GROUP_WEIGHT: Final = 20_000
 
@@ -112,7 +113,7 @@ class Writer:
         if not ready:
             return refused
         try:
-            with faults(self._path), connection.begin():
+            with faults(self._path), transaction(connection):
                 return refused + [(job, job.work(connection), None) for job in ready]
         except Exception as error:
             if len(ready) == 1:
@@ -122,7 +123,7 @@ class Writer:
 
     def _commit_alone(self, connection: Connection, job: Job) -> list[_Outcome]:
         try:
-            with faults(self._path), connection.begin():
+            with faults(self._path), transaction(connection):
                 return [(job, job.work(connection), None)]
         except Exception as error:
             return [(job, None, error)]
