@@ -1,13 +1,19 @@
 """Entry point of `weaver` and of `python -m app`."""
 
 import multiprocessing
+import signal
 import sys
 
 
 def main() -> None:
     """Run the call in `sys.argv` and end the process with its exit code."""
     multiprocessing.freeze_support()  # in a packaged program a worker process starts here too
-    from app.cli import main as run_call
+    # Until a verb has its own handler: being told to end is the same as Ctrl+C, not a silent death.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        from app.cli import main as run_call
+    except KeyboardInterrupt:
+        sys.exit(1)
 
     sys.exit(run_call())
 

@@ -8,7 +8,7 @@ import typer
 from app.call import Call, absolute
 from app.console import print_json, progress, show, table
 from app.options import EVERYWHERE, AsJson
-from core.errors import InputError, NoBars, UnknownName
+from core.errors import BadRows, InputError, NoBars, UnknownName
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -81,7 +81,10 @@ def import_(
         with progress(call.shows_progress) as on_progress:
             return guess, await engine.import_file(plan, on_progress)
 
-    guess, report = call.run(work)
+    try:
+        guess, report = call.run(work)
+    except BadRows as error:
+        raise BadRows(error.what, "Correct the file, or add --on-bad skip to leave such rows out.") from error
     if as_json:
         print_json(_import_document(guess, report))
     else:
@@ -204,7 +207,12 @@ def _show_import(guess: "FileGuess", report: "ImportReport") -> None:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.refused_by_reason.items())
         show(Text(f"{report.refused:,} rows refused: {reasons}."))
         show(
-            table(("line", "reason", "detail"), [(str(row.line), row.reason, row.detail) for row in report.bad_rows[:20]], right=("line",))
+            table(
+                ("line", "reason", "detail"),
+                [(str(row.line), row.reason, row.detail) for row in report.bad_rows[:20]],
+                right=("line",),
+                fold=("detail",),
+            )
         )
         if len(report.bad_rows) > 20:
             show(Text(f"… and {report.refused - 20:,} more; --json lists the first 1,000."))
@@ -233,7 +241,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             )
             for item in sets
         ]
-        show(table(("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC"), rows, right=("bars",)))
+        show(table(("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC"), rows, right=("bars",), fold=("symbol", "source")))
 
 
 def _set_document(item: "BarSet") -> dict[str, Any]:

@@ -55,7 +55,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         (info.id, info.name, info.version, "built in" if info.builtin else "own", "broken" if info.error else "ok")
         for info in found.values()
     ]
-    show(table(("id", "name", "version", "from", "state"), rows))
+    show(table(("id", "name", "version", "from", "state"), rows, fold=("id", "name")))
     for info in found.values():
         if info.error:
             show(Text(f"{info.path}: {info.error}"))
@@ -90,4 +90,11 @@ def show_(context: typer.Context, id: Annotated[str, typer.Argument(help="Id of 
             )
             for spec in info.params
         ]
-        show(table(("parameter", "type", "default", "min", "max", "what it is"), rows, right=("default", "min", "max")))
+        show(
+            table(
+                ("parameter", "type", "default", "min", "max", "what it is"),
+                rows,
+                right=("default", "min", "max"),
+                fold=("default", "what it is"),
+            )
+        )

@@ -55,21 +55,25 @@ def stdout_console() -> "Console":
 
 
 def show(*parts: "RenderableType") -> None:
-    """Print the parts on stdout, one below the other."""
+    """Print the parts on stdout, one below the other. A sentence is one line: a terminal folds it, a pipe must not get it folded."""
+    from rich.text import Text
+
     console = stdout_console()
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, (str, Text)))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> "RenderableType":
-    """Return a table of text cells; the columns named in `right` are aligned right. Cells are text, not markup."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), fold: Sequence[str] = ()
+) -> "RenderableType":
+    """Return a table of text cells. Columns in `right` are aligned right, those in `fold` give way when it is too wide."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
-        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name not in fold)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     return drawn

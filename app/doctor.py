@@ -59,7 +59,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         from rich.text import Text
 
-        show(table(("", "what", "finding"), [(check.state, check.name, check.said) for check in checks]))
+        show(table(("", "what", "finding"), [(check.state, check.name, check.said) for check in checks], fold=("finding",)))
         show(Text({OK: "All is well.", WARN: "It works; see the warnings.", FAIL: "Something must be put right first."}[worst]))
     if worst == FAIL:
         raise typer.Exit(1)

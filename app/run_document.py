@@ -1,7 +1,7 @@
 """A run as the one JSON document of the command line; docs/cli.md describes it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,6 +11,9 @@ from core.model.money import plain
 from core.model.order import Fill
 from core.model.result import RunResult
 from core.model.run import Run
+
+COUNTS: Final = frozenset({"trades", "long_trades", "short_trades", "max_consecutive_losses"})
+"""Statistics that are whole numbers."""
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +31,7 @@ def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
     result = report.result
     document: dict[str, Any] = {
         "run": run_head(report.run, result),
-        "stats": {} if result is None else {key: finite(value) for key, value in result.stats.items()},
+        "stats": {} if result is None else {key: _statistic(key, value) for key, value in result.stats.items()},
         "fills": [_fill(fill) for fill in report.fills],
         "trades": [],
         "open_positions": [],
@@ -100,6 +103,11 @@ def run_head(run: Run, result: RunResult | None) -> dict[str, Any]:
         "demo": run.demo,
         "error": None if run.error is None else {"code": run.error_code, "sentence": run.error},
     }
+
+
+def _statistic(key: str, value: float | None) -> float | int | None:
+    figure = finite(value)
+    return int(figure) if figure is not None and key in COUNTS else figure
 
 
 def _fill(fill: Fill) -> dict[str, Any]:

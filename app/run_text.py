@@ -9,9 +9,10 @@ from rich.text import Text
 from app.console import figure, percent, table
 from app.run_document import RunReport, run_head
 from core.model.instants import from_ns
+from core.model.market import Timeframe
 from core.model.money import plain
 from core.model.position import Trade
-from core.model.run import Run
+from core.model.run import Run, RunConfig
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,7 +46,7 @@ def report_text(report: RunReport) -> list["RenderableType"]:
         parts.append(Text(run.error))
     if result is not None:
         parts += ["", _cards(result.stats)]
-        parts += _trades(result.trades)
+        parts += _trades(result.trades, run.config)
         if result.open_positions:
             held = ", ".join(f"{plain(item.qty)} {item.symbol} at {plain(item.avg_price)}" for item in result.open_positions)
             parts += ["", Text(f"Open at the end: {held}.")]
@@ -79,21 +80,23 @@ def _shown(value: float | None, kind: str) -> Text:
     return Text(text, style="red" if signed and text.startswith("−") else "")
 
 
-def _trades(trades: Sequence[Trade]) -> list["RenderableType"]:
+def _trades(trades: Sequence[Trade], config: RunConfig) -> list["RenderableType"]:
     if not trades:
         return ["", Text("No round trip was closed.")]
     if len(trades) <= 2 * TRADES_SHOWN:
-        return ["", _trade_table(trades)]
+        return ["", _trade_table(trades, config)]
     between = Text(f"  … {len(trades) - 2 * TRADES_SHOWN:,} more …", style="dim")
-    return ["", _trade_table(trades[:TRADES_SHOWN]), between, _trade_table(trades[-TRADES_SHOWN:])]
+    return ["", _trade_table(trades[:TRADES_SHOWN], config), between, _trade_table(trades[-TRADES_SHOWN:], config)]
 
 
-def _trade_table(trades: Sequence[Trade]) -> "RenderableType":
+def _trade_table(trades: Sequence[Trade], config: RunConfig) -> "RenderableType":
+    moment = _day if Timeframe.parse(config.timeframe).is_daily else _minute
+    several = len(config.symbols) > 1
     rows = [
         (
-            _minute(trade.entry_ns),
-            _minute(trade.exit_ns),
-            trade.symbol,
+            moment(trade.entry_ns),
+            moment(trade.exit_ns),
+            *((trade.symbol,) if several else ()),
             str(trade.side),
             plain(trade.qty),
             plain(trade.entry_price),
@@ -102,7 +105,12 @@ def _trade_table(trades: Sequence[Trade]) -> "RenderableType":
         )
         for trade in trades
     ]
-    return table(("entry UTC", "exit UTC", "symbol", "side", "qty", "in", "out", "profit"), rows, right=("qty", "in", "out", "profit"))
+    columns = ("entry UTC", "exit UTC", *(("symbol",) if several else ()), "side", "qty", "in", "out", "profit")
+    return table(columns, rows, right=("qty", "in", "out", "profit"))
+
+
+def _day(instant_ns: int) -> str:
+    return f"{from_ns(instant_ns):%Y-%m-%d}"
 
 
 def _minute(instant_ns: int) -> str:
@@ -123,4 +131,6 @@ def run_rows(runs: Sequence[Run]) -> "RenderableType":
         )
         for run in runs
     ]
-    return table(("run", "strategy", "symbols", "tf", "status", "bars", "created UTC"), rows, right=("bars",))
+    return table(
+        ("run", "strategy", "symbols", "tf", "status", "bars", "created UTC"), rows, right=("bars",), fold=("strategy", "symbols", "status")
+    )
