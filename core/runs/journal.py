@@ -16,14 +16,15 @@ class RunJournal:
         self._run_id = run_id
         self._producer = producer
         self._count = 0
-        self._events: list[Envelope] = []
+        self.events: list[Envelope] = []
+        """Events that are not committed yet."""
         self._uncommitted_fills: list[Fill] = []
         self.fills: list[Fill] = []
         """All fills of the run, oldest first: its result is made from them."""
         self._changed: dict[str, None] = {}
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self.events)
 
     def record(self, payload: Payload, *, ts: int, caused_by: str | None, trace_id: str | None, event_id: str | None = None) -> str:
         """Keep an event and return its id: the one given, or the next of the run's own."""
@@ -31,7 +32,7 @@ class RunJournal:
         if event_id is None:
             self._count += 1
             event_id = f"{run_id}.{self._count}"
-        self._events.append(
+        self.events.append(
             Envelope(
                 event_id, 0, payload.kind, payload.wire, payload.version, run_id, run_id, caused_by, trace_id, ts, self._producer, payload
             )
@@ -49,7 +50,7 @@ class RunJournal:
 
     async def commit(self, store: RunStore, orders: OrderManager) -> None:
         """Write everything gathered in one transaction; on failure it is still there."""
-        if not self._events and not self._changed:
+        if not self.events and not self._changed:
             return
         async with store.begin() as work:
             self.write(work, orders)
@@ -59,9 +60,9 @@ class RunJournal:
         """Put everything gathered into a unit of work; call `committed` when it is."""
         work.put_orders([orders.order(order_id) for order_id in self._changed])
         work.add_fills(self._uncommitted_fills)
-        work.append(self._events)
+        work.append(self.events)
 
     def committed(self, orders: OrderManager) -> None:
         """Let go of what is now stored."""
         orders.forget_final(self._changed)
-        self._events, self._uncommitted_fills, self._changed = [], [], {}
+        self.events, self._uncommitted_fills, self._changed = [], [], {}
