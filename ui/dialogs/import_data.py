@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.errors import BadRows, Cancelled, InvalidValue, KnownError
-from core.model.price_file import FileGuess, ImportPlan, ImportReport
+from core.model.price_file import BadRow, FileGuess, ImportPlan, ImportReport
 from core.model.result import Progress
 from ui.dialogs.empty_state import EmptyState
 from ui.dialogs.import_format import ImportFields
@@ -284,7 +284,8 @@ class ImportDataDialog(QDialog):
         self._banner.say("The import was cancelled; nothing was changed.", "note")
 
     def _show_bad_rows(self, error: BadRows) -> None:
-        self.result_page.show_refusal(str(error), {}, (), 0)
+        rows = [row for row in error.bad_rows if isinstance(row, BadRow)]
+        self.result_page.show_refusal(str(error), error.refused_by_reason, rows, sum(error.refused_by_reason.values()))
         self._show_page(_RESULT, stopped=True)
 
     def _show_report(self, report: ImportReport) -> None:

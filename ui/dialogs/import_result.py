@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from core.model.instants import day_of
 from core.model.price_file import BadRow, ImportReport
 from ui.dialogs.text_table import TextTableView
+from ui.format import number
 from ui.theme import Sizes
 
 _REASONS_HEAD = ("Reason", "Rows")
@@ -40,9 +41,11 @@ class ImportResultPage(QWidget):
         period = ""
         if report.first_ns is not None and report.last_ns is not None:
             period = f", {day_of(report.first_ns)} to {day_of(report.last_ns)}"
-        self._sentence.setText(f"{report.rows:,} rows: {report.taken:,} taken, {report.refused:,} refused{period}.")
+        self._sentence.setText(f"{number(report.rows)} rows: {number(report.taken)} taken, {number(report.refused)} refused{period}.")
         merge = report.merge
-        self._merge.setText(f"Bars: {merge.added:,} new, {merge.identical:,} the same as before, {merge.changed:,} changed.")
+        self._merge.setText(
+            f"Bars: {number(merge.added)} new, {number(merge.identical)} the same as before, {number(merge.changed)} changed."
+        )
         self._show_refused(report.refused_by_reason, report.bad_rows, report.refused)
 
     def show_refusal(self, sentence: str, by_reason: Mapping[str, int], bad_rows: Sequence[BadRow], refused: int) -> None:
@@ -53,13 +56,13 @@ class ImportResultPage(QWidget):
         self._show_refused(by_reason, bad_rows, refused)
 
     def _show_refused(self, by_reason: Mapping[str, int], bad_rows: Sequence[BadRow], refused: int) -> None:
-        listed = f" – the first {len(bad_rows):,} of {refused:,} are listed" if len(bad_rows) < refused else ""
+        listed = f" – the first {number(len(bad_rows))} of {number(refused)} are listed" if len(bad_rows) < refused else ""
         self._refused.setText(f"Refused rows{listed}" if refused else "")
         by_count = sorted(by_reason.items(), key=lambda item: (-item[1], item[0]))
-        self.reasons.table.show_rows(_REASONS_HEAD, [(reason.replace("_", " "), f"{count:,}") for reason, count in by_count], right=(1,))
+        self.reasons.table.show_rows(_REASONS_HEAD, [(reason.replace("_", " "), number(count)) for reason, count in by_count], right=(1,))
         self.rows.table.show_rows(
             _ROWS_HEAD,
-            [(f"{row.line:,}", row.reason.replace("_", " "), row.detail) for row in bad_rows],
+            [(number(row.line), row.reason.replace("_", " "), row.detail) for row in bad_rows],
             right=(0,),
             tips=[row.detail for row in bad_rows],
         )

@@ -30,6 +30,7 @@ from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
 from ui.dialogs.look import Banner, role_sheet
 from ui.dialogs.new_run_fields import BarFields
 from ui.dialogs.new_run_memory import NewRunEntries, NewRunMemory
+from ui.format import number
 from ui.forms import ParamForm, group
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
@@ -301,9 +302,9 @@ class NewRunDialog(QDialog):
             return
         first = day_of(choice.first_ns if start_ns is None else start_ns)
         last = day_of(choice.last_ns if end_ns is None else end_ns - 1)
-        gaps = f"gaps: {len(holes):,}" + (f" ({sum(gap.missing for gap in holes):,} bars missing)" if holes else "")
+        gaps = f"gaps: {number(len(holes))}" + (f" ({number(sum(gap.missing for gap in holes))} bars missing)" if holes else "")
         simulated = " · simulated market" if any(bar_set.simulated for bar_set in choice.sets) else ""
-        self._preview.setText(f"{bars:,} bars · {first} to {last} · {gaps}{simulated}")
+        self._preview.setText(f"{number(bars)} bars · {first} to {last} · {gaps}{simulated}")
 
     async def _bars_between(self, bar_set: BarSet, start_ns: int | None, end_ns: int | None) -> int:
         if start_ns is None and end_ns is None:
