@@ -12,10 +12,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from app.cli import main as run_call
-    except KeyboardInterrupt:
-        sys.exit(1)
 
-    sys.exit(run_call())
+        sys.exit(run_call())
+    except KeyboardInterrupt:
+        sys.stderr.write("error[cancelled]: Stopped on request.\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

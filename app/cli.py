@@ -20,6 +20,9 @@ from app.options import EVERYWHERE
 from core import ENGINE_VERSION
 from core.errors import InputError, KnownError, UnknownName, nearest
 
+INTERRUPTED: Final = 130
+"""What typer makes of a KeyboardInterrupt."""
+
 COMMON_OPTIONS: Final = {"--db": True, "--profile": True, "--verbose": False, "--debug": False}
 """Options that may stand anywhere on the line, and whether they take a value."""
 
@@ -152,11 +155,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe (`weaver … | head`) has gone: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print_error("cancelled", "Stopped on request.")
-        return 1
     except Exception as error:  # the outermost frame: known errors are told in plain words, bugs are kept and reported
         return _say(_single_cause(error), given)
+    if code == INTERRUPTED:
+        print_error("cancelled", "Stopped on request.")
+        return 1
     return code if isinstance(code, int) else 0
 
 

@@ -241,7 +241,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             )
             for item in sets
         ]
-        show(table(("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC"), rows, right=("bars",), fold=("symbol", "source")))
+        columns = ("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC")
+        show(table(columns, rows, right=("bars",), fold=("symbol", "source")))
 
 
 def _set_document(item: "BarSet") -> dict[str, Any]:

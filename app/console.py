@@ -1,6 +1,5 @@
 """What the verbs say: one JSON document or a plain report on stdout; progress and errors on stderr."""
 
-import json
 import logging
 import math
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core.errors import BugError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,11 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Print one JSON document on stdout. Raises BugError for a figure that JSON does not have."""
-    try:
-        text = json.dumps(document, indent=2, allow_nan=False)
-    except ValueError as error:
-        raise BugError(f"The document holds a number that is not finite: {error}.") from error
+    """Print one JSON document on stdout."""
+    import msgspec
+
+    # msgspec writes a run of a million bars in a tenth of the time of `json`, and a figure that is not finite as null.
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
     sys.stdout.write(text + "\n")
 
 
