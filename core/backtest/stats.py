@@ -32,6 +32,21 @@ def compute_statistics(
     `exposure`: one value per bar's end, true or not zero where a position is open (the first point may be left out).
     `bars`: the run's bars by symbol, the first symbol first: it is the benchmark. `asset_class`: of the first symbol.
     """
+    # What overflows or has no value is found at the end, by not being finite.
+    with np.errstate(all="ignore"):
+        found = _figures(equity_ns, equity, trades, fills, asset_class, exposure, bars)
+    return {spec.key: _defined(found.get(spec.key)) for spec in STATISTICS}
+
+
+def _figures(
+    equity_ns: Instants,
+    equity: Floats,
+    trades: Sequence[Trade],
+    fills: Sequence[Fill],
+    asset_class: AssetClass,
+    exposure: NDArray[Any] | None,
+    bars: Mapping[str, BarSeries] | None,
+) -> Figures:
     found: Figures = {}
     if len(equity):
         found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars))
@@ -44,7 +59,7 @@ def compute_statistics(
         known = ~np.isnan(adverse)
         if known.any():
             found["mae"], found["mfe"] = float(adverse[known].mean()), float(favourable[known].mean())
-    return {spec.key: _defined(found.get(spec.key)) for spec in STATISTICS}
+    return found
 
 
 def _defined(figure: float | None) -> float | None:
@@ -67,8 +82,7 @@ def _equity_figures(equity_ns: Instants, equity: Floats, asset_class: AssetClass
     figures |= drawdown_figures(equity_ns, equity)
     elapsed_ns = int(equity_ns[-1]) - int(equity_ns[0])
     if elapsed_ns > DAY_NS and end > 0:
-        with np.errstate(over="ignore"):
-            growth = float(np.power(end / start, YEAR_NS / elapsed_ns)) - 1.0
+        growth = float(np.power(end / start, YEAR_NS / elapsed_ns)) - 1.0
         figures["cagr"] = growth
         deepest = figures["max_drawdown"]
         if deepest:

@@ -87,10 +87,10 @@ def return_figures(returns: Returns) -> Figures:
     figures["volatility_ann"] = spread * root if spread > NO_SPREAD else 0.0
     if spread > NO_SPREAD:
         deviations = values - mean
-        variance = float((deviations**2).mean())
+        variance = (deviations**2).mean()
         figures["sharpe"] = mean / spread * root
-        figures["skew"] = float((deviations**3).mean()) / variance**1.5
-        figures["kurtosis"] = float((deviations**4).mean()) / variance**2 - 3.0
+        figures["skew"] = float((deviations**3).mean() / variance**1.5)
+        figures["kurtosis"] = float((deviations**4).mean() / variance**2) - 3.0
     return figures
 
 
@@ -101,6 +101,5 @@ def alpha_and_beta(returns: Returns, benchmark: Floats) -> tuple[float | None, f
     deviations = benchmark - benchmark.mean()
     beta = float((deviations * returns.values).mean() / (deviations**2).mean())
     growth = 1.0 + float((returns.values - beta * benchmark).mean())
-    with np.errstate(over="ignore"):
-        alpha = float(np.power(growth, returns.per_year)) - 1.0 if growth > 0 else None
+    alpha = float(np.power(growth, returns.per_year)) - 1.0 if growth > 0 else None
     return alpha, beta
