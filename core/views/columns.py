@@ -44,7 +44,8 @@ PRICE_DECIMALS: Final = "price"
 QTY_DECIMALS: Final = "qty"
 
 
-@dataclass(frozen=True, slots=True)
+# No slots: on Python 3.11 a generic, frozen class with slots cannot be made through `Column[Row](…)`.
+@dataclass(frozen=True)
 class Column(Generic[Row]):
     """One column. `value` gives the raw value of a row, None where it has none.
 
