@@ -40,7 +40,7 @@ def pane_ticks(scene: Scene, pane: Pane, scale: PriceScale, ink: Ink) -> tuple[l
     if bottom - top < 2:
         return [], 1.0
     low, high = scale.value(bottom), scale.value(top)
-    most = max(1, int((bottom - top) / (ink.row * (2.6 if pane.name == PRICE else 1.7))))
+    most = max(1, int((bottom - top) / (ink.row * (2.6 if pane.name == PRICE else 1.4))))
     if scale.log:
         values = log_ticks(low, high, most)
         step = min(np.diff(values).tolist(), default=1.0)

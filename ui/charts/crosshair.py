@@ -59,7 +59,9 @@ def _paint_lines(painter: QPainter, ink: Ink, scene: Scene, picture: Picture, ba
     unit = ink.line
     dash, gap = 4 * unit, 3 * unit
     if 0 <= x < layout.plot_width:
-        fill_rects(painter, ink.faint, x, np.arange(0, layout.plot_bottom, dash + gap), unit, dash)
+        # Below the read-out, which it would cross.
+        top = picture.rows * (ink.row - ink.step // 2) + ink.step
+        fill_rects(painter, ink.faint, x, np.arange(top, layout.plot_bottom, dash + gap), unit, dash)
     painter.setFont(ink.font)
     pane = layout.pane_at(at.y) if at.y is not None else None
     if at.y is not None and pane is not None and pane.name in picture.frame.scales:

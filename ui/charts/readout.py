@@ -77,7 +77,8 @@ def place_words(ink: Ink, words: Sequence[Word], width: int) -> list[tuple[int, 
         metrics = ink.bold_metrics if word.kind == "title" else ink.metrics
         wide = metrics.horizontalAdvance(word.text)
         follows = words[number + 1].text if word.kind == "label" and number + 1 < len(words) else ""
-        if x > left and x + wide + metrics.horizontalAdvance(follows) > width - ink.step:
+        needed = wide + (ink.step + ink.metrics.horizontalAdvance(follows) if follows else 0)
+        if x > left and x + needed > width - ink.step:
             x, row = left, row + 1
         placed.append((x, row, word))
         x += wide + (ink.step if word.kind == "label" else 3 * ink.step if word.kind == "title" else 2 * ink.step)
