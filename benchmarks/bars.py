@@ -16,14 +16,15 @@ KEY = BarSetKey(symbol=SYMBOL, timeframe="1m", source="benchmark")
 def random_walk(count: int) -> BarSeries:
     """`count` bars around 100, prices on the cent; no session, no gap."""
     random = np.random.default_rng(SEED)
-    close: Floats = np.round(np.maximum(100.0 + np.cumsum(random.normal(0.0, 0.02, count)), 5.0), 2)
+    walk: Floats = np.maximum(100.0 + np.cumsum(random.normal(0.0, 0.02, count)), 5.0)
+    close = np.round(walk, 2)
     open_ = np.round(np.concatenate(([100.0], close[:-1])) + random.normal(0.0, 0.01, count), 2)
     spread = np.abs(random.normal(0.0, 0.02, (2, count)))
     high = np.round(np.maximum(open_, close) + spread[0], 2)
     low = np.round(np.minimum(open_, close) - spread[1], 2)
     start_ns = START_NS + MINUTE_NS * np.arange(count, dtype=np.int64)
     volume = random.integers(1, 500, count).astype(np.float64)
-    return BarSeries.from_columns(SYMBOL, Floats, Timeframe(MINUTE_NS), start_ns, open_, high, low, close, volume)
+    return BarSeries.from_columns(SYMBOL, Timeframe(MINUTE_NS), start_ns, open_, high, low, close, volume)
 
 
 def as_frame(bars: BarSeries) -> Any:
