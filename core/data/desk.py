@@ -4,12 +4,11 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from core.clock import calendar
 from core.data import guess
 from core.data.export import write_bars
 from core.data.gaps import find_gaps
 from core.data.importer import read_bars
-from core.data.simulated import MARKETS, SIMULATED
+from core.data.simulated import MARKETS, SIMULATED, SimulatedMarket
 from core.data.work import Job, OnProgress, in_thread
 from core.errors import NoBars
 from core.events.envelope import Payload, envelope
@@ -79,9 +78,8 @@ class DataDesk:
                 continue
             on_progress(Progress(done=done, total=len(MARKETS), what="Making the simulated market"))
 
-            def make(job: Job, symbol: str = market.key.symbol) -> BarSeries:
-                job.check()
-                return next(each.make() for each in MARKETS if each.key.symbol == symbol)
+            def make(_job: Job, market: SimulatedMarket = market) -> BarSeries:
+                return market.make()
 
             bars = await in_thread(self._clock, make)
             await self._keep(market.key, bars, simulated=True)
@@ -90,13 +88,11 @@ class DataDesk:
         return [by_key[market.key] for market in MARKETS]
 
     async def _read(self, key: BarSetKey) -> BarSeries:
-        asset_class = asset_class_of(key.symbol)
         bars = await self._store.bars.read(key)
         if not len(bars):
             raise NoBars(
                 f"No bars of {key.symbol} {key.timeframe} from {key.source} are stored.", "Import a file first, or choose another set."
             )
-        await calendar.load(asset_class)
         return bars
 
     async def _keep(self, key: BarSetKey, bars: BarSeries, *, simulated: bool) -> MergeReport:

@@ -36,8 +36,9 @@ def write_bars(bars: BarSeries, path: Path, job: Job) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder, or make room.") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise DataError(f"{path} cannot be written: {reason}.", "Choose another folder, or make room.") from error
 
 
 def _frame(bars: BarSeries) -> pl.DataFrame:

@@ -269,14 +269,15 @@ def _with_times(path: Path, sample: Sample, base: FileFormat, settled: FileForma
     """Return `base` with pattern or unit, zone and timeframe."""
     cells = time_cells(sample.cells, base.columns)
     pattern, unit = (settled.time_format, settled.time_unit) if settled else (None, None)
-    if unit is not None and unit not in times.UNITS:
-        raise InvalidValue("time unit", repr(unit), f"it must be one of {', '.join(times.UNITS)}.")
+    times.check_pattern(pattern, unit)
     if pattern is None and unit is None:
         found = times.guess_time(cells)
         if found is None:
             raise UnreadableFile(f"{path.name}: times like {cells[0]!r} cannot be read.", "Give their format, like %d.%m.%Y %H:%M.")
         pattern, unit = found.pattern, found.unit
         sample.said.extend([found.said] if found.said else [])
+        if pattern and times.is_absolute(pattern):
+            sample.said.append("The times say their own zone.")
         sample.doubts.extend([found.doubt] if found.doubt else [])
     instants, absolute = times.read_times(pl.Series(cells, dtype=pl.String), pattern, unit)
     zone = _zone(sample, instants, absolute, not times.has_clock(pattern), settled, symbol)
@@ -300,7 +301,6 @@ def _zone(
     if settled:
         return times.check_zone(settled.tz)
     if absolute:
-        sample.said.append("The times say their own zone.")
         return "UTC"
     if dates:
         sample.said.append("The times are dates: each stands for its trading day (00:00 UTC).")

@@ -79,8 +79,7 @@ def _settled(path: Path, given: FileFormat) -> FileFormat:
     """Check the format, and fill in what it leaves open."""
     check_columns(given.columns)
     zone = times.check_zone(given.tz)
-    if given.time_unit is not None and given.time_unit not in times.UNITS:
-        raise InvalidValue("time unit", repr(given.time_unit), f"it must be one of {', '.join(times.UNITS)}.")
+    times.check_pattern(given.time_format, given.time_unit)
     if given.time_format is None and given.time_unit is None:
         return inspect(path, given).format
     return msgspec.structs.replace(given, tz=zone)

@@ -34,7 +34,7 @@ class Block:
 
     def column(self, index: int) -> pl.Series:
         """Return the cells of one column, stripped; null where the row is shorter."""
-        return self.cells.list.get(index, null_on_oob=True).str.strip_chars(" \t\u00a0'")
+        return self.cells.list.get(index, null_on_oob=True).str.strip_chars()
 
     def rows(self) -> list[list[str]]:
         """Return the cells, stripped, row by row."""
@@ -80,11 +80,11 @@ def read_text(source: Source, characters: int) -> str:
 
 def blocks(source: Source, delimiter: str, width: int, has_header: bool, job: Job) -> Iterator[Block]:
     """Yield the rows of the file below its header. Raises InvalidValue when the file has another number of columns than `width`."""
-    line = 1
+    line, in_body = 1, False
     while text := read_text(source, BLOCK_CHARACTERS):
         block = split(text, line, delimiter)
-        if line == 1:
-            block = body(block, width, has_header)
+        if not in_body and len(block.lines):
+            block, in_body = body(block, width, has_header), True
         line += text.count("\n")
         source.advance(job, "Reading")
         yield block

@@ -80,6 +80,9 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 def _open_raw(path: Path) -> IO[bytes]:
     if path.is_dir():
         raise UnreadableFile(f"{path} is a folder.", "Name a file in it.")
+    if path.exists() and not path.is_file():
+        # Opening a pipe would wait for its writer, perhaps for ever.
+        raise UnreadableFile(f"{path} is not a file but a device or a pipe.", "Save the prices in a file first.")
     try:
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:

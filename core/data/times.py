@@ -18,6 +18,8 @@ from core.model.market import Instants
 NO_TIME: Final = np.iinfo(np.int64).min
 UNITS: Final = {"s": SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
+_DIRECTIVES: Final = "YymbBdHIMSfpzaAT"
+
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DATES: Final = (
     (re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}"), "%Y{0}%m{0}%d"),
@@ -37,7 +39,7 @@ _CLOCKS: Final = (
 )
 _SEPARATOR: Final = re.compile(r"T|, | +|")
 _HALF_DAY: Final = re.compile(r"( ?)[AP]M", re.IGNORECASE)
-_ZONE: Final = re.compile(r"( ?)(Z|[+-]\d{2}:?\d{2}|UTC|GMT)$")
+_ZONE: Final = re.compile(r"( ?)(Z|((?:UTC|GMT)?)[+-]\d{2}:?\d{2}|UTC|GMT)$")
 _EPOCH: Final = re.compile(r"\d{9,19}(\.\d*)?")
 _LEADING_DATE: Final = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.]")
 _TIME_OF_DAY: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AP]M)?|\d{4}|\d{6}", re.IGNORECASE)
@@ -82,6 +84,20 @@ def check_zone(name: str) -> str:
     raise UnknownName("time zone", name, [near] if near else known, "Write it like America/New_York or UTC.")
 
 
+def check_pattern(pattern: str | None, unit: str | None) -> None:
+    """Raise InvalidValue unless the pattern names a date, and the unit is one of those known."""
+    if unit is not None and unit not in UNITS:
+        raise InvalidValue("time unit", repr(unit), f"it must be one of {', '.join(UNITS)}.")
+    if pattern is None:
+        return
+    directives = re.findall(r"%(.)", pattern)
+    unknown = [each for each in directives if each not in _DIRECTIVES]
+    if unknown:
+        raise InvalidValue("time format", repr(pattern), f"%{unknown[0]} is not known; write it like %Y-%m-%d %H:%M:%S.")
+    if not all(any(each in directives for each in part) for part in ("Yy", "mbB", "d")):
+        raise InvalidValue("time format", repr(pattern), "it must have a year, a month and a day, like %Y-%m-%d %H:%M:%S.")
+
+
 def pattern_of(cell: str) -> str | None:
     """Return the strptime pattern of one cell; month before day where both are possible. None when it is no time."""
     for date_shape, date_pattern in _DATES:
@@ -93,7 +109,7 @@ def pattern_of(cell: str) -> str | None:
         suffix = ""
         if zone:
             rest = rest[: zone.start()]
-            suffix = zone[1] + (zone[2] if zone[2] in {"UTC", "GMT"} else "%z")
+            suffix = zone[1] + (zone[2] if zone[2] in {"UTC", "GMT"} else f"{zone[3] or ''}%z")
         if not rest:
             return pattern + suffix
         separator = _SEPARATOR.match(rest)
@@ -149,12 +165,13 @@ def _resolve_order(pattern: str, cells: Sequence[str]) -> TimeGuess:
         return TimeGuess(pattern, None, 0.0, f"Dates have the month first: a second number is {second}.")
     doubt = "Dates like {} could have the month or the day first: {} first was taken."
     month_gap, day_gap = (_widest_gap(cells, each) for each in (pattern, day_first))
-    if day_gap < month_gap:
-        return TimeGuess(
-            day_first, None, 0.0, "Dates have the day first: so the rows follow one another closest.", doubt.format(cells[0], "the day")
-        )
-    said = "Dates have the month first: so the rows follow one another closest." if month_gap < day_gap else "Dates have the month first."
-    return TimeGuess(pattern, None, 0.0, said, doubt.format(cells[0], "the month"))
+    # Where neither order follows closer: nobody writes points between numbers with the month first.
+    day_wins = day_gap < month_gap or (day_gap == month_gap and "%m." in pattern)
+    name = "day" if day_wins else "month"
+    why = "" if day_gap == month_gap else ": so the rows follow one another closest"
+    return TimeGuess(
+        day_first if day_wins else pattern, None, 0.0, f"Dates have the {name} first{why}.", doubt.format(cells[0], f"the {name}")
+    )
 
 
 def _widest_gap(cells: Sequence[str], pattern: str) -> float:
@@ -169,7 +186,7 @@ def _widest_gap(cells: Sequence[str], pattern: str) -> float:
 def read_times(cells: pl.Series, pattern: str | None, unit: str | None) -> tuple[Instants, bool]:
     """Return nanoseconds since 1970 (NO_TIME where a cell is no time), and whether they are UTC already or local to some zone.
 
-    `cells` are text, numbers, dates or datetimes. Raises InvalidValue for a pattern nobody can read with.
+    `cells` are text, numbers, dates or datetimes; `pattern` has passed `check_pattern`.
     """
     if isinstance(cells.dtype, pl.Datetime):
         return _nanoseconds(cells), cells.dtype.time_zone is not None
@@ -179,10 +196,7 @@ def read_times(cells: pl.Series, pattern: str | None, unit: str | None) -> tuple
         return _since_epoch(cells, unit or "s"), True
     text = cells if cells.dtype == pl.String else cells.cast(pl.String)
     rust = pattern.replace("%S.%f", "%S%.f").replace("%f", "%6f").replace("%z", "%#z")
-    try:
-        parsed = text.str.to_datetime(rust, time_unit="ns", time_zone="UTC" if "%#z" in rust else None, strict=False)
-    except (pl.exceptions.PolarsError, ValueError) as error:
-        raise InvalidValue("time format", repr(pattern), "write it like %Y-%m-%d %H:%M:%S.") from error
+    parsed = text.str.to_datetime(rust, time_unit="ns", time_zone="UTC" if "%#z" in rust else None, strict=False)
     return _nanoseconds(parsed), is_absolute(pattern)
 
 
