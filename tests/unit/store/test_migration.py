@@ -1,0 +1,43 @@
+"""The migrations make the tables that the code knows."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from core.store.engine import writing_engine
+from core.store.migration import HEAD, migrate, scripts
+from core.store.tables import METADATA
+
+
+def test_head_is_the_newest_script() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
+    engine = writing_engine(tmp_path / "desk.db", 1.0)
+    try:
+        migrate(engine, tmp_path / "desk.db")
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, METADATA) == []
+            assert connection.exec_driver_sql("SELECT id, seq FROM log_head").all() == [(1, 0)]
+    finally:
+        engine.dispose()
+
+
+def test_an_up_to_date_database_is_left_alone(tmp_path: Path) -> None:
+    engine = writing_engine(tmp_path / "desk.db", 1.0)
+    try:
+        migrate(engine, tmp_path / "desk.db")
+        with engine.connect() as connection:
+            before = connection.exec_driver_sql("PRAGMA schema_version").scalar()
+        migrate(engine, tmp_path / "desk.db")
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == before
+    finally:
+        engine.dispose()
