@@ -140,14 +140,20 @@ class ParamForm(QWidget):
     changed = Signal()
 
     def __init__(
-        self, specs: Sequence[ParamSpec], *, prefix: str = "param-", titles: Mapping[str, str] | None = None, parent: QWidget | None = None
+        self,
+        specs: Sequence[ParamSpec],
+        *,
+        prefix: str = "param-",
+        titles: Mapping[str, str] | None = None,
+        label_width: int = 0,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._fields: dict[str, ParamField] = {}
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(12)
-        layout.setColumnMinimumWidth(0, self.fontMetrics().averageCharWidth() * 12)
+        layout.setColumnMinimumWidth(0, label_width)
         layout.setVerticalSpacing(10)
         layout.setColumnStretch(1, 1)
         for row, spec in enumerate(specs):

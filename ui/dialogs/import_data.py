@@ -70,7 +70,7 @@ class ImportDataDialog(QDialog):
         self.path.setPlaceholderText("CSV (also .gz, .zip, .zst) or Parquet")
         self.path.returnPressed.connect(self._inspect_path)
         self.path.editingFinished.connect(self._inspect_path)
-        browse = QPushButton("Choose file…", self)
+        self._browse = browse = QPushButton("Choose file…", self)
         browse.setObjectName("button-choose-file")
         browse.setAutoDefault(False)
         browse.clicked.connect(self._choose)
@@ -183,7 +183,8 @@ class ImportDataDialog(QDialog):
         self.cancel_button.setText("Close" if done else "Cancel")
         self.cancel_button.setDefault(done)
         self.import_button.setDefault(page == _SETTLE)
-        self.path.setEnabled(page in {_EMPTY, _SETTLE})
+        for widget in (self.path, self._browse):
+            widget.setEnabled(page in {_EMPTY, _SETTLE})
 
     # --- looking at the file ---
 
@@ -285,8 +286,9 @@ class ImportDataDialog(QDialog):
 
     def _show_bad_rows(self, error: BadRows) -> None:
         rows = [row for row in error.bad_rows if isinstance(row, BadRow)]
-        self.result_page.show_refusal(str(error), error.refused_by_reason, rows, sum(error.refused_by_reason.values()))
+        self.result_page.show_refusal(error.refused_by_reason, rows)
         self._show_page(_RESULT, stopped=True)
+        self.skip_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_report(self, report: ImportReport) -> None:
         self.result_page.show_report(report)

@@ -25,7 +25,6 @@ class ImportResultPage(QWidget):
         self._refused = _label("heading", "import-result-refused", self)
         self.reasons = TextTableView("table-import-reasons", "Refused rows by reason", sizes, self)
         self.rows = TextTableView("table-import-bad-rows", "Refused rows with their line numbers", sizes, self)
-        self.reasons.setMaximumHeight(sizes.row * 6)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(sizes.step * 2)
@@ -48,10 +47,12 @@ class ImportResultPage(QWidget):
         )
         self._show_refused(report.refused_by_reason, report.bad_rows, report.refused)
 
-    def show_refusal(self, sentence: str, by_reason: Mapping[str, int], bad_rows: Sequence[BadRow], refused: int) -> None:
+    def show_refusal(self, by_reason: Mapping[str, int], bad_rows: Sequence[BadRow]) -> None:
         """Show an import that stopped at bad rows."""
+        refused = sum(by_reason.values())
         self._title.setText("Nothing was imported")
-        self._sentence.setText(sentence)
+        rows = "1 row contradicts itself" if refused == 1 else f"{number(refused)} rows contradict themselves"
+        self._sentence.setText(f"{rows}. Skip {'it' if refused == 1 else 'them'}, or correct the file and import it again.")
         self._merge.setText("")
         self._show_refused(by_reason, bad_rows, refused)
 
@@ -66,6 +67,7 @@ class ImportResultPage(QWidget):
             right=(0,),
             tips=[row.detail for row in bad_rows],
         )
+        self.reasons.fit_rows(6)
         self.reasons.setVisible(bool(by_reason))
         self.rows.setVisible(bool(bad_rows))
         for label in (self._merge, self._refused):

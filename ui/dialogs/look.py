@@ -32,6 +32,7 @@ QLabel[role="doubt"] {{ font-size: {sizes.table_font}px; color: {theme.warning};
 QLabel[role="good"] {{ font-size: {sizes.table_font}px; color: {theme.up}; }}
 {banners}
 {control_sheet(theme, sizes)}
+QPushButton, QPushButton:default, QPushButton[role="primary"] {{ font-weight: 500; }}
 QFrame[role="card"] {{ background: {theme.raised}; border: 1px solid {theme.line}; border-radius: {sizes.radius}px; }}
 QFrame[role="rule"] {{ background: {theme.line}; max-height: 1px; border: none; }}
 """

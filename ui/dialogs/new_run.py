@@ -239,13 +239,13 @@ class NewRunDialog(QDialog):
 
     def _on_strategy_changed(self) -> None:
         info = self._info()
-        form = ParamForm(info.params if info else (), parent=self)
+        form = ParamForm(info.params if info else (), label_width=self._sizes.font * 7, parent=self)
         self._params_place.replaceWidget(self._params, form)
         self._params.setParent(None)
         self._params.deleteLater()
         self._params = form
         self._strategy_row.show_error("" if info else "No strategy can be loaded.")
-        self._strategy_row.show_hint(" ".join(info.description.split()) if info else "")
+        self._strategy_row.show_hint(" ".join(info.description.replace("`", "").split()) if info else "")
         self._bars.set_count(info.symbols if info else 1)
         self._recall()
         self._show_ready()

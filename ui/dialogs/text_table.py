@@ -99,6 +99,12 @@ class TextTableView(QTableView):
         self.addAction(copy)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
+    def fit_rows(self, at_most: int | None = None) -> None:
+        """Become as tall as the rows, or as the first `at_most` of them."""
+        rows = self.table.rowCount() if at_most is None else min(at_most, self.table.rowCount())
+        header = 0 if self.horizontalHeader().isHidden() else self.horizontalHeader().sizeHint().height()
+        self.setFixedHeight(header + sum(self.rowHeight(row) for row in range(rows)) + 2 * self.frameWidth())
+
     def copy_selected(self) -> None:
         """Put the selected rows on the clipboard, tab-separated."""
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())

@@ -149,7 +149,7 @@ class _FullTable(TextTableView):
 
     def show_pairs(self, pairs: Sequence[tuple[str, str]], tips: Sequence[str]) -> None:
         self.table.show_rows(("", ""), pairs, right=(1,), tips=tips)
-        self.setFixedHeight(self.verticalHeader().length() + 2 * self.frameWidth())
+        self.fit_rows()
 
 
 def _label(name: str, role: str, parent: QWidget) -> QLabel:

@@ -89,7 +89,7 @@ class MonthlyReturns(QWidget):
         painter = QPainter(self)
         strongest = max((abs(month) for row in self._years for month in row.months if month is not None), default=0.0) or 1.0
         cell = self._cell(0, 0).width()
-        painter.setFont(tabular(self.font(), min(sizes.table_font, max(8, round(cell * 0.36)))))
+        painter.setFont(tabular(self.font(), min(sizes.table_font, max(8, round(cell * 0.48)))))
         middle = int(Qt.AlignmentFlag.AlignCenter)
         painter.setPen(theme.colour("muted"))
         for at, name in enumerate((*MONTHS, "Year")):
