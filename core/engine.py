@@ -14,7 +14,8 @@ from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
 from core.model.result import Progress, RunResult
 from core.model.run import Run, RunConfig
-from core.ports import Callback, Clock, Store, StrategySource, Subscription
+from core.ports import Callback, Clock, Store, StrategySource
+from core.ports import Subscription as Subscription
 from core.runs.manager import RunManager
 
 OnProgress = Callable[[Progress], None]

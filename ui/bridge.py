@@ -15,9 +15,8 @@ from ui.models.table_model import TableModel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from core.engine import Engine
+    from core.engine import Engine, Subscription
     from core.events.envelope import Envelope
-    from core.ports import Subscription
 
 FLUSH_MS: Final = 34
 """Between two flushes: at most thirty a second."""
