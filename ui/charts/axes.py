@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QPainter
 
 from ui.charts.figures import compact, figure, percent
@@ -11,7 +11,7 @@ from ui.charts.frame import Frame
 from ui.charts.ink import Ink
 from ui.charts.layout import DRAWDOWN, PRICE, Layout, Pane
 from ui.charts.scene import Scene
-from ui.charts.strokes import dotted_across, fill_rects
+from ui.charts.strokes import dashed_line, fill_rects
 from ui.charts.ticks import decimals_of, log_ticks, value_ticks
 from ui.charts.time_ticks import TimeTick, time_ticks
 from ui.charts.viewport import PriceScale
@@ -60,7 +60,7 @@ def axis_width(scene: Scene, ink: Ink) -> int:
     if scene.equity is not None:
         texts.append(figure(scene.equity.start_equity * 10, 0) if scene.equity.start_equity < 1e6 else compact(-123.4e6))
         texts.append("−88.88 %")
-    widest = max(ink.metrics.horizontalAdvance(text) for text in texts)
+    widest = max(ink.text_width(text) for text in texts)
     return widest + 2 * ink.pad + ink.step
 
 
@@ -77,7 +77,7 @@ def ticks_of_time(scene: Scene, frame: Frame, ink: Ink) -> list[TimeTick]:
     """Return the labels of the time axis."""
     if scene.data is None:
         return []
-    spacing = ink.bold_metrics.horizontalAdvance("Nov 2028") + 4 * ink.step
+    spacing = ink.text_width("Nov 2028", bold=True) + 4 * ink.step
     view = frame.view
     return time_ticks(scene.data.timeline, view.left, view.right, view.width, spacing=spacing, zone=scene.zone)
 
@@ -87,7 +87,7 @@ def paint_axes(
 ) -> None:
     """Draw borders and labels; the labels of days, months and years are stronger than those of times. No label stands on row `taken`."""
     layout = frame.layout
-    _clear_margins(painter, ink, layout)
+    _paint_borders(painter, ink, layout)
     painter.setFont(ink.font)
     painter.setPen(ink.muted)
     for labels in ticks.values():
@@ -98,8 +98,7 @@ def paint_axes(
     for time in times:
         x = round(frame.view.x(time.slot))
         strong = time.weight > 0
-        metrics = ink.bold_metrics if strong else ink.metrics
-        half = metrics.horizontalAdvance(time.text) // 2
+        half = ink.text_width(time.text, bold=strong) // 2
         if x - half < ink.step or x + half > layout.plot_width - ink.step:
             continue
         painter.setFont(ink.bold if strong else ink.font)
@@ -108,9 +107,7 @@ def paint_axes(
     painter.setFont(ink.font)
 
 
-def _clear_margins(painter: QPainter, ink: Ink, layout: Layout) -> None:
-    painter.fillRect(layout.plot_width, 0, layout.width - layout.plot_width, layout.height, ink.background)
-    painter.fillRect(0, layout.plot_bottom, layout.width, layout.height - layout.plot_bottom, ink.background)
+def _paint_borders(painter: QPainter, ink: Ink, layout: Layout) -> None:
     painter.fillRect(layout.plot_width, 0, ink.line, layout.plot_bottom, ink.rule)
     painter.fillRect(0, layout.plot_bottom, layout.width, ink.line, ink.rule)
     for pane in layout.panes[1:]:
@@ -135,7 +132,7 @@ def paint_last_price(painter: QPainter, ink: Ink, scene: Scene, frame: Frame, y:
         return
     series, layout = scene.data.series, frame.layout
     colour = ink.up if series.close[-1] >= series.open[-1] else ink.down
-    dotted_across(painter, colour, 0, layout.plot_width, y, ink.line)
+    dashed_line(painter, colour, QPoint(0, y), QPoint(layout.plot_width - 1, y), width=ink.line, pattern=(1, 2))
     painter.setFont(ink.font)
     text = figure(float(series.close[-1]), scene.decimals)
     ink.tag(painter, text, layout.plot_width, y, colour, width=layout.width - layout.plot_width)

@@ -1,8 +1,10 @@
 """The moving part of the chart: crosshair, its tags on the axes, the read-out line and the label of a mark."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QPainter
 
 from ui.charts.axes import value_text
@@ -11,8 +13,10 @@ from ui.charts.layout import PRICE
 from ui.charts.picture import Picture
 from ui.charts.readout import paint_words, pane_readout, readout
 from ui.charts.scene import Scene
-from ui.charts.strokes import fill_rects
+from ui.charts.strokes import dashed_line
 from ui.charts.time_ticks import instant_text
+
+_DASHES: Final = (4.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,15 @@ def _paint_lines(painter: QPainter, ink: Ink, scene: Scene, picture: Picture, ba
     if data is None:
         return
     x = _middle_of(picture, scene, bar)
-    unit = ink.line
-    dash, gap = 4 * unit, 3 * unit
     if 0 <= x < layout.plot_width:
         # Below the read-out, which it would cross.
         top = picture.rows * (ink.row - ink.step // 2) + ink.step
-        fill_rects(painter, ink.faint, x, np.arange(top, layout.plot_bottom, dash + gap), unit, dash)
+        dashed_line(painter, ink.faint, QPoint(x, top), QPoint(x, layout.plot_bottom - 1), width=ink.line, pattern=_DASHES)
     painter.setFont(ink.font)
     pane = layout.pane_at(at.y) if at.y is not None else None
     if at.y is not None and pane is not None and pane.name in picture.frame.scales:
         y = round(at.y)
-        fill_rects(painter, ink.faint, np.arange(0, layout.plot_width, dash + gap), y, dash, unit)
+        dashed_line(painter, ink.faint, QPoint(0, y), QPoint(layout.plot_width - 1, y), width=ink.line, pattern=_DASHES)
         value = picture.frame.scales[pane.name].value(at.y)
         text = value_text(scene, pane.name, value, picture.steps[pane.name] / 10)
         middle = min(max(y, ink.row // 2), layout.plot_bottom - ink.row // 2)
@@ -74,14 +76,14 @@ def _paint_lines(painter: QPainter, ink: Ink, scene: Scene, picture: Picture, ba
     timeline = data.timeline
     seconds = timeline.timeframe_ns % 60_000_000_000 != 0
     text = instant_text(int(timeline.start_ns[bar]), scene.zone, daily=timeline.is_daily, seconds=seconds)
-    wide = ink.metrics.horizontalAdvance(text) + 2 * ink.pad
+    wide = ink.text_width(text) + 2 * ink.pad
     if -wide < x < layout.plot_width + wide:
         left = min(max(0, x - wide // 2), max(0, layout.plot_width - wide))
         ink.tag(painter, text, left, layout.plot_bottom + ink.step + ink.row // 2, ink.tag_fill)
 
 
 def _paint_label(painter: QPainter, ink: Ink, text: str, x: int, y: int, width: int) -> None:
-    wide = ink.metrics.horizontalAdvance(text) + 2 * ink.pad
+    wide = ink.text_width(text) + 2 * ink.pad
     left = x + 3 * ink.step if x + 3 * ink.step + wide < width else max(0, x - 3 * ink.step - wide)
     middle = max(y - 2 * ink.row // 2 - ink.step, ink.row // 2 + ink.line)
     painter.setFont(ink.font)

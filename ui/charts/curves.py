@@ -1,6 +1,9 @@
 """Indicator lines, equity and drawdown."""
 
+from typing import Final
+
 import numpy as np
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QColor, QPainter
 
 from ui.charts.frame import Frame
@@ -8,7 +11,10 @@ from ui.charts.ink import Ink
 from ui.charts.layout import DRAWDOWN, EQUITY, Pane
 from ui.charts.pyramid import Floats, Ints
 from ui.charts.scene import Scene
-from ui.charts.strokes import dotted_across, draw_curve, fill_rects
+from ui.charts.strokes import dashed_line, draw_curve, fill_rects
+
+_HIGH_RATIO: Final = 1.5
+"""Device pixels per pixel from which on a line of one device pixel is too thin."""
 
 
 def paint_lines(painter: QPainter, ink: Ink, frame: Frame, pane: Pane) -> None:
@@ -25,7 +31,7 @@ def paint_equity(painter: QPainter, ink: Ink, frame: Frame, pane: Pane, scene: S
         return
     y = round(scale.y(scene.equity.start_equity)) if np.isfinite(scene.equity.start_equity) else -1
     if pane.holds(y):
-        dotted_across(painter, ink.faint, 0, frame.layout.plot_width, y, ink.line)
+        dashed_line(painter, ink.faint, QPoint(0, y), QPoint(frame.layout.plot_width - 1, y), width=ink.line, pattern=(1, 2))
     _paint(painter, ink.accent, ink, frame, pane, frame.equity.slot, frame.equity.low, frame.equity.high)
 
 
@@ -54,12 +60,16 @@ def _paint(painter: QPainter, colour: QColor, ink: Ink, frame: Frame, pane: Pane
     if scale is None or len(slot) == 0:
         return
     centre = np.add(frame.view.edges(slot), frame.view.pixels_per_slot * frame.group / 2, dtype=np.float64)
-    if np.array_equal(low, high, equal_nan=True):
+    if frame.group == 1:
         draw_curve(painter, colour, centre, scale.ys(low) + 0.5, weight=ink.weight)
         return
-    # Up a column and down the next: every extreme is touched, and the line goes on without a jump.
-    ends = np.column_stack((low, high))
-    middle = low + high
-    falling = np.concatenate(([False], middle[1:] < middle[:-1]))
-    ends[falling] = ends[falling][:, ::-1]
-    draw_curve(painter, colour, np.repeat(centre, 2), scale.ys(ends.ravel()) + 0.5, weight=ink.weight)
+    # Up a column and down the next: every extreme is touched, and the line goes on without a jump. A column that is level on the
+    # screen needs one point only.
+    ends = scale.ys(np.column_stack((low, high))) + 0.5
+    middle = ends[:, 0] + ends[:, 1]
+    climbing = np.concatenate(([False], middle[1:] > middle[:-1]))
+    ends[climbing] = ends[climbing][:, ::-1]
+    kept = np.ones(ends.shape, bool)
+    kept[:, 1] = np.abs(ends[:, 1] - ends[:, 0]) > 0.5
+    weight = 1.0 if ink.ratio < _HIGH_RATIO else ink.weight
+    draw_curve(painter, colour, np.repeat(centre, 2)[kept.ravel()], ends[kept], weight=weight)

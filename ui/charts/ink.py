@@ -9,6 +9,9 @@ from ui.theme import Sizes, Theme
 
 _LINE_TOKENS: Final = ("accent", "warning", "paper", "text", "muted")
 
+_WIDTHS: Final = 5_000
+"""Texts whose width is remembered."""
+
 
 class Ink:
     """What to draw with. `ratio`: device pixels per device-independent pixel."""
@@ -23,6 +26,7 @@ class Ink:
         self.bold = _font(family, max(7, round((sizes.table_font - 1) * ratio)), bold=True)
         self.metrics = QFontMetrics(self.font)
         self.bold_metrics = QFontMetrics(self.bold)
+        self._widths: dict[tuple[str, bool], int] = {}
         self.row = self.metrics.height() + self.step
         self.background = theme.colour("panel")
         self.text = theme.colour("text")
@@ -40,6 +44,16 @@ class Ink:
         self.band = mixed(self.accent, self.background, 0.13)
         self.tag_fill = mixed(self.muted, self.background, 0.35) if theme.is_dark else mixed(self.text, self.background, 0.82)
         self.lines = [theme.colour(token) for token in _LINE_TOKENS]
+
+    def text_width(self, text: str, *, bold: bool = False) -> int:
+        """Return how many pixels a text takes; remembered, since axes write the same texts frame after frame."""
+        key = text, bold
+        known = self._widths.get(key)
+        if known is None:
+            if len(self._widths) > _WIDTHS:
+                self._widths.clear()
+            known = self._widths[key] = (self.bold_metrics if bold else self.metrics).horizontalAdvance(text)
+        return known
 
     def line_colour(self, number: int) -> QColor:
         """Return the colour of the n-th indicator line."""
@@ -61,7 +75,7 @@ class Ink:
 
     def tag(self, painter: QPainter, text: str, left: int, middle: int, fill: QColor, *, width: int | None = None) -> None:
         """Draw a filled label whose left edge and middle row are given; `width` is that of its text without one."""
-        wide = width if width is not None else self.metrics.horizontalAdvance(text) + 2 * self.pad
+        wide = width if width is not None else self.text_width(text) + 2 * self.pad
         top = middle - self.row // 2
         painter.fillRect(left, top, wide, self.row, fill)
         painter.setPen(self.on(fill))

@@ -12,10 +12,10 @@ from ui.charts.figures import figure, signed
 from ui.charts.frame import Frame
 from ui.charts.ink import Ink
 from ui.charts.layout import Pane
-from ui.charts.marks import TradeIndex
+from ui.charts.marks import Buckets, TradeIndex
 from ui.charts.pyramid import Floats, Ints
 from ui.charts.scene import Scene
-from ui.charts.strokes import draw_lines, fill_rects
+from ui.charts.strokes import draw_lines, draw_triangles, fill_rects
 from ui.charts.viewport import PriceScale
 
 _BUCKET: Final = 4
@@ -30,7 +30,7 @@ class Hits:
     y: list[Floats] = field(default_factory=list)
     number: list[Ints] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
-    bucket_texts: list[str] = field(default_factory=list)
+    buckets: Buckets | None = None
 
     def add(self, kind: str, x: Floats, y: Floats, number: Ints) -> None:
         """Add marks of one kind: `trade`, `fill` or `bucket`."""
@@ -152,23 +152,19 @@ def _paint_trades(painter: QPainter, ink: Ink, glyphs: Glyphs, index: TradeIndex
 
 
 def _paint_buckets(painter: QPainter, ink: Ink, glyphs: Glyphs, index: TradeIndex, frame: Frame, scale: PriceScale, hits: Hits) -> None:
-    size = max(1, math.ceil(_BUCKET * ink.step / frame.view.pixels_per_slot))
-    buckets = index.buckets(frame.view.left, frame.view.right, size)
+    size = 1 << max(0, math.ceil(math.log2(_BUCKET * ink.step / frame.view.pixels_per_slot)))
+    buckets = hits.buckets = index.buckets(frame.view.left, frame.view.right, size)
     x = _centres(frame, buckets.slot)
     signs = np.sign(buckets.pnl)
     for buy, counts in ((True, buckets.buys), (False, buckets.sells)):
         used = counts > 0
         y = np.full(len(x), np.nan)
         y[used] = _beside(frame, scale, ink, x[used], below=buy, reach=_BUCKET * ink.step // 2)
+        used &= np.isfinite(y)
         for sign in (-1, 0, 1):
             same = used & (signs == sign)
-            glyphs.stamp(painter, x[same], y[same], up=buy, solid=True, colour=ink.dim(ink.of_sign(sign)), size=1.5 * ink.step)
-        first = len(hits.bucket_texts)
-        hits.bucket_texts += [
-            _bucket_text(int(bought), int(sold), float(pnl))
-            for bought, sold, pnl in zip(buckets.buys[used], buckets.sells[used], buckets.pnl[used], strict=True)
-        ]
-        hits.add("bucket", x[used], _middle(y[used], ink, below=buy), np.arange(first, len(hits.bucket_texts)))
+            draw_triangles(painter, ink.dim(ink.of_sign(sign)), x[same], y[same], up=buy, half=ink.step - ink.line)
+        hits.add("bucket", x[used], _middle(y[used], ink, below=buy), np.flatnonzero(used))
 
 
 def _centres(frame: Frame, slots: Ints) -> Floats:
@@ -201,8 +197,12 @@ def _middle(y: Floats, ink: Ink, *, below: bool) -> Floats:
     return y + (1 if below else -1) * ink.step
 
 
-def _bucket_text(buys: int, sells: int, pnl: float) -> str:
-    return f"{buys} bought, {sells} sold · {signed(pnl, 2)}"
+def bucket_text(hits: Hits, number: int) -> str:
+    """Return the label of a stretch."""
+    buckets = hits.buckets
+    if buckets is None or number >= len(buckets.slot):
+        return ""
+    return f"{int(buckets.buys[number])} bought, {int(buckets.sells[number])} sold · {signed(float(buckets.pnl[number]), 2)}"
 
 
 def trade_text(scene: Scene, number: int) -> str:

@@ -17,7 +17,6 @@ class Buckets:
     buys: Ints
     sells: Ints
     pnl: Floats
-    size: int
 
 
 class TradeIndex:
@@ -32,6 +31,7 @@ class TradeIndex:
             entries, exits = np.zeros(len(trades), np.int64), np.zeros(len(trades), np.int64)
         self.entry_slot: Ints = entries
         self.exit_slot: Ints = exits
+        self._by_size: dict[int, Buckets] = {}
         # Tables are in order of exits; a view asks by entry.
         self._order = np.argsort(entries, kind="stable")
         self._entries = entries[self._order]
@@ -52,25 +52,25 @@ class TradeIndex:
         return last - first
 
     def buckets(self, left: float, right: float, size: int) -> Buckets:
-        """Return the trades in view merged to stretches of `size` slots."""
-        first, last = self._range(left, right)
-        numbers = self._order[first:last]
-        base = int(left) // size - 1
-        count = int(right) // size - base + 2
-        buys = np.zeros(count, np.int64)
-        sells = np.zeros(count, np.int64)
-        pnl = np.zeros(count)
-        direction = self.trades.direction[numbers]
-        for slots, is_buy in ((self.entry_slot[numbers], direction > 0), (self.exit_slot[numbers], direction < 0)):
-            place = slots // size - base
-            inside = (place >= 0) & (place < count)
-            buys += np.bincount(place[inside & is_buy], minlength=count)
-            sells += np.bincount(place[inside & ~is_buy], minlength=count)
-        place = self.exit_slot[numbers] // size - base
-        inside = (place >= 0) & (place < count)
-        pnl += np.bincount(place[inside], weights=self.trades.pnl[numbers][inside], minlength=count)
-        used = np.flatnonzero(buys + sells)
-        return Buckets(slot=(used + base) * size + size // 2, buys=buys[used], sells=sells[used], pnl=pnl[used], size=size)
+        """Return the marks in view merged to stretches of `size` slots; quick when the same size was asked for before."""
+        every = self._by_size.get(size)
+        if every is None:
+            every = self._by_size[size] = self._merged(size)
+        first, last = (int(edge) for edge in np.searchsorted(every.slot, (left - size, right + size)))
+        cut = slice(first, last)
+        return Buckets(slot=every.slot[cut], buys=every.buys[cut], sells=every.sells[cut], pnl=every.pnl[cut])
+
+    def _merged(self, size: int) -> Buckets:
+        entries, exits, long = self.entry_slot // size, self.exit_slot // size, self.trades.direction > 0
+        keys, place = np.unique(np.concatenate((entries, exits)), return_inverse=True)
+        entered, left = place[: len(entries)], place[len(entries) :]
+        count = len(keys)
+        return Buckets(
+            slot=keys * size + size // 2,
+            buys=np.bincount(entered[long], minlength=count) + np.bincount(left[~long], minlength=count),
+            sells=np.bincount(entered[~long], minlength=count) + np.bincount(left[long], minlength=count),
+            pnl=np.bincount(left, weights=self.trades.pnl, minlength=count).astype(np.float64),
+        )
 
     def _range(self, left: float, right: float) -> tuple[int, int]:
         last = int(np.searchsorted(self._entries, right + 1, side="right"))

@@ -48,9 +48,8 @@ def layout_of(scene: Scene, ink: Ink, width: int, height: int) -> Layout:
     )
 
 
-def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, layout: Layout) -> Picture:
-    """Draw the scene, which has bars, over the whole layout."""
-    rows = readout_rows(ink, scene, layout)
+def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, layout: Layout, rows: int) -> Picture:
+    """Draw the scene, which has bars, over the whole layout; the read-out gets `rows`."""
     room = Room(readout=rows * (ink.row - ink.step // 2) + ink.step, row=ink.row, marker=4 * ink.step, edge=2 * ink.step, column=ink.line)
     frame = cut_frame(scene, layout, room)
     painter.fillRect(0, 0, layout.width, layout.height, ink.background)

@@ -74,10 +74,9 @@ def place_words(ink: Ink, words: Sequence[Word], width: int) -> list[tuple[int, 
     placed: list[tuple[int, int, Word]] = []
     x, row = left, 0
     for number, word in enumerate(words):
-        metrics = ink.bold_metrics if word.kind == "title" else ink.metrics
-        wide = metrics.horizontalAdvance(word.text)
+        wide = ink.text_width(word.text, bold=word.kind == "title")
         follows = words[number + 1].text if word.kind == "label" and number + 1 < len(words) else ""
-        needed = wide + (ink.step + ink.metrics.horizontalAdvance(follows) if follows else 0)
+        needed = wide + (ink.step + ink.text_width(follows) if follows else 0)
         if x > left and x + needed > width - ink.step:
             x, row = left, row + 1
         placed.append((x, row, word))

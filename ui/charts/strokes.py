@@ -4,11 +4,12 @@ PySide hands `QPainter` an array only as a list of objects, which costs more tha
 the first element and a count; a numpy array of the same memory layout gives both.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PySide6.QtCore import QLineF, QRect, Qt
+from PySide6.QtCore import QLineF, QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from shiboken6 import Shiboken
 
@@ -19,19 +20,21 @@ _FAR: Final = 100_000.0
 
 
 def fill_rects(painter: QPainter, colour: QColor, left: ArrayLike, top: ArrayLike, width: ArrayLike, height: ArrayLike) -> None:
-    """Fill rectangles of whole pixels with one colour, without smoothing. Arrays or numbers, broadcast; nan is not allowed."""
-    left, top, width, height = np.broadcast_arrays(left, top, width, height)
-    if left.size == 0:
+    """Fill rectangles of whole pixels with one colour, without smoothing. Arrays or numbers, broadcast; within ±10⁹, not nan."""
+    count = max(np.size(left), np.size(top)) if np.size(left) and np.size(top) else 0
+    if count == 0:
         return
     # QRect holds x1, y1, x2, y2 as int32, the far edges included.
-    corners = np.empty((left.size, 4), np.int32)
-    corners[:, 0] = np.clip(left, -_FAR, _FAR)
-    corners[:, 1] = np.clip(top, -_FAR, _FAR)
-    corners[:, 2] = np.clip(np.add(left, width) - 1, -_FAR, _FAR)
-    corners[:, 3] = np.clip(np.add(top, height) - 1, -_FAR, _FAR)
+    corners = np.empty((count, 4), np.int32)
+    corners[:, 0] = left
+    corners[:, 1] = top
+    corners[:, 2] = width
+    corners[:, 3] = height
+    corners[:, 2:] += corners[:, :2]
+    corners[:, 2:] -= 1
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
-    painter.drawRects(cast(QRect, Shiboken.wrapInstance(corners.ctypes.data, QRect)), left.size)
+    painter.drawRects(cast(QRect, Shiboken.wrapInstance(corners.ctypes.data, QRect)), count)
 
 
 def draw_lines(painter: QPainter, colour: QColor, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> None:
@@ -86,9 +89,21 @@ def _polygon(points: Floats) -> QPolygonF:
     return polygon
 
 
-def dotted_across(painter: QPainter, colour: QColor, left: int, right: int, y: int, unit: int) -> None:
-    """Draw a level dotted line of `unit` pixels on, two units off."""
-    fill_rects(painter, colour, np.arange(left, right, unit * 3), y, unit, unit)
+def dashed_line(painter: QPainter, colour: QColor, start: QPoint, end: QPoint, *, width: int, pattern: Sequence[float]) -> None:
+    """Draw a level or upright line of dashes; `pattern`: lengths on and off, in widths of the line."""
+    pen = QPen(colour, width)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    pen.setDashPattern(pattern)
+    painter.setPen(pen)
+    painter.drawLine(start, end)
+
+
+def draw_triangles(painter: QPainter, colour: QColor, x: Floats, y: Floats, *, up: bool, half: int) -> None:
+    """Draw small triangles from whole pixels, their tip at each point; `half` columns on each side of the tip."""
+    rows = np.arange(half + 1)
+    left = np.floor(x).astype(np.int64)[:, None] - rows
+    top = np.floor(y).astype(np.int64)[:, None] + (rows if up else -rows)
+    fill_rects(painter, colour, left.ravel(), top.ravel(), np.tile(2 * rows + 1, len(x)), 1)
 
 
 def mixed(over: QColor, under: QColor, share: float) -> QColor:

@@ -4,6 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -118,7 +119,12 @@ def _months(start: date, end: date, size: int, zone: tzinfo) -> Iterator[tuple[i
         number += size
 
 
-def _of_day(day: date, unit: str, size: int, zone: tzinfo) -> Iterator[tuple[int, str, int]]:
+@lru_cache(maxsize=4096)
+def _of_day(day: date, unit: str, size: int, zone: tzinfo) -> tuple[tuple[int, str, int], ...]:
+    return tuple(_boundaries_of_day(day, unit, size, zone))
+
+
+def _boundaries_of_day(day: date, unit: str, size: int, zone: tzinfo) -> Iterator[tuple[int, str, int]]:
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     weight = _YEAR if day.month == day.day == 1 else _MONTH if day.day == 1 else _DAY
     text = date_text(day) if weight == _YEAR else f"{day.day} {MONTHS[day.month - 1]}"

@@ -80,4 +80,14 @@ class Timeline:
         if not self.compress_gaps:
             slots: Ints = np.maximum((end_ns - self.start_ns[0] - 1) // self.timeframe_ns, 0).astype(np.int64)
             return slots
-        return np.maximum(np.searchsorted(self.start_ns, end_ns, side="left") - 1, 0).astype(np.int64)
+        return np.maximum(self._last_before(end_ns), 0)
+
+    def _last_before(self, time_ns: Instants) -> Ints:
+        """The last bar that began before each instant, −1 for none. A value for each bar is the rule: guess that, and search the rest."""
+        first = int(np.searchsorted(self.start_ns, time_ns[-1], side="left")) - len(time_ns)
+        guess = np.arange(first, first + len(time_ns), dtype=np.int64)
+        edges = np.concatenate(([np.iinfo(np.int64).min], self.start_ns, [np.iinfo(np.int64).max]))
+        inside = np.clip(guess, -1, len(self) - 1)
+        wrong = np.flatnonzero((edges[inside + 1] >= time_ns) | (edges[inside + 2] < time_ns))
+        inside[wrong] = np.searchsorted(self.start_ns, time_ns[wrong], side="left") - 1
+        return inside

@@ -29,9 +29,9 @@ from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
 from ui.charts.gestures import Gestures
 from ui.charts.ink import Ink
 from ui.charts.layout import Layout, Pane
-from ui.charts.markers import Glyphs, Hits, fill_text, trade_text
+from ui.charts.markers import Glyphs, Hits, bucket_text, fill_text, trade_text
 from ui.charts.menu import ChartMenu
-from ui.charts.picture import Picture, layout_of, paint_picture
+from ui.charts.picture import Picture, layout_of, paint_picture, readout_rows
 from ui.charts.readout import plain_text, readout
 from ui.charts.scene import Scene
 from ui.charts.viewport import TimeView
@@ -75,6 +75,7 @@ class ChartWidget(QWidget):
         self._ink: Ink | None = None
         self._glyphs: Glyphs | None = None
         self._layout: Layout | None = None
+        self._readout_rows = 1
         self._still: QPixmap | None = None
         self._picture: Picture | None = None
         self._crosshair: Crosshair | None = None
@@ -130,8 +131,12 @@ class ChartWidget(QWidget):
         """Show equity and drawdown below the price. `time_ns`: when each value was known (the end of a bar), ascending."""
         data = self.scene.data
         if data is not None:
-            self.scene.equity = EquityCurve(data.timeline, time_ns, values, start_equity)
-            self._relayout()
+            self.set_curve(EquityCurve(data.timeline, time_ns, values, start_equity))
+
+    def set_curve(self, curve: EquityCurve | None) -> None:
+        """Show a curve that was built elsewhere, on the timeline of these bars; None shows none."""
+        self.scene.equity = curve
+        self._relayout()
 
     def update_equity(self, time_ns: Instants, values: Floats) -> None:
         """Add later points while a run goes on; cheap. `set_equity` comes first."""
@@ -250,6 +255,7 @@ class ChartWidget(QWidget):
         if self._layout is None:
             ink = self.ink()
             self._layout = layout_of(self.scene, ink, max(1, round(self.width() * ink.ratio)), max(1, round(self.height() * ink.ratio)))
+            self._readout_rows = readout_rows(ink, self.scene, self._layout)
         return self._layout
 
     def picture(self) -> Picture | None:
@@ -290,8 +296,7 @@ class ChartWidget(QWidget):
             return trade_text(self.scene, number)
         if kind == "fill":
             return fill_text(self.scene, number)
-        texts = self._picture.hits.bucket_texts
-        return texts[number] if number < len(texts) else ""
+        return bucket_text(self._picture.hits, number)
 
     def hits(self) -> Hits:
         """Return the marks as drawn."""
@@ -429,6 +434,6 @@ class ChartWidget(QWidget):
             painter.fillRect(0, 0, layout.width, layout.height, ink.background)
             paint_empty(painter, ink, layout.width, layout.height, self._empty_text)
         else:
-            self._picture = paint_picture(painter, ink, self._glyphs, self.scene, layout)
+            self._picture = paint_picture(painter, ink, self._glyphs, self.scene, layout, self._readout_rows)
         painter.end()
         self._still.setDevicePixelRatio(ink.ratio)
