@@ -1,11 +1,15 @@
 """What the window needs from its composer besides the engine."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.model.result import Progress
+from core.model.run import Run
 from core.settings import Settings
 from core.values import ParamValue
+
+OnProgress = Callable[[Progress], None]
 
 
 class LayoutMemory(Protocol):
@@ -30,13 +34,16 @@ class Services:
 
     `change_setting` stores one value and returns all of them anew; raises InvalidValue. `request_quit` asks the
     program to stop in good order and returns at once; when all is done the program calls `MainWindow.close_now`.
-    `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides.
+    `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides. `make_demo` makes the simulated
+    market and a run on it, and returns the run when it is over.
     """
 
     layout: LayoutMemory
     change_setting: Callable[[str, ParamValue], Settings]
     request_quit: Callable[[], None]
     report_bug: Callable[[BaseException, str], None]
+    make_demo: Callable[[OnProgress], Awaitable[Run]]
+    version: str
     desk_name: str = ""
 
 

@@ -58,6 +58,12 @@ class TaskScope:
         """Return a scope of its own for a part that may close earlier; its errors go to the same handler."""
         return TaskScope(owner, self._on_error)
 
+    async def settled(self) -> None:
+        """Wait until nothing is being done; what starts meanwhile is waited for too. The caller's own task does not count."""
+        current = asyncio.current_task()
+        while waiting := [task for task in self._tasks if task is not current]:
+            await asyncio.wait(waiting)
+
     async def close(self, deadline_s: float = 5.0) -> list[str]:
         """Cancel everything and wait; return what did not end within the deadline. No task starts afterwards."""
         self._closed = True

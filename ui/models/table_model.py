@@ -115,6 +115,10 @@ class TableModel(QAbstractTableModel):
         place = self.table.place_of(key)
         return None if place is None else self._order.display(place)
 
+    def display_of_place(self, place: int) -> int | None:
+        """Return where on the screen a row of the view stands, by its place in the view."""
+        return self._order.display(place)
+
     def title_of(self, column: Column[Any]) -> str:
         """Return a column's title; a time's names the zone."""
         if column.kind is not Kind.TIME:
@@ -232,7 +236,7 @@ class TableModel(QAbstractTableModel):
 
     def _resort(self) -> None:
         began = perf_counter()
-        self.layoutAboutToBeChanged.emit([], QAbstractTableModel.LayoutChangeHint.VerticalSortHint)
+        self.layoutAboutToBeChanged.emit()
         held = [index for index in self.persistentIndexList() if index.isValid()]
         places_held = [self._order.place(index.row()) for index in held]
         self._order.use(self._order.sorted_places(np.sort(self._order.all_places())))
@@ -242,7 +246,7 @@ class TableModel(QAbstractTableModel):
             displays[shown] = np.arange(len(shown))
             moved = [self.index(int(displays[place]), index.column()) for place, index in zip(places_held, held, strict=True)]
             self.changePersistentIndexList(held, moved)
-        self.layoutChanged.emit([], QAbstractTableModel.LayoutChangeHint.VerticalSortHint)
+        self.layoutChanged.emit()
         self._unsorted = False
         self._sorted_at = perf_counter()
         self._sort_took = self._sorted_at - began

@@ -133,6 +133,15 @@ class DenseTable(QTableView):
         self.scrollTo(self.table_model.index(display, 0))
         return True
 
+    def select_place(self, place: int) -> bool:
+        """Select the row at a place of the view and bring it into the middle; False when a filter hides it."""
+        display = self.table_model.display_of_place(place)
+        if display is None:
+            return False
+        self.selectRow(display)
+        self.scrollTo(self.table_model.index(display, 0), QAbstractItemView.ScrollHint.PositionAtCenter)
+        return True
+
     def copy_selection(self) -> None:
         """Copy the selected rows as tab-separated text, in the order and with the columns on the screen."""
         header = self.horizontalHeader()

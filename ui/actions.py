@@ -1,0 +1,116 @@
+"""Every act of the window, declared once: name, words, shortcut, icon. Menus, toolbar and command palette are made from these."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from ui.style import icon
+from ui.theme import Theme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """`name` without the leading `action-`; `group` is the menu it stands in; `tip` says what it does, a sentence."""
+
+    name: str
+    text: str
+    group: str
+    tip: str
+    shortcut: str = ""
+    icon: str = ""
+    choice: str = ""
+    """Acts of the same choice exclude each other and show which one holds."""
+
+
+ACTS: Final = (
+    Act(name="new-run", text="New run", group="Run", tip="Choose a strategy, bars and parameters", shortcut="Ctrl+N", icon="new-run"),
+    Act(name="start-run", text="Start", group="Run", tip="Start the selected run", shortcut="F5", icon="start"),
+    Act(name="stop-run", text="Stop", group="Run", tip="Stop the selected run", shortcut="Shift+F5", icon="stop"),
+    Act(name="run-again", text="Run again", group="Run", tip="Start a new run with the same settings", shortcut="Ctrl+R", icon="again"),
+    Act(name="delete-run", text="Delete run", group="Run", tip="Remove the selected run with its orders, fills and result", icon="delete"),
+    Act(name="kill-switch", text="HALT", group="Run", tip="Stop every run at once", shortcut="Ctrl+Shift+H", icon="halt"),
+    Act(name="import-data", text="Import data", group="Data", tip="Read a price file", shortcut="Ctrl+I", icon="import"),
+    Act(name="open-demo", text="Open the demo", group="Data", tip="Make the simulated market and run a strategy on it", icon="demo"),
+    Act(name="command-palette", text="Commands", group="View", tip="Find any command by name", shortcut="Ctrl+K", icon="commands"),
+    Act(
+        name="reset-layout", text="Reset layout", group="View", tip="Put panels and columns back to where they were at first", icon="layout"
+    ),
+    Act(name="next-panel", text="Next panel", group="View", tip="Move the focus to the next panel", shortcut="F6"),
+    Act(name="previous-panel", text="Previous panel", group="View", tip="Move the focus to the panel before", shortcut="Shift+F6"),
+    Act(name="theme-system", text="Theme of the desktop", group="View", tip="Follow the desktop's colours", choice="theme"),
+    Act(name="theme-dark", text="Dark theme", group="View", tip="Use the dark colours", choice="theme"),
+    Act(name="theme-light", text="Light theme", group="View", tip="Use the light colours", choice="theme"),
+    Act(
+        name="settings", text="Settings", group="Program", tip="Change how the program looks and works", shortcut="Ctrl+,", icon="settings"
+    ),
+    Act(name="about", text="About", group="Program", tip="Version, parts and where the data is kept"),
+    Act(name="quit", text="Quit", group="Program", tip="Stop all runs and close", shortcut="Ctrl+Q"),
+)
+
+TOOLBAR: Final = ("new-run", "start-run", "stop-run", "", "import-data", "", "command-palette")
+"""What stands on the toolbar, left to right; empty is a separator."""
+
+
+class Actions(QObject):
+    """The window's QActions by name. `bind` says what one does; an act nobody bound cannot be used."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window = parent
+        self._icons: dict[str, str] = {}
+        self._groups: dict[str, QActionGroup] = {}
+        self._by_name: dict[str, QAction] = {}
+        self._menus: dict[str, list[QAction]] = {}
+        for act in ACTS:
+            self._add(act)
+        self.set_theme(theme)
+
+    def _add(self, act: Act) -> None:
+        action = QAction(act.text, self._window)
+        action.setObjectName(f"action-{act.name}")
+        if act.shortcut:
+            action.setShortcut(QKeySequence(act.shortcut))
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if act.shortcut else ""
+        action.setToolTip(f"{act.tip}{keys}")
+        action.setStatusTip(act.tip)
+        action.setIconVisibleInMenu(False)
+        if act.choice:
+            action.setCheckable(True)
+            self._groups.setdefault(act.choice, QActionGroup(self)).addAction(action)
+        if act.icon:
+            self._icons[act.name] = act.icon
+        action.setEnabled(False)
+        self._window.addAction(action)
+        self._by_name[act.name] = action
+        self._menus.setdefault(act.group, []).append(action)
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._by_name[name]
+
+    def bind(self, name: str, do: Callable[[], object], *, enabled: bool = True) -> None:
+        """Say what an act does."""
+        action = self._by_name[name]
+        action.triggered.connect(lambda _checked=False: do())
+        action.setEnabled(enabled)
+
+    def add(self, group: str, actions: Iterable[QAction]) -> None:
+        """Take actions made elsewhere (showing a panel) into a group."""
+        self._menus.setdefault(group, []).extend(actions)
+
+    def menus(self) -> dict[str, list[QAction]]:
+        """Return the actions by group, in the order of the menus."""
+        return self._menus
+
+    def all(self) -> list[QAction]:
+        """Return every action, for the command palette."""
+        return [action for actions in self._menus.values() for action in actions]
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the icons in the theme's colours."""
+        for name, icon_name in self._icons.items():
+            self._by_name[name].setIcon(icon(icon_name, theme, "danger" if name == "kill-switch" else "muted"))

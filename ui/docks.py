@@ -1,0 +1,181 @@
+"""The docks: which there are, where they stand at first, and how their layout is kept."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Final
+
+from PySide6.QtCore import QByteArray, QObject, Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTabBar, QTabWidget, QToolButton, QWidget
+
+from ui.theme import Sizes
+
+TITLES: Final = {
+    "runs": "Runs",
+    "data": "Data",
+    "chart": "Chart",
+    "report": "Report",
+    "orders": "Orders",
+    "fills": "Fills",
+    "positions": "Positions",
+    "trades": "Trades",
+    "activity": "Activity",
+    "log": "Log",
+}
+"""The docks by name, in the order in which F6 goes through them."""
+
+_BOTTOM: Final = ("orders", "fills", "positions", "trades", "activity", "log")
+_FRONT: Final = "trades"
+_LAYOUT_VERSION: Final = 1
+
+
+class DockTitle(QWidget):
+    """A thin title with float and close; docks that lie in tabs have none, the tab says it."""
+
+    def __init__(self, dock: QDockWidget, sizes: Sizes) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        name = dock.objectName().removeprefix("dock-")
+        self.label = QLabel(dock.windowTitle(), self)
+        self.label.setProperty("role", "heading")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(sizes.step * 2, 0, sizes.step, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.label)
+        layout.addStretch(1)
+        for act, text, tip in (("float", "⧉", "Float or dock"), ("close", "✕", "Close; the menu View shows it again")):
+            button = QToolButton(self)
+            button.setObjectName(f"button-{act}-{name}")
+            button.setText(text)
+            button.setAccessibleName(f"{act.capitalize()} {dock.windowTitle()}")
+            button.setToolTip(tip)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setProperty("quiet", True)
+            button.clicked.connect(self._float if act == "float" else dock.close)
+            layout.addWidget(button)
+        self.setFixedHeight(sizes.row)
+
+    def _float(self) -> None:
+        self._dock.setFloating(not self._dock.isFloating())
+
+
+class Docks(QObject):
+    """Makes the docks in a window and knows their layouts."""
+
+    def __init__(self, window: QMainWindow, panels: Mapping[str, QWidget], sizes: Sizes) -> None:
+        super().__init__(window)
+        self._window = window
+        self._sizes = sizes
+        self._by_name: dict[str, QDockWidget] = {}
+        self._frozen = False
+        window.setDockNestingEnabled(True)
+        window.setDockOptions(
+            QMainWindow.DockOption.AllowNestedDocks | QMainWindow.DockOption.AllowTabbedDocks | QMainWindow.DockOption.GroupedDragging
+        )
+        window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        for place, (name, title) in enumerate(TITLES.items()):
+            dock = QDockWidget(title, window)
+            dock.setObjectName(f"dock-{name}")
+            dock.setAccessibleName(f"{title} panel")
+            dock.setWidget(panels[name])
+            dock.toggleViewAction().setObjectName(f"action-show-{name}")
+            dock.toggleViewAction().setText(f"Show {title}")
+            if place < 9:
+                dock.toggleViewAction().setShortcut(QKeySequence(f"Alt+{place + 1}"))
+            dock.dockLocationChanged.connect(self._title_docks)
+            dock.topLevelChanged.connect(self._title_docks)
+            dock.visibilityChanged.connect(self._title_docks)
+            self._by_name[name] = dock
+            dock.setTitleBarWidget(DockTitle(dock, sizes))
+        self.arrange()
+
+    def __getitem__(self, name: str) -> QDockWidget:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[QDockWidget]:
+        return iter(self._by_name.values())
+
+    def arrange(self) -> None:
+        """Put every dock where it stands at the first start."""
+        window, dock = self._window, self._by_name
+        for each in dock.values():
+            window.removeDockWidget(each)
+            each.setFloating(False)
+        left = Qt.DockWidgetArea.LeftDockWidgetArea
+        window.addDockWidget(left, dock["runs"])
+        window.splitDockWidget(dock["runs"], dock["chart"], Qt.Orientation.Horizontal)
+        window.splitDockWidget(dock["chart"], dock["orders"], Qt.Orientation.Vertical)
+        window.splitDockWidget(dock["chart"], dock["report"], Qt.Orientation.Horizontal)
+        window.splitDockWidget(dock["runs"], dock["data"], Qt.Orientation.Vertical)
+        for before, name in pairwise(_BOTTOM):
+            window.tabifyDockWidget(dock[before], dock[name])
+        for each in dock.values():
+            each.show()
+        self.resize()
+        dock[_FRONT].raise_()
+
+    def resize(self) -> None:
+        """Give the docks their first sizes, as shares of the window."""
+        window, dock = self._window, self._by_name
+        width, height = max(window.width(), 640), max(window.height(), 480)
+        side = min(max(round(width * 0.2), 250), 360)
+        report = min(max(round(width * 0.19), 240), 340)
+        window.resizeDocks([dock["runs"], dock["chart"], dock["report"]], [side, width - side - report, report], Qt.Orientation.Horizontal)
+        bottom = round(height * 0.25)
+        window.resizeDocks([dock["chart"], dock["orders"]], [height - bottom, bottom], Qt.Orientation.Vertical)
+        window.resizeDocks([dock["runs"], dock["data"]], [round(height * 0.62), round(height * 0.38)], Qt.Orientation.Vertical)
+
+    # --- titles ---
+
+    def _title_docks(self) -> None:
+        """Docks that lie in tabs have no title of their own, their tab says it."""
+        if self._frozen:
+            return
+        for dock in self._by_name.values():
+            title = dock.titleBarWidget()
+            tabbed = not dock.isFloating() and bool(self._window.tabifiedDockWidgets(dock))
+            if title is not None:
+                title.setVisible(not tabbed)
+                title.setFixedHeight(0 if tabbed else self._sizes.row)
+        for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            bar.setObjectName("tabs-docks")
+            bar.setAccessibleName("Panels")
+            bar.setExpanding(False)
+            bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def freeze(self) -> None:
+        """Follow the docks no longer: the window closes."""
+        self._frozen = True
+
+    # --- focus ---
+
+    def focus_next(self, step: int) -> None:
+        """Move the focus to the next dock that is open; `step` −1 goes back. A dock behind a tab comes to the front."""
+        shown = [dock for dock in self._by_name.values() if not dock.isHidden()]
+        if not shown:
+            return
+        focus: QWidget | None = self._window.focusWidget()
+        here = next((place for place, dock in enumerate(shown) if focus and dock.isAncestorOf(focus)), -1 if step > 0 else 0)
+        self.show(shown[(here + step) % len(shown)])
+
+    def show(self, dock: QDockWidget) -> None:
+        """Bring a dock to the front and put the focus into it."""
+        dock.show()
+        dock.raise_()
+        panel = dock.widget()
+        if panel is not None:
+            panel.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    # --- memory ---
+
+    def state(self) -> bytes:
+        """Return where every dock stands."""
+        return bytes(self._window.saveState(_LAYOUT_VERSION).data())
+
+    def restore(self, state: bytes) -> bool:
+        """Take over what `state` returned; False, and the first layout, when it does not fit any more."""
+        if self._window.restoreState(QByteArray(state), _LAYOUT_VERSION):
+            self._title_docks()
+            return True
+        self.arrange()
+        return False

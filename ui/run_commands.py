@@ -1,0 +1,152 @@
+"""What the window's acts on runs and data do: each reads what is selected and makes one call to the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from core.model.run import RunStatus
+from core.views.words import Level
+from ui.format import percent
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.model.result import Progress
+    from core.views.desk import DeskViews
+    from core.views.runs import RunRow
+    from ui.actions import Actions
+    from ui.bridge import EventBridge
+    from ui.dialogs.desk import Dialogs
+    from ui.services import Services
+    from ui.tasks import TaskScope
+
+
+class RunCommands(QObject):
+    """Binds the acts. Says what it did by `said`; asks to look at a run by `run_wanted`."""
+
+    said = Signal(str, str)
+    """A sentence, and its level: info or warning."""
+    run_wanted = Signal(str)
+    progressed = Signal(str)
+    """What a long job is doing, in words; empty when it is over."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        views: DeskViews,
+        bridge: EventBridge,
+        acts: Actions,
+        dialogs: Dialogs,
+        services: Services,
+        tasks: TaskScope,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self._views, self._bridge = engine, views, bridge
+        self._acts, self._dialogs, self._services, self._tasks = acts, dialogs, services, tasks
+        acts.bind("new-run", self.new_run)
+        acts.bind("start-run", self.start, enabled=False)
+        acts.bind("stop-run", self.stop, enabled=False)
+        acts.bind("run-again", self.again, enabled=False)
+        acts.bind("delete-run", self.ask_delete, enabled=False)
+        acts.bind("kill-switch", self.halt)
+        acts.bind("import-data", self.import_data)
+        acts.bind("open-demo", self.open_demo)
+
+    def offer(self) -> None:
+        """Enable what the selected run allows."""
+        row = self._selected()
+        status = row.run.status if row is not None else None
+        self._acts["start-run"].setEnabled(status is RunStatus.PENDING)
+        self._acts["stop-run"].setEnabled(status is RunStatus.RUNNING)
+        self._acts["run-again"].setEnabled(status is not None and status.is_final)
+        self._acts["delete-run"].setEnabled(status is not None and status is not RunStatus.RUNNING)
+
+    def _selected(self) -> RunRow | None:
+        return self._views.runs.get(self._views.selected) if self._views.selected else None
+
+    # --- runs ---
+
+    def new_run(self) -> None:
+        """Open the new-run dialog."""
+        dialog = self._dialogs.new_run()
+        dialog.run_created.connect(self.run_wanted)
+        dialog.import_requested.connect(self.import_data)
+        dialog.demo_requested.connect(self.open_demo)
+
+    def start(self) -> None:
+        """Start the selected run."""
+        row = self._selected()
+        if row is not None:
+            self._tasks.start(self._engine.start_run(row.run.id), what=f"starting {row.title}")
+
+    def stop(self) -> None:
+        """Stop the selected run."""
+        row = self._selected()
+        if row is not None:
+            self._tasks.start(self._engine.stop_run(row.run.id), what=f"stopping {row.title}")
+
+    def again(self) -> None:
+        """Run the selected one again and look at the new one."""
+        row = self._selected()
+        if row is not None:
+            self._tasks.start(self._again(row.run.id), what=f"running {row.title} again")
+
+    async def _again(self, run_id: str) -> None:
+        run = await self._engine.run_again(run_id)
+        self.run_wanted.emit(run.id)
+
+    def ask_delete(self) -> None:
+        """Ask, then remove the selected run."""
+        row = self._selected()
+        if row is None:
+            return
+        consequence = "Its orders, fills, report and events are removed for good. The bars stay."
+        run_id, title = row.run.id, row.title
+
+        def delete() -> None:
+            self._tasks.start(self._engine.delete_run(run_id), what=f"deleting {title}")
+
+        self._dialogs.confirm(f"Delete the run {title}?", consequence, "Delete run", delete)
+
+    def halt(self) -> None:
+        """Stop every run, and say how many there were."""
+        self._tasks.start(self._halt(), what="stopping every run")
+
+    async def _halt(self) -> None:
+        stopped = await self._engine.stop_all_runs()
+        runs = "1 run" if stopped == 1 else f"{stopped} runs"
+        self.say(f"HALT stopped {runs}." if stopped else "HALT: no run was going on.", "warning" if stopped else "info")
+
+    # --- data ---
+
+    def import_data(self, path: str | None = None) -> None:
+        """Open the import dialog, on a file if there is one."""
+        self._dialogs.import_data(path)
+
+    def open_demo(self) -> None:
+        """Make the simulated market and a run on it, and look at the run."""
+        self._acts["open-demo"].setEnabled(False)
+        self._tasks.start(self._open_demo(), what="opening the demo")
+
+    async def _open_demo(self) -> None:
+        try:
+            run = await self._services.make_demo(self._show_progress)
+        finally:
+            self._acts["open-demo"].setEnabled(True)
+            self.progressed.emit("")
+        self.run_wanted.emit(run.id)
+
+    def _show_progress(self, progress: Progress) -> None:
+        share = f" {percent(progress.done / progress.total, 0)}" if progress.total else ""
+        self.progressed.emit(f"{progress.what}{share}")
+
+    # --- words ---
+
+    def say(self, text: str, level: str = "info") -> None:
+        """Say what was done, on the screen and in the journal."""
+        self._views.activity.say(text, time_ns=self._engine.now_ns(), level=Level(level))
+        self._bridge.schedule()
+        self.said.emit(text, level)

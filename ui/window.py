@@ -1,0 +1,447 @@
+"""Haro: the main window. It puts the panels together and passes on what they say; what they do is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QWidget
+
+from core.errors import StoreReadOnly, UnknownName
+from core.model.order import Fill, Order
+from core.model.position import Trade
+from core.views.desk import DeskViews
+from core.views.positions import PositionRow
+from core.views.runs import RunRow
+from core.views.words import Level
+from ui.actions import Actions
+from ui.bridge import EventBridge
+from ui.chart_feed import ChartFeed
+from ui.dialogs.desk import Dialogs
+from ui.dialogs.look import role_sheet
+from ui.docks import TITLES, Docks
+from ui.errors import ErrorDesk
+from ui.format import percent, status_word, zone_of
+from ui.models.look import Look
+from ui.panels.banner import MessageBanner
+from ui.panels.chart_panel import ChartPanel
+from ui.panels.data import DataPanel
+from ui.panels.log_panel import LogPanel
+from ui.panels.report import ReportPanel
+from ui.panels.tables import make_table_panels
+from ui.run_commands import RunCommands
+from ui.run_loader import LoadedRun, RunLoader
+from ui.status_line import StatusLine
+from ui.style import base_font, palette, style_sheet
+from ui.tasks import TaskScope
+from ui.theme import DARK, LIGHT, Sizes, Theme
+from ui.toolbar import MainToolBar
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.model.market import BarSet, BarSetKey
+    from core.settings import Settings
+    from ui.services import Services
+
+FIRST_SIZE: Final = QSize(1600, 1000)
+_LAYOUT: Final = "window-layout"
+_GEOMETRY: Final = "window-geometry"
+
+
+def theme_of(settings: Settings) -> Theme:
+    """Return the theme that the settings ask for; `system` follows the desktop."""
+    choice = settings.text("window.theme")
+    if choice == "system":
+        choice = "light" if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light else "dark"
+    theme = LIGHT if choice == "light" else DARK
+    return theme.for_colour_blind() if settings.flag("window.colour_blind") else theme
+
+
+class MainWindow(QMainWindow):
+    """Made in the running loop, then `await open()`, then shown.
+
+    Closing it asks `services.request_quit` and stays open; the program then awaits `shut_down` and calls `close_now`.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("main-window")
+        self.setAccessibleName("Weaver")
+        self.setWindowTitle(f"Weaver – {services.desk_name}" if services.desk_name else "Weaver")
+        self.engine, self.settings, self.services = engine, settings, services
+        self._may_close = False
+        self._laid_out = False
+        self.sizes: Sizes = Sizes().scaled(settings.number("window.scale_percent"))
+        self.theme: Theme = theme_of(settings)
+        self.setFont(base_font(self.sizes))
+        self.views = DeskViews()
+        self.errors = ErrorDesk(services.report_bug, self)
+        self.tasks = TaskScope("window", self.errors.handle)
+        self.bridge = EventBridge(engine, self.views, self)
+        self.loader = RunLoader(engine, self.views, self.bridge, self)
+        self.acts = Actions(self.theme, self)
+        self.dialogs = Dialogs(
+            engine=engine,
+            tasks=self.tasks,
+            theme=self.theme,
+            sizes=self.sizes,
+            settings=settings,
+            change_setting=services.change_setting,
+            version=services.version,
+            parent=self,
+        )
+        self.commands = RunCommands(
+            engine=engine,
+            views=self.views,
+            bridge=self.bridge,
+            acts=self.acts,
+            dialogs=self.dialogs,
+            services=services,
+            tasks=self.tasks,
+            parent=self,
+        )
+        self._make_panels()
+        self._apply_look()
+        self._connect()
+        self._restore_layout()
+
+    # --- putting together ---
+
+    def _look(self) -> Look:
+        zone = zone_of(local=self.settings.flag("window.local_time"))
+        return Look(theme=self.theme, sizes=self.sizes, zone=zone, flash=self.settings.flag("window.flash"))
+
+    def _make_panels(self) -> None:
+        look = self._look()
+        self.tables = make_table_panels(self.views, look, self.tasks, self.services.layout, self)
+        for panel in self.tables.values():
+            self.bridge.add_model(panel.model)
+        self.chart = ChartPanel(self.theme, self.sizes, self)
+        gaps = self.settings.flag("chart.gaps_crypto")
+        self.feed = ChartFeed(self.engine, self.views, self.chart, show_gaps_crypto=gaps, parent=self)
+        self.report = ReportPanel(look, self)
+        self.log = LogPanel(look, self)
+        confirm = self.dialogs.confirm
+        self.data = DataPanel(
+            engine=self.engine, tasks=self.tasks, look=look, memory=self.services.layout, confirm=confirm, parent=self
+        )
+        panels: dict[str, QWidget] = {**self.tables, "chart": self.chart, "report": self.report, "log": self.log, "data": self.data}
+        self.toolbar = MainToolBar(self.acts, self.sizes, self)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.toolbar)
+        self.status = StatusLine(self.engine.now_ns, self)
+        self.setStatusBar(self.status)
+        self.docks = Docks(self, panels, self.sizes)
+        self.acts.add("View", [dock.toggleViewAction() for dock in self.docks])
+        self.banner = MessageBanner(self.theme, self)
+        self.resize(FIRST_SIZE)
+
+    def _connect(self) -> None:
+        runs = self.tables["runs"]
+        runs.table.current_row_changed.connect(self._look_at_row)
+        runs.row_chosen.connect(self._look_at_row)
+        acts = self.acts
+        run_acts = [acts["start-run"], acts["stop-run"], acts["run-again"], None, acts["delete-run"], None]
+        runs.set_menu(lambda: run_acts)
+        delete = acts["delete-run"]
+        delete.setShortcut(Qt.Key.Key_Delete)
+        delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        runs.table.addAction(delete)
+        for name in ("orders", "fills", "positions", "trades", "activity"):
+            panel = self.tables[name]
+            panel.row_chosen.connect(self._go_to)
+            go = QAction("Show on the chart", panel)
+            go.setObjectName(f"action-show-on-chart-{name}")
+            go.triggered.connect(lambda _checked=False, table=panel.table: self._go_to_first(table.selected_rows()))
+            panel.set_menu(lambda go=go: (go, None))  # type: ignore[misc]
+        self.bridge.run_changed.connect(self._on_run_changed)
+        self.bridge.run_ended.connect(self._on_run_ended)
+        self.bridge.run_deleted.connect(self._on_run_deleted)
+        self.bridge.bars_changed.connect(self._on_bars_changed)
+        self.bridge.equity_changed.connect(self.feed.add_equity)
+        self.loader.run_found.connect(self._show_loaded)
+        self.chart.set_chosen.connect(self._load_set)
+        self.chart.demo_requested.connect(self.commands.open_demo)
+        self.chart.import_requested.connect(self.commands.import_data)
+        self.data.import_requested.connect(self.commands.import_data)
+        self.data.demo_requested.connect(self.commands.open_demo)
+        self.data.set_chosen.connect(self._show_set)
+        self.feed.trade_clicked.connect(self._select_trade)
+        self.feed.loaded.connect(lambda _key: self._mark_positions())
+        self.commands.run_wanted.connect(self.show_run)
+        self.commands.said.connect(lambda text, level: self.banner.say(text, level=level) if level == "warning" else self.status.say(text))
+        self.commands.progressed.connect(lambda text: self.status.showMessage(text) if text else self.status.clearMessage())
+        self.errors.said.connect(self._show_error)
+        acts.bind("settings", self._open_settings)
+        acts.bind("command-palette", lambda: self.dialogs.command_palette(acts.all()))
+        acts.bind("about", self.dialogs.about)
+        acts.bind("quit", self.close)
+        acts.bind("reset-layout", self.reset_layout)
+        acts.bind("next-panel", lambda: self.docks.focus_next(1))
+        acts.bind("previous-panel", lambda: self.docks.focus_next(-1))
+        for theme in ("system", "dark", "light"):
+            acts.bind(f"theme-{theme}", lambda theme=theme: self._choose_theme(theme))  # type: ignore[misc]
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_colour_scheme)
+
+    # --- life ---
+
+    async def open(self) -> None:
+        """Subscribe, load what is stored and look at the newest run, or at the newest bars."""
+        self.log.listen()
+        self.status.set_database(self.engine.where)
+        self.status.start()
+        self.bridge.open()
+        self.data.refresh()
+        await self.loader.load_desk()
+        if self.views.runs.rows:
+            self.show_run(self.views.runs.rows[-1].run.id)
+        else:
+            await self.feed.load_newest()
+
+    async def settled(self) -> None:
+        """Wait until nothing is being loaded and everything that was told is on the screen."""
+        await self.tasks.settled()
+        while self.bridge.backlog:
+            self.bridge.flush()
+            await self.tasks.settled()
+        self.bridge.flush()
+
+    async def shut_down(self, deadline_s: float = 5.0) -> list[str]:
+        """Keep the layout, end every task, timer and subscription; return what did not end within the deadline."""
+        self.remember_layout()
+        QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._on_colour_scheme)
+        self.docks.freeze()
+        self.bridge.close()
+        self.status.stop()
+        self.log.stop()
+        return await self.tasks.close(deadline_s)
+
+    def close_now(self) -> None:
+        """Close, now that everything has ended."""
+        self._may_close = True
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._may_close:
+            super().closeEvent(event)
+            return
+        event.ignore()
+        self.status.showMessage("Closing …")
+        self.services.request_quit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._laid_out:
+            self._laid_out = True
+            self.docks.resize()
+
+    # --- looking at a run ---
+
+    def show_run(self, run_id: str) -> None:
+        """Look at a run: its row is selected, its orders, chart and report are loaded."""
+        if run_id in self.views.runs:
+            self.tables["runs"].model.flush()
+            self.tables["runs"].table.select_key(run_id)
+        if self.views.selected != run_id:
+            self._select(run_id)
+
+    def _look_at_row(self, row: RunRow | None) -> None:
+        if row is not None and row.run.id != self.views.selected:
+            self._select(row.run.id)
+
+    def _select(self, run_id: str) -> None:
+        self.views.selected = run_id
+        self.tasks.start(self._load_run(run_id), what="loading the run", latest="run")
+
+    async def _load_run(self, run_id: str) -> None:
+        await self.loader.load_run(run_id)
+        self.tables["runs"].table.select_key(run_id)
+        self._mark_positions()
+
+    def _show_loaded(self, loaded: LoadedRun) -> None:
+        self.commands.offer()
+        self.report.show_result(loaded.run, loaded.result)
+        self.tasks.start(self.feed.load_run(loaded), what="loading the chart", latest="chart")
+
+    def _on_run_changed(self, run_id: str) -> None:
+        if run_id == self.views.selected:
+            self.commands.offer()
+
+    def _on_run_ended(self, run_id: str) -> None:
+        row = self.views.runs.get(run_id)
+        if row is not None:
+            verdict = f", {percent(row.total_return, 2, signed=True)}" if row.total_return is not None else ""
+            self.status.say(f"{row.title}: {status_word(row.run.status.value).lower()}{verdict}")
+        if run_id == self.views.selected and not self.tasks.is_closed:
+            self.tasks.start(self._finish_run(run_id), what="loading the result", latest="run")
+
+    async def _finish_run(self, run_id: str) -> None:
+        await self.loader.finish_run(run_id)
+        self._mark_positions()
+
+    def _on_run_deleted(self, run_id: str) -> None:
+        if run_id != self.views.selected:
+            return
+        current = self.tables["runs"].table.selected_rows()
+        row = current[0] if current else None
+        if isinstance(row, RunRow) and row.run.id != run_id:
+            self._select(row.run.id)
+            return
+        self.tasks.cancel("run")
+        self.bridge.look_at(None)
+        self.views.select(None)
+        self.report.clear()
+        self.feed.forget_run()
+        self.commands.offer()
+        self._on_bars_changed()
+
+    def _on_bars_changed(self) -> None:
+        if not self.tasks.is_closed:
+            self.tasks.start(self.feed.load_newest(), what="reading what bars are stored", latest="chart-newest")
+            self.data.refresh()
+
+    def _load_set(self, key: BarSetKey) -> None:
+        self.tasks.start(self.feed.load_set(key), what=f"loading {key.symbol}", latest="chart")
+
+    def _show_set(self, bar_set: BarSet) -> None:
+        self.tasks.start(self.feed.load_alone(bar_set.key), what=f"loading {bar_set.key.symbol}", latest="chart")
+
+    def _mark_positions(self) -> None:
+        self.views.positions.mark(self.feed.last_price)
+        self.bridge.schedule()
+
+    # --- going places on the chart ---
+
+    def _go_to_first(self, rows: list[object]) -> None:
+        if rows:
+            self._go_to(rows[0])
+
+    def _go_to(self, row: object) -> None:
+        symbol = _symbol_of(row)
+        if symbol is None:
+            return
+        self.tasks.start(self._show_on_chart(row, symbol), what="showing it on the chart", latest="go")
+
+    async def _show_on_chart(self, row: object, symbol: str) -> None:
+        key = self.feed.key_for(symbol)
+        if key is not None:
+            await self.feed.load_set(key)
+        if isinstance(row, Trade):
+            self.feed.show_trade(row)
+        elif isinstance(row, Fill):
+            self.feed.go_to(row.time_ns)
+        elif isinstance(row, Order):
+            self.feed.go_to(row.created_ns)
+        elif isinstance(row, PositionRow) and row.updated_ns is not None:
+            self.feed.go_to(row.updated_ns)
+
+    def _select_trade(self, trade: Trade) -> None:
+        panel = self.tables["trades"]
+        place = next((place for place, row in enumerate(self.views.trades.rows) if row == trade), None)
+        if place is not None:
+            panel.table.select_place(place)
+            self.docks["trades"].raise_()
+
+    # --- messages ---
+
+    def _show_error(self, text: str, level: str, details: str) -> None:
+        self.views.activity.say(text, time_ns=self.engine.now_ns(), level=Level(level))
+        self.bridge.schedule()
+        self.banner.say(text, level=level, details=details)
+
+    # --- look ---
+
+    def _open_settings(self) -> None:
+        self.dialogs.settings().settings_changed.connect(self.take_settings)
+
+    def _choose_theme(self, theme: str) -> None:
+        settings = self.services.change_setting("window.theme", theme)
+        self.dialogs.set_settings(settings)
+        self.take_settings(settings)
+
+    def take_settings(self, settings: Settings) -> None:
+        """Show the window by these settings; the scale takes effect at the next start."""
+        self.settings = settings
+        self.theme = theme_of(settings)
+        self.feed.show_gaps_crypto = settings.flag("chart.gaps_crypto")
+        self._apply_look()
+
+    def _on_colour_scheme(self, _scheme: Qt.ColorScheme) -> None:
+        if self.settings.text("window.theme") == "system":
+            self.theme = theme_of(self.settings)
+            self._apply_look()
+
+    def _apply_look(self) -> None:
+        look = self._look()
+        self.setPalette(palette(self.theme))
+        self.setStyleSheet(style_sheet(self.theme, self.sizes) + role_sheet(self.theme, self.sizes))
+        for panel in self.tables.values():
+            panel.set_look(look)
+        self.chart.set_theme(self.theme, self.sizes)
+        self.report.set_look(look)
+        self.data.set_look(look)
+        self.log.set_look(look)
+        self.acts.set_theme(self.theme)
+        self.banner.set_theme(self.theme)
+        self.dialogs.set_theme(self.theme)
+        self.acts[f"theme-{self.settings.text('window.theme')}"].setChecked(True)
+
+    # --- layout ---
+
+    def _restore_layout(self) -> None:
+        geometry, layout = self.services.layout.load(_GEOMETRY), self.services.layout.load(_LAYOUT)
+        if geometry is not None:
+            self.restoreGeometry(QByteArray(geometry))
+        if layout is not None:
+            self._laid_out = self.docks.restore(layout)
+
+    def remember_layout(self) -> None:
+        """Keep where everything stands for the next start."""
+        self.services.layout.save(_GEOMETRY, bytes(self.saveGeometry().data()))
+        self.services.layout.save(_LAYOUT, self.docks.state())
+        for panel in self.tables.values():
+            panel.remember()
+
+    def reset_layout(self) -> None:
+        """Put panels and columns back to where they were at first."""
+        self.services.layout.forget(_LAYOUT)
+        for panel in self.tables.values():
+            panel.forget()
+        self.docks.arrange()
+
+    # --- pictures ---
+
+    async def grab_to(self, path: Path, size: tuple[int, int] | None = None, panel: str | None = None) -> None:
+        """Write a picture of the window, or of one dock by its name, as PNG, once nothing is being loaded.
+
+        Raises UnknownName for a panel that is not there, and StoreReadOnly when the file cannot be written.
+        """
+        if panel is not None and panel not in TITLES:
+            raise UnknownName("panel", panel, TITLES)
+        if size is not None:
+            self.resize(*size)
+            self.docks.resize()
+        target: QWidget = self
+        if panel is not None:
+            self.docks.show(self.docks[panel])
+            target = self.docks[panel]
+        await self.settled()
+        await _turns(3)
+        if not target.grab().save(str(path), "PNG"):
+            raise StoreReadOnly(f"The picture {path} cannot be written.", "Choose a folder that exists and that you may write to.")
+
+
+async def _turns(count: int) -> None:
+    """Let the loop turn, so that delayed layouts and models have settled before a picture is taken."""
+    for _ in range(count):
+        await asyncio.sleep(0.02)
+
+
+def _symbol_of(row: object) -> str | None:
+    if isinstance(row, (Trade, Fill, PositionRow)):
+        return row.symbol
+    if isinstance(row, Order):
+        return row.request.symbol
+    return None
