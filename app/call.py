@@ -54,7 +54,7 @@ class Call:
         from core.clock.realtime import SystemClock
 
         self.make_directories()
-        start_logging(self.paths.logs, verbose=self.verbose, terminal=True)
+        start_logging(self.paths.logs, verbose=self.verbose)
         file = SettingsFile(self.paths.settings, self.environment)
         settings = file.load()
         for warning in file.warnings:
@@ -65,7 +65,8 @@ class Call:
 
 
 async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]]) -> T:
-    with signals_cancel(asyncio.current_task()):
+    task = asyncio.current_task()
+    with signals_call(lambda: task.cancel() if task else None):
         try:
             await engine.open()
             return await work(engine)
@@ -76,13 +77,13 @@ async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]]) ->
 
 
 @contextmanager
-def signals_cancel(task: asyncio.Task[object] | None) -> Iterator[None]:
-    """Let SIGINT and SIGTERM cancel `task` instead of killing the process in the middle of a write."""
+def signals_call(callback: Callable[[], object]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM call `callback` in the running loop instead of killing the process in the middle of a write."""
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel if task else lambda: None)
+            loop.add_signal_handler(number, callback)
             installed.append(number)
     except NotImplementedError:
         pass  # Windows: asyncio.Runner itself cancels the main task on Ctrl+C

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
@@ -11,6 +12,10 @@ from core.runs.manager import RunManager
 from core.settings import Settings
 from core.store.location import store_at
 from core.strategy.loader import StrategyLoader
+
+if TYPE_CHECKING:
+    from ui.services import Services
+    from ui.window import MainWindow
 
 OnBug = Callable[[BaseException, str], None]
 """Takes an error of ours and what was being done."""
@@ -32,3 +37,10 @@ def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: O
     source = compose_strategies(strategies)
     runs = RunManager(store=store, strategies=source, clock=clock, callback_limit_s=settings.number("run.callback_limit_s"), on_bug=on_bug)
     return Engine(clock=clock, store=store, strategies=source, runs=runs, data=DataDesk(store, clock))
+
+
+def compose_window(engine: Engine, settings: Settings, services: "Services") -> "MainWindow":
+    """Return the window on an open engine; call it in the running loop. The one function here that needs Qt."""
+    from ui.window import MainWindow
+
+    return MainWindow(engine, settings, services)

@@ -1,4 +1,4 @@
-"""Logs and faults: a rotating file, the terminal, the log panel's feed, and what becomes of a bug.
+"""Logs and faults: a rotating file, the terminal, and what becomes of a bug.
 
 Secrets are taken out of every line before it is written or shown.
 """
@@ -10,9 +10,7 @@ import re
 import sys
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
@@ -24,7 +22,7 @@ from core.ports import Clock
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 FILE_BYTES: Final = 2_000_000
 FILES_KEPT: Final = 5
-FEED_LINES: Final = 2_000
+LOG_FILE: Final = "weaver.log"
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +48,13 @@ def redacted(text: str) -> str:
     return text
 
 
+class RedactedRecord(logging.LogRecord):
+    """A record whose message has no secrets, whoever shows it: a file, a terminal or a panel."""
+
+    def getMessage(self) -> str:  # noqa: N802  (logging's name)
+        return redacted(super().getMessage())
+
+
 class RedactingFormatter(logging.Formatter):
     """Formats a record in UTC, traceback included, and takes the secrets out of the result."""
 
@@ -61,40 +66,6 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redacted(super().format(record))
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line of the log as the panel shows it; `time_ns` UTC, `level` a word like `warning`."""
-
-    time_ns: int
-    level: str
-    source: str
-    text: str
-
-
-class LogFeed(logging.Handler):
-    """The last lines for the log panel. `listen` may be called from any thread; listeners are called in the logging thread."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._lines: deque[LogLine] = deque(maxlen=FEED_LINES)
-        self._listeners: list[Callable[[LogLine], None]] = []
-
-    def lines(self) -> list[LogLine]:
-        """Return the last lines, oldest first."""
-        return list(self._lines)
-
-    def listen(self, listener: Callable[[LogLine], None]) -> Callable[[], None]:
-        """Call `listener` with each later line; return the function that ends it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = LogLine(int(record.created * 1e9), record.levelname.lower(), record.name, redacted(record.getMessage()))
-        self._lines.append(line)
-        for listener in tuple(self._listeners):
-            listener(line)
 
 
 def print_bug(sentence: str) -> None:
@@ -110,13 +81,23 @@ class FaultReporter:
         self._clock = clock
         self._tell: Callable[[str], None] = print_bug
         self._fault_file: TextIO | None = None
+        self._known: dict[tuple[str, str], Path | None] = {}
 
     def tell_by(self, tell: Callable[[str], None]) -> None:
         """Say the sentences of later faults by `tell`: the window shows them, a terminal prints them."""
         self._tell = tell
 
     def keep(self, error: BaseException) -> Path | None:
-        """Write the traceback to a file of its own and return its path; None where nothing can be written."""
+        """Write the traceback to a file of its own and return its path; None where nothing can be written.
+
+        The same bug again (a slot that fails at every turn of the loop) is kept once.
+        """
+        what = (type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+        if what not in self._known:
+            self._known[what] = self._write(error)
+        return self._known[what]
+
+    def _write(self, error: BaseException) -> Path | None:
         stamp = iso(self._clock.now_ns()).replace(":", "").replace("-", "")
         path = self._folder / f"bug-{stamp}.txt"
         try:
@@ -167,29 +148,29 @@ class FaultReporter:
         self.report(error if error is not None else kind())
 
 
-def start_logging(folder: Path, *, verbose: bool, terminal: bool) -> LogFeed:
-    """Send the log to a rotating file in `folder`, to the terminal (warnings; all of it when verbose), and to the returned feed.
+def start_logging(folder: Path, *, verbose: bool) -> None:
+    """Send the log to a rotating file in `folder` and to stderr: warnings, or all of it when verbose.
 
-    Where the file cannot be written the terminal has to do; whatever needs the directory says so itself.
+    Where the file cannot be written stderr has to do; whatever needs the directory says so itself.
     """
+    logging.setLogRecordFactory(RedactedRecord)
     root = logging.getLogger()
     root.setLevel(logging.INFO)
-    handlers: list[logging.Handler] = []
+    for handler in list(root.handlers):
+        if getattr(handler, "of_weaver", False):  # a second call in one process does not double every line
+            root.removeHandler(handler)
+            handler.close()
+    to_terminal = logging.StreamHandler(sys.stderr)
+    to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+    handlers: list[logging.Handler] = [to_terminal]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handlers.append(
-            logging.handlers.RotatingFileHandler(folder / "weaver.log", maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+            logging.handlers.RotatingFileHandler(folder / LOG_FILE, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
         )
     except OSError as error:
-        terminal = True
-        logging.getLogger(__name__).debug("No log file: %s", error)
-    if terminal:
-        to_terminal = logging.StreamHandler(sys.stderr)
-        to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
-        handlers.append(to_terminal)
+        _log.info("There is no log file: %s", error)
     for handler in handlers:
+        handler.of_weaver = True  # type: ignore[attr-defined]
         handler.setFormatter(RedactingFormatter())
         root.addHandler(handler)
-    feed = LogFeed()
-    root.addHandler(feed)
-    return feed

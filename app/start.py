@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from app.call import Call, absolute
 from app.display import check_display, has_display
 from core.errors import InputError, InvalidValue, NoDisplay, UnknownName
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from core.engine import Engine
 
 THEMES: Final = ("system", "dark", "light")
-DEFAULT_SIZE: Final = (1600, 1000)
 SMALLEST, LARGEST = 200, 8_000
 
 
@@ -46,7 +43,7 @@ class WindowOptions:
             theme=None if theme is None else theme.lower(),
             screenshot=None if screenshot is None else absolute(screenshot),
             size=None if size is None else _parse_size(size),
-            panel=panel,
+            panel=None if panel is None else panel.strip().lower().removeprefix("dock-"),
         )
 
 
@@ -84,9 +81,7 @@ def open_window(call: Call, options: WindowOptions) -> None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from app.lifecycle import run_window
 
-    code = run_window(call, options)
-    if code:
-        raise typer.Exit(code)
+    run_window(call, options)
 
 
 def _check_qt() -> None:

@@ -1,0 +1,196 @@
+"""The life of the window's process: start, one window per database, the demonstration, pictures, and a stop in good order."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final
+
+import qasync
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from app.call import Call, signals_call
+from app.compose import compose_engine, compose_store, compose_window
+from app.config import MEMORY, SettingsFile
+from app.demo import demo_run
+from app.layout_files import LayoutFiles
+from app.logs import FaultReporter, print_bug, start_logging
+from app.start import WindowOptions
+from core import ENGINE_VERSION
+from core.clock.realtime import SystemClock
+from core.errors import AlreadyOpen, KnownError, StoreError
+from core.settings import Settings
+from core.values import ParamValue
+from ui.services import MemoryLayout, Services
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from ui.window import MainWindow
+
+STEP_DEADLINE_S: Final = 10.0
+"""How long each part may take to stop before the program ends without it."""
+
+UNSEEN_PLATFORMS: Final = ("offscreen", "minimal")
+"""Platforms of Qt on which nobody can press a button."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_window(call: Call, options: WindowOptions) -> int:
+    """Run the window, or take its picture, and return the exit code. Raises KnownError when it cannot be opened."""
+    reporter = FaultReporter(call.paths.logs, SystemClock())
+    call.make_directories()
+    start_logging(call.paths.logs, verbose=call.verbose)
+    reporter.watch_process()
+    application = make_application()
+    lifecycle = Lifecycle(call, options, reporter)
+    with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(application)) as runner:
+        runner.get_loop().set_exception_handler(reporter.on_loop_exception)
+        runner.run(lifecycle.run())
+        if lifecycle.late:
+            # A thread that does not end would keep the process for ever; what is committed is safe.
+            logging.shutdown()
+            sys.stderr.flush()
+            os._exit(1)
+    return 0
+
+
+def make_application() -> QApplication:
+    """Return the process's QApplication, the same style on every system."""
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(["weaver"])
+    application.setApplicationName("Weaver")
+    application.setApplicationVersion(ENGINE_VERSION)
+    application.setDesktopFileName("weaver")
+    application.setStyle("Fusion")
+    # The program ends when its lifecycle is done, not when the last widget is gone.
+    application.setQuitOnLastWindowClosed(False)
+    return application
+
+
+class Lifecycle:
+    """One window from start to stop. `late` names what did not stop within its deadline."""
+
+    def __init__(self, call: Call, options: WindowOptions, reporter: FaultReporter) -> None:
+        self._call = call
+        self._options = options
+        self._reporter = reporter
+        self._quit = asyncio.Event()
+        environment = dict(call.environment)
+        if options.theme is not None:
+            environment["WEAVER_WINDOW_THEME"] = options.theme  # like the variable: for this start, never stored
+        self._file = SettingsFile(call.paths.settings, environment)
+        self._settings = self._file.load()
+        self.late: list[str] = []
+
+    async def run(self) -> None:
+        """Open everything, wait until it is to stop, and stop it."""
+        for warning in self._file.warnings:
+            _log.warning("%s", warning)
+        store = compose_store(self._url())
+        engine = compose_engine(store, self._call.paths.strategies, self._settings, self._reporter.report)
+        with signals_call(self._quit.set):
+            try:
+                await self._open(engine)
+                await self._live(engine)
+            finally:
+                await self._stop("the engine", engine.close())
+
+    def _url(self) -> str:
+        """A picture without a named database is of an empty program, or of the demonstration: it touches no one's data."""
+        if self._options.screenshot is not None and not self._call.database_given:
+            return MEMORY
+        return self._call.database_url
+
+    async def _open(self, engine: "Engine") -> None:
+        try:
+            await engine.open()
+            if self._options.screenshot is None:
+                engine.claim_window()
+        except (AlreadyOpen, StoreError) as error:
+            if QGuiApplication.platformName() not in UNSEEN_PLATFORMS and not sys.stderr.isatty():
+                await tell_in_box(error, self._quit)  # started from the desktop: nobody reads stderr
+            raise
+
+    async def _live(self, engine: "Engine") -> None:
+        window = compose_window(engine, self._settings, self._services(engine))
+        self._reporter.tell_by(lambda sentence: window.errors.said.emit(sentence, "error", ""))
+        try:
+            if self._options.screenshot is not None:
+                await self._take_picture(engine, window)
+            else:
+                await window.open()
+                _fit(window, self._options.size)
+                window.show()
+                if self._options.demo:
+                    window.commands.open_demo()
+                await self._quit.wait()
+        finally:
+            self._reporter.tell_by(print_bug)
+            self.late += await window.shut_down(STEP_DEADLINE_S)
+            window.close_now()
+            window.deleteLater()
+
+    async def _take_picture(self, engine: "Engine", window: "MainWindow") -> None:
+        assert self._options.screenshot is not None
+        run = await demo_run(engine, lambda _: None) if self._options.demo else None
+        await window.open()
+        if run is not None:
+            window.show_run(run.id)
+        # Never on the person's screen; without one the platform is offscreen anyway.
+        window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+        window.show()
+        await window.grab_to(self._options.screenshot, self._options.size, self._options.panel)
+
+    def _services(self, engine: "Engine") -> Services:
+        unkept = self._options.screenshot is not None
+        return Services(
+            layout=MemoryLayout() if unkept else LayoutFiles(self._call.paths.layout),
+            change_setting=self._change_setting,
+            request_quit=self._quit.set,
+            report_bug=lambda error, doing: print_bug(self._reporter.sentence(error, doing)),  # the window itself tells the person
+            make_demo=lambda on_progress: demo_run(engine, on_progress),
+            version=ENGINE_VERSION,
+            desk_name=self._call.paths.profile or "",
+        )
+
+    def _change_setting(self, key: str, value: ParamValue) -> Settings:
+        try:
+            self._settings = self._file.change(self._settings, key, value)
+        except StoreError as error:
+            self._settings = self._settings.with_value(key, value)
+            _log.warning("The setting holds until the program ends, but it is not stored. %s", error)
+        return self._settings
+
+    async def _stop(self, part: str, stopping: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(STEP_DEADLINE_S):
+                await stopping
+        except TimeoutError:
+            self.late.append(part)
+        if self.late:
+            _log.error("Did not stop within %g s: %s.", STEP_DEADLINE_S, ", ".join(self.late))
+
+
+def _fit(window: "MainWindow", size: tuple[int, int] | None) -> None:
+    """Give the window the size that was asked for; a window larger than the screen would hide its own edges."""
+    if size is not None:
+        window.resize(*size)
+    screen = window.screen()
+    if screen is not None:
+        window.resize(window.size().boundedTo(screen.availableSize()))
+
+
+async def tell_in_box(error: KnownError, quit_: asyncio.Event) -> None:
+    """Show the error in a small box and wait until it is closed, or the program is told to end."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "Weaver", error.what)
+    box.setObjectName("dialog-cannot-open")
+    box.setInformativeText(error.todo)
+    box.finished.connect(lambda _: quit_.set())
+    box.open()
+    await quit_.wait()
+    box.close()
+    box.deleteLater()
