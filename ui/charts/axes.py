@@ -88,23 +88,20 @@ def paint_axes(
     """Draw borders and labels; the labels of days, months and years are stronger than those of times. No label stands on row `taken`."""
     layout = frame.layout
     _paint_borders(painter, ink, layout)
-    painter.setFont(ink.font)
     painter.setPen(ink.muted)
     for labels in ticks.values():
         for tick in labels:
             if taken is not None and abs(tick.y - taken) < ink.row:
                 continue
-            painter.drawText(layout.plot_width + ink.pad, tick.y - ink.row // 2 + ink.baseline, tick.text)
+            ink.write(painter, layout.plot_width + ink.pad, tick.y - ink.row // 2, tick.text)
     for time in times:
         x = round(frame.view.x(time.slot))
         strong = time.weight > 0
         half = ink.text_width(time.text, bold=strong) // 2
         if x - half < ink.step or x + half > layout.plot_width - ink.step:
             continue
-        painter.setFont(ink.bold if strong else ink.font)
         painter.setPen(ink.text if strong else ink.muted)
-        painter.drawText(x - half, layout.plot_bottom + ink.step + ink.baseline, time.text)
-    painter.setFont(ink.font)
+        ink.write(painter, x - half, layout.plot_bottom + ink.step, time.text, bold=strong)
 
 
 def _paint_borders(painter: QPainter, ink: Ink, layout: Layout) -> None:
@@ -133,7 +130,6 @@ def paint_last_price(painter: QPainter, ink: Ink, scene: Scene, frame: Frame, y:
     series, layout = scene.data.series, frame.layout
     colour = ink.up if series.close[-1] >= series.open[-1] else ink.down
     dashed_line(painter, colour, QPoint(0, y), QPoint(layout.plot_width - 1, y), width=ink.line, pattern=(1, 2))
-    painter.setFont(ink.font)
     text = figure(float(series.close[-1]), scene.decimals)
     ink.tag(painter, text, layout.plot_width, y, colour, width=layout.width - layout.plot_width)
 

@@ -64,7 +64,6 @@ def _paint_lines(painter: QPainter, ink: Ink, scene: Scene, picture: Picture, ba
         # Below the read-out, which it would cross.
         top = picture.rows * (ink.row - ink.step // 2) + ink.step
         dashed_line(painter, ink.faint, QPoint(x, top), QPoint(x, layout.plot_bottom - 1), width=ink.line, pattern=_DASHES)
-    painter.setFont(ink.font)
     pane = layout.pane_at(at.y) if at.y is not None else None
     if at.y is not None and pane is not None and pane.name in picture.frame.scales:
         y = round(at.y)
@@ -86,6 +85,5 @@ def _paint_label(painter: QPainter, ink: Ink, text: str, x: int, y: int, width: 
     wide = ink.text_width(text) + 2 * ink.pad
     left = x + 3 * ink.step if x + 3 * ink.step + wide < width else max(0, x - 3 * ink.step - wide)
     middle = max(y - 2 * ink.row // 2 - ink.step, ink.row // 2 + ink.line)
-    painter.setFont(ink.font)
     painter.fillRect(left - ink.line, middle - ink.row // 2 - ink.line, wide + 2 * ink.line, ink.row + 2 * ink.line, ink.rule)
     ink.tag(painter, text, left, middle, ink.raised)

@@ -2,15 +2,16 @@
 
 from typing import Final
 
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QStaticText, QTransform
 
 from ui.charts.strokes import mixed
 from ui.theme import Sizes, Theme
 
 _LINE_TOKENS: Final = ("accent", "warning", "paper", "text", "muted")
 
-_WIDTHS: Final = 5_000
-"""Texts whose width is remembered."""
+_TEXTS: Final = 2_000
+"""Texts whose shape and width are remembered."""
 
 
 class Ink:
@@ -26,6 +27,7 @@ class Ink:
         self.bold = _font(family, max(7, round((sizes.table_font - 1) * ratio)), bold=True)
         self.metrics = QFontMetrics(self.font)
         self.bold_metrics = QFontMetrics(self.bold)
+        self._texts: dict[tuple[str, bool], QStaticText] = {}
         self._widths: dict[tuple[str, bool], int] = {}
         self.row = self.metrics.height() + self.step
         self.background = theme.colour("panel")
@@ -50,10 +52,23 @@ class Ink:
         key = text, bold
         known = self._widths.get(key)
         if known is None:
-            if len(self._widths) > _WIDTHS:
+            if len(self._widths) > _TEXTS:
                 self._widths.clear()
             known = self._widths[key] = (self.bold_metrics if bold else self.metrics).horizontalAdvance(text)
         return known
+
+    def write(self, painter: QPainter, left: int, top: int, text: str, *, bold: bool = False) -> None:
+        """Write a text with the painter's pen, in a row that begins at `top`; its shape is remembered."""
+        key = text, bold
+        known = self._texts.get(key)
+        if known is None:
+            if len(self._texts) > _TEXTS:
+                self._texts.clear()
+            known = self._texts[key] = QStaticText(text)
+            known.setTextFormat(Qt.TextFormat.PlainText)
+            known.prepare(QTransform(), self.bold if bold else self.font)
+        painter.setFont(self.bold if bold else self.font)
+        painter.drawStaticText(left, top + (self.row - self.metrics.height()) // 2, known)
 
     def line_colour(self, number: int) -> QColor:
         """Return the colour of the n-th indicator line."""
@@ -79,17 +94,12 @@ class Ink:
         top = middle - self.row // 2
         painter.fillRect(left, top, wide, self.row, fill)
         painter.setPen(self.on(fill))
-        painter.drawText(left + self.pad, top + self.baseline, text)
+        self.write(painter, left + self.pad, top, text)
 
     @property
     def pad(self) -> int:
         """Space between a label's text and its border."""
         return self.step + self.step // 2
-
-    @property
-    def baseline(self) -> int:
-        """From the top of a row to the baseline of its text."""
-        return (self.row - self.metrics.height()) // 2 + self.metrics.ascent()
 
 
 def _font(family: str, pixels: int, *, bold: bool) -> QFont:

@@ -156,15 +156,17 @@ def _paint_buckets(painter: QPainter, ink: Ink, glyphs: Glyphs, index: TradeInde
     buckets = hits.buckets = index.buckets(frame.view.left, frame.view.right, size)
     x = _centres(frame, buckets.slot)
     signs = np.sign(buckets.pnl)
+    tips: list[tuple[Floats, Ints, bool]] = []
     for buy, counts in ((True, buckets.buys), (False, buckets.sells)):
         used = counts > 0
         y = np.full(len(x), np.nan)
         y[used] = _beside(frame, scale, ink, x[used], below=buy, reach=_BUCKET * ink.step // 2)
-        used &= np.isfinite(y)
-        for sign in (-1, 0, 1):
-            same = used & (signs == sign)
-            draw_triangles(painter, ink.dim(ink.of_sign(sign)), x[same], y[same], up=buy, half=ink.step - ink.line)
-        hits.add("bucket", x[used], _middle(y[used], ink, below=buy), np.flatnonzero(used))
+        number = np.flatnonzero(np.isfinite(y))
+        tips.append((y, number, buy))
+        hits.add("bucket", x[number], _middle(y[number], ink, below=buy), number)
+    for sign in (-1, 0, 1):
+        same = [(x[number], y[number], buy) for y, every, buy in tips if len(number := every[signs[every] == sign])]
+        draw_triangles(painter, ink.dim(ink.of_sign(sign)), same, half=ink.step - ink.line)
 
 
 def _centres(frame: Frame, slots: Ints) -> Floats:

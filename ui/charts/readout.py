@@ -90,9 +90,8 @@ def paint_words(painter: QPainter, ink: Ink, words: Sequence[Word], pane: Pane, 
     for x, row, word in place_words(ink, words, width):
         if row >= rows:
             return
-        painter.setFont(ink.bold if word.kind == "title" else ink.font)
         painter.setPen(_colour(ink, word))
-        painter.drawText(x, top + row * (ink.row - ink.step // 2) + ink.baseline, word.text)
+        ink.write(painter, x, top + row * (ink.row - ink.step // 2), word.text, bold=word.kind == "title")
 
 
 def _colour(ink: Ink, word: Word) -> QColor:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QLineF, QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from shiboken6 import Shiboken
 
-from ui.charts.pyramid import Floats
+from ui.charts.pyramid import Floats, Ints
 
 _FAR: Final = 100_000.0
 """Pixels beyond which a point is moved nearer: the rasteriser works with 24 bits before the point."""
@@ -98,12 +98,29 @@ def dashed_line(painter: QPainter, colour: QColor, start: QPoint, end: QPoint, *
     painter.drawLine(start, end)
 
 
-def draw_triangles(painter: QPainter, colour: QColor, x: Floats, y: Floats, *, up: bool, half: int) -> None:
-    """Draw small triangles from whole pixels, their tip at each point; `half` columns on each side of the tip."""
+def draw_triangles(painter: QPainter, colour: QColor, groups: Sequence[tuple[Floats, Floats, bool]], *, half: int) -> None:
+    """Draw small triangles from whole pixels: x and y of their tips and whether they point up; `half` columns on each side."""
+    if not groups:
+        return
     rows = np.arange(half + 1)
-    left = np.floor(x).astype(np.int64)[:, None] - rows
-    top = np.floor(y).astype(np.int64)[:, None] + (rows if up else -rows)
-    fill_rects(painter, colour, left.ravel(), top.ravel(), np.tile(2 * rows + 1, len(x)), 1)
+    left = np.concatenate([np.floor(x).astype(np.int64) for x, _, _ in groups])[:, None] - rows
+    top = np.concatenate([np.floor(y).astype(np.int64)[:, None] + (rows if up else -rows) for _, y, up in groups])
+    fill_rects(painter, colour, left.ravel(), top.ravel(), np.tile(2 * rows + 1, len(left)), 1)
+
+
+def fill_below(painter: QPainter, colour: QColor, x: Ints, y: Ints, end: int, top: int) -> None:
+    """Fill from row `top` down to a line of steps: `y[i]` holds from `x[i]` to `x[i + 1]`, the last one to `end`."""
+    if not len(x):
+        return
+    corners = np.empty((len(x) * 2 + 2, 2))
+    corners[1:-1:2, 0] = x
+    corners[2:-1:2, 0] = np.append(x[1:], end)
+    corners[1:-1, 1] = np.repeat(y, 2)
+    corners[0] = x[0], top
+    corners[-1] = end, top
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawPolygon(_polygon(corners))
 
 
 def mixed(over: QColor, under: QColor, share: float) -> QColor:
