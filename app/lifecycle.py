@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 import qasync
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMessageLogContext, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -21,9 +21,10 @@ from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
 from core import ENGINE_VERSION
 from core.clock.realtime import SystemClock
-from core.errors import AlreadyOpen, KnownError, StoreError
+from core.errors import AlreadyOpen, KnownError, StoreError, StoreReadOnly, UnknownName
 from core.settings import Settings
 from core.values import ParamValue
+from ui.docks import TITLES
 from ui.services import MemoryLayout, Services
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ _log = logging.getLogger(__name__)
 
 def run_window(call: Call, options: WindowOptions) -> int:
     """Run the window, or take its picture, and return the exit code. Raises KnownError when it cannot be opened."""
+    _check_picture(options)
     reporter = FaultReporter(call.paths.logs, SystemClock())
     call.make_directories()
     start_logging(call.paths.logs, verbose=call.verbose)
     reporter.watch_process()
+    qInstallMessageHandler(log_qt_message)
     application = make_application()
     lifecycle = Lifecycle(call, options, reporter)
     with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(application)) as runner:
@@ -56,6 +59,20 @@ def run_window(call: Call, options: WindowOptions) -> int:
             sys.stderr.flush()
             os._exit(1)
     return 0
+
+
+def _check_picture(options: WindowOptions) -> None:
+    """Refuse at once what could only fail after the demonstration has run."""
+    if options.panel is not None and options.panel not in TITLES:
+        raise UnknownName("panel", options.panel, TITLES)
+    if options.screenshot is not None and not os.access(options.screenshot.parent, os.W_OK):
+        raise StoreReadOnly(f"{options.screenshot.parent} is no folder that can be written to.", "Choose another place for the picture.")
+
+
+def log_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    """Send what Qt has to say to the log. Without a screen there are no size hints to pass on: that is no warning."""
+    quiet = kind in {QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg} or "propagateSizeHints" in message
+    logging.getLogger("qt").log(logging.DEBUG if quiet else logging.WARNING, "%s", message)
 
 
 def make_application() -> QApplication:

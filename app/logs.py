@@ -156,6 +156,7 @@ def start_logging(folder: Path, *, verbose: bool) -> None:
     logging.setLogRecordFactory(RedactedRecord)
     root = logging.getLogger()
     root.setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # lists its parts at every migration
     for handler in list(root.handlers):
         if getattr(handler, "of_weaver", False):  # a second call in one process does not double every line
             root.removeHandler(handler)
