@@ -14,6 +14,7 @@ from core.model.market import AssetClass, BarSeries, BarSet, BarSetKey, asset_cl
 from core.model.order import Fill
 from core.model.position import PositionSide, Trade
 from core.views.decimals import price_decimals
+from core.views.runs import RunRow, params_words
 from ui.charts.data import ChartData, FillMarks, Line, TradeMarks
 
 if TYPE_CHECKING:
@@ -197,9 +198,8 @@ class ChartFeed(QObject):
             if bar_set is None:
                 return ""
             return f"{bar_set.bars:,} bars, {'simulated market' if bar_set.simulated else bar_set.key.source}".replace(",", "\u2009")
-        config = self._run.run.config
-        params = ", ".join(f"{name} {value}" for name, value in config.params.items())
-        return f"{config.strategy_id}  {params}" + ("  ·  simulated market" if self._run.run.demo else "")
+        run = self._run.run
+        return f"{run.config.strategy_id}  {params_words(RunRow(run=run))}" + ("  ·  simulated market" if run.demo else "")
 
 
 def _aligned(plot: PlotLine, series: BarSeries) -> Line:

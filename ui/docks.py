@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QObject, Qt
+from PySide6.QtCore import QByteArray, QObject, QSize, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTabBar, QTabWidget, QToolButton, QWidget
 
-from ui.theme import Sizes
+from ui.style import icon
+from ui.theme import Sizes, Theme
 
 TITLES: Final = {
     "runs": "Runs",
@@ -43,17 +44,35 @@ class DockTitle(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.label)
         layout.addStretch(1)
-        for act, text, tip in (("float", "⧉", "Float or dock"), ("close", "✕", "Close; the menu View shows it again")):
-            button = QToolButton(self)
+        self.buttons: dict[str, QToolButton] = {}
+        for act, tip in (("float", "Float or dock"), ("close", "Close; the menu View shows it again")):
+            button = self.buttons[act] = QToolButton(self)
             button.setObjectName(f"button-{act}-{name}")
-            button.setText(text)
+            button.setIconSize(QSize(sizes.table_font, sizes.table_font))
             button.setAccessibleName(f"{act.capitalize()} {dock.windowTitle()}")
             button.setToolTip(tip)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setProperty("quiet", True)
             button.clicked.connect(self._float if act == "float" else dock.close)
             layout.addWidget(button)
-        self.setFixedHeight(sizes.row)
+        self._height = sizes.row
+        self.collapsed = False
+
+    def sizeHint(self) -> QSize:
+        return QSize(80, 0 if self.collapsed else self._height)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def set_collapsed(self, collapsed: bool) -> None:
+        """Take no room: the dock's tab says its title."""
+        self.collapsed = collapsed
+        self.setVisible(not collapsed)
+        self.updateGeometry()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the buttons in the theme's colours."""
+        for act, button in self.buttons.items():
+            button.setIcon(icon(act, theme, "faint"))
 
     def _float(self) -> None:
         self._dock.setFloating(not self._dock.isFloating())
@@ -118,7 +137,7 @@ class Docks(QObject):
         """Give the docks their first sizes, as shares of the window."""
         window, dock = self._window, self._by_name
         width, height = max(window.width(), 640), max(window.height(), 480)
-        side = min(max(round(width * 0.2), 250), 360)
+        side = min(max(round(width * 0.245), 270), 410)
         report = min(max(round(width * 0.19), 240), 340)
         window.resizeDocks([dock["runs"], dock["chart"], dock["report"]], [side, width - side - report, report], Qt.Orientation.Horizontal)
         bottom = round(height * 0.25)
@@ -134,14 +153,20 @@ class Docks(QObject):
         for dock in self._by_name.values():
             title = dock.titleBarWidget()
             tabbed = not dock.isFloating() and bool(self._window.tabifiedDockWidgets(dock))
-            if title is not None:
-                title.setVisible(not tabbed)
-                title.setFixedHeight(0 if tabbed else self._sizes.row)
+            if isinstance(title, DockTitle) and title.collapsed != tabbed:
+                title.set_collapsed(tabbed)
         for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
             bar.setObjectName("tabs-docks")
             bar.setAccessibleName("Panels")
             bar.setExpanding(False)
             bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the titles in the theme's colours."""
+        for dock in self._by_name.values():
+            title = dock.titleBarWidget()
+            if isinstance(title, DockTitle):
+                title.set_theme(theme)
 
     def freeze(self) -> None:
         """Follow the docks no longer: the window closes."""

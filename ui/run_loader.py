@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
-from core.views.runs import thinned
+from core.views.runs import SPARK_POINTS
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -92,7 +92,9 @@ class RunLoader(QObject):
         result = await engine.result(run_id) if run.status.is_final else None
         if result is not None:
             views.equity.load(result)
-            views.runs.set_spark(run_id, thinned(tuple(result.equity[:: max(1, len(result.equity) // 256)].tolist())))
+            if len(result.equity):
+                points = tuple(result.equity[:: max(1, len(result.equity) // SPARK_POINTS)].tolist())
+                views.runs.set_spark(run_id, points, float(result.equity[-1]))
         bar_sets = tuple(await engine.run_bar_sets(run_id))
         self._bridge.flush()
         self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))

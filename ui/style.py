@@ -21,6 +21,7 @@ _ICONS: Final = {
     "commands": "ph.command",
     "filter": "ph.funnel",
     "close": "ph.x",
+    "float": "ph.arrow-square-out",
     "warning": "ph.warning",
     "error": "ph.warning-circle",
     "info": "ph.info",
@@ -115,7 +116,7 @@ QMainWindow::separator:hover {{ background: {t.accent}; }}
 QDockWidget {{ color: {t.muted}; titlebar-close-icon: none; titlebar-normal-icon: none; }}
 QDockWidget > QWidget {{ background: {t.panel}; }}
 
-QToolBar {{ background: {t.background}; border: 0; border-bottom: 1px solid {t.line}; padding: {s}px {s * 2}px; spacing: {s}px; }}
+QToolBar {{ background: {t.background}; border: 0; border-bottom: 1px solid {t.line}; padding: {s // 2}px {s * 2}px; spacing: {s}px; }}
 QToolBar::separator {{ background: {t.line}; width: 1px; margin: {s}px {s}px; }}
 QToolButton {{
   background: transparent; border: 1px solid transparent; border-radius: {sizes.radius}px; padding: {s}px {s * 2}px;
@@ -146,7 +147,7 @@ QTableView::item:hover {{ background: {hover}; }}
 QTableView::item:selected {{ background: {selected}; color: {t.text}; }}
 QHeaderView {{ background: {t.panel}; border: 0; }}
 QHeaderView::section {{
-  background: {t.panel}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line}; padding: 0 {s}px;
+  background: {t.panel}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line}; padding: 0 {s + 3}px;
   font-size: {sizes.table_font}px; font-weight: 400; }}
 QHeaderView::section:hover {{ color: {t.text}; background: {hover}; }}
 QTableCornerButton::section {{ background: {t.panel}; border: 0; }}

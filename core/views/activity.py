@@ -32,7 +32,7 @@ class ActivityTable(RowTable[ActivityRow]):
     """Lines, oldest first, at most `KEEP` and a quarter; each event once."""
 
     columns = (
-        Column[ActivityRow]("time", "Time", Kind.TIME, lambda row: row.time_ns, 140),
+        Column[ActivityRow]("time", "Time", Kind.TIME, lambda row: row.time_ns, 142),
         Column[ActivityRow]("level", "Level", Kind.STATUS, lambda row: row.level.value, 76),
         Column[ActivityRow]("source", "Source", Kind.TEXT, lambda row: row.source, 150),
         Column[ActivityRow]("text", "What happened", Kind.TEXT, lambda row: row.text, 560),

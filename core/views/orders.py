@@ -33,7 +33,7 @@ class OrderTable(RowTable[Order]):
     """Orders in the order they were made. Events that a loaded order already contains change nothing."""
 
     columns = (
-        Column[Order]("created", "Decided", Kind.TIME, lambda order: order.created_ns, 132, tip="When the order was decided."),
+        Column[Order]("created", "Decided", Kind.TIME, lambda order: order.created_ns, 142, tip="When the order was decided."),
         Column[Order]("symbol", "Symbol", Kind.TEXT, lambda order: order.request.symbol, 76),
         Column[Order]("side", "Side", Kind.SIDE, lambda order: order.request.side.value, 48),
         Column[Order]("type", "Type", Kind.TEXT, lambda order: order.request.type.value.replace("_", " "), 72),
@@ -45,7 +45,7 @@ class OrderTable(RowTable[Order]):
         Column[Order]("status", "Status", Kind.STATUS, lambda order: order.status.value, 104),
         Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 56, tip=_IN_FORCE),
         Column[Order]("reason", "Reason", Kind.TEXT, lambda order: order.reason or order.request.note, 240),
-        Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 132, hidden=True),
+        Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 142, hidden=True),
         Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 96),
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ class FillTable(RowTable[Fill]):
     """Fills, oldest first. An event names only its order, so the orders must be folded first."""
 
     columns = (
-        Column[Fill]("time", "Time", Kind.TIME, lambda fill: fill.time_ns, 132, tip="Start of the bar it happened in."),
+        Column[Fill]("time", "Time", Kind.TIME, lambda fill: fill.time_ns, 142, tip="Start of the bar it happened in."),
         Column[Fill]("symbol", "Symbol", Kind.TEXT, lambda fill: fill.symbol, 76),
         Column[Fill]("side", "Side", Kind.SIDE, lambda fill: fill.side.value, 48),
         Column[Fill]("qty", "Quantity", Kind.NUMBER, lambda fill: fill.qty, 76, decimals="qty"),

@@ -70,7 +70,7 @@ class PositionTable(RowTable[PositionRow]):
         Column[PositionRow]("open", "Open P/L", Kind.MONEY, lambda row: row.open_pnl, 92, decimals=2, signed=True, tip="Before fees."),
         Column[PositionRow]("realised", "Realised", Kind.MONEY, lambda row: row.realised_pnl, 96, decimals=2, signed=True, tip=_REALISED),
         Column[PositionRow]("fees", "Fees", Kind.MONEY, lambda row: row.fees, 76, decimals=2),
-        Column[PositionRow]("updated", "Last fill", Kind.TIME, lambda row: row.updated_ns, 132),
+        Column[PositionRow]("updated", "Last fill", Kind.TIME, lambda row: row.updated_ns, 142),
     )  # fmt: skip
 
     def key_of(self, row: PositionRow) -> str:
@@ -112,8 +112,8 @@ class TradeTable(RowTable[Trade]):
     """Round trips, first in first out, in the order they were closed."""
 
     columns = (
-        Column[Trade]("exit", "Closed", Kind.TIME, lambda trade: trade.exit_ns, 132),
-        Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 132),
+        Column[Trade]("exit", "Closed", Kind.TIME, lambda trade: trade.exit_ns, 142),
+        Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 142),
         Column[Trade]("symbol", "Symbol", Kind.TEXT, lambda trade: trade.symbol, 76),
         Column[Trade]("side", "Side", Kind.SIDE, lambda trade: trade.side.value, 48),
         Column[Trade]("qty", "Quantity", Kind.NUMBER, lambda trade: trade.qty, 76, decimals="qty"),

@@ -43,23 +43,26 @@ class RunRow:
         return f"{config.strategy_id} · {', '.join(config.symbols)} · {config.timeframe}"
 
 
-def _params(row: RunRow) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.run.config.params.items())
+def params_words(row: RunRow) -> str:
+    """Return the parameters as words: `fast 10, slow 30, qty 1`."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.run.config.params.items()
+    )
 
 
 class RunTable(RowTable[RunRow]):
     """Runs, oldest first. Events that a loaded row already contains change nothing."""
 
     columns = (
-        Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 96),
+        Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 108),
+        Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 92),
         Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 72),
-        Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 88),
-        Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 66, decimals=2, signed=True),
-        Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 64, tip="Equity of the run, start to end."),
-        Column[RunRow]("timeframe", "Bars", Kind.TEXT, lambda row: row.run.config.timeframe, 40, tip="Length of a bar."),
-        Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 132),
-        Column[RunRow]("progress", "Progress", Kind.PROGRESS, lambda row: row.progress, 72),
-        Column[RunRow]("params", "Parameters", Kind.TEXT, _params, 140),
+        Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 74, decimals=2, signed=True),
+        Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 60, tip="Equity of the run, start to end."),
+        Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142),
+        Column[RunRow]("timeframe", "Bars of", Kind.TEXT, lambda row: row.run.config.timeframe, 52, tip="Length of a bar."),
+        Column[RunRow]("params", "Parameters", Kind.TEXT, params_words, 200),
+        Column[RunRow]("progress", "Progress", Kind.PROGRESS, lambda row: row.progress, 72, hidden=True),
         Column[RunRow]("mode", "Mode", Kind.TEXT, lambda row: row.run.config.mode.value, 64, hidden=True),
         Column[RunRow]("bars", "Bars done", Kind.NUMBER, lambda row: row.run.bars, 76, decimals=0, hidden=True),
         Column[RunRow]("elapsed", "Took", Kind.DURATION, lambda row: row.run.elapsed_s or None, 60, hidden=True),
@@ -69,9 +72,12 @@ class RunTable(RowTable[RunRow]):
     def key_of(self, row: RunRow) -> str:
         return row.run.id
 
+    def progress_of(self, row: RunRow) -> float | None:
+        return row.progress
+
     def words_of(self, row: RunRow) -> str:
         run = row.run
-        return f"{row.title} {run.status} {run.id} {_params(row)} {'demo' if run.demo else ''}".lower()
+        return f"{row.title} {run.status} {run.id} {params_words(row)} {'demo' if run.demo else ''}".lower()
 
     def load_runs(self, runs: list[Run]) -> None:
         """Replace everything; `runs` newest first, as the engine returns them."""
@@ -85,11 +91,11 @@ class RunTable(RowTable[RunRow]):
         elif run.status == old.run.status or run.status in _later(old.run.status):
             self.put(replace(old, run=run))
 
-    def set_spark(self, run_id: str, equity: tuple[float, ...]) -> None:
-        """Take a finished run's equity, oldest first."""
+    def set_spark(self, run_id: str, equity: tuple[float, ...], last: float) -> None:
+        """Take a finished run's equity on the way, oldest first, and its last value."""
         row = self.get(run_id)
         if row is not None and equity:
-            self.put(replace(row, spark=thinned(equity), equity=equity[-1]))
+            self.put(replace(row, spark=thinned((*equity, last)), equity=last))
 
     def fold(self, event: Envelope) -> None:
         """Take one `run.*` event."""

@@ -48,6 +48,10 @@ class RowTable(Generic[Row]):
         """Return the instrument whose decimals a row is written with; empty when it has none."""
         return ""
 
+    def progress_of(self, row: Row) -> float | None:
+        """Return how far what a row stands for is, from 0 to 1; None when it is not on its way."""
+        return None
+
     def words_of(self, row: Row) -> str:
         """Return what a filter looks through, in lower case."""
         return " ".join(str(value) for column in self.columns if isinstance(value := column.value(row), str)).lower()

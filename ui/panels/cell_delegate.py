@@ -1,4 +1,4 @@
-"""Cells that are drawn rather than written: a run's progress, a small line of its equity, times whose date is said once."""
+"""Cells that are drawn as well as written: a run's progress, a small line of its equity, times whose date is said once."""
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
@@ -26,13 +26,17 @@ class CellDelegate(QStyledItemDelegate):
             return
         super().paint(painter, option, index)
         value = None if row is None else self._column.value(row)
+        if kind is Kind.STATUS:
+            value = None if row is None else self._model.table.progress_of(row)
         if not value:
             return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(option.rect).adjusted(6, 0, -6, 0)
-        if kind is Kind.PROGRESS:
-            self._paint_progress(painter, area, float(value))
+        if kind is Kind.STATUS:
+            self._paint_progress(painter, QRectF(option.rect).adjusted(6, option.rect.height() - 5, -6, -2), float(value), 2.0)
+        elif kind is Kind.PROGRESS:
+            self._paint_progress(painter, area, float(value), max(3.0, area.height() / 5))
         else:
             self._paint_spark(painter, area, value)
         painter.restore()
@@ -42,9 +46,8 @@ class CellDelegate(QStyledItemDelegate):
         if self._column.kind is Kind.PROGRESS:
             option.text = ""
 
-    def _paint_progress(self, painter: QPainter, area: QRectF, fraction: float) -> None:
+    def _paint_progress(self, painter: QPainter, area: QRectF, fraction: float, height: float) -> None:
         theme = self._model.look.theme
-        height = max(3.0, area.height() / 5)
         bar = QRectF(area.left(), area.center().y() - height / 2 + 0.5, area.width(), height)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour("line"))
@@ -81,7 +84,7 @@ class CellDelegate(QStyledItemDelegate):
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, widget)
         theme = self._model.look.theme
         same = isinstance(above, str) and len(text) > _DATE and above[:_DATE] == text[:_DATE]
-        area = option.rect.adjusted(6, 0, -4, 0)
+        area = option.rect.adjusted(7, 0, -4, 0)
         painter.save()
         painter.setFont(option.font)
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

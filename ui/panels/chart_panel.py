@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from core.model.market import BarSetKey
@@ -23,6 +23,7 @@ class ChartPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("panel-chart")
         self.setProperty("panel", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.chart = ChartWidget(self, theme, sizes)
         self.choice = QComboBox(self)
         self.choice.setObjectName("field-chart-symbol")
@@ -96,7 +97,7 @@ class ChartPanel(QWidget):
             for key in keys:
                 self.choice.addItem(_title(key, with_source=several))
         self.choice.setCurrentIndex(self._keys.index(chosen))
-        self.choice.setEnabled(len(self._keys) > 1)
+        self.choice.setVisible(len(self._keys) > 1)
 
     def set_about(self, text: str) -> None:
         """Say in a few words whose chart it is."""

@@ -10,7 +10,7 @@ from ui.models.table_model import Index, TableModel
 from ui.panels.cell_delegate import CellDelegate
 from ui.style import tabular
 
-_DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.TIME})
+_DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.STATUS, Kind.TIME})
 
 
 class DenseTable(QTableView):
@@ -42,7 +42,6 @@ class DenseTable(QTableView):
         header.setObjectName(f"header-{name.removeprefix('table-')}")
         header.setSectionsMovable(True)
         header.setHighlightSections(False)
-        header.setStretchLastSection(True)
         header.setTextElideMode(Qt.TextElideMode.ElideRight)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_header_menu)
@@ -81,6 +80,13 @@ class DenseTable(QTableView):
             header.moveSection(header.visualIndex(place), place)
             self.setColumnWidth(place, round(column.width * factor))
             self.setColumnHidden(place, column.hidden)
+        self._stretch()
+
+    def _stretch(self) -> None:
+        """Let the last column fill the rest when it is text; a number would stand far from the others."""
+        header = self.horizontalHeader()
+        shown = [header.logicalIndex(place) for place in range(header.count()) if not header.isSectionHidden(header.logicalIndex(place))]
+        header.setStretchLastSection(bool(shown) and self.table_model.columns[shown[-1]].kind is Kind.TEXT)
 
     def columns_state(self) -> bytes:
         """Return order, widths, visibility and sorting of the columns."""
@@ -92,7 +98,7 @@ class DenseTable(QTableView):
         if not header.restoreState(state) or header.count() != len(self.table_model.columns):
             self.reset_columns()
             return False
-        header.setStretchLastSection(True)
+        self._stretch()
         return True
 
     def _sort_naturally(self) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QPlainTextEdit, QStackedLayout, QWidget
 
@@ -37,6 +37,7 @@ class LogPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("panel-log")
         self.setProperty("panel", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.lines = QPlainTextEdit(self)
         self.lines.setObjectName("field-log")
         self.lines.setAccessibleName("Log")
