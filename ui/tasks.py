@@ -46,6 +46,8 @@ class TaskScope:
         if latest is not None:
             self._latest[latest] = task
         task.add_done_callback(self._forget)
+        # Cancelled before its first step, the task never reached the coroutine: Python would warn that nobody awaited it.
+        task.add_done_callback(lambda _task: coroutine.close())
         return task
 
     def cancel(self, latest: str) -> None:
