@@ -97,7 +97,7 @@ def _inspect_csv(source: Source, settled: FileFormat | None, symbol: str | None)
 
 
 def _row(block: Block, index: int) -> list[str]:
-    return [str(cell).strip() for cell in block.cells[index].to_list()] if index < len(block.lines) else []
+    return [str(cell).strip() for cell in block.cells[index].to_list()]
 
 
 def _sample(block: Block, width: int, start: int, has_header: bool, comment: list[str] | None) -> Sample:
@@ -106,7 +106,7 @@ def _sample(block: Block, width: int, start: int, has_header: bool, comment: lis
     head = Block(head.lines[:SAMPLE_ROWS], head.text[:SAMPLE_ROWS], head.cells[:SAMPLE_ROWS])
     cells = [row for row in head.rows() if len(row) == width]
     names = _row(block, start) if has_header else comment
-    headers = tuple(names) if names and len(names) == width else tuple(f"column {index + 1}" for index in range(width))
+    headers = tuple(f"column {index + 1}" for index in range(width)) if names is None else tuple([*names, ""][:width])
     return Sample(headers, cells)
 
 

@@ -104,8 +104,14 @@ def body(block: Block, width: int, has_header: bool) -> Block:
 
 def header_row(block: Block, width: int) -> int:
     """Return the index of the first row with as many cells as the file has columns; what stands above it is a title."""
-    fitting = np.flatnonzero(block.widths() == width)
-    return int(fitting[0]) if len(fitting) else 0
+    widths = block.widths()
+    fitting = np.flatnonzero(widths == width)
+    first = int(fitting[0]) if len(fitting) else 0
+    if first and widths[first - 1] == width - 1:
+        # Some writers end every row but the header with a delimiter.
+        last = block.cells.gather(fitting[:100]).list.get(width - 1).str.strip_chars()
+        return first - 1 if (last == "").all() else first
+    return first
 
 
 def usual_width(block: Block) -> int:

@@ -33,7 +33,8 @@ class Source:
     identity: tuple[int, ...]
 
     def advance(self, job: Job, what: str) -> None:
-        """Report how much of the file is read."""
+        """Report how much of the file is read. Raises UnreadableFile when it has changed: one that grows would never end."""
+        self.check_unchanged()
         job.progress(min(self.raw.tell(), self.size_bytes), max(1, self.size_bytes), what)
 
     def check_unchanged(self) -> None:
