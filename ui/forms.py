@@ -57,7 +57,7 @@ class ParamField(QWidget):
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
         self._error.hide()
-        hint = " · ".join(part for part in (spec.help.strip(), _bounds(spec)) if part)
+        hint = " · ".join(part for part in (spec.help.strip().replace("`", ""), _bounds(spec)) if part)
         self.control.setToolTip(hint)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -79,6 +79,10 @@ class ParamField(QWidget):
     def line_height(self) -> int:
         """Return the height of the control's line, for a label beside it."""
         return max(self.control.sizeHint().height(), self._reset.sizeHint().height())
+
+    def tab_order(self) -> list[QWidget]:
+        """Return what Tab goes through; the reset button is skipped while there is nothing to reset."""
+        return [self.control, self._reset]
 
     def text(self) -> str:
         """Return what stands in the control, unchecked."""
@@ -171,9 +175,9 @@ class ParamForm(QWidget):
         """Return the field of a spec, if it has one."""
         return self._fields.get(name)
 
-    def texts(self) -> dict[str, str]:
-        """Return what stands in the controls, unchecked; `show_texts` takes it back."""
-        return {name: field.text() for name, field in self._fields.items()}
+    def tab_order(self) -> list[QWidget]:
+        """Return what Tab goes through, from top to bottom."""
+        return [widget for field in self._fields.values() for widget in field.tab_order()]
 
     def set_values(self, values: Mapping[str, ParamValue]) -> None:
         """Show these values; names without a field are ignored."""

@@ -47,7 +47,7 @@ class AboutDialog(QDialog):
             grid.addWidget(self._label(name, "", f"about-part-{name.lower()}"), row, 0)
             grid.addWidget(self._label(what, "muted", ""), row, 1)
             grid.addWidget(self._label(place, "muted", ""), row, 2)
-        grid.setColumnStretch(2, 1)
+        grid.setColumnStretch(1, 1)
         layout.addWidget(parts)
         layout.addStretch(1)
         close = QPushButton("Close", self)
@@ -60,7 +60,7 @@ class AboutDialog(QDialog):
         footer.addWidget(close)
         layout.addSpacing(sizes.step * 2)
         layout.addLayout(footer)
-        self.setMinimumWidth(sizes.font * 44)
+        self.setMinimumWidth(sizes.font * 50)
 
     def _label(self, text: str, role: str, name: str) -> QLabel:
         label = QLabel(text, self)

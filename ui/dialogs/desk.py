@@ -44,8 +44,10 @@ class Dialogs:
         self._memory = NewRunMemory()
 
     def set_theme(self, theme: Theme) -> None:
-        """Use these colours for dialogs opened from now on."""
+        """Use these colours from now on, also in settings that are open."""
         self._theme = theme
+        for dialog in self._parent.findChildren(SettingsDialog):
+            dialog.set_theme(theme)
 
     def set_settings(self, settings: Settings) -> None:
         """Use these settings from now on."""

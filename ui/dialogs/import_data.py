@@ -159,7 +159,7 @@ class ImportDataDialog(QDialog):
         footer = QHBoxLayout()
         footer.setSpacing(self._sizes.step * 2)
         footer.addStretch(1)
-        for button in (self.cancel_button, self.back_button, self.another_button, self.skip_button, self.import_button):
+        for button in (self.back_button, self.another_button, self.cancel_button, self.skip_button, self.import_button):
             footer.addWidget(button)
         return footer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.errors import InvalidValue, KnownError
+from core.errors import InvalidValue, KnownError, UnknownName
 from core.model.instants import day_of
 from core.model.market import BarSet, BarSetKey, Gap
 from core.model.money import parse_money
@@ -244,11 +245,20 @@ class NewRunDialog(QDialog):
         self._params.setParent(None)
         self._params.deleteLater()
         self._params = form
+        form.show()
         self._strategy_row.show_error("" if info else "No strategy can be loaded.")
         self._strategy_row.show_hint(" ".join(info.description.replace("`", "").split()) if info else "")
         self._bars.set_count(info.symbols if info else 1)
+        self._order_tabs()
         self._recall()
         self._show_ready()
+
+    def _order_tabs(self) -> None:
+        costs = [self.cash, self.fees, self.slippage, self.path]
+        buttons = [self.cancel_button, self.create_button, self.start_button]
+        order = [self.strategy, self.mode, *self._bars.tab_order(), *self._params.tab_order(), *costs, *buttons]
+        for before, after in pairwise(order):
+            self.setTabOrder(before, after)
 
     def _recall(self) -> None:
         info = self._info()
@@ -396,18 +406,14 @@ class NewRunDialog(QDialog):
 
     def _refuse(self, error: KnownError) -> None:
         """Show a refusal at its field, or across the dialog when it belongs to none."""
-        if isinstance(error, InvalidValue):
-            param = self._params.field(error.field)
-            if param is not None:
-                param.show_error(str(error))
-                param.control.setFocus(Qt.FocusReason.OtherFocusReason)
-                return
-            row = self._rows().get(error.field)
-            if row is not None:
-                row.show_error(str(error))
-                row.control.setFocus(Qt.FocusReason.OtherFocusReason)
-                return
-        self._banner.say(str(error))
+        # The kind of an unknown name begins with its field: `slippage model`, `symbol`.
+        field = error.field if isinstance(error, InvalidValue) else error.kind.split()[0] if isinstance(error, UnknownName) else ""
+        place = self._params.field(field) or self._rows().get(field)
+        if place is None:
+            self._banner.say(str(error))
+            return
+        place.show_error(str(error))
+        place.control.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy

@@ -52,6 +52,10 @@ class BarFields(FieldGrid):
             "end": self.end_row,
         }
 
+    def tab_order(self) -> list[QWidget]:
+        """Return what Tab goes through."""
+        return [*self.symbols.tab_order(), self.timeframe, self.source, self.start, self.end]
+
     def set_sets(self, sets: Sequence[BarSet]) -> None:
         """Offer these stored sets."""
         self._sets = list(sets)

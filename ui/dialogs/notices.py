@@ -34,6 +34,7 @@ class _Notice(QDialog):
         self.setMinimumWidth(sizes.font * 34)
 
     def add_footer(self, height: int) -> None:
+        self.column.addStretch(0)
         self.column.addSpacing(height)
         self.column.addLayout(self.footer)
 

@@ -70,6 +70,7 @@ class SettingsDialog(QDialog):
             [setting.spec for setting in settings],
             prefix="setting-",
             titles={setting.key: setting.title for setting in settings},
+            label_width=self._sizes.font * 11,
             parent=self,
         )
         form.set_values({setting.key: self._stored[setting.key] for setting in settings})

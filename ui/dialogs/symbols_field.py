@@ -66,6 +66,10 @@ class SymbolsField(QWidget):
             if box.findText(symbol) >= 0:
                 box.setCurrentText(symbol)
 
+    def tab_order(self) -> list[QWidget]:
+        """Return what Tab goes through."""
+        return [*self._lists, self._add, self._remove]
+
     def first(self) -> QComboBox:
         """Return the first list, for focus and labels."""
         return self._lists[0]
