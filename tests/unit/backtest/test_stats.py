@@ -195,6 +195,10 @@ def test_drawdowns_worked_out_by_hand() -> None:
     assert found["peak_equity"] == 120
 
 
+def test_a_drawdown_lasts_until_the_point_that_is_back_at_the_peak() -> None:
+    assert figures([100, 90, 95, 100, 101])["max_drawdown_duration_s"] == 3 * 86_400
+
+
 def test_a_curve_that_only_rises_has_no_drawdown() -> None:
     found = figures([100, 101, 102])
     assert (found["max_drawdown"], found["max_drawdown_duration_s"], found["ulcer_index"]) == (0.0, 0.0, 0.0)
@@ -268,6 +272,17 @@ def test_exposure_is_the_share_of_points_with_a_position() -> None:
     assert figures([100, 101], exposure=np.array([True, False, True, True]))["exposure"] == 0.75
     assert figures([100, 101], exposure=np.array([0.0, 5_000.0]))["exposure"] == 0.5
     assert figures([100, 101])["exposure"] is None
+
+
+@pytest.mark.parametrize("step_ns", [MINUTE_NS, DAY_NS])
+def test_holding_the_benchmark_has_a_beta_of_one_and_no_alpha(step_ns: int) -> None:
+    # Around the clock the next bar starts at the very instant at which a point is drawn: it is not known then.
+    prices = curve(np.random.default_rng(5).normal(0, 0.01, 90), 40.0)
+    series = bars("BTC/USD", prices[:-1], prices[1:], step_ns=step_ns)
+    found = figures(prices * 7.0, START_NS + step_ns * np.arange(91), bars={"BTC/USD": series})
+    assert found["beta"] == pytest.approx(1.0)
+    assert found["alpha"] == pytest.approx(0.0, abs=1e-9)
+    assert found["buy_hold_return"] == pytest.approx(found["total_return"])
 
 
 def test_the_benchmark_is_the_first_symbol() -> None:

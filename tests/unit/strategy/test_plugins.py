@@ -199,6 +199,18 @@ def test_pair_spread_holds_the_cheap_symbol(seed: int) -> None:
     assert {symbol for _, symbol, _, _ in ran} == {"A", "B"}
 
 
+def test_pair_spread_does_not_double_an_order_that_still_works() -> None:
+    first, second = walk(400, 1), walk(400, 2)
+    ran = desk("pair-spread", minutes("A", first), minutes("B", second), lookback=20, entry=1.0, matches=lambda minute: minute % 7 == 0)
+    traded = ran.run()
+    assert len(traded) > 10
+    sides: dict[str, list[str]] = {"A": [], "B": []}
+    for _, symbol, side, _ in traded:
+        sides[symbol].append(side)
+    for seen in sides.values():
+        assert seen == ["buy", "sell"] * (len(seen) // 2) + ["buy"] * (len(seen) % 2)
+
+
 def test_pair_spread_buys_for_its_share_on_its_lot() -> None:
     first = np.concatenate((np.full(10, 100.0), np.full(7, 70.0)))
     ran = desk("pair-spread", minutes("A", first), minutes("B", np.full(17, 30.0)), lookback=10, share=0.25, lot=0.5).run()
