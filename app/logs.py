@@ -13,11 +13,13 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from core.errors import KnownError, WeaverError
 from core.model.instants import iso
-from core.ports import Clock
+
+if TYPE_CHECKING:
+    from core.ports import Clock
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 FILE_BYTES: Final = 2_000_000
@@ -76,7 +78,7 @@ def print_bug(sentence: str) -> None:
 class FaultReporter:
     """What becomes of an exception that nobody handles: a file with the traceback, and a sentence for the person."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: "Clock") -> None:
         self._folder = folder
         self._clock = clock
         self._tell: Callable[[str], None] = print_bug
