@@ -11,7 +11,10 @@ from ui.charts.timeline import Timeline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
-    """Marks merged to stretches of the axis. `slot`: int64, the middle slot; `buys`, `sells`: counts; `pnl`: sum; all shape (n,)."""
+    """Marks merged to stretches of the axis.
+
+    `slot`: int64, the mean slot of their marks; `buys`, `sells`: counts; `pnl`: sum; all shape (n,).
+    """
 
     slot: Ints
     buys: Ints
@@ -62,11 +65,12 @@ class TradeIndex:
 
     def _merged(self, size: int) -> Buckets:
         entries, exits, long = self.entry_slot // size, self.exit_slot // size, self.trades.direction > 0
+        slots = np.concatenate((self.entry_slot, self.exit_slot))
         keys, place = np.unique(np.concatenate((entries, exits)), return_inverse=True)
         entered, left = place[: len(entries)], place[len(entries) :]
         count = len(keys)
         return Buckets(
-            slot=keys * size + size // 2,
+            slot=np.rint(np.bincount(place, weights=slots) / np.bincount(place)).astype(np.int64),
             buys=np.bincount(entered[long], minlength=count) + np.bincount(left[~long], minlength=count),
             sells=np.bincount(entered[~long], minlength=count) + np.bincount(left[long], minlength=count),
             pnl=np.bincount(left, weights=self.trades.pnl, minlength=count).astype(np.float64),

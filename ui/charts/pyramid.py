@@ -131,12 +131,9 @@ class Grid:
         The group is rounded up to what a level can give without splitting one of its groups; columns stand on multiples of it,
         so that they stay the same while a reader pans.
         """
-        level, per_column = 0, max(1, group)
-        while per_column >= FACTOR * FACTOR and level < len(self.starts):
-            level += 1
-            per_column = -(-per_column // FACTOR)
-        size = FACTOR**level
-        group = per_column * size
+        group, level = round_group(group)
+        level = min(level, len(self.starts))
+        per_column = group // FACTOR**level
         keys = self.keys[level]
         first_key = int(np.floor(left / group)) * per_column
         last_key = int(np.ceil(right / group)) * per_column
@@ -157,6 +154,18 @@ class Grid:
             starts=starts,
             ends=np.append(starts[1:], len(column)).astype(np.int64) if len(starts) else starts,
         )
+
+
+def round_group(group: int) -> tuple[int, int]:
+    """Return the least number of slots, not below `group`, that a level can merge from 4 to 16 of its groups, and that level.
+
+    Depends on nothing but `group`: curves of any length stand in the same columns.
+    """
+    level, per_column = 0, max(1, group)
+    while per_column > FACTOR * FACTOR:
+        level += 1
+        per_column = -(-per_column // FACTOR)
+    return per_column * FACTOR**level, level
 
 
 class Envelope:
