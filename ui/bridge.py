@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 FLUSH_MS: Final = 34
 """Between two flushes: at most thirty a second."""
 
+MOST_WAITING: Final = 4_000
+"""Order events of a run that may wait. A backtest at full speed makes more than a person can read: then its tables are
+filled once it is over, and the run is not slowed down by being looked at."""
+
 FOLD_S: Final = 0.008
 """How long one flush folds; the rest of a burst waits for the next."""
 
@@ -66,15 +70,19 @@ class EventBridge(QObject):
 
     def look_at(self, run_id: str | None) -> None:
         """Listen to the orders of another run, and hold them back until `release`: its stored rows come first."""
-        for subscription in self._run_subscriptions:
-            subscription.close()
-        self._run.clear()
+        self._stop_looking()
         self._held = True
         self._run_subscriptions = (
             []
             if run_id is None
             else [self._engine.subscribe(pattern, self._take_run, owner=f"window: run {run_id}", run_id=run_id) for pattern in RUN_PATTERNS]
         )
+
+    def _stop_looking(self) -> None:
+        for subscription in self._run_subscriptions:
+            subscription.close()
+        self._run_subscriptions = []
+        self._run.clear()
 
     def hold(self) -> None:
         """Hold back the events of the run that is looked at while its rows are loaded."""
@@ -107,9 +115,17 @@ class EventBridge(QObject):
         self.schedule()
 
     def _take_run(self, event: Envelope) -> None:
+        if len(self._run) >= MOST_WAITING and not self._held:
+            self._fall_behind()
+            return
         self._run.append(event)
         if not self._held:
             self.schedule()
+
+    def _fall_behind(self) -> None:
+        self._stop_looking()
+        self._views.select(self._views.selected, keep_equity=True)
+        self.schedule()
 
     def schedule(self) -> None:
         """Flush soon, if nothing is scheduled yet."""

@@ -15,7 +15,8 @@ from core.model.order import Fill
 from core.model.position import PositionSide, Trade
 from core.views.decimals import price_decimals
 from core.views.runs import RunRow, params_words
-from ui.charts.data import ChartData, FillMarks, Line, TradeMarks
+from ui.charts.curve import EquityCurve
+from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -139,16 +140,23 @@ class ChartFeed(QObject):
             self._equity_points = 0
             self.add_equity()
             return
+        data = self._chart.scene.data
         fills = await self._engine.fills(loaded.run.id)
+        if data is None or turn != self._turn:
+            return
+        # Of a million bars each of these takes tens of milliseconds, so a thread makes them.
         marks = await asyncio.to_thread(_marks, key.symbol, result.trades, fills)
-        lines = [await asyncio.to_thread(_aligned, plot, series) for plot in result.plots if plot.symbol == key.symbol]
+        plots = [plot for plot in result.plots if plot.symbol == key.symbol]
+        lines = [await asyncio.to_thread(_drawn, plot, series, data) for plot in plots]
+        start = float(loaded.run.config.cash)
+        curve = await asyncio.to_thread(EquityCurve, data.timeline, result.equity_ns, result.equity, start)
         if turn != self._turn:
             return
         self._trades, self._places = result.trades, marks.places
-        self._chart.set_lines(lines)
+        self._chart.scene.lines = lines
         self._chart.set_trades(marks.trades)
         self._chart.set_fills(marks.fills)
-        self._chart.set_equity(result.equity_ns, result.equity, float(loaded.run.config.cash))
+        self._chart.set_curve(curve)
 
     # --- while a run goes on ---
 
@@ -200,6 +208,10 @@ class ChartFeed(QObject):
             return f"{bar_set.bars:,} bars, {'simulated market' if bar_set.simulated else bar_set.key.source}".replace(",", "\u2009")
         run = self._run.run
         return f"{run.config.strategy_id}  {params_words(RunRow(run=run))}" + ("  ·  simulated market" if run.demo else "")
+
+
+def _drawn(plot: PlotLine, series: BarSeries, data: ChartData) -> DrawnLine:
+    return DrawnLine(_aligned(plot, series), data.grid)
 
 
 def _aligned(plot: PlotLine, series: BarSeries) -> Line:

@@ -90,11 +90,9 @@ class RunLoader(QObject):
         run = await engine.run(run_id)
         views.runs.put_run(run)
         result = await engine.result(run_id) if run.status.is_final else None
-        if result is not None:
-            views.equity.load(result)
-            if len(result.equity):
-                points = tuple(result.equity[:: max(1, len(result.equity) // SPARK_POINTS)].tolist())
-                views.runs.set_spark(run_id, points, float(result.equity[-1]))
+        if result is not None and len(result.equity):
+            points = tuple(result.equity[:: max(1, len(result.equity) // SPARK_POINTS)].tolist())
+            views.runs.set_spark(run_id, points, float(result.equity[-1]))
         bar_sets = tuple(await engine.run_bar_sets(run_id))
         self._bridge.flush()
         self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))

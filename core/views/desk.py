@@ -32,12 +32,13 @@ class DeskViews:
         self.equity = EquityView()
         self.selected: str | None = None
 
-    def select(self, run_id: str | None) -> None:
+    def select(self, run_id: str | None, *, keep_equity: bool = False) -> None:
         """Look at another run: its tables are empty until they are loaded."""
         self.selected = run_id
         for table in (self.orders, self.fills, self.positions, self.trades):
             table.clear()
-        self.equity.clear()
+        if not keep_equity:
+            self.equity.clear()
 
     def fold(self, event: Envelope) -> None:
         """Take one event; twice the same changes nothing the second time."""

@@ -1,6 +1,6 @@
 """Which row of a view stands where on the screen: sorted, filtered, without Qt. Made for 100,000 rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Generic
 
 import numpy as np
@@ -115,9 +115,10 @@ class RowOrder(Generic[Row]):
         """Take note that rows were replaced: their sort keys are read anew."""
         if self.sort_column is None:
             return
-        value = self.sort_column.value
+        value, as_text = self.sort_column.value, bool(self._keys) and isinstance(self._keys[0], str)
         for place in range(first, min(last + 1, len(self._keys))):
-            self._keys[place] = value(self._table.rows[place])
+            key = value(self._table.rows[place])
+            self._keys[place] = _text(key) if as_text else _number(key)
 
     # --- sorting ---
 
@@ -133,15 +134,35 @@ class RowOrder(Generic[Row]):
 
     def sorted_places(self, places: Places) -> Places | None:
         """Return `places` (ascending) in the chosen order, ties as they came; None when that is all rows in the natural order."""
+        for _ in self.reading_keys():
+            pass
+        return self.ranked(places)
+
+    def reading_keys(self) -> Iterator[None]:
+        """Read the sort keys that are not read yet, a slice of rows at a time; `ranked` needs them."""
         column = self.sort_column
         if column is None:
+            return
+        value = column.value
+        as_number = column.kind.is_numeric or column.kind is Kind.TIME
+        while len(self._keys) < self.known:
+            begin = len(self._keys)
+            values = [value(row) for row in self._table.rows[begin : min(begin + _SLICE, self.known)]]
+            self._keys.extend(_number(key) if as_number else _text(key) for key in values)
+            yield
+
+    def ranked(self, places: Places) -> Places | None:
+        """Return `places` (ascending) in the chosen order once its keys are read. Touches nothing of Qt: may run in a thread."""
+        if self.sort_column is None:
             if not self.words and len(places) == self.known:
                 return None
             return places[::-1].copy() if self.newest_first else places
-        rows, value = self._table.rows, column.value
-        self._keys.extend(value(row) for row in rows[len(self._keys) : self.known])
-        keys = [self._keys[place] for place in places] if len(places) != self.known else self._keys
-        ranks = _numbers(keys) if column.kind.is_numeric or column.kind is Kind.TIME else _text_ranks(keys)
+        keys = np.array(self._keys)[places]
+        if keys.dtype.kind == "U":
+            ranks = np.unique(keys, return_inverse=True)[1].astype(np.float64)
+            ranks[keys == ""] = np.nan  # what is missing comes last in either direction
+        else:
+            ranks = keys
         return places[np.argsort(-ranks if self.newest_first else ranks, kind="stable")]
 
     # --- filtering ---
@@ -162,14 +183,9 @@ class RowOrder(Generic[Row]):
             yield self._matching(range(first, min(first + _SLICE, self.known)))
 
 
-def _numbers(keys: Sequence[Any]) -> NDArray[np.float64]:
-    nan = float("nan")
-    return np.fromiter((nan if key is None else key for key in keys), dtype=np.float64, count=len(keys))
+def _number(key: Any) -> float:
+    return float("nan") if key is None else float(key)
 
 
-def _text_ranks(keys: Sequence[Any]) -> NDArray[np.float64]:
-    """Rank texts without regard to case; missing ones come last in either direction."""
-    texts = [None if key is None or key == "" else str(key).casefold() for key in keys]
-    rank = {text: float(place) for place, text in enumerate(sorted({text for text in texts if text is not None}))}
-    nan = float("nan")
-    return np.fromiter((nan if text is None else rank[text] for text in texts), dtype=np.float64, count=len(texts))
+def _text(key: Any) -> str:
+    return "" if key is None else str(key).casefold()

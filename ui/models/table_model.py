@@ -1,6 +1,7 @@
 """The one table model: shows any view of `core.views`, sorted and filtered, and publishes its changes in ranges."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, Final
 
@@ -27,6 +28,12 @@ RAW_ROLE: Final = Role.EditRole
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
+BIG: Final = 10_000
+"""From how many rows on sorting and filtering are done in slices."""
+
+SLICE_S: Final = 0.008
+"""How long a coroutine of the window computes before it lets the loop turn."""
+
 _SORT_SHARE: Final = 20
 """Sorting anew while rows come in takes at most one part in so many of the time."""
 
@@ -51,6 +58,8 @@ class TableModel(QAbstractTableModel):
         self._sorted_at = 0.0
         self._sort_took = 0.0
         self._unsorted = False
+        self.on_big_sort: Callable[[], object] | None = None
+        """Called instead of sorting at once when there are many rows; it must see to it that `sort_in_slices` runs."""
 
     # --- Qt's side ---
 
@@ -99,7 +108,28 @@ class TableModel(QAbstractTableModel):
         descending = order is Qt.SortOrder.DescendingOrder or chosen is None
         natural = chosen is None or chosen.key == self.natural
         self._order.sort_by(None if natural else chosen, newest_first=descending)
-        self._resort()
+        if natural or self.on_big_sort is None or self._order.known < BIG:
+            self._resort()
+        else:
+            self._unsorted = False
+            self.on_big_sort()
+
+    async def sort_in_slices(self) -> None:
+        """Put the chosen order to work without holding up the loop: keys are read in slices, ranked in a thread."""
+        column, newest_first = self._order.sort_column, self._order.newest_first
+        began = perf_counter()
+        for _ in self._order.reading_keys():
+            if perf_counter() - began > SLICE_S:
+                await asyncio.sleep(0)
+                began = perf_counter()
+        known, places = self._order.known, np.sort(self._order.all_places())
+        ranked = await asyncio.to_thread(self._order.ranked, places)
+        if (column, newest_first) != (self._order.sort_column, self._order.newest_first):
+            return  # another order was chosen meanwhile
+        if known != self._order.known:
+            self._resort()  # rows came meanwhile; their keys are few
+            return
+        self._resort(ranked, given=True)
 
     # --- rows ---
 
@@ -234,12 +264,12 @@ class TableModel(QAbstractTableModel):
         self.endInsertRows()
         self._unsorted |= not self._order.is_natural
 
-    def _resort(self) -> None:
+    def _resort(self, ranked: Places | None = None, *, given: bool = False) -> None:
         began = perf_counter()
         self.layoutAboutToBeChanged.emit()
         held = [index for index in self.persistentIndexList() if index.isValid()]
         places_held = [self._order.place(index.row()) for index in held]
-        self._order.use(self._order.sorted_places(np.sort(self._order.all_places())))
+        self._order.use(ranked if given else self._order.sorted_places(np.sort(self._order.all_places())))
         if held:
             displays = np.full(self._order.known, -1, np.int64)
             shown = self._order.all_places()

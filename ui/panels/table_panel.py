@@ -11,13 +11,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QStackedLay
 from ui.dialogs.empty_state import EmptyState
 from ui.format import number
 from ui.models.look import Look
-from ui.models.table_model import TableModel
+from ui.models.table_model import SLICE_S, TableModel
 from ui.panels.dense_table import DenseTable
 from ui.services import LayoutMemory
 from ui.tasks import TaskScope
-
-SLICE_S = 0.008
-"""How long a coroutine of the window computes before it lets the loop turn."""
 
 
 class TablePanel(QWidget):
@@ -45,6 +42,7 @@ class TablePanel(QWidget):
         self._memory = memory
         self._menu_actions: Callable[[], Sequence[QAction | None]] = lambda: ()
         self.model = model
+        model.on_big_sort = self._start_sort
         self.table = DenseTable(model, f"table-{name}", title, self)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
@@ -133,6 +131,10 @@ class TablePanel(QWidget):
         if not self._tasks.is_closed:
             self._tasks.start(self._filter(self.filter.text()), what=f"filtering {self.name}", latest=f"filter-{self.name}")
 
+    def _start_sort(self) -> None:
+        if not self._tasks.is_closed:
+            self._tasks.start(self.model.sort_in_slices(), what=f"sorting {self.name}", latest=f"sort-{self.name}")
+
     async def _filter(self, text: str) -> None:
         began = perf_counter()
         for _ in self.model.filter_in_slices(text):
@@ -147,7 +149,7 @@ class TablePanel(QWidget):
         else:
             self.count.setText(f"{number(all_rows)} {self.name if all_rows != 1 else _one(self.name)}" if all_rows else "")
         self._stack.setCurrentIndex(0 if all_rows else 1)
-        self.filter.setEnabled(bool(all_rows))
+        self.filter.setVisible(bool(all_rows))
 
     def _show_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
