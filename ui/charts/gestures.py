@@ -176,8 +176,8 @@ class Gestures:
         if at is not None and view.left <= slot <= view.right:
             bar = min(max(at.bar + bars, 0), len(data) - 1)
         else:
-            # Nothing in view to step from: begin at the newest bar that is.
-            bar = data.timeline.bar_at(min(view.right - 0.5, float(data.timeline.total) - 0.5)) or 0
+            # Nothing in view to step from: begin at the newest bar that is wholly there.
+            bar = data.timeline.bar_at(min(view.right, float(data.timeline.total)) - 1.0) or 0
         place = float(data.timeline.slots[bar])
         if place < view.left:
             chart.set_view(view.panned((view.left - place + view.span * 0.1) * view.pixels_per_slot))
