@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.errors import BadRows, Cancelled, InvalidValue, KnownError
+from core.errors import BadRows, Cancelled, InvalidValue, KnownError, UnknownName
 from core.model.price_file import BadRow, FileGuess, ImportPlan, ImportReport
 from core.model.result import Progress
 from ui.dialogs.empty_state import EmptyState
@@ -58,6 +58,7 @@ class ImportDataDialog(QDialog):
         self.setStyleSheet(role_sheet(theme, sizes))
         self._engine, self._tasks, self._sizes = engine, tasks, sizes
         self._guess: FileGuess | None = None
+        self._looked_at = ""
         self._work: asyncio.Task[None] | None = None
         self._closing = False
         self._later = QTimer(self)
@@ -68,7 +69,6 @@ class ImportDataDialog(QDialog):
         self.path.setObjectName("field-import-path")
         self.path.setAccessibleName("File")
         self.path.setPlaceholderText("CSV (also .gz, .zip, .zst) or Parquet")
-        self.path.returnPressed.connect(self._inspect_path)
         self.path.editingFinished.connect(self._inspect_path)
         self._browse = browse = QPushButton("Choose file…", self)
         browse.setObjectName("button-choose-file")
@@ -191,6 +191,7 @@ class ImportDataDialog(QDialog):
     def look_at(self, path: str) -> None:
         """Look at this file, with nothing settled yet."""
         self.path.setText(path)
+        self._looked_at = ""
         self._inspect_path()
 
     def _choose(self) -> None:
@@ -203,11 +204,18 @@ class ImportDataDialog(QDialog):
 
     def _inspect_path(self) -> None:
         path = self.path.text().strip()
-        if not path or (self._guess is not None and self._guess.path == path):
+        # Leaving the field also ends editing: a path that was looked at is not looked at again.
+        if not path or path == self._looked_at:
             return
+        self._looked_at = path
         self._guess = None
         self.import_button.setEnabled(False)
         self._tasks.start(self._inspect(path, again=False), what=f"reading {Path(path).name}", latest=_INSPECT)
+
+    @property
+    def is_waiting_to_look(self) -> bool:
+        """Whether a correction will be looked at in a moment."""
+        return self._later.isActive()
 
     def _inspect_again(self) -> None:
         if self._guess is not None:
@@ -220,8 +228,10 @@ class ImportDataDialog(QDialog):
         try:
             guess = await self._engine.inspect_file(Path(path), file_format, symbol)
         except KnownError as error:
-            self._banner.say(str(error))
-            if not again:
+            if again:
+                self._refuse(error)
+            else:
+                self._banner.say(str(error))
                 self._show_page(_EMPTY)
             return
         self._guess = guess
@@ -250,6 +260,7 @@ class ImportDataDialog(QDialog):
         self.progress.setValue(0)
         self._show_page(_WORK)
         self._work = self._tasks.start(self._import(plan), what=f"importing {Path(plan.path).name}")
+        self._work.add_done_callback(self._after_work)
 
     def _skip_clicked(self) -> None:
         self.fields.skip_bad_rows()
@@ -258,9 +269,6 @@ class ImportDataDialog(QDialog):
     async def _import(self, plan: ImportPlan) -> None:
         try:
             report = await self._engine.import_file(plan, self._on_progress)
-        except asyncio.CancelledError:
-            self._after_cancel()
-            raise
         except Cancelled:
             self._after_cancel()
         except BadRows as error:
@@ -270,8 +278,14 @@ class ImportDataDialog(QDialog):
             self._refuse(error)
         else:
             self._show_report(report)
-        finally:
-            self._work = None
+
+    def _after_work(self, work: asyncio.Task[None]) -> None:
+        self._work = None
+        if work.cancelled():
+            self._after_cancel()
+        elif self._pages.currentIndex() == _WORK:
+            # A bug of ours, which the owner of the task has reported.
+            self._show_page(_SETTLE)
 
     def _on_progress(self, progress: Progress) -> None:
         self._doing.setText(progress.what)
@@ -297,7 +311,8 @@ class ImportDataDialog(QDialog):
         self.imported.emit(report)
 
     def _refuse(self, error: KnownError) -> None:
-        row = self.fields.rows().get(error.field) if isinstance(error, InvalidValue) else None
+        field = error.field if isinstance(error, InvalidValue) else error.kind if isinstance(error, UnknownName) else ""
+        row = self.fields.rows().get(field)
         if row is None:
             self._banner.say(str(error))
             return
@@ -306,6 +321,7 @@ class ImportDataDialog(QDialog):
 
     def _start_over(self) -> None:
         self._guess = None
+        self._looked_at = ""
         self.path.clear()
         self._banner.say("")
         self._show_page(_EMPTY)

@@ -117,8 +117,8 @@ class ImportFields(QWidget):
             "timeframe": self.timeframe_row,
             "source": self.source_row,
             "tz": self.zone_row,
-            "zone": self.zone_row,
-            "time_format": self.time_format_row,
+            "time zone": self.zone_row,
+            "time format": self.time_format_row,
         }
 
     def show_guess(self, guess: FileGuess, *, first: bool) -> None:

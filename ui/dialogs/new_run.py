@@ -427,6 +427,11 @@ class NewRunDialog(QDialog):
         self.reject()
         self.demo_requested.emit()
 
+    def reject(self) -> None:
+        """Close; while a run is being created, that is finished first."""
+        if not self._busy:
+            super().reject()
+
     def done(self, result: int) -> None:
         self._tasks.cancel(_PREVIEW)
         self._tasks.cancel("new-run: sets")

@@ -132,6 +132,7 @@ async def test_tab_reaches_every_field_and_button(desk: Desk, tmp_path: Path) ->
     seen = set()
     for _ in range(60):
         focused = dialog.focusWidget()
+        assert focused is not None
         # The line inside a spin box or an editable list is the control's own part.
         seen |= {focused.objectName(), focused.parentWidget().objectName()}
         dialog.focusNextChild()
