@@ -29,7 +29,8 @@ def compute_statistics(
     """Return every key of `STATISTICS`; None where a figure is undefined, never nan or infinite.
 
     `equity_ns`, `equity`: shape (n,), oldest first; the first point is the start equity at the requested start.
-    `exposure`: one value per bar's end, true or not zero where a position is open (the first point may be left out).
+    `exposure`: one value per point, true or not zero where a position is open; the first point, the start, is not
+    counted, and may be left out.
     `bars`: the run's bars by symbol, the first symbol first: it is the benchmark. `asset_class`: of the first symbol.
     """
     # What overflows or has no value is found at the end, by not being finite.
@@ -52,8 +53,9 @@ def _figures(
         found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars))
     mean_equity = float(equity.mean()) if len(equity) else None
     found |= trade_figures(trades) | fill_figures(fills, mean_equity)
-    if exposure is not None and len(exposure):
-        found["exposure"] = float(np.count_nonzero(exposure)) / len(exposure)
+    if exposure is not None:
+        counted = exposure[1:] if len(exposure) == len(equity) else exposure
+        found["exposure"] = float(np.count_nonzero(counted)) / len(counted) if len(counted) else None
     if bars and trades:
         adverse, favourable = excursions(trades, bars)
         known = ~np.isnan(adverse)

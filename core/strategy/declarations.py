@@ -5,6 +5,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, Final
 
 from core.errors import InvalidValue
@@ -15,6 +16,9 @@ from core.strategy.api import BarStrategy
 API: Final = api.__name__
 OURS: Final = frozenset({"app", "core", "ui", "migrations", "resources"})
 """Top-level packages of the program; a plug-in imports nothing of them but the API."""
+
+LARGEST_BITS: Final = 1_000
+"""Size of a whole number; a larger one has no float."""
 
 _BASES: Final = frozenset({f"{API}.Strategy", f"{API}.BarStrategy"})
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -161,11 +165,14 @@ def _assignments(tree: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None, ast
                     yield target.id, None, statement.value
 
 
-def _literal(what: str, node: ast.expr) -> object:
+def _literal(what: str, node: ast.expr) -> Any:
     try:
-        return ast.literal_eval(node)
+        value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise SourceError(node.lineno, f"{what} must be written as a plain value; it is read without running the file.") from error
+    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
+        raise SourceError(node.lineno, f"{what} is too large a number.")
+    return value
 
 
 def _text(what: str, node: ast.expr) -> str:
@@ -213,13 +220,19 @@ def _read_param(name: str, annotation: ast.expr | None, call: ast.Call) -> Param
     if type(default) not in fits[kind]:
         raise SourceError(line, f"parameter {name} is {kind.value}, but its default is {default!r}.")
     spec = ParamSpec(
-        name=name, kind=kind, default=default, minimum=low, maximum=high, choices=tuple(choices), help=str(given.get("help", ""))
+        name=name,
+        kind=kind,
+        default=float(default) if kind is ParamKind.FLOAT else default,
+        minimum=low,
+        maximum=high,
+        choices=tuple(choices),
+        help=str(given.get("help", "")),
     )
     try:
-        settled = spec.parse(default)
+        spec.parse(default)
     except InvalidValue as error:
         raise SourceError(line, f"the default of parameter {name} does not fit: {error.what}") from error
-    return ParamSpec(name=name, kind=kind, default=settled, minimum=low, maximum=high, choices=spec.choices, help=spec.help)
+    return spec
 
 
 def _arguments(name: str, call: ast.Call) -> dict[str, Any]:
@@ -244,6 +257,6 @@ def _bound(name: str, bound: str, value: object, line: int, *, numeric: bool) ->
         return None
     if not numeric:
         raise SourceError(line, f"parameter {name} is not a number and has no {bound}.")
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-        raise SourceError(line, f"{bound} of parameter {name} must be a number, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise SourceError(line, f"{bound} of parameter {name} must be a finite number, not {value!r}.")
     return value

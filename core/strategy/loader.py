@@ -10,6 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from core.errors import StrategyBroken
@@ -97,6 +98,8 @@ class StrategyLoader:
 
     def _infos(self, path: Path) -> tuple[StrategyInfo, ...]:
         builtin = path.parent == BUILTIN_FOLDER
+        if _printable(path) != str(path):
+            return (_broken(Path(_printable(path)), "", 0, "its name is not UTF-8; rename the file.", builtin=builtin),)
         try:
             status = path.stat()
             key = (status.st_mtime_ns, status.st_size)
@@ -122,9 +125,15 @@ class StrategyLoader:
 def _read_source(path: Path, source: bytes, *, builtin: bool) -> tuple[StrategyInfo, ...]:
     sha256 = hashlib.sha256(source).hexdigest()
     try:
-        return tuple(_info(declared, path, sha256, builtin=builtin) for declared in read_declarations(source))
+        infos = tuple(_info(declared, path, sha256, builtin=builtin) for declared in read_declarations(source))
+        msgspec.json.encode(infos)
     except SourceError as error:
         return (_broken(path, sha256, error.line, error.sentence, builtin=builtin),)
+    except RecursionError:
+        return (_broken(path, sha256, 0, "an expression in it is nested too deeply.", builtin=builtin),)
+    except UnicodeEncodeError:
+        return (_broken(path, sha256, 0, "one of its texts holds half a character, such as \\ud800.", builtin=builtin),)
+    return infos
 
 
 def _info(declared: Declaration, path: Path, sha256: str, *, builtin: bool) -> StrategyInfo:
@@ -160,6 +169,10 @@ def _doubled(info: StrategyInfo, first: StrategyInfo) -> StrategyInfo:
     owner = "a built-in strategy" if first.builtin else f"the strategy in {first.path}"
     sentence = f"{Path(info.path).name}: its id {info.id!r} is that of {owner}, which stays in use. Give this one an id of its own."
     return replace(info, error=sentence)
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def _free_id(path: Path, taken: Mapping[str, object]) -> str:

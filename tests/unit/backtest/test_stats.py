@@ -269,8 +269,10 @@ def test_costs_are_summed_exactly() -> None:
 
 
 def test_exposure_is_the_share_of_points_with_a_position() -> None:
-    assert figures([100, 101], exposure=np.array([True, False, True, True]))["exposure"] == 0.75
-    assert figures([100, 101], exposure=np.array([0.0, 5_000.0]))["exposure"] == 0.5
+    assert figures([100] * 5, exposure=np.array([False, True, False, True, True]))["exposure"] == 0.75
+    assert figures([100] * 5, exposure=np.array([True, False, True, True]))["exposure"] == 0.75
+    assert figures([100] * 3, exposure=np.array([0.0, 0.0, 5_000.0]))["exposure"] == 0.5
+    assert figures([100], exposure=np.array([False]))["exposure"] is None
     assert figures([100, 101])["exposure"] is None
 
 

@@ -147,10 +147,16 @@ BROKEN = [
     (strategy('id = "a"\nn: bool = param(1)'), "line 6", "is bool, but its default is 1"),
     (strategy('id = "a"\nn: float = param("1")'), "line 6", "is float, but its default is '1'"),
     (strategy('id = "a"\nn: float = param(1e999)'), "line 6", "finite"),
+    (strategy(f'id = "a"\nn: int = param({10**400})'), "line 6", "default of parameter n is too large a number"),
+    (strategy(f'id = "a"\nn: str = param(0x{"f" * 9_000})'), "line 6", "default of parameter n is too large a number"),
+    (strategy('id = "a"\nn: int = param(1, maximum=1e999)'), "line 6", "maximum of parameter n must be a finite number"),
+    (strategy(f'id = "a"\nn: int = param(1, minimum=-{10**400})'), "line 6", "minimum of parameter n is too large a number"),
+    (strategy('id = "a"\nn: str = param("\\ud800")'), "", "half a character"),
+    (strategy('"""\\udfff"""\nid = "a"'), "", "half a character"),
     (strategy('id = "a"\nn: int = param(1, minimum=2)'), "line 6", "at least 2"),
     (strategy('id = "a"\nn: int = param(9, maximum=2)'), "line 6", "at most 2"),
     (strategy('id = "a"\nn: int = param(1, minimum=3, maximum=2)'), "line 6", "minimum of 3 above its maximum of 2"),
-    (strategy('id = "a"\nn: int = param(1, minimum="0")'), "line 6", "minimum of parameter n must be a number"),
+    (strategy('id = "a"\nn: int = param(1, minimum="0")'), "line 6", "minimum of parameter n must be a finite number"),
     (strategy('id = "a"\nn: str = param("1", minimum=0)'), "line 6", "is not a number and has no minimum"),
     (strategy('id = "a"\nn: str = param("c", choices=("a", "b"))'), "line 6", "one of a, b"),
     (strategy('id = "a"\nn: int = param(1, choices=("a",))'), "line 6", "only a str has choices"),
@@ -188,9 +194,10 @@ def test_a_broken_file_leaves_the_others_alone(folder: Path) -> None:
     assert list(found)[-1] == "broken"
 
 
-def test_deeply_nested_source_is_an_error_and_not_a_crash(folder: Path) -> None:
-    write(folder, "deep.py", "x = " + "(" * 5_000 + ")" * 5_000)
-    assert "not valid Python" in str(only(folder).error)
+@pytest.mark.parametrize("text", ["x = " + "(" * 5_000 + ")" * 5_000, "class Mine(a" + ".b" * 1_500 + "):\n    id = 'a'\n"])
+def test_deeply_nested_source_is_an_error_and_not_a_crash(folder: Path, text: str) -> None:
+    write(folder, "deep.py", text)
+    assert only(folder).error
 
 
 def test_a_users_file_does_not_replace_a_built_in_one(folder: Path) -> None:
@@ -236,6 +243,14 @@ def test_a_folder_named_like_a_plug_in_and_an_enormous_file_are_named(folder: Pa
     assert all("not a regular file" in str(info.error) for key, info in found.items() if key != "large")
     assert "folder" in found
     assert "1,000,001 bytes" in str(found["large"].error)
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="here a file's name is always Unicode")
+def test_a_name_that_is_not_unicode_is_shown_as_far_as_it_goes(folder: Path) -> None:
+    write(folder, os.fsdecode(b"caf\xe9.py"), GOOD)
+    info = only(folder)
+    assert info.error == "caf?.py: its name is not UTF-8; rename the file."
+    assert info.path.encode()
 
 
 def test_a_missing_folder_is_empty_and_a_file_in_its_place_is_named(folder: Path) -> None:
@@ -295,6 +310,13 @@ def test_each_load_has_globals_of_its_own(folder: Path) -> None:
     assert first().setup() == 1  # type: ignore[attr-defined]
     assert second().setup() == 1  # type: ignore[attr-defined]
     assert sum(name.startswith("weaver_plugin_") and name.endswith(info.sha256) for name in sys.modules) == 1
+
+
+def test_a_default_is_kept_as_it_is_written(folder: Path) -> None:
+    write(folder, "mine.py", strategy('id = "mine"\nn: int = param(9007199254740993)\nt: str = param(" padded ")\nf: float = param(1)'))
+    info = only(folder)
+    assert [spec.default for spec in info.params] == [9007199254740993, " padded ", 1.0]
+    StrategyLoader([folder]).load(info)
 
 
 def test_a_file_may_define_dataclasses(folder: Path) -> None:
