@@ -56,7 +56,7 @@ def _equities() -> tuple[BarSeries, BarSeries]:
     # A lively open and close: three times the quiet middle of the day.
     middle = 2.0 * place / (minutes - 1) - 1.0
     lively = 0.7 + 1.4 * middle * middle * middle * middle
-    steps = _moves(chance, len(start_ns), lively * _clusters(chance, session, 0.00042))
+    steps = _moves(chance, len(start_ns), lively * _clusters(chance, session * 6 + place * 6 // minutes, 0.00042))
     opening = np.flatnonzero(np.concatenate(([True], np.diff(session) > 0)))
     # Overnight the price jumps by about half of what it moves in a day.
     steps[opening, 0] += 0.006 * _shocks(chance, len(opening))
@@ -119,7 +119,7 @@ def _clusters(chance: Generator, regime: Instants, usual: float) -> Floats:
     variance, sizes = 1.0, []
     for shock in _shocks(chance, int(regime[-1]) + 1).tolist():
         sizes.append(variance)
-        variance = min(9.0, 0.06 + variance * (0.74 + 0.2 * shock * shock))
+        variance = min(9.0, 0.03 + variance * (0.71 + 0.26 * shock * shock))
     level = np.sqrt(np.array(sizes))
     # From one regime to the next the size moves in a straight line.
     first = np.searchsorted(regime, np.arange(len(level)), side="left")
@@ -133,7 +133,7 @@ def _moves(chance: Generator, count: int, size: Floats) -> Floats:
     """Return the relative moves inside each minute, shape (count, steps); now and then a minute moves several times as far."""
     uniform = chance.random((count, _STEPS, 2))
     shocks = ((uniform[:, :, 0] + uniform[:, :, 1]) - 1.0) * np.sqrt(6.0)
-    wild = 1.0 + 4.0 * (chance.random(count) < 0.012) + 1.5 * (chance.random(count) < 0.08)
+    wild = 1.0 + 3.0 * (chance.random(count) < 0.006) + 1.5 * (chance.random(count) < 0.08)
     moves: Floats = shocks * (size * wild / np.sqrt(float(_STEPS)))[:, None]
     return moves
 
