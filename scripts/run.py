@@ -16,7 +16,8 @@ from setup_environment import SetupFailed, prepare
 def main(arguments: list[str]) -> int:
     """Return the program's own exit code; 1 when the environment cannot be made."""
     try:
-        python = prepare(development=False)
+        # A verb such as `data list` needs no window.
+        python = prepare(development=False, window=not arguments or arguments[0].startswith("-"))
     except SetupFailed as failed:
         print(failed, file=sys.stderr)
         return 1

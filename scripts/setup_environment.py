@@ -47,10 +47,14 @@ class SetupFailed(Exception):
     """The environment cannot be made; the text says what to do."""
 
 
-def prepare(*, development: bool) -> Path:
-    """Make `.venv` ready and return its Python. Raises SetupFailed with what to do next."""
+def prepare(*, development: bool, window: bool = True) -> Path:
+    """Make `.venv` ready and return its Python. Raises SetupFailed with what to do next.
+
+    Without `window`, the libraries that only the window needs are not asked for.
+    """
     restart_with_supported_python()
-    ensure_system_libraries(screen=has_display())
+    if window:
+        ensure_system_libraries(screen=has_display())
     ensure_environment()
     ensure_packages(development=development)
     return environment_python()
@@ -96,9 +100,7 @@ def restart_with_supported_python() -> None:
 
 
 def ensure_system_libraries(*, screen: bool) -> None:
-    """On Linux, install the libraries Qt needs where that is possible, else print the line to type; never stops the set-up."""
-    if sys.platform != "linux":
-        return
+    """Install the libraries Qt needs where that is possible, else print the line to type; never stops the set-up."""
     missing = missing_libraries(screen=screen)
     if not missing:
         return
@@ -116,7 +118,9 @@ def ensure_system_libraries(*, screen: bool) -> None:
 
 
 def missing_libraries(*, screen: bool) -> dict[str, str]:
-    """Return the sonames that cannot be loaded, with the Debian package of each."""
+    """Return the sonames that cannot be loaded, with the Debian package of each; none where Qt brings all it needs."""
+    if sys.platform != "linux":
+        return {}
     wanted = {**QT_LIBRARIES, **SCREEN_LIBRARIES} if screen else QT_LIBRARIES
     return {soname: package for soname, package in wanted.items() if not _loads(soname)}
 
@@ -209,7 +213,8 @@ def ensure_venv_module() -> None:
         say(f"Installing {package}: this Python cannot make environments without it.")
         if install_packages([package]) and _can_make_environments():
             return
-    raise SetupFailed(f"This Python cannot make environments. Type this, then run the command again:\n  {as_typed([package])}")
+    packages = [package, *sorted(set(missing_libraries(screen=has_display()).values()))]
+    raise SetupFailed(f"This Python cannot make environments. Type this, then run the command again:\n  {as_typed(packages)}")
 
 
 def _can_make_environments() -> bool:
