@@ -1,6 +1,7 @@
 """Grid lines, axis labels, pane borders and the last price."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -9,12 +10,15 @@ from PySide6.QtGui import QPainter
 from ui.charts.figures import compact, figure, percent
 from ui.charts.frame import Frame
 from ui.charts.ink import Ink
-from ui.charts.layout import DRAWDOWN, PRICE, Layout, Pane
+from ui.charts.layout import DRAWDOWN, EQUITY, PRICE, Layout, Pane
 from ui.charts.scene import Scene
 from ui.charts.strokes import dashed_line, fill_rects
 from ui.charts.ticks import decimals_of, log_ticks, value_ticks
 from ui.charts.time_ticks import TimeTick, time_ticks
 from ui.charts.viewport import PriceScale
+
+_LONG_EQUITY: Final = 100_000.0
+"""Equity from which on its axis shows no cents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,17 @@ def pane_ticks(scene: Scene, pane: Pane, scale: PriceScale, ink: Ink) -> tuple[l
         values = log_ticks(low, high, most)
         step = min(np.diff(values).tolist(), default=1.0)
     else:
-        values, step = value_ticks(low, high, most)
+        values, step = value_ticks(low, high, most, least=_least_step(scene, pane.name))
     return [ValueTick(round(scale.y(value)), value_text(scene, pane.name, value, step)) for value in values], step
+
+
+def _least_step(scene: Scene, pane: str) -> float:
+    """The step below which labels of a pane would read the same, or become too long."""
+    if pane == DRAWDOWN:
+        return 0.0001
+    if pane == EQUITY and scene.equity is not None:
+        return 0.01 if scene.equity.start_equity < _LONG_EQUITY else 1.0
+    return 0.0
 
 
 def axis_width(scene: Scene, ink: Ink) -> int:
@@ -58,7 +71,8 @@ def axis_width(scene: Scene, ink: Ink) -> int:
     reaches = [line.reach for line in scene.lines if line.pane != PRICE]
     texts += [compact(-123.4e6) if reach >= 1e7 else figure(-reach, 2 if reach < 1000 else 0) for reach in reaches]
     if scene.equity is not None:
-        texts.append(figure(scene.equity.start_equity * 10, 0) if scene.equity.start_equity < 1e6 else compact(-123.4e6))
+        start = scene.equity.start_equity
+        texts.append(figure(start * 2, 2) if start < _LONG_EQUITY else figure(start * 10, 0) if start < 1e6 else compact(-123.4e6))
         texts.append("−88.88 %")
     widest = max(ink.text_width(text) for text in texts)
     return widest + 2 * ink.pad + ink.step

@@ -23,6 +23,13 @@ def signed(value: float, decimals: int) -> str:
     return "+" + figure(value, decimals) if value > 0 else figure(value, decimals)
 
 
+def amount(value: float) -> str:
+    """Return a gain or loss with its sign: to the cent, or to two digits where it is less than one."""
+    if not math.isfinite(value) or value == 0 or abs(value) >= 1:
+        return signed(value, 2)
+    return signed(value, min(12, 1 - math.floor(math.log10(abs(value)))) if abs(value) < 0.1 else 2)
+
+
 def percent(fraction: float) -> str:
     """Return `+1.25 %` for 0.0125."""
     return signed(fraction * 100, 2) + THIN_SPACE + "%" if math.isfinite(fraction) else MISSING

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 
-from ui.charts.figures import figure, signed
+from ui.charts.figures import amount, figure
 from ui.charts.frame import Frame
 from ui.charts.ink import Ink
 from ui.charts.layout import Pane
@@ -204,7 +204,7 @@ def bucket_text(hits: Hits, number: int) -> str:
     buckets = hits.buckets
     if buckets is None or number >= len(buckets.slot):
         return ""
-    return f"{int(buckets.buys[number])} bought, {int(buckets.sells[number])} sold · {signed(float(buckets.pnl[number]), 2)}"
+    return f"{int(buckets.buys[number])} bought, {int(buckets.sells[number])} sold · {amount(float(buckets.pnl[number]))}"
 
 
 def trade_text(scene: Scene, number: int) -> str:
@@ -214,7 +214,7 @@ def trade_text(scene: Scene, number: int) -> str:
     trades = scene.trades.trades
     side = "Long" if trades.direction[number] > 0 else "Short"
     prices = f"{figure(float(trades.entry_price[number]), scene.decimals)} → {figure(float(trades.exit_price[number]), scene.decimals)}"
-    return f"{side} {_qty(float(trades.qty[number]))} · {prices} · {signed(float(trades.pnl[number]), 2)}"
+    return f"{side} {_qty(float(trades.qty[number]))} · {prices} · {amount(float(trades.pnl[number]))}"
 
 
 def fill_text(scene: Scene, number: int) -> str:

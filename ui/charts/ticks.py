@@ -24,9 +24,9 @@ def decimals_of(step: float) -> int:
     return 12
 
 
-def value_ticks(low: float, high: float, most: int) -> tuple[list[float], float]:
-    """Return at most about `most` round values inside `[low, high]`, ascending, and their step."""
-    step = round_step((high - low) / max(1, most))
+def value_ticks(low: float, high: float, most: int, *, least: float = 0.0) -> tuple[list[float], float]:
+    """Return at most about `most` round values inside `[low, high]`, ascending, and their step, which is not below `least`."""
+    step = round_step(max((high - low) / max(1, most), least))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     # Counted in whole steps: adding the step up again and again would drift.
     return [number * step for number in range(first, last + 1)], step

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS, parse_instant
-from ui.charts.figures import MISSING, compact, figure, percent, signed
+from ui.charts.figures import MISSING, amount, compact, figure, percent, signed
 from ui.charts.ticks import decimals_of, log_ticks, round_step, value_ticks
 from ui.charts.time_ticks import TimeTick, instant_text, time_ticks
 from ui.charts.timeline import Timeline
@@ -121,6 +121,10 @@ def test_instants_in_words() -> None:
         (figure(float("nan"), 2), MISSING),
         (figure(1e-8, 8), "0.00000001"),
         (signed(2, 0), "+2"),
+        (amount(-0.00667), "−0.0067"),
+        (amount(0.5), "+0.50"),
+        (amount(1234.5), "+1\u2009234.50"),
+        (amount(0.0), "0.00"),
         (percent(-0.0125), "−1.25\u2009%"),
         (compact(845), "845"),
         (compact(1_250_000), "1.25\u2009M"),
