@@ -139,7 +139,7 @@ class ParamField(QWidget):
 
 
 class ParamForm(QWidget):
-    """The fields of several specs, one under the other. Field `name` has the object name `<prefix><name>`, dots as dashes."""
+    """The fields of several specs, one under the other. Field `name` has the object name `<prefix><name>`."""
 
     changed = Signal()
 
@@ -162,7 +162,7 @@ class ParamForm(QWidget):
         layout.setColumnStretch(1, 1)
         for row, spec in enumerate(specs):
             title = (titles or {}).get(spec.name, spec.name)
-            field = ParamField(spec, prefix + spec.name.replace(".", "-"), title, self)
+            field = ParamField(spec, prefix + _object_name(spec.name), title, self)
             field.changed.connect(self.changed)
             label = QLabel(title, self)
             label.setBuddy(field.control)
@@ -217,6 +217,11 @@ def group(title: str, content: QWidget, parent: QWidget | None = None) -> QWidge
     layout.addWidget(content)
     layout.addStretch(1)
     return box
+
+
+def _object_name(name: str) -> str:
+    """A parameter keeps its name; a setting's key is written with dashes."""
+    return name.replace(".", "-").replace("_", "-") if "." in name else name
 
 
 def _control(spec: ParamSpec, parent: QWidget) -> Control:

@@ -52,7 +52,7 @@ class DataPanel(QWidget):
         self._set_table, self._gap_table = BarSetTable(), GapTable()
         self.sets = TablePanel(
             TableModel(self._set_table, look, natural="symbol", parent=self),
-            name="bar-sets",
+            name="sets",
             title="Stored bars",
             empty=("No bars are stored yet", "Prices you import will be listed here, with their source and the holes in them."),
             tasks=tasks,
@@ -175,7 +175,8 @@ class DataPanel(QWidget):
         if bar_set is None:
             self._tasks.cancel(_GAPS)
             return
-        self._gaps_label.setText(f"Gaps of {key_text(bar_set.key)} …")
+        self._gaps_label.setText(f"Looking for gaps in {key_text(bar_set.key)} …")
+        self.gaps.hide()
         self._tasks.start(self._read_gaps(bar_set), what=f"finding the gaps of {bar_set.key.symbol}", latest=_GAPS)
 
     async def _read_gaps(self, bar_set: BarSet) -> None:

@@ -16,11 +16,11 @@ class BarSetTable(RowTable[BarSet]):
 
     columns = (
         Column[BarSet]("symbol", "Symbol", Kind.TEXT, lambda row: row.key.symbol, 76),
-        Column[BarSet]("timeframe", "Bars of", Kind.TEXT, lambda row: row.key.timeframe, 56, tip="Length of a bar."),
-        Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 72),
-        Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 72, decimals=0),
-        Column[BarSet]("first", "First", Kind.TEXT, lambda row: _day(row.first_ns), 80, tip="Day of the first bar, UTC."),
-        Column[BarSet]("last", "Last", Kind.TEXT, lambda row: _day(row.last_ns), 80, tip="Day of the last bar, UTC."),
+        Column[BarSet]("timeframe", "Frame", Kind.TEXT, lambda row: row.key.timeframe, 48, tip="Length of a bar."),
+        Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 74),
+        Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 70, decimals=0),
+        Column[BarSet]("first", "First", Kind.TEXT, lambda row: _day(row.first_ns), 88, tip="Day of the first bar, UTC."),
+        Column[BarSet]("last", "Last", Kind.TEXT, lambda row: _day(row.last_ns), 88, tip="Day of the last bar, UTC."),
         Column[BarSet]("adjustment", "Adjusted", Kind.TEXT, lambda row: row.key.adjustment.value, 64, tip="What is out of the prices."),
         Column[BarSet]("kind", "Kind", Kind.TEXT, lambda row: "simulated" if row.simulated else "real", 72),
     )  # fmt: skip

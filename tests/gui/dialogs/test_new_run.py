@@ -134,7 +134,9 @@ async def test_tab_reaches_every_field_and_button(desk: Desk, tmp_path: Path) ->
         focused = dialog.focusWidget()
         assert focused is not None
         # The line inside a spin box or an editable list is the control's own part.
-        seen |= {focused.objectName(), focused.parentWidget().objectName()}
+        parent = focused.parentWidget()
+        assert parent is not None
+        seen |= {focused.objectName(), parent.objectName()}
         dialog.focusNextChild()
     wanted = {"field-strategy", "field-mode", "field-symbols", "field-timeframe", "field-source", "field-start", "field-end"}
     wanted |= {"param-fast", "param-slow", "param-qty", "field-cash", "field-fees", "field-slippage", "field-path"}
