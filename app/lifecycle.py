@@ -142,6 +142,7 @@ class Lifecycle:
                 await window.open()
                 _fit(window, self._options.size)
                 window.show()
+                _log.info("The window is open.")
                 if self._options.demo:
                     window.commands.open_demo()
                 await self._quit.wait()

@@ -12,13 +12,13 @@ from core.model.instants import HOUR_NS, parse_instant
 from core.model.order import Fill, OrderSide, RejectCode, Rejection
 from core.model.position import Position, PositionSide, Trade
 from core.model.result import RunResult
-from core.model.run import Manifest, Run, RunConfig, RunStatus
+from core.model.run import Manifest, ParamValue, Run, RunConfig, RunStatus
 
 START = parse_instant("2024-01-02T00:00:00Z")
 
 
 def a_report(start_ns: int | None = None, end_ns: int | None = None) -> RunReport:
-    params = {"fast": 2, "slow": 3, "qty": 1.5}
+    params: dict[str, ParamValue] = {"fast": 2, "slow": 3, "qty": 1.5}
     config = RunConfig(strategy_id="sma-cross", symbols=("BTC/USD",), timeframe="1h", params=params, start_ns=start_ns, end_ns=end_ns)
     run = Run(
         id="run-1",
