@@ -45,9 +45,8 @@ def minutes(rows: Sequence[Sequence[float]], *, symbol: str = "X/Y", timeframe: 
     """Return bars of (open, high, low, close), one a minute from 1970 on, or at the given minutes."""
     table = np.asarray(rows, float).reshape(-1, 4)
     starts = np.asarray(range(len(table)) if at is None else at, np.int64) * MINUTE_NS
-    return BarSeries.from_columns(
-        symbol, Timeframe.parse(timeframe), starts, *(table[:, column] for column in range(4)), np.ones(len(table))
-    )
+    open_, high, low, close = (table[:, column].copy() for column in range(4))
+    return BarSeries.from_columns(symbol, Timeframe.parse(timeframe), starts, open_, high, low, close, np.ones(len(table)))
 
 
 def backtest(

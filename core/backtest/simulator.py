@@ -250,7 +250,7 @@ class Simulator:
                     if on_bar is not None:
                         try:
                             on_bar(bar)
-                        except Exception as error:
+                        except (Exception, SystemExit) as error:
                             raise runner.failed_at(bar.end_ns, "on_bar", error) from error
                         if not pending:
                             continue

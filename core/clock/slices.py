@@ -8,11 +8,12 @@ import asyncio
 import ctypes
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import setcontext
 from queue import SimpleQueue
 from typing import Final
 
-from core.errors import StrategyTooSlow
+from core.errors import StrategyFailed, StrategyTooSlow
 from core.model.money import MONEY_CONTEXT
 from core.ports import Clock
 
@@ -24,6 +25,41 @@ class _Interrupt(BaseException):
     """Thrown into the working thread when its slice took too long; no `except Exception` of a plug-in catches it."""
 
 
+class _Job:
+    """One slice: done once, told once, even when an interrupt strikes between the two."""
+
+    def __init__(self, work: Callable[[int], object], clock: Clock, limit_s: float) -> None:
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._work: Callable[[int], object] | None = work
+        self._clock = clock
+        self._limit_s = limit_s
+        self._error: BaseException | None = None
+
+    def do(self) -> None:
+        """Work, unless that is done, and tell the waiting loop. An interrupt may come at any line; then do it again."""
+        work = self._work
+        if work is not None:
+            try:
+                work(self._clock.monotonic_ns() + SLICE_NS)
+            except _Interrupt:
+                self._error = StrategyTooSlow(f"A callback of the strategy took longer than {self._limit_s:g} s.", _SLOW_TODO)
+            except Exception as error:  # handed to the waiting task as it is
+                self._error = error
+            except BaseException as error:  # a plug-in's attempt to end the program ends its run
+                self._error = StrategyFailed(f"The strategy raised {type(error).__name__}.", "Mend it and run it again.")
+            self._work = None
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self.finished.get_loop().call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        if self.finished.done():
+            return
+        if self._error is None:
+            self.finished.set_result(None)
+        else:
+            self.finished.set_exception(self._error)
+
+
 class SliceThread:
     """One thread that works slice by slice. `run` one at a time; `close` at the end, always."""
 
@@ -31,7 +67,7 @@ class SliceThread:
         """`limit_s`: seconds after which a slice is interrupted."""
         self._clock = clock
         self._limit_s = limit_s
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._started = False
         self._abandoned = False
@@ -45,38 +81,24 @@ class SliceThread:
         if not self._started:
             self._thread.start()
             self._started = True
-        loop = asyncio.get_running_loop()
-        finished: asyncio.Future[None] = loop.create_future()
-
-        def job() -> None:
-            error: BaseException | None = None
-            try:
-                work(self._clock.monotonic_ns() + SLICE_NS)
-            except _Interrupt:
-                error = StrategyTooSlow(f"A callback of the strategy took longer than {self._limit_s:g} s.", _SLOW_TODO)
-            except BaseException as raised:  # handed to the waiting task as it is
-                error = raised
-            loop.call_soon_threadsafe(_settle, finished, error)
-
+        job = _Job(work, self._clock, self._limit_s)
         self._jobs.put(job)
         try:
-            await asyncio.wait({finished}, timeout=self._limit_s)
+            await self._outlast(job.finished)
         except asyncio.CancelledError:
-            await self._outlast(finished)
-            if not finished.cancelled():
-                finished.exception()  # looked at: the cancel is what counts now
+            await self._outlast(job.finished)
+            job.finished.exception()  # looked at: the cancel is what counts now
             raise
-        await self._outlast(finished)
-        finished.result()
+        job.finished.result()
 
     async def _outlast(self, finished: "asyncio.Future[None]") -> None:
         """Return once the slice is over: interrupt one past its limit, and give up on one that does not even notice."""
-        grace_s = min(self._limit_s, 1.0)
+        await asyncio.wait({finished}, timeout=self._limit_s)
         for _ in range(_INTERRUPTS):
             if finished.done():
                 return
             self._interrupt()
-            await asyncio.wait({finished}, timeout=grace_s)
+            await asyncio.wait({finished}, timeout=min(self._limit_s, 1.0))
         if not finished.done():
             self._abandoned = True
             finished.set_exception(StrategyTooSlow("A callback of the strategy does not come back and could not be ended.", _STUCK_TODO))
@@ -88,14 +110,17 @@ class SliceThread:
 
     def _work(self) -> None:
         setcontext(MONEY_CONTEXT.copy())
+        job: _Job | None = None
         while True:
             try:
-                job = self._jobs.get()
                 if job is None:
-                    return
-                job()
+                    job = self._jobs.get()
+                    if job is None:
+                        return
+                job.do()
+                job = None
             except _Interrupt:
-                continue  # it came just after the slice had ended: nothing is left to interrupt
+                continue  # it came late: what is left is to tell of the slice, or nothing
 
     async def close(self) -> None:
         """End the thread. One that is stuck in a callback is left behind; it is a daemon and ends with the program."""
@@ -108,12 +133,3 @@ _INTERRUPTS: Final = 3
 _JOIN_S: Final = 5.0
 _SLOW_TODO: Final = "Make it shorter, or raise run.callback_limit_s in the settings."
 _STUCK_TODO: Final = "Mend the strategy; close the program to be rid of it."
-
-
-def _settle(finished: "asyncio.Future[None]", error: BaseException | None) -> None:
-    if finished.done():
-        return
-    if error is None:
-        finished.set_result(None)
-    else:
-        finished.set_exception(error)

@@ -26,7 +26,7 @@ from core.ports import BarStore, Clock, RunStore, StrategySource
 from core.runs.journal import RunJournal
 from core.runs.router import DomainRouter, Tracer
 from core.strategy.actions import FetchWindow
-from core.strategy.runner import StrategyRunner
+from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig, Window
 from core.trading.orders import OrderManager
 
@@ -93,8 +93,7 @@ class BacktestWork:
         settled = StrategyConfig(symbols=config.symbols, timeframe=config.timeframe, params=config.params, cash=config.cash)
 
         def begin() -> None:
-            strategy = strategy_class()
-            strategy.account = self._simulator
+            strategy = make_strategy(strategy_class, self._simulator)
             self._runner = StrategyRunner(strategy, settled, fetch)
             self._simulator.prepare(self._runner, router.route)
 

@@ -99,28 +99,27 @@ class RunManager:
             self._tasks[run.id] = await self._supervisor.start(self._execute(session), f"run-{run.id}")
         except BaseException:
             del self._sessions[run.id]
+            session.never_began()
             raise
         return started
 
     async def stop(self, run_id: str) -> Run:
         """Stop a running run of this process and return it once it is over. Raises RunNotStoppable."""
         run = await self.get(run_id)
-        task, session = self._tasks.get(run.id), self._sessions.get(run.id)
-        if task is None or session is None:
+        session = self._sessions.get(run.id)
+        if session is None:
             elsewhere = run.status is RunStatus.RUNNING
             todo = "It goes on in another process; stop it there." if elsewhere else ""
             raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be stopped.", todo)
-        task.cancel()
-        await session.over.wait()
+        await self._stop(session)
         return session.run
 
     async def stop_all(self) -> int:
         """Stop every run of this process and wait for them; return how many there were."""
         sessions = list(self._sessions.values())
-        for task in list(self._tasks.values()):
-            task.cancel()
-        for session in sessions:
-            await session.over.wait()
+        async with asyncio.TaskGroup() as group:
+            for session in sessions:
+                group.create_task(self._stop(session), name=f"stop-{session.run.id}")
         return len(sessions)
 
     async def again(self, run_id: str) -> Run:
@@ -169,6 +168,13 @@ class RunManager:
         return list(await self._bar_sets((await self.get(run_id)).config))
 
     # --- inside ---
+
+    async def _stop(self, session: RunSession) -> None:
+        await session.begun.wait()
+        task = self._tasks.get(session.run.id)
+        if task is not None:
+            task.cancel()
+        await session.over.wait()
 
     def _newest(self, run: Run) -> Run:
         session = self._sessions.get(run.id)

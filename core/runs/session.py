@@ -32,10 +32,18 @@ class RunSession:
         self._on_bug = on_bug
         self._told_ns = 0
         self._loaded = False
+        self.begun = asyncio.Event()
+        """Set at the first step of `execute`: a task cancelled before that would never end its run."""
         self.over = asyncio.Event()
+
+    def never_began(self) -> None:
+        """Release whoever waits for a run that could not be started after all."""
+        self.begun.set()
+        self.over.set()
 
     async def execute(self) -> None:
         """Run to the end. Never raises but for a cancel, which stops the run."""
+        self.begun.set()
         try:
             await self._to_the_end()
         finally:

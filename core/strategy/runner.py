@@ -15,7 +15,7 @@ from core.model.instants import iso
 from core.model.market import Bar, BarSeries, Floats
 from core.strategy.actions import Action, Actions, CancelOrder, FetchWindow, Note, PlaceOrder, StopRun
 from core.strategy.api import BarStrategy, Strategy
-from core.strategy.windows import Column, Cursor, Indicator, StrategyConfig, Tick, Window
+from core.strategy.windows import AccountView, Column, Cursor, Indicator, StrategyConfig, Tick, Window
 
 Fetch = Callable[[FetchWindow], Window]
 Decide = Callable[[Mapping[str, Bar]], None]
@@ -24,6 +24,17 @@ MOST_FETCHES = 1_000
 """Windows a strategy may ask for at one decision time; more is a loop that never ends."""
 
 _ACTIONS = (FetchWindow, PlaceOrder, CancelOrder, StopRun, Note)
+
+
+def make_strategy(strategy_class: type, account: AccountView) -> Strategy:
+    """Return a new strategy that sees `account`. Raises StrategyFailed when its constructor does."""
+    try:
+        strategy: Strategy = strategy_class()
+    except (Exception, SystemExit) as error:
+        what = f"__init__ raised {type(error).__name__}: {str(error) or 'no message'}."
+        raise StrategyFailed(what, "Mend the strategy and run it again.") from error
+    strategy.account = account
+    return strategy
 
 
 class StrategyRunner:
@@ -79,10 +90,10 @@ class StrategyRunner:
     def _call(self, method: str, function: Callable[..., Actions], *arguments: object) -> Actions:
         try:
             return function(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.failure(method, error) from error
 
-    def failure(self, method: str, error: Exception) -> StrategyError:
+    def failure(self, method: str, error: BaseException) -> StrategyError:
         """Return the error that says what went wrong inside `method` of the strategy, and where."""
         if isinstance(error, StrategyError):
             return error
@@ -91,7 +102,7 @@ class StrategyRunner:
         what = f"{method} raised {type(error).__name__} {self._at(error)}: {str(error) or 'no message'}."
         return StrategyFailed(what, "Mend the strategy and run it again.")
 
-    def failed_at(self, now_ns: int, method: str, error: Exception) -> StrategyError:
+    def failed_at(self, now_ns: int, method: str, error: BaseException) -> StrategyError:
         """Return what went wrong inside a directly called method at `now_ns`."""
         self._now_ns = now_ns
         return self.failure(method, error)

@@ -1,6 +1,6 @@
 """When orders meet bars: decisions at ends, fills at later starts, gaps, sessions, several symbols."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -18,10 +18,13 @@ from tests.backtests import backtest, minutes
 FLAT = (100.0, 101.0, 99.0, 100.0)
 
 
+Script = Mapping[int, Sequence[tuple[str, Mapping[str, object]]]]
+
+
 class At(BarStrategy):
     """Does what a script says at the end of the n-th bar."""
 
-    def __init__(self, script: Mapping[int, list[tuple[str, dict[str, object]]]]) -> None:
+    def __init__(self, script: Script) -> None:
         super().__init__()
         self.script = script
         self.seen: list[Bar] = []
@@ -35,7 +38,7 @@ class At(BarStrategy):
 def test_a_market_order_fills_at_the_next_open_and_is_stamped_with_its_start() -> None:
     run = backtest(At({1: [("buy", {"qty": 2})]}), minutes([FLAT, (103, 104, 102, 103), FLAT]))
     (fill,) = run.fills
-    assert (fill.time_ns, fill.price, fill.qty) == (MINUTE_NS, Decimal("103.0"), 2)
+    assert (fill.time_ns, fill.price, fill.qty) == (MINUTE_NS, Decimal("103.0"), Decimal(2))
     assert run.simulator.cash == Decimal("99794.0")
     assert run.equity.tolist() == [100_000, 100_000, 100_000, 99_794 + 200]
     assert run.times_ns.tolist() == [0, MINUTE_NS, 2 * MINUTE_NS, 3 * MINUTE_NS]
@@ -100,7 +103,7 @@ def test_a_sell_without_the_position_is_rejected() -> None:
 
 def test_an_order_off_the_tick_or_lot_is_invalid_at_its_decision() -> None:
     grid = {"X/Y": Instrument(symbol="X/Y", asset_class=AssetClass.CRYPTO, tick=Decimal("0.05"), lot=Decimal("0.1"))}
-    script = {1: [("buy", {"qty": 1, "limit": 99.52}), ("buy", {"qty": "0.15"}), ("buy", {"qty": "0.2", "limit": "99.55"})]}
+    script: Script = {1: [("buy", {"qty": 1, "limit": 99.52}), ("buy", {"qty": "0.15"}), ("buy", {"qty": "0.2", "limit": "99.55"})]}
     run = backtest(At(script), minutes([FLAT, FLAT]), instruments=grid)
     assert [(item.code, item.time_ns) for item in run.rejections] == [(RejectCode.INVALID_ORDER, MINUTE_NS)] * 2
     assert len(run.fills) == 1
@@ -108,7 +111,7 @@ def test_an_order_off_the_tick_or_lot_is_invalid_at_its_decision() -> None:
 
 def test_a_day_order_of_crypto_dies_at_midnight_even_if_no_bar_came() -> None:
     last_minute = 24 * 60 - 1
-    script = {1: [("buy", {"qty": 1, "limit": 100, "time_in_force": "day"})]}
+    script: Script = {1: [("buy", {"qty": 1, "limit": 100, "time_in_force": "day"})]}
     bars = minutes([(105, 106, 104, 105), (100, 101, 99, 100)], at=[last_minute - 1, last_minute + 1])
     run = backtest(At(script), bars)
     (order,) = run.orders.values()
@@ -116,7 +119,7 @@ def test_a_day_order_of_crypto_dies_at_midnight_even_if_no_bar_came() -> None:
 
 
 def test_a_gtc_order_outlives_midnight() -> None:
-    script = {1: [("buy", {"qty": 1, "limit": 100, "time_in_force": "gtc"})]}
+    script: Script = {1: [("buy", {"qty": 1, "limit": 100, "time_in_force": "gtc"})]}
     bars = minutes([(105, 106, 104, 105), (100, 101, 99, 100)], at=[24 * 60 - 2, 24 * 60])
     assert len(backtest(At(script), bars).fills) == 1
 
@@ -174,7 +177,7 @@ def test_one_symbol_is_the_same_in_slices_and_at_a_stretch() -> None:
     rng = np.random.default_rng(5)
     close = 100 + np.cumsum(rng.normal(0, 1, 20_000)).round(2) * 0.01
     rows = np.column_stack([close, close + 0.5, close - 0.5, close])
-    script = {at: [("buy" if at % 2 else "sell", {"qty": 1})] for at in range(1, 19_000, 7)}
+    script: Script = {at: [("buy" if at % 2 else "sell", {"qty": 1})] for at in range(1, 19_000, 7)}
     stretch, sliced = backtest(At(script), minutes(rows.tolist())), backtest(At(script), minutes(rows.tolist()), slices=True)
     assert stretch.fills
     assert stretch.fills == sliced.fills
@@ -250,7 +253,7 @@ def test_a_bar_strategy_driven_by_the_base_contract_decides_alike() -> None:
         def on_data(self, window: Window) -> Actions:
             return self.inner.on_data(window)
 
-    script: dict[int, list[tuple[str, dict[str, object]]]] = {1: [("buy", {"qty": 1})], 3: [("sell", {"qty": 1})]}
+    script: Script = {1: [("buy", {"qty": 1})], 3: [("sell", {"qty": 1})]}
     rows = [(close, close + 1, close - 1, close) for close in (100.0, 102.0, 101.0, 98.0, 97.0)]
     direct, through = At(script), At(script)
     assert backtest(direct, minutes(rows)).fills == backtest(Plain(through), minutes(rows)).fills
