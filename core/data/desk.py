@@ -1,13 +1,14 @@
-"""The data desk: what the engine's door offers about price files and stored bars."""
+"""The data desk: what the engine's door offers about price files and stored bars.
+
+What reads and writes files is imported by the worker thread that needs it: the libraries behind it take up to a
+second, and neither the program's start nor the loop shall wait for them.
+"""
 
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from core.data import guess
-from core.data.export import write_bars
 from core.data.gaps import find_gaps
-from core.data.importer import read_bars
 from core.data.simulated import MARKETS, SIMULATED, SimulatedMarket
 from core.data.work import Job, OnProgress, in_thread
 from core.errors import NoBars
@@ -17,6 +18,9 @@ from core.model.market import BarSeries, BarSet, BarSetKey, Gap, MergeReport, as
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
 from core.model.result import Progress
 from core.ports import Clock, Store
+
+if TYPE_CHECKING:
+    from core.data.importer import Reading
 
 _PRODUCER: Final = "data"
 
@@ -30,11 +34,23 @@ class DataDesk:
 
     async def inspect(self, path: Path, file_format: FileFormat | None, symbol: str | None) -> FileGuess:
         """Return what a price file looks like; with `file_format`, as that format reads it."""
-        return await in_thread(self._clock, lambda _job: guess.inspect(path, file_format, symbol))
+
+        def work(_job: Job) -> FileGuess:
+            from core.data.guess import inspect
+
+            return inspect(path, file_format, symbol)
+
+        return await in_thread(self._clock, work)
 
     async def import_file(self, plan: ImportPlan, on_progress: OnProgress) -> ImportReport:
         """Import a price file in one transaction. Cancelled before the bars are stored, it leaves nothing behind."""
-        reading = await in_thread(self._clock, lambda job: read_bars(plan, job), on_progress)
+
+        def work(job: Job) -> "Reading":
+            from core.data.importer import read_bars
+
+            return read_bars(plan, job)
+
+        reading = await in_thread(self._clock, work, on_progress)
         bars = reading.bars
         key = BarSetKey(symbol=bars.symbol, timeframe=str(bars.timeframe), source=plan.source, adjustment=plan.adjustment)
         on_progress(Progress(done=len(bars), total=len(bars), what="Storing"))
@@ -60,7 +76,13 @@ class DataDesk:
     async def export(self, key: BarSetKey, path: Path) -> int:
         """Write a set to a file whose ending tells the form; return the number of bars. Raises NoBars, InvalidValue, DataError."""
         bars = await self._read(key)
-        await in_thread(self._clock, lambda job: write_bars(bars, path, job))
+
+        def work(job: Job) -> None:
+            from core.data.export import write_bars
+
+            write_bars(bars, path, job)
+
+        await in_thread(self._clock, work)
         return len(bars)
 
     async def delete(self, key: BarSetKey) -> bool:

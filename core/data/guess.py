@@ -14,6 +14,7 @@ import polars as pl
 from core.data import rows as text_rows
 from core.data import times
 from core.data.columns import ColumnGuess, by_arithmetic, by_name, check_columns
+from core.data.file_name import symbol_in
 from core.data.parquet import is_clock, sample_rows
 from core.data.rows import COMMA_NUMBER, NUMBER, THOUSANDS, Block
 from core.data.source import Source, open_source
@@ -44,6 +45,7 @@ class Sample:
 
 def inspect(path: Path, settled: FileFormat | None = None, symbol: str | None = None) -> FileGuess:
     """Return what the file looks like; with `settled`, as that format reads it. Raises UnreadableFile, UnknownName, InvalidValue."""
+    symbol = symbol or symbol_in(path.name)
     with open_source(path) as source:
         if source.kind == "parquet":
             found, sample = _inspect_parquet(path, settled, symbol)
@@ -56,7 +58,7 @@ def inspect(path: Path, settled: FileFormat | None = None, symbol: str | None = 
         format=found,
         headers=sample.headers,
         preview=tuple(tuple(row) for row in sample.cells[:PREVIEW_ROWS]),
-        symbol=symbol or symbol_in(path.name),
+        symbol=symbol,
         said=tuple(sample.said),
         doubts=tuple(sample.doubts),
     )
@@ -339,22 +341,3 @@ def _timeframe(sample: Sample, instants: "np.ndarray[tuple[int], np.dtype[np.int
     if counts[usual] < len(steps) / 2:
         sample.doubts.append(f"Only {counts[usual] / len(steps):.0%} of the first rows are {timeframe} apart: look at the timeframe.")
     return timeframe
-
-
-_QUOTES: Final = ("USDT", "USDC", "BUSD", "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "BTC", "ETH")
-_BASES: Final = frozenset("BTC ETH XBT LTC XRP SOL ADA DOGE DOT BCH XLM LINK EUR GBP AUD NZD USD CHF CAD JPY SEK NOK XAU XAG".split())
-
-
-def symbol_in(name: str) -> str | None:
-    """Return the symbol that a file's name suggests: `spy-1d-yahoo.csv` is SPY, `btcusd-1m.csv.gz` is BTC/USD."""
-    stem = name.split(".", maxsplit=1)[0].upper()
-    words = [word for word in re.split(r"[^A-Z0-9]+", stem) if word]
-    if not words:
-        return None
-    if len(words) > 1 and words[0] in _BASES and words[1] in _QUOTES:
-        return f"{words[0]}/{words[1]}"
-    for quote in _QUOTES:
-        base = words[0].removesuffix(quote)
-        if base != words[0] and base in _BASES:
-            return f"{base}/{quote}"
-    return words[0] if re.fullmatch(r"[A-Z][A-Z0-9]{0,9}", words[0]) else None

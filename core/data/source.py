@@ -30,7 +30,7 @@ class Source:
     kind: str
     raw: IO[bytes]
     text: io.TextIOWrapper | None
-    identity: tuple[int, ...]
+    identity: tuple[tuple[int, ...], tuple[int, ...]]
 
     def advance(self, job: Job, what: str) -> None:
         """Report how much of the file is read. Raises UnreadableFile when it has changed: one that grows would never end."""
@@ -40,10 +40,10 @@ class Source:
     def check_unchanged(self) -> None:
         """Raise UnreadableFile when the file is not the one that was opened, or was written to since."""
         try:
-            now = (_identity(self.path.stat()), _identity(os.fstat(self.raw.fileno())))
+            now = _identities(self.path, self.raw)
         except OSError:
             now = ((), ())
-        if now != (self.identity, self.identity):
+        if now != self.identity:
             raise UnreadableFile(
                 f"{self.path.name} changed while it was read; nothing was imported.", "Wait until it is written completely, and try again."
             )
@@ -60,10 +60,10 @@ def open_source(path: Path) -> Iterator[Source]:
             if not head:
                 raise UnreadableFile(f"{path.name} is empty.", "Choose a file with prices in it.")
             if head.startswith(b"PAR1"):
-                yield Source(path, status.st_size, "parquet", raw, None, _identity(status))
+                yield Source(path, status.st_size, "parquet", raw, None, _identities(path, raw))
                 return
             with _unpacked(path, raw, head) as data, _as_text(path, data) as text:
-                yield Source(path, status.st_size, "csv", raw, text, _identity(status))
+                yield Source(path, status.st_size, "csv", raw, text, _identities(path, raw))
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{path.name} is not UTF-8 text.", "Save it as CSV in UTF-8, and import that.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, NotImplementedError) as error:
@@ -72,6 +72,11 @@ def open_source(path: Path) -> Iterator[Source]:
         raise UnreadableFile(f"{path.name} may not be read by this user.", "Change its permissions, or copy it elsewhere.") from error
     except OSError as error:
         raise UnreadableFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check the file and its disk.") from error
+
+
+def _identities(path: Path, raw: IO[bytes]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what tells a file from another and from itself at another time: by its path, and by the open file."""
+    return _identity(path.stat()), _identity(os.fstat(raw.fileno()))
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
