@@ -46,7 +46,7 @@ class Declaration:
         self.name = ""
         self.version = "1"
         self.symbols = 1
-        self.description = inspect.cleandoc(ast.get_docstring(tree) or "")
+        self.description = _unwrapped(inspect.cleandoc(ast.get_docstring(tree) or ""))
         self.params: dict[str, ParamSpec] = {}
 
     def inherit(self, base: "Declaration") -> None:
@@ -153,6 +153,12 @@ def _read_class(tree: ast.ClassDef, bases: list[Declaration], names: dict[str, s
         raise SourceError(declared.line, f"the id {declared.id!r} may have letters, digits, -, _ and . only, at most 64 of them.")
     declared.name = declared.name or declared.description.partition("\n")[0].rstrip(".") or declared.id
     return declared
+
+
+def _unwrapped(text: str) -> str:
+    """Return a docstring with a line for each paragraph: whoever shows it wraps it. Lists and indented lines stay."""
+    paragraphs = re.split(r"\n\s*\n", text)
+    return "\n\n".join(part if re.search(r"^(\s|[-*•] |\d+\. )", part, re.MULTILINE) else part.replace("\n", " ") for part in paragraphs)
 
 
 def _assignments(tree: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None, ast.expr]]:

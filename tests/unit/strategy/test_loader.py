@@ -107,6 +107,11 @@ def test_a_name_attribute_beats_the_docstring_and_an_id_stands_in_for_both(folde
     assert [info.name for info in users(folder).values()] == ["Called", "b"]
 
 
+def test_a_description_is_a_line_for_each_paragraph_and_lists_stay(folder: Path) -> None:
+    write(folder, "a.py", strategy('"""A.\n\nOne\ntwo\nthree.\n\n- four\n- five\n"""\nid = "a"'))
+    assert only(folder).description == "A.\n\nOne two three.\n\n- four\n- five"
+
+
 def test_classes_of_one_file_may_share_a_base_and_its_parameters(folder: Path) -> None:
     text = strategy("n: int = param(1)\nm: int = param(2)\nsymbols = 2")
     text += '\n\nclass A(Mine):\n    id = "a"\n\n\nclass B(Mine):\n    id = "b"\n    n: int = param(7)\n    m = 5\n'
