@@ -11,7 +11,7 @@ from ui.charts.ink import Ink
 from ui.charts.layout import DRAWDOWN, EQUITY, Pane
 from ui.charts.pyramid import Floats, Ints
 from ui.charts.scene import Scene
-from ui.charts.strokes import dashed_line, draw_curve, fill_below, fill_rects
+from ui.charts.strokes import dashed_line, draw_curve, fill_rects
 
 _HIGH_RATIO: Final = 1.5
 """Device pixels per pixel from which on a line of one device pixel is too thin."""
@@ -48,7 +48,7 @@ def paint_drawdown(painter: QPainter, ink: Ink, frame: Frame, pane: Pane) -> Non
     zero = round(scale.y(0.0))
     height = np.maximum(depth - zero, 0)
     width = np.maximum(right - left, 1)
-    fill_below(painter, ink.down_area, left, zero + height, int(right[-1]) if len(right) else 0, zero)
+    fill_rects(painter, ink.down_area, left, zero, width, height)
     fill_rects(painter, ink.down, left[height > 0], depth[height > 0], width[height > 0], ink.line)
     # The border's upright parts, so that it reads as one line.
     rise = np.abs(np.diff(height))

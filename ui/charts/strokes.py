@@ -5,15 +5,19 @@ the first element and a count; a numpy array of the same memory layout gives bot
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from functools import cache
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QLineF, QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from shiboken6 import Shiboken
 
-from ui.charts.pyramid import Floats, Ints
+from ui.charts.pyramid import Floats
+
+_Number = TypeVar("_Number", np.int32, np.float64)
+_Shape = TypeVar("_Shape", QRect, QLineF)
 
 _FAR: Final = 100_000.0
 """Pixels beyond which a point is moved nearer: the rasteriser works with 24 bits before the point."""
@@ -24,8 +28,8 @@ def fill_rects(painter: QPainter, colour: QColor, left: ArrayLike, top: ArrayLik
     count = max(np.size(left), np.size(top)) if np.size(left) and np.size(top) else 0
     if count == 0:
         return
-    # QRect holds x1, y1, x2, y2 as int32, the far edges included.
-    corners = np.empty((count, 4), np.int32)
+    corners, first = _rects(_capacity(count))
+    corners = corners[:count]
     corners[:, 0] = left
     corners[:, 1] = top
     corners[:, 2] = width
@@ -34,7 +38,7 @@ def fill_rects(painter: QPainter, colour: QColor, left: ArrayLike, top: ArrayLik
     corners[:, 2:] -= 1
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
-    painter.drawRects(cast(QRect, Shiboken.wrapInstance(corners.ctypes.data, QRect)), count)
+    painter.drawRects(first, count)
 
 
 def draw_lines(painter: QPainter, colour: QColor, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> None:
@@ -42,12 +46,12 @@ def draw_lines(painter: QPainter, colour: QColor, x1: Floats, y1: Floats, x2: Fl
     if len(x1) == 0:
         return
     ends = np.clip(np.column_stack((x1, y1, x2, y2)), -_FAR, _FAR)
-    ends = np.ascontiguousarray(ends[np.isfinite(ends).all(axis=1)])
-    if len(ends) == 0:
-        return
+    ends = ends[np.isfinite(ends).all(axis=1)]
+    memory, first = _lines(_capacity(len(ends)))
+    memory[: len(ends)] = ends
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     painter.setPen(QPen(colour, 1.0))
-    painter.drawLines(cast(QLineF, Shiboken.wrapInstance(ends.ctypes.data, QLineF)), len(ends))
+    painter.drawLines(first, len(ends))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
@@ -80,6 +84,37 @@ def draw_curve(painter: QPainter, colour: QColor, x: Floats, y: Floats, *, weigh
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
+def _capacity(count: int) -> int:
+    return 1 << max(6, (count - 1).bit_length())
+
+
+@cache
+def _rects(capacity: int) -> tuple[NDArray[np.int32], QRect]:
+    """Memory for rectangles, and its first one as Qt sees it. QRect holds x1, y1, x2, y2 as int32, the far edges included."""
+    return _shared(np.int32, capacity, QRect)
+
+
+@cache
+def _lines(capacity: int) -> tuple[Floats, QLineF]:
+    """Memory for lines, and its first one as Qt sees it: x1, y1, x2, y2 as doubles."""
+    return _shared(np.float64, capacity, QLineF)
+
+
+def _shared(dtype: type[_Number], capacity: int, kind: type[_Shape]) -> tuple[NDArray[_Number], _Shape]:
+    """Return memory of four numbers each that Qt and numpy share. It is kept for good.
+
+    Shiboken knows an object by its address: at memory that is given back and taken again it may still see what was there before, so
+    the memory is never given back, and an address it takes for something else is passed over.
+    """
+    passed_over = []
+    while True:
+        memory = np.zeros((capacity, 4), dtype)
+        first = Shiboken.wrapInstance(memory.ctypes.data, kind)
+        if type(first) is kind:
+            return memory, first
+        passed_over.append(memory)
+
+
 def _polygon(points: Floats) -> QPolygonF:
     polygon = QPolygonF()
     polygon.resize(len(points))
@@ -106,21 +141,6 @@ def draw_triangles(painter: QPainter, colour: QColor, groups: Sequence[tuple[Flo
     left = np.concatenate([np.floor(x).astype(np.int64) for x, _, _ in groups])[:, None] - rows
     top = np.concatenate([np.floor(y).astype(np.int64)[:, None] + (rows if up else -rows) for _, y, up in groups])
     fill_rects(painter, colour, left.ravel(), top.ravel(), np.tile(2 * rows + 1, len(left)), 1)
-
-
-def fill_below(painter: QPainter, colour: QColor, x: Ints, y: Ints, end: int, top: int) -> None:
-    """Fill from row `top` down to a line of steps: `y[i]` holds from `x[i]` to `x[i + 1]`, the last one to `end`."""
-    if not len(x):
-        return
-    corners = np.empty((len(x) * 2 + 2, 2))
-    corners[1:-1:2, 0] = x
-    corners[2:-1:2, 0] = np.append(x[1:], end)
-    corners[1:-1, 1] = np.repeat(y, 2)
-    corners[0] = x[0], top
-    corners[-1] = end, top
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawPolygon(_polygon(corners))
 
 
 def mixed(over: QColor, under: QColor, share: float) -> QColor:
