@@ -70,6 +70,13 @@ class RedactingFormatter(logging.Formatter):
         return redacted(super().format(record))
 
 
+class TerminalFormatter(logging.Formatter):
+    """Formats a record for a person: `warning: the sentence`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(f"{record.levelname.lower()}: {super().format(record)}")
+
+
 def print_bug(sentence: str) -> None:
     """Say a bug's sentence on stderr."""
     sys.stderr.write(f"error[bug]: {sentence}\n")
@@ -165,15 +172,15 @@ def start_logging(folder: Path, *, verbose: bool) -> None:
             handler.close()
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+    to_terminal.setFormatter(TerminalFormatter())
     handlers: list[logging.Handler] = [to_terminal]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            logging.handlers.RotatingFileHandler(folder / LOG_FILE, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
-        )
+        to_file = logging.handlers.RotatingFileHandler(folder / LOG_FILE, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+        to_file.setFormatter(RedactingFormatter())
+        handlers.append(to_file)
     except OSError as error:
         _log.info("There is no log file: %s", error)
     for handler in handlers:
         handler.of_weaver = True  # type: ignore[attr-defined]
-        handler.setFormatter(RedactingFormatter())
         root.addHandler(handler)

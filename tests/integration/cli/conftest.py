@@ -68,8 +68,8 @@ def weaver(capsys: pytest.CaptureFixture[str]) -> Weaver:
 
 
 def environment_of(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process of its own: no display, no colours, this data directory."""
-    hidden = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "WEAVER_DB"}
+    """The environment of a process of its own: no display, this data directory, and compiled modules as a person's machine has them."""
+    hidden = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "WEAVER_DB", "PYTHONDONTWRITEBYTECODE"}
     return {**{name: value for name, value in os.environ.items() if name not in hidden}, "WEAVER_HOME": str(home), **more}
 
 

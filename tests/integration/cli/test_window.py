@@ -1,0 +1,116 @@
+"""The window as a process: without a display, as a picture, one per database, and its stop."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.clock.realtime import SystemClock
+from core.store.database import DatabaseStore
+from tests.integration.cli.conftest import Weaver, read_until
+from tests.integration.cli.test_processes import Begin
+
+pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is a display")
+PNG = b"\x89PNG\r\n\x1a\n"
+Size = Callable[[Path], tuple[int, int]]
+
+
+@pytest.fixture
+def size_of() -> Size:
+    def read(path: Path) -> tuple[int, int]:
+        head = path.read_bytes()[:24]
+        assert head[:8] == PNG
+        return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+
+    return read
+
+
+@on_linux
+def test_without_a_display_it_says_so(weaver_process: Weaver) -> None:
+    said = weaver_process()
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("error[no_display]: There is no display to show the window on.")
+    assert said.err.count("\n") == 1
+
+
+@on_linux
+def test_without_a_display_the_demonstration_runs_in_the_terminal(weaver_process: Weaver, weaver: Weaver) -> None:
+    said = weaver_process("--demo")
+    assert said.code == 0
+    assert said.err == "There is no display: the demonstration runs in this terminal.\n"
+    assert "sma-cross on DEMO" in said.out
+    assert "completed" in said.out
+    again = weaver_process("--demo")
+    assert again.out == said.out  # the finished run is shown again, not made again
+    assert [run["demo"] for run in weaver("runs", "list", "--json").json()["runs"]] == [True]
+
+
+def test_a_picture_of_the_demonstration(weaver_process: Weaver, tmp_path: Path, size_of: Size, weaver_home: Path) -> None:
+    path = tmp_path / "demo.png"
+    said = weaver_process("--demo", "--screenshot", path, "--size", "1280x800", "--theme", "light")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    assert size_of(path) == (1280, 800)
+    assert not (weaver_home / "weaver.db").exists()  # made in memory: no one's data is touched
+
+
+def test_a_picture_of_one_panel(weaver_process: Weaver, tmp_path: Path, size_of: Size) -> None:
+    path = tmp_path / "panel.png"
+    assert weaver_process("--screenshot", path, "--panel", "runs").code == 0
+    width, height = size_of(path)
+    assert width < 800
+    assert height < 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["--screenshot", "a.png", "--panel", "chrt"], 2, "There is no panel named 'chrt'. Did you mean chart?"),
+        (["--screenshot", "/not/there/a.png"], 1, "/not/there is no folder that can be written to."),
+    ],
+)
+def test_a_picture_that_cannot_be_taken_is_told(weaver_process: Weaver, words: list[str], code: int, part: str) -> None:
+    said = weaver_process(*words)
+    assert (said.code, said.out) == (code, "")
+    assert part in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_the_window_stops_in_good_order(begin: Begin, weaver: Weaver, weaver_home: Path) -> None:
+    process = begin("--demo", "--verbose", QT_QPA_PLATFORM="offscreen")
+    read_until(process, "The window is open.")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert "error[" not in err
+    assert "Did not stop" not in err
+    assert any((weaver_home / "layout").iterdir())
+    assert list((weaver_home / "weaver.db.owners").iterdir()) == []
+    assert weaver("doctor", "--json").code == 0
+
+
+async def test_a_second_window_on_the_same_database_is_told(weaver_process: Weaver, weaver_home: Path) -> None:
+    store = DatabaseStore(weaver_home / "weaver.db", SystemClock())
+    await store.open()
+    try:
+        store.claim_window()
+        second = weaver_process(QT_QPA_PLATFORM="offscreen")
+        beside = weaver_process("data", "list", "--json")
+    finally:
+        await store.close()
+    assert (second.code, second.out) == (1, "")
+    assert second.err.startswith("error[already_open]: Another window has ")
+    assert second.err.count("\n") == 1
+    assert beside.json() == {"sets": []}  # verbs work beside a window
+
+
+def test_a_database_that_cannot_be_opened_is_told(weaver_process: Weaver, weaver_home: Path) -> None:
+    weaver_home.mkdir(parents=True)
+    (weaver_home / "weaver.db").write_bytes(b"no database" * 100)
+    said = weaver_process(QT_QPA_PLATFORM="offscreen")
+    assert said.code == 1
+    assert said.err.startswith("error[store_error]: ")
+    assert said.err.count("\n") == 1
