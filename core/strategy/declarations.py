@@ -5,35 +5,19 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator
-from math import isfinite
-from typing import Any, Final
+from typing import Final
 
-from core.errors import InvalidValue
-from core.model.plugin import ParamKind, ParamSpec
+from core.model.plugin import ParamSpec
 from core.strategy import api
-from core.strategy.api import BarStrategy
+from core.strategy.literals import SourceError, literal
+from core.strategy.parameters import read_param
 
 API: Final = api.__name__
 OURS: Final = frozenset({"app", "core", "ui", "migrations", "resources"})
 """Top-level packages of the program; a plug-in imports nothing of them but the API."""
 
-LARGEST_BITS: Final = 1_000
-"""Size of a whole number; a larger one has no float."""
-
 _BASES: Final = frozenset({f"{API}.Strategy", f"{API}.BarStrategy"})
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_TAKEN: Final = frozenset(dir(BarStrategy)) | {"account", "actions", "config", "indicators", "name"}
-_KINDS: Final = {"bool": ParamKind.BOOL, "int": ParamKind.INT, "float": ParamKind.FLOAT, "str": ParamKind.TEXT}
-_ARGUMENTS: Final = ("default", "minimum", "maximum", "choices", "help")
-
-
-class SourceError(Exception):
-    """Why the source is not a plug-in: a sentence, and the line it is about (0: the file as a whole)."""
-
-    def __init__(self, line: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.line = line
-        self.sentence = sentence
 
 
 class Declaration:
@@ -142,7 +126,7 @@ def _read_class(tree: ast.ClassDef, bases: list[Declaration], names: dict[str, s
         declared.inherit(base)
     for target, annotation, value in _assignments(tree):
         if isinstance(value, ast.Call) and _full_name(value.func, names) == f"{API}.param":
-            declared.params[target] = _read_param(target, annotation, value)
+            declared.params[target] = read_param(target, annotation, value)
         elif target in declared.params:
             del declared.params[target]
         elif target in {"id", "name", "version"}:
@@ -171,98 +155,15 @@ def _assignments(tree: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None, ast
                     yield target.id, None, statement.value
 
 
-def _literal(what: str, node: ast.expr) -> Any:
-    try:
-        value = ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
-        raise SourceError(node.lineno, f"{what} must be written as a plain value; it is read without running the file.") from error
-    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
-        raise SourceError(node.lineno, f"{what} is too large a number.")
-    return value
-
-
 def _text(what: str, node: ast.expr) -> str:
-    value = _literal(what, node)
+    value = literal(what, node)
     if not isinstance(value, str) or not value.strip():
         raise SourceError(node.lineno, f"{what} must be text in quotes and not empty, not {value!r}.")
     return value
 
 
 def _count(what: str, node: ast.expr) -> int:
-    value = _literal(what, node)
+    value = literal(what, node)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise SourceError(node.lineno, f"{what} must be a whole number, 0 for any number of symbols, not {value!r}.")
-    return value
-
-
-def _read_param(name: str, annotation: ast.expr | None, call: ast.Call) -> ParamSpec:
-    line = call.lineno
-    if name in _TAKEN or name.startswith("_"):
-        raise SourceError(line, f"a parameter cannot be named {name}; strategies have something else by that name.")
-    given = _arguments(name, call)
-    written = annotation.id if isinstance(annotation, ast.Name) else annotation.value if isinstance(annotation, ast.Constant) else None
-    kind = _KINDS.get(written) if isinstance(written, str) else None
-    if kind is None:
-        raise SourceError(line, f"parameter {name} needs its type, one of bool, int, float and str: {name}: int = param(10).")
-    numeric = kind in {ParamKind.INT, ParamKind.FLOAT}
-    choices = given.get("choices", ())
-    if not isinstance(choices, (tuple, list)) or not all(isinstance(choice, str) for choice in choices):
-        raise SourceError(line, f"choices of parameter {name} must be texts: choices=('a', 'b').")
-    if choices and kind is not ParamKind.TEXT:
-        raise SourceError(line, f"parameter {name} is {kind.value}; only a str has choices.")
-    if not isinstance(given.get("help", ""), str):
-        raise SourceError(line, f"help of parameter {name} must be text.")
-    bounds = {bound: _bound(name, bound, given[bound], line, numeric=numeric) for bound in ("minimum", "maximum") if bound in given}
-    low, high = bounds.get("minimum"), bounds.get("maximum")
-    if low is not None and high is not None and low > high:
-        raise SourceError(line, f"parameter {name} has a minimum of {low:g} above its maximum of {high:g}.")
-    default = given["default"]
-    fits: dict[ParamKind, tuple[type, ...]] = {
-        ParamKind.BOOL: (bool,),
-        ParamKind.INT: (int,),
-        ParamKind.FLOAT: (int, float),
-        ParamKind.TEXT: (str,),
-    }
-    if type(default) not in fits[kind]:
-        raise SourceError(line, f"parameter {name} is {kind.value}, but its default is {default!r}.")
-    spec = ParamSpec(
-        name=name,
-        kind=kind,
-        default=float(default) if kind is ParamKind.FLOAT else default,
-        minimum=low,
-        maximum=high,
-        choices=tuple(choices),
-        help=str(given.get("help", "")),
-    )
-    try:
-        spec.parse(default)
-    except InvalidValue as error:
-        raise SourceError(line, f"the default of parameter {name} does not fit: {error.what}") from error
-    return spec
-
-
-def _arguments(name: str, call: ast.Call) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if len(call.args) > 1:
-        raise SourceError(
-            call.lineno, f"parameter {name}: only the default goes without a name; write minimum=, maximum=, choices=, help=."
-        )
-    if call.args:
-        given["default"] = _literal(f"the default of parameter {name}", call.args[0])
-    for keyword in call.keywords:
-        if keyword.arg not in _ARGUMENTS:
-            raise SourceError(call.lineno, f"parameter {name} cannot take {keyword.arg or '**'}; it takes {', '.join(_ARGUMENTS)}.")
-        given[keyword.arg] = _literal(f"{keyword.arg} of parameter {name}", keyword.value)
-    if "default" not in given:
-        raise SourceError(call.lineno, f"parameter {name} has no default: {name}: int = param(10).")
-    return given
-
-
-def _bound(name: str, bound: str, value: object, line: int, *, numeric: bool) -> float | None:
-    if value is None:
-        return None
-    if not numeric:
-        raise SourceError(line, f"parameter {name} is not a number and has no {bound}.")
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-        raise SourceError(line, f"{bound} of parameter {name} must be a finite number, not {value!r}.")
     return value

@@ -9,7 +9,8 @@ import pytest
 from core.errors import StrategyBroken
 from core.model.plugin import ParamKind, ParamSpec, StrategyInfo
 from core.strategy.api import BarStrategy
-from core.strategy.loader import BUILTIN_FOLDER, LARGEST_SOURCE_BYTES, StrategyLoader, source_sha256
+from core.strategy.loader import BUILTIN_FOLDER, LARGEST_SOURCE_BYTES, StrategyLoader
+from core.strategy.plugin_module import source_sha256
 
 GOOD = '''
 """A module."""
