@@ -180,16 +180,16 @@ class Docks(QObject):
         if not shown:
             return
         focus: QWidget | None = self._window.focusWidget()
-        here = next((place for place, dock in enumerate(shown) if focus and dock.isAncestorOf(focus)), -1 if step > 0 else 0)
+        here = next(
+            (place for place, dock in enumerate(shown) if focus is dock or (focus and dock.isAncestorOf(focus))), -1 if step > 0 else 0
+        )
         self.show(shown[(here + step) % len(shown)])
 
     def show(self, dock: QDockWidget) -> None:
         """Bring a dock to the front and put the focus into it."""
         dock.show()
         dock.raise_()
-        panel = dock.widget()
-        if panel is not None:
-            panel.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        _focusable(dock).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     # --- memory ---
 
@@ -204,3 +204,14 @@ class Docks(QObject):
             return True
         self.arrange()
         return False
+
+
+def _focusable(dock: QDockWidget) -> QWidget:
+    """Return what takes the focus in a dock: what its panel names, else the first that can; an empty panel's dock itself."""
+    panel = dock.widget()
+    named: QWidget | None = panel.focusProxy()
+    for widget in (named, *panel.findChildren(QWidget)):
+        if widget is not None and widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            return widget
+    dock.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    return dock

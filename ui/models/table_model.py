@@ -133,8 +133,8 @@ class TableModel(QAbstractTableModel):
 
     # --- rows ---
 
-    def row_at(self, display: int) -> Any | None:
-        """Return the row that stands at a display row."""
+    def row_at(self, display: int) -> Any:
+        """Return the row that stands at a display row; None when there is none."""
         if not 0 <= display < len(self._order):
             return None
         place = self._order.place(display)

@@ -1,0 +1,203 @@
+"""Looking at runs: selecting, starting, stopping, deleting, and going places on the chart."""
+
+import asyncio
+
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QLabel
+
+from core.model.run import RunStatus
+from tests.gui.window.conftest import MakeDesk
+
+
+async def test_a_finished_run_fills_every_panel(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.finished_run()
+    window = desk.window
+    fills = await desk.engine.fills(run.id)
+    assert len(fills) > 10
+    assert window.tables["fills"].model.rowCount() == len(fills)
+    assert window.tables["orders"].model.rowCount() == len(await desk.engine.orders(run.id))
+    result = await desk.engine.result(run.id)
+    assert result is not None
+    assert window.tables["trades"].model.rowCount() == len(result.trades)
+    assert window.tables["positions"].model.rowCount() == 1
+    assert window.chart.chart.scene.title == "BTC/USD · 1m"
+    assert window.chart.chart.scene.equity is not None
+    assert [line.name for line in window.chart.chart.scene.lines] == [plot.name for plot in result.plots]
+    heading = window.report.findChild(QLabel, "report-heading")
+    assert heading is not None
+    assert "sma-cross" in heading.text()
+    row = window.views.runs.rows[0]
+    assert row.run.status is RunStatus.COMPLETED
+    assert row.equity == result.equity[-1]
+
+
+async def test_live_folding_equals_loading(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    first = await desk.finished_run()
+    kept = {name: list(desk.window.tables[name].model.table.rows) for name in ("orders", "fills", "positions", "trades")}
+    await desk.finished_run(params={"slow": 50})
+    desk.window.show_run(first.id)
+    await desk.window.settled()
+    for name, rows in kept.items():
+        assert desk.window.tables[name].model.table.rows == rows, name
+
+
+async def test_selecting_another_run_shows_the_other(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    first = await desk.finished_run()
+    second = await desk.finished_run("ETH/USD")
+    window = desk.window
+    assert window.views.selected == second.id
+    table = window.tables["runs"].table
+    for row in range(2):
+        if window.tables["runs"].model.row_at(row).run.id == first.id:
+            table.selectionModel().setCurrentIndex(
+                table.model().index(row, 0), QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            )
+    await window.settled()
+    assert window.views.selected == first.id
+    assert {order.run_id for order in window.views.orders.rows} == {first.id}
+    assert window.chart.chart.scene.title == "BTC/USD · 1m"
+
+
+async def test_quick_selecting_ends_with_the_last(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    first = await desk.finished_run()
+    second = await desk.finished_run("ETH/USD")
+    for run in (first, second, first, second, first):
+        desk.window.show_run(run.id)
+        await asyncio.sleep(0)
+    await desk.window.settled()
+    assert {fill.run_id for fill in desk.window.views.fills.rows} == {first.id}
+    assert desk.window.chart.chart.scene.title == "BTC/USD · 1m"
+
+
+async def test_acts_follow_the_state_of_the_run(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    acts = desk.window.acts
+    names = ("start-run", "stop-run", "run-again", "delete-run")
+    assert [acts[name].isEnabled() for name in names] == [False, False, False, False]
+    run = await desk.pending_run()
+    assert [acts[name].isEnabled() for name in names] == [True, False, False, True]
+    acts["start-run"].trigger()
+    await desk.window.settled()
+    await desk.engine.wait_for_run(run.id)
+    await desk.window.settled()
+    assert [acts[name].isEnabled() for name in names] == [False, False, True, True]
+
+
+async def test_run_again_makes_a_new_run_and_looks_at_it(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.finished_run()
+    desk.window.acts["run-again"].trigger()
+    await desk.window.settled()
+    again = next(item for item in await desk.engine.runs() if item.id != run.id)
+    await desk.engine.wait_for_run(again.id)
+    await desk.window.settled()
+    assert desk.window.views.selected == again.id
+    assert len(desk.window.views.fills.rows) == len(await desk.engine.fills(again.id))
+
+
+async def test_deleting_asks_and_then_the_run_is_gone(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.finished_run()
+    desk.window.acts["delete-run"].trigger()
+    dialog = desk.window.findChild(QDialog, "dialog-confirm")
+    assert dialog is not None
+    dialog.accept()
+    await desk.window.settled()
+    assert await desk.engine.runs() == []
+    assert run.id not in desk.window.views.runs
+    assert desk.window.views.selected is None
+    assert desk.window.tables["runs"].model.rowCount() == 0
+    assert desk.window.tables["orders"].model.rowCount() == 0
+
+
+async def test_halt_says_what_it_did(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    desk.window.acts["kill-switch"].trigger()
+    await desk.window.settled()
+    assert desk.window.views.activity.rows[-1].text == "HALT: no run was going on."
+
+
+async def test_a_known_error_is_said_without_a_dialog(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.finished_run()
+    desk.window.tasks.start(desk.engine.start_run(run.id), what="starting it")
+    await desk.window.settled()
+    assert "cannot be started" in desk.window.banner.text.text()
+    assert not desk.window.banner.isHidden()
+    assert "run_not_startable" in desk.window.banner.details.toPlainText()
+    assert len(desk.errors) == 1
+    desk.errors.clear()
+
+
+async def test_clicking_a_trade_moves_the_chart(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    await desk.finished_run()
+    window = desk.window
+    table = window.tables["trades"].table
+    window.docks["trades"].raise_()
+    await asyncio.sleep(0)
+    before = window.chart.chart.visible_ns()
+    last = table.model().rowCount() - 1
+    table.scrollToBottom()
+    index = table.model().index(last, 0)
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, table.visualRect(index).center())
+    await window.settled()
+    trade = window.tables["trades"].model.row_at(last)
+    shown = window.chart.chart.visible_ns()
+    assert shown != before
+    assert shown is not None
+    assert shown[0] <= trade.entry_ns <= shown[1]
+
+
+async def test_clicking_a_trade_on_the_chart_selects_its_row(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    await desk.finished_run()
+    desk.window.chart.chart.trade_clicked.emit(3)
+    rows = desk.window.tables["trades"].table.selected_rows()
+    assert rows == [desk.window.views.trades.rows[3]]
+
+
+async def test_without_a_run_the_newest_bars_are_shown(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    assert not desk.window.chart.is_empty
+    assert desk.window.chart.chart.scene.title in {"BTC/USD · 1m", "ETH/USD · 1m"}
+    assert desk.window.chart.choice.count() == 2
+
+
+async def test_without_bars_the_card_says_how_to_begin_and_does_it(make_desk: MakeDesk) -> None:
+    desk = await make_desk(with_bars=False)
+    chart = desk.window.chart
+    empty = [chart.is_empty]
+    desk.window.acts["open-demo"].trigger()
+    await desk.window.settled()
+    empty.append(chart.is_empty)
+    assert empty == [True, False]
+    assert desk.window.views.runs.rows[0].run.demo
+    assert desk.window.views.selected == desk.window.views.runs.rows[0].run.id
+    assert desk.window.acts["open-demo"].isEnabled()
+
+
+async def test_progress_is_shown_while_a_run_goes_on(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.pending_run()
+    seen: list[float] = []
+    desk.window.tables["runs"].model.rows_published.connect(
+        lambda: seen.extend(row.progress for row in desk.window.views.runs.rows if row.progress is not None)
+    )
+    await desk.engine.start_run(run.id)
+    await desk.engine.wait_for_run(run.id)
+    await desk.window.settled()
+    assert all(0 <= share <= 1 for share in seen)
+    assert desk.window.views.runs.rows[0].run.bars == 3_000
+
+
+async def test_a_run_that_outruns_the_screen_is_loaded_when_it_is_over(make_desk: MakeDesk, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("ui.bridge.MOST_WAITING", 5)
+    desk = await make_desk()
+    run = await desk.finished_run()
+    assert desk.window.tables["fills"].model.rowCount() == len(await desk.engine.fills(run.id))
