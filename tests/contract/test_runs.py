@@ -254,6 +254,7 @@ async def test_a_seq_is_never_given_twice(store: Store) -> None:
     async with store.runs.begin() as work:
         work.delete_run("run-1")
     assert [event.seq for event in await store.log.append([note("next")])] == [3]
+    assert [event.seq for event in await store.log.append([note("next but one")])] == [4]
 
 
 async def test_deleting_a_run_that_is_not_there_does_nothing(store: Store) -> None:

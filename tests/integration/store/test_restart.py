@@ -11,6 +11,7 @@ from core.model.run import RunStatus
 from core.store.database import DatabaseStore
 from tests.contract.samples import KEY, StillClock, bars, created, fill, filled, note, order, ordered, result, run, same_bars, same_result
 from tests.integration.store.writers import append_for_ever, hold_the_lock, other_process
+from tests.strictness.log_guard import AllowLog
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -60,6 +61,24 @@ async def test_closing_finishes_what_was_asked_for(tmp_path: Path) -> None:
     await again.open()
     assert await again.log.read() == told
     await again.close()
+
+
+async def test_closing_keeps_the_failure_of_a_subscriber_too(tmp_path: Path, allow_log: AllowLog) -> None:
+    allow_log("raised at strategy.Noted")
+
+    def fail(event: Envelope) -> None:
+        raise ValueError("no")
+
+    store = DatabaseStore(tmp_path / "desk.db", StillClock())
+    await store.open()
+    with store.log.subscribe("strategy.*", fail, owner="test"):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(store.log.append([note("a")]))
+            await asyncio.sleep(0)
+            group.create_task(store.close())
+    await store.open()
+    assert [event.type for event in await store.log.read()] == ["strategy.Noted", "system.SubscriberFailed"]
+    await store.close()
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
