@@ -143,6 +143,13 @@ class FaultReporter:
         else:
             faulthandler.enable(self._fault_file)
 
+    def close(self) -> None:
+        """Let go of the file of the fault handler."""
+        if self._fault_file is not None:
+            faulthandler.disable()
+            self._fault_file.close()
+            self._fault_file = None
+
     def on_loop_exception(self, loop: object, context: dict[str, object]) -> None:
         """Handle what an event loop could hand to no one."""
         error = context.get("exception")
