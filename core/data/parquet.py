@@ -20,7 +20,8 @@ def all_rows(path: Path) -> pl.DataFrame:
 def _read(path: Path, rows: int | None) -> pl.DataFrame:
     try:
         return pl.read_parquet(path, n_rows=rows, use_statistics=False, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    # A damaged page ends in a panic of the library, which is no ordinary exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise UnreadableFile(f"{path.name} is damaged or cut off: it cannot be read as Parquet.", "Write or fetch it again.") from error
 
 
