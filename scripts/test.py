@@ -9,6 +9,7 @@ python3 scripts/test.py --no-checks …       the tests alone
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -22,9 +23,13 @@ CHECKS = {
     "mypy": ["-m", "mypy"],
     "lint-imports": [
         "-c",
-        "import sys; from importlinter.cli import lint_imports_command; sys.argv[0] = 'lint-imports'; lint_imports_command()",
+        "import sys; from importlinter.cli import lint_imports_command; sys.argv = ['lint-imports', '--no-logo']; lint_imports_command()",
     ],
 }
+
+
+# Some of the tools draw boxes and signs that an old Windows code page does not have.
+CHILD_ENVIRONMENT = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def run_checks(python: Path) -> list[str]:
@@ -32,7 +37,7 @@ def run_checks(python: Path) -> list[str]:
     failed = []
     for name, command in CHECKS.items():
         say(f"--- {name}")
-        if subprocess.run([str(python), *command], cwd=ROOT, check=False).returncode != 0:
+        if subprocess.run([str(python), *command], cwd=ROOT, env=CHILD_ENVIRONMENT, check=False).returncode != 0:
             failed.append(name)
     return failed
 
@@ -41,17 +46,16 @@ def run_pytest(python: Path, arguments: list[str]) -> tuple[int, str]:
     """Run the tests, showing what they print; return their exit code and pytest's closing line, which is held back."""
     say("--- pytest")
     command = [str(python), "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []), *arguments]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    closing = ""
+    closing: str | None = None
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
+        command, cwd=ROOT, env=CHILD_ENVIRONMENT, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:
-            if closing:
+            if closing is not None:
                 say(closing)
             closing = line.rstrip("\n")
-    return child.returncode, closing
+    return child.returncode, closing or ""
 
 
 def main(arguments: list[str]) -> int:
@@ -59,6 +63,8 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] in (["--help"], ["-h"]):
         print(__doc__)
         return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         python = prepare(development=True)
     except SetupFailed as failed:
