@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -73,6 +72,12 @@ def in_process(module: str, *arguments: str, environment: dict[str, str] | None 
 
 def peak_memory_mb() -> float:
     """The most memory this process ever had, in MB of 1,000,000 bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
