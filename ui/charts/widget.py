@@ -28,7 +28,7 @@ from ui.charts.curve import EquityCurve
 from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
 from ui.charts.gestures import Gestures
 from ui.charts.ink import Ink
-from ui.charts.layout import Layout, Pane
+from ui.charts.layout import PRICE, Layout, Pane
 from ui.charts.markers import Glyphs, Hits, bucket_text, fill_text, trade_text
 from ui.charts.menu import ChartMenu
 from ui.charts.picture import Picture, layout_of, paint_picture, readout_rows
@@ -54,6 +54,8 @@ class ChartWidget(QWidget):
     """The start of the bar under the crosshair, UTC ns, or None when there is none. Only when the reader moved it."""
     trade_clicked = Signal(int)
     """The number of a trade, in the order it was given."""
+    log_scale_changed = Signal(bool)
+    """Whether prices are logarithmic now."""
     view_changed = Signal(object, object)
     """First and last instant in view, UTC ns."""
 
@@ -112,7 +114,11 @@ class ChartWidget(QWidget):
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines instead of those before. Each is aligned to the bars. Raises BugError where its length differs."""
         data = self.scene.data
-        self.scene.lines = [DrawnLine(line, data.grid) for line in lines] if data is not None else []
+        self.set_drawn_lines([DrawnLine(line, data.grid) for line in lines] if data is not None else [])
+
+    def set_drawn_lines(self, lines: Sequence[DrawnLine]) -> None:
+        """Show lines that were built elsewhere, on the grid of these bars."""
+        self.scene.lines = list(lines)
         self._relayout()
 
     def set_trades(self, trades: TradeMarks) -> None:
@@ -167,9 +173,12 @@ class ChartWidget(QWidget):
 
     def set_log_scale(self, on: bool) -> None:
         """Draw equal ratios of price equally far apart."""
+        if on == self.scene.log:
+            return
         self.scene.log = on
-        self.scene.manual.pop("price", None)
+        self.scene.manual.pop(PRICE, None)
         self.redraw()
+        self.log_scale_changed.emit(on)
 
     # View
 

@@ -200,11 +200,13 @@ def test_a_drag_that_ends_on_a_mark_is_no_click(filled: ChartWidget, qtbot: QtBo
         drag(filled, QPoint(300, 150), QPoint(420, 150))
 
 
-def test_the_menu_fits_switches_the_scale_and_copies(filled: ChartWidget) -> None:
+def test_the_menu_fits_switches_the_scale_and_copies(filled: ChartWidget, qtbot: QtBot) -> None:
     actions = {action.objectName(): action for action in filled.findChildren(QAction)}
     actions["chart-fit"].trigger()
     assert filled.scene.view.left < 0
-    actions["chart-log-scale"].trigger()
+    with qtbot.waitSignal(filled.log_scale_changed) as changed:
+        actions["chart-log-scale"].trigger()
+    assert changed.args == [True]
     picture = filled.picture()
     assert picture is not None
     assert picture.frame.scales["price"].log
