@@ -12,7 +12,7 @@ from app.cli_data import one_of, parse_timeframe
 from app.console import fail, print_json, progress, show
 from app.later import refuse_option
 from app.options import AsJson, WithEquity
-from core.errors import InputError, RunNotStoppable, UnknownName
+from core.errors import BugError, InputError, RunNotStoppable, UnknownName
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
@@ -201,6 +201,8 @@ def tell(report: "RunReport", *, equity: bool, as_json: bool) -> None:
         from app.run_text import report_text
 
         show(*report_text(report))
+    if run.error_code == BugError.code:
+        raise typer.Exit(1)  # told already, when it happened, with the place of its traceback
     if run.status is RunStatus.ERROR:
         fail(run.error_code or "run_error", run.error or f"Run {run.id} failed.")
     if report.interrupted and run.status is not RunStatus.COMPLETED:
