@@ -44,6 +44,7 @@ _EventRow = tuple[int, str, str, str, int, str | None, str, str | None, str | No
 _decode_events: Final = msgspec.json.Decoder(list[_EventRow]).decode
 _decode_runs: Final = msgspec.json.Decoder(list[tuple[int, Run]]).decode
 _decode_orders: Final = msgspec.json.Decoder(list[tuple[int, Order]]).decode
+_decode_trades: Final = msgspec.json.Decoder(list[Trade]).decode
 _decode_fills: Final = msgspec.json.Decoder(list[tuple[int, Fill]]).decode
 
 
@@ -218,16 +219,21 @@ class _Line(msgspec.Struct):
 
 
 class _ResultBody(msgspec.Struct):
-    trades: tuple[Trade, ...]
+    trades: list[msgspec.Raw]
+    """A page of trades each; see `PAGE`."""
     open_positions: tuple[Position, ...]
     rejections: tuple[Rejection, ...]
     plots: list[_Line]
 
 
+def _pages_of(trades: tuple[Trade, ...]) -> list[tuple[Trade, ...]]:
+    return [trades[first : first + PAGE] for first in range(0, len(trades), PAGE)]
+
+
 def result_values(result: RunResult) -> list[Any]:
     """Return the cells of a result."""
     body = _ResultBody(
-        trades=result.trades,
+        trades=[msgspec.Raw(_encode(page)) for page in _pages_of(result.trades)],
         open_positions=result.open_positions,
         rejections=result.rejections,
         plots=[_Line(line.name, line.symbol, line.pane) for line in result.plots],
@@ -255,7 +261,7 @@ def read_result(connection: Connection, run_id: str) -> RunResult | None:
         stats=msgspec.json.decode(row[0], type=dict[str, float | None]),
         equity_ns=equity_ns,
         equity=equity,
-        trades=body.trades,
+        trades=tuple(trade for page in body.trades for trade in _decode_trades(page)),
         open_positions=body.open_positions,
         rejections=body.rejections,
         plots=tuple(

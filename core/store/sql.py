@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Table
 
 from core.errors import BugError
 
-PLACEHOLDER: Final = "?"
 _SIZES: Final = (1_000, 100, 10, 1)
 
 
@@ -52,7 +51,7 @@ class BulkInsert:
         if key is not None:
             replaced = ", ".join(f"{column} = excluded.{column}" for column in update)
             tail = f" ON CONFLICT ({key}) DO " + (f"UPDATE SET {replaced}" if update else "NOTHING")
-        row = f"({', '.join([PLACEHOLDER] * self._width)})"
+        row = f"({', '.join(['?'] * self._width)})"
         self._statements = [(size, head + ", ".join([row] * size) + tail) for size in _SIZES]
 
     def run(self, connection: Connection, values: list[Any]) -> None:

@@ -27,11 +27,16 @@ class Threads:
         self._reading = reading_engine(path, busy_timeout_s)
         self._executor: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
+        self._opening = asyncio.Lock()
+        self._is_closing = False  # and still so after a close that was cancelled: the next one goes on with it
 
     async def open(self, prepare: Callable[[Engine], None]) -> None:
         """Run `prepare` with the writing engine in a thread, then start. Raises StoreError, AlreadyOpen; then nothing is left running."""
-        if self._executor is not None:
-            return
+        async with self._opening:
+            if self._executor is None:
+                await self._open(prepare)
+
+    async def _open(self, prepare: Callable[[Engine], None]) -> None:
         executor = ThreadPoolExecutor(_READERS, "store-reader")
         loop = asyncio.get_running_loop()
         try:
@@ -45,17 +50,25 @@ class Threads:
 
     async def close(self) -> None:
         """Finish writing and reading, and let go of the file."""
-        if self._executor is None or self._writer is None:
-            return
-        executor, writer = self._executor, self._writer
-        await writer.close(executor)
+        async with self._opening:
+            if self._executor is not None and self._writer is not None:
+                await self._close(self._executor, self._writer)
+
+    async def _close(self, executor: ThreadPoolExecutor, writer: Writer) -> None:
+        self._is_closing = True
+
+        def let_go() -> None:
+            executor.shutdown()  # waits for what is being read: that is why the loop does not call it
+            self._reading.dispose()
+            self._writing.dispose()
+
+        await writer.close(let_go)
         self._executor = self._writer = None
-        await asyncio.get_running_loop().run_in_executor(executor, self._let_go)
-        executor.shutdown()
+        self._is_closing = False
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
         """Return what `work` reads from one consistent state."""
-        if self._executor is None:
+        if self._executor is None or self._is_closing:
             raise _not_open()
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._read, work)
 
@@ -75,10 +88,6 @@ class Threads:
                 return work(connection)
         except DamagedArrays as error:
             raise damaged(self._path, f"a stored column of numbers ({error})") from error
-
-    def _let_go(self) -> None:
-        self._reading.dispose()
-        self._writing.dispose()
 
 
 def _not_open() -> BugError:

@@ -4,7 +4,6 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +52,8 @@ class Writer:
         self._settled = 0
         self._submitted = 0
         self._idle: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._last: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -61,13 +62,16 @@ class Writer:
         self._submitted += 1
         self._jobs.put(job)
 
-    async def close(self, executor: Executor) -> None:
-        """Finish what is queued, and what its settling queues, then end the thread."""
+    async def close(self, last: Callable[[], None]) -> None:
+        """Finish what is queued, and what its settling queues; then call `last` in the thread, and end it."""
         while self._settled < self._submitted:
             self._idle = self._loop.create_future()
             await self._idle
+        self._last = last
+        self._ended = self._loop.create_future()
         self._jobs.put(None)
-        await self._loop.run_in_executor(executor, self._thread.join)
+        await self._ended
+        self._thread.join()
 
     # --- in the loop's thread ---
 
@@ -78,6 +82,10 @@ class Writer:
         if self._idle is not None and not self._idle.done() and self._settled >= self._submitted:
             self._idle.set_result(None)
 
+    def _end(self) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
     # --- in the writer's thread ---
 
     def _run(self) -> None:
@@ -85,6 +93,11 @@ class Writer:
             while (job := self._jobs.get()) is not None:
                 outcomes = self._commit(connection, self._group_of(job))
                 self._loop.call_soon_threadsafe(self._settle, outcomes)
+        try:
+            if self._last is not None:
+                self._last()
+        finally:
+            self._loop.call_soon_threadsafe(self._end)
 
     def _group_of(self, job: Job) -> list[Job]:
         group = [job]

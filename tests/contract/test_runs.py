@@ -114,6 +114,16 @@ async def test_a_result_comes_back_exactly(store: Store) -> None:
     assert await store.runs.result("run-2") is None
 
 
+async def test_a_result_of_many_trades_comes_back(store: Store) -> None:
+    many = result(points=3, trades=9_001)
+    async with store.runs.begin() as work:
+        work.put_run(run())
+        work.put_result(many)
+    found = await store.runs.result("run-1")
+    assert found is not None
+    assert same_result(found, many)
+
+
 async def test_an_empty_result_comes_back(store: Store) -> None:
     empty = result(points=0, trades=0)
     async with store.runs.begin() as work:
