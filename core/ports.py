@@ -197,3 +197,7 @@ class StrategySource(Protocol):
     def load(self, info: StrategyInfo) -> type:
         """Import the plug-in's file and return its class. Raises StrategyBroken."""
         ...
+
+    def loaded_sha256(self, strategy_class: type) -> str:
+        """Return the hash of the source that a class returned by `load` was made from."""
+        ...

@@ -34,6 +34,7 @@ class _Job:
         self._clock = clock
         self._limit_s = limit_s
         self._error: BaseException | None = None
+        self.interrupted = False
 
     def do(self) -> None:
         """Work, unless that is done, and tell the waiting loop. An interrupt may come at any line; then do it again."""
@@ -41,12 +42,12 @@ class _Job:
         if work is not None:
             try:
                 work(self._clock.monotonic_ns() + SLICE_NS)
-            except _Interrupt:
-                self._error = StrategyTooSlow(f"A callback of the strategy took longer than {self._limit_s:g} s.", _SLOW_TODO)
             except Exception as error:  # handed to the waiting task as it is
                 self._error = error
             except BaseException as error:  # a plug-in's attempt to end the program ends its run
                 self._error = StrategyFailed(f"The strategy raised {type(error).__name__}.", "Mend it and run it again.")
+            if self.interrupted and self._error is not None:
+                self._error = StrategyTooSlow(f"A callback of the strategy took longer than {self._limit_s:g} s.", _SLOW_TODO)
             self._work = None
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self.finished.get_loop().call_soon_threadsafe(self._settle)
@@ -72,33 +73,37 @@ class SliceThread:
         self._started = False
         self._abandoned = False
 
-    async def run(self, work: Callable[[int], object]) -> None:
+    async def run(self, work: Callable[[int], object], *, limit_s: float | None = None) -> None:
         """Do `work(deadline_ns)` in the thread; it is to return soon after the monotonic clock passed `deadline_ns`.
 
         Raises what it raises, and StrategyTooSlow when it did not return within the limit. When the waiting task
-        is cancelled the slice is still waited for, so that nothing of it happens afterwards.
+        is cancelled the slice is still waited for, so that nothing of it happens afterwards. `limit_s`: another limit
+        for this one.
         """
+        limit_s = limit_s or self._limit_s
         if not self._started:
             self._thread.start()
             self._started = True
-        job = _Job(work, self._clock, self._limit_s)
+        job = _Job(work, self._clock, limit_s)
         self._jobs.put(job)
         try:
-            await self._outlast(job.finished)
+            await self._outlast(job, limit_s)
         except asyncio.CancelledError:
-            await self._outlast(job.finished)
+            await self._outlast(job, limit_s)
             job.finished.exception()  # looked at: the cancel is what counts now
             raise
         job.finished.result()
 
-    async def _outlast(self, finished: "asyncio.Future[None]") -> None:
+    async def _outlast(self, job: _Job, limit_s: float) -> None:
         """Return once the slice is over: interrupt one past its limit, and give up on one that does not even notice."""
-        await asyncio.wait({finished}, timeout=self._limit_s)
+        finished = job.finished
+        await asyncio.wait({finished}, timeout=limit_s)
         for _ in range(_INTERRUPTS):
             if finished.done():
                 return
+            job.interrupted = True
             self._interrupt()
-            await asyncio.wait({finished}, timeout=min(self._limit_s, 1.0))
+            await asyncio.wait({finished}, timeout=min(limit_s, 1.0))
         if not finished.done():
             self._abandoned = True
             finished.set_exception(StrategyTooSlow("A callback of the strategy does not come back and could not be ended.", _STUCK_TODO))

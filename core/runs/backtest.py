@@ -33,6 +33,8 @@ from core.trading.orders import OrderManager
 PRODUCER = "backtest"
 FLUSH_EVENTS = 20_000
 """Events gathered before the run pauses to commit them: bounds memory, and what a crash can lose of a backtest."""
+IMPORT_LIMIT_S = 30.0
+"""Seconds a plug-in's import may take, with the libraries that it imports itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class BacktestWork:
         config, clock = self._run.config, self._materials.clock
         self._markets = tuple([await self._market(key) for key in self._keys])
         bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
-        strategy_class = await asyncio.to_thread(self._materials.strategies.load, self._info)
+        strategy_class = await self._strategy_class()
         starts = [int(market.bars.start_ns[0]) for market in self._markets]
         simulated = SimulatedClock(min(starts) if config.start_ns is None else config.start_ns)
         self._simulator = Simulator(
@@ -101,7 +103,9 @@ class BacktestWork:
         if self._traced:
             trace = _tick_trace(tracer, fetch, self._runner)
         self._steps: Iterator[None] = self._simulator.steps(self._runner, router.route, trace)
-        return Manifest(strategy_sha256=self._info.sha256, bars_sha256=bars_hash, engine=ENGINE_VERSION)
+        return Manifest(
+            strategy_sha256=self._materials.strategies.loaded_sha256(strategy_class), bars_sha256=bars_hash, engine=ENGINE_VERSION
+        )
 
     @property
     def bars_total(self) -> int:
@@ -212,6 +216,12 @@ class BacktestWork:
 
     def _bars_of(self, symbol: str) -> BarSeries:
         return next(market.bars for market in self._markets if market.bars.symbol == symbol)
+
+    async def _strategy_class(self) -> type:
+        """Import the plug-in, in the run's thread: one that never comes back from its import is ended too."""
+        loaded: list[type] = []
+        await self._slices.run(lambda _deadline_ns: loaded.append(self._materials.strategies.load(self._info)), limit_s=IMPORT_LIMIT_S)
+        return loaded[0]
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await self._slices.run(lambda _deadline_ns: work())

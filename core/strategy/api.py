@@ -23,7 +23,22 @@ from core.strategy.actions import (
     StopRun,
     order_request,
 )
-from core.strategy.indicators import ema, rolling_high, rolling_low, sma
+from core.strategy.indicators import (
+    atr,
+    bollinger_lower,
+    bollinger_upper,
+    ema,
+    macd,
+    rolling_high,
+    rolling_low,
+    rolling_std,
+    rsi,
+    sma,
+    true_range,
+    wilder,
+    wma,
+    zscore,
+)
 from core.strategy.windows import AccountView, Column, Indicator, StrategyConfig, Tick, Window
 
 __all__ = [
@@ -53,13 +68,23 @@ __all__ = [
     "Tick",
     "TimeInForce",
     "Window",
+    "atr",
+    "bollinger_lower",
+    "bollinger_upper",
     "buy",
     "ema",
+    "macd",
     "param",
     "rolling_high",
     "rolling_low",
+    "rolling_std",
+    "rsi",
     "sell",
     "sma",
+    "true_range",
+    "wilder",
+    "wma",
+    "zscore",
 ]
 
 

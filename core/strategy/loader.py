@@ -14,7 +14,7 @@ from core.model.plugin import StrategyInfo
 from core.strategy.api import Strategy
 from core.strategy.declarations import Declaration, read_declarations
 from core.strategy.literals import SourceError
-from core.strategy.plugin_module import import_class
+from core.strategy.plugin_module import import_class, source_sha256
 
 BUILTIN_FOLDER: Final = Path(__file__).parent / "plugins"
 LARGEST_SOURCE_BYTES: Final = 1_000_000
@@ -84,6 +84,10 @@ class StrategyLoader:
             if now.id == info.id:
                 return now
         raise StrategyBroken(f"{path.name} was changed and no longer has the strategy {info.id}.", "Choose the strategy again.")
+
+    def loaded_sha256(self, strategy_class: type) -> str:
+        """Return the hash of the source that a class returned by `load` was made from."""
+        return source_sha256(strategy_class)
 
     def _files(self, folder: Path) -> list[Path]:
         try:

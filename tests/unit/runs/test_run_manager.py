@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -182,6 +183,23 @@ async def test_a_strategy_that_misbehaves_ends_its_run_with_a_sentence(desk: Des
     assert (await desk.ran()).status is RunStatus.COMPLETED, "the desk is as good as before"
 
 
+async def test_a_plugin_that_never_comes_back_from_its_import_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.backtest.IMPORT_LIMIT_S", 0.3)
+    run = await desk.ran(desk.plugin("while True:\n    pass\ndef on_bar(self, bar):\n    pass"))
+    assert (run.status, run.error_code) == (RunStatus.ERROR, "strategy_too_slow")
+
+
+async def test_the_manifest_names_the_source_that_ran(desk: Desk) -> None:
+    name = desk.plugin("def on_bar(self, bar):\n    pass")
+    run = await desk.manager.create(desk.config(name))
+    desk.plugin("def on_bar(self, bar):\n    self.stop_run('changed')")
+    await desk.manager.start(run.id)
+    over = await desk.manager.wait(run.id)
+    assert over.error == "changed"
+    assert over.manifest is not None
+    assert over.manifest.strategy_sha256 == sha256((desk.plugins / "trial.py").read_bytes()).hexdigest()
+
+
 async def test_a_strategy_can_stop_its_run_with_a_reason(desk: Desk) -> None:
     run = await desk.ran(desk.plugin("def on_bar(self, bar):\n    self.stop_run('seen enough')"))
     assert (run.status, run.error, run.bars) == (RunStatus.STOPPED, "seen enough", 1)
@@ -276,10 +294,11 @@ async def test_a_traced_run_keeps_ticks_and_windows_and_the_chain_is_whole(desk:
     run = await desk.ran(trace=True, end_ns=400 * MINUTE_NS)
     events = await desk.events(run)
     by_id = {event.id: event for event in events}
-    event, chain = next(item for item in events if item.type == "orders.Filled"), []
+    event: Envelope | None = next(item for item in events if item.type == "orders.Filled")
+    chain = []
     while event is not None:
         chain.append(event.type)
-        event = by_id.get(event.causation_id or "")  # type: ignore[assignment]
+        event = by_id.get(event.causation_id or "")
     assert chain == [
         "orders.Filled", "orders.Accepted", "orders.Created", "backtest.PlaceOrder", "strategy.PlaceRequest",
         "data.WindowReady", "backtest.FetchWindow", "strategy.FetchWindow", "clock.Tick",
