@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.backtest.equity import EquitySteps
-from core.backtest.timeline import merge
+from core.backtest.timeline import distinct, merge
 from core.clock.simulated import SimulatedClock
 from core.errors import NonsenseAction
 from core.matching.ledger import Ledger
@@ -381,7 +381,7 @@ class Simulator:
     def equity_curve(self) -> tuple[Instants, NDArray[np.float64], NDArray[np.bool_]]:
         """Return times, equity and whether anything was held, at the start and at each decision time so far."""
         ends = [feed.market.end_ns[: feed.cursor.now + 1] for feed in self._feeds]
-        times_ns = np.unique(np.concatenate(ends))
+        times_ns = distinct(np.sort(np.concatenate(ends), kind="stable"))
         series = [feed.market.bars for feed in self._feeds]
         equity, held = self._steps.curve(float(self._start_cash), times_ns, series, ends)
         return (

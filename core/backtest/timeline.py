@@ -30,4 +30,11 @@ def merge(ends: Sequence[Instants]) -> Timeline:
     bars = np.concatenate([np.arange(len(own), dtype=np.int64) for own in ends])
     order = np.lexsort((symbols, all_ends))
     sorted_ends = all_ends[order]
-    return Timeline(symbols[order], bars[order], sorted_ends, np.unique(sorted_ends))
+    return Timeline(symbols[order], bars[order], sorted_ends, distinct(sorted_ends))
+
+
+def distinct(ascending: Instants) -> Instants:
+    """Return each value once. `np.unique` would hash them, holding the interpreter for seconds where instants are round numbers."""
+    is_new = np.ones(len(ascending), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_new[1:])
+    return ascending[is_new]
