@@ -166,6 +166,13 @@ def test_lines_are_counted_as_an_editor_shows_them(tmp_path: Path) -> None:
         assert len(reading.bars) == 6
 
 
+def test_text_in_other_encodings_comes_in(tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path = tmp_path / "prices.csv"
+        path.write_bytes(GOOD.encode(encoding))
+        assert len(read(path).bars) == 7, encoding
+
+
 def test_titles_above_the_header_are_passed_over(tmp_path: Path) -> None:
     reading = read(written(tmp_path, "https://example.test/data\nSPY daily\n" + GOOD))
     assert len(reading.bars) == 7
