@@ -77,7 +77,7 @@ class DataPanel(QWidget):
         self._message = Banner("data-message", self)
         self._lay_out(look)
         self.sets.set_menu(lambda: (self.export_action, self.delete_action, None))
-        self.sets.table.selectionModel().currentRowChanged.connect(lambda *_: self._on_selected())
+        self.sets.table.selectionModel().selectionChanged.connect(lambda *_: self._on_selected())
         self.sets.row_chosen.connect(self.set_chosen)
         self.set_look(look)
         self._show_actions()
@@ -159,11 +159,8 @@ class DataPanel(QWidget):
         self._show_actions()
 
     def _on_selected(self) -> None:
-        # The selection follows the current row a moment later.
-        index = self.sets.table.currentIndex()
-        row = self.sets.model.row_at(index.row()) if index.isValid() else None
-        self._show_gaps_of(row if isinstance(row, BarSet) else None)
-        self._show_actions(row is not None)
+        self._show_gaps_of(self.selected())
+        self._show_actions()
 
     def _show_gaps_of(self, bar_set: BarSet | None) -> None:
         if bar_set == self._gaps_of and bar_set is not None:
@@ -190,8 +187,8 @@ class DataPanel(QWidget):
         self._gaps_label.setText(_gaps_sentence(bar_set, gaps))
         self.gaps.setVisible(bool(gaps))
 
-    def _show_actions(self, chosen: bool | None = None) -> None:
-        some = self.selected() is not None if chosen is None else chosen
+    def _show_actions(self) -> None:
+        some = self.selected() is not None
         self.export_action.setEnabled(some)
         self.delete_action.setEnabled(some)
 
@@ -258,4 +255,6 @@ def _gaps_sentence(bar_set: BarSet, gaps: list[Gap]) -> str:
         return f"{whole}: no gaps against its calendar."
     missing = sum(gap.missing for gap in gaps)
     share = 100 * missing / (missing + bar_set.bars)
-    return f"{whole}: {number(len(gaps))} gaps, {number(missing)} bars missing ({number(share, 1)} % of the time)."
+    holes = "1 gap" if len(gaps) == 1 else f"{number(len(gaps))} gaps"
+    bars = "1 bar" if missing == 1 else f"{number(missing)} bars"
+    return f"{whole}: {holes}, {bars} missing ({number(share, 1)} % of the time)."

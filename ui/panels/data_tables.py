@@ -15,8 +15,8 @@ class BarSetTable(RowTable[BarSet]):
     """Stored bar sets, by symbol and timeframe."""
 
     columns = (
-        Column[BarSet]("symbol", "Symbol", Kind.TEXT, lambda row: row.key.symbol, 76),
-        Column[BarSet]("timeframe", "Frame", Kind.TEXT, lambda row: row.key.timeframe, 48, tip="Length of a bar."),
+        Column[BarSet]("symbol", "Symbol", Kind.TEXT, lambda row: row.key.symbol, 84),
+        Column[BarSet]("timeframe", "Frame", Kind.TEXT, lambda row: row.key.timeframe, 56, tip="Length of a bar."),
         Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 74),
         Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 70, decimals=0),
         Column[BarSet]("first", "First", Kind.TEXT, lambda row: _day(row.first_ns), 88, tip="Day of the first bar, UTC."),

@@ -1,0 +1,177 @@
+"""The report panel: cards, monthly returns, statistics and what was run."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QTableView
+
+from core.model.instants import parse_instant
+from core.model.result import RunResult
+from core.model.run import Run, RunConfig, RunStatus
+from core.model.statistics import STATISTICS
+from tests.gui.dialogs.desk import LOOK, Desk, child
+from ui.panels.report import ReportPanel
+from ui.panels.report_months import MonthlyReturns, YearReturns, monthly_returns
+from ui.theme import LIGHT
+
+
+@pytest.fixture
+def panel(qapp: QApplication) -> Iterator[ReportPanel]:
+    made = ReportPanel(LOOK)
+    made.resize(320, 900)
+    made.show()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def pairs(panel: ReportPanel, name: str) -> dict[str, str]:
+    table = child(panel, name)
+    assert isinstance(table, QTableView)
+    model = table.model()
+    return {model.index(row, 0).data(): model.index(row, 1).data() for row in range(model.rowCount())}
+
+
+def value(panel: ReportPanel, key: str) -> str:
+    label = child(panel, f"card-{key}-value")
+    assert isinstance(label, QLabel)
+    return label.text()
+
+
+async def finished(desk: Desk, folder: Path) -> tuple[Run, RunResult]:
+    await desk.store(folder)
+    config = RunConfig(
+        strategy_id="sma-cross", symbols=("ABC",), timeframe="1d", params={"fast": 1, "slow": 2}, fees="bps:10", source="file"
+    )
+    run = await desk.engine.create_run(config)
+    await desk.engine.start_run(run.id)
+    run = await desk.engine.wait_for_run(run.id)
+    result = await desk.engine.result(run.id)
+    assert result is not None
+    return run, result
+
+
+async def test_shows_what_a_run_left(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, result = await finished(desk, tmp_path)
+    panel.show_result(run, result)
+    statistics = pairs(panel, "table-statistics")
+    assert list(statistics) == [spec.title for spec in STATISTICS]
+    assert statistics["Start equity"] == "100\u2009000.00"
+    assert value(panel, "trades") == str(len(result.trades))
+    settings = pairs(panel, "table-run-settings")
+    assert settings["Parameters"].startswith("fast 1, slow 2")
+    assert (settings["Symbols"], settings["Fees"], settings["Status"]) == ("ABC", "bps:10", "Completed")
+    assert run.manifest is not None
+    assert settings["Bars"] != run.manifest.bars_sha256
+    assert settings["Bars"].startswith(run.manifest.bars_sha256[:5])
+
+
+async def test_a_figure_that_is_undefined_or_absent_is_a_dash(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, result = await finished(desk, tmp_path)
+    panel.show_result(run, replace(result, stats={"sharpe": None, "total_return": -0.0123, "trades": 0.0}))
+    assert (value(panel, "sharpe"), value(panel, "win-rate"), value(panel, "trades")) == ("–", "–", "0")
+    assert value(panel, "total-return") == "−1.23\u2009%"
+    assert child(panel, "card-total-return-value").property("role") == "loss"
+    assert child(panel, "card-sharpe-value").property("role") == "figure"
+
+
+async def test_the_formula_is_on_hover(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, result = await finished(desk, tmp_path)
+    panel.show_result(run, result)
+    assert "End equity ÷ start equity − 1." in child(panel, "card-total-return").toolTip()
+    table = child(panel, "table-statistics")
+    assert isinstance(table, QTableView)
+    tips = [table.model().index(row, 0).data(Qt.ItemDataRole.ToolTipRole) for row in range(table.model().rowCount())]
+    assert tips == [f"{spec.title}\n{spec.formula}" for spec in STATISTICS]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "sentence"),
+    [
+        (RunStatus.PENDING, None, "has not started yet"),
+        (RunStatus.RUNNING, None, "goes on"),
+        (RunStatus.ERROR, "The strategy failed at its third bar.", "The strategy failed at its third bar."),
+        (RunStatus.INTERRUPTED, None, "ended while this run went on"),
+    ],
+)
+def test_a_run_without_a_result_says_why(panel: ReportPanel, status: RunStatus, error: str | None, sentence: str) -> None:
+    config = RunConfig(strategy_id="sma-cross", symbols=("ABC",), timeframe="1d")
+    panel.show_result(Run(id="run-1", config=config, status=status, created_ns=0, error=error), None)
+    message = child(panel, "report-message")
+    assert isinstance(message, QLabel)
+    assert sentence in message.text()
+    assert not child(panel, "table-statistics").isVisible()
+
+
+async def test_clear_shows_what_will_be_here(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    assert child(panel, "empty-report").isVisible()
+    panel.show_result(*await finished(desk, tmp_path))
+    assert not child(panel, "empty-report").isVisible()
+    panel.clear()
+    assert child(panel, "empty-report").isVisible()
+
+
+@pytest.mark.parametrize("width", [260, 300, 420, 900])
+async def test_nothing_sticks_out_at_any_width(desk: Desk, tmp_path: Path, panel: ReportPanel, width: int) -> None:
+    panel.show_result(*await finished(desk, tmp_path))
+    panel.resize(width, 700)
+    QApplication.sendPostedEvents()
+    area = child(panel, "report-scroll")
+    assert isinstance(area, QScrollArea)
+    content = area.widget()
+    assert content is not None
+    assert content.width() <= area.viewport().width()
+    for card in ("card-total-return", "card-fees", "report-months"):
+        widget = child(panel, card)
+        assert widget.mapTo(content, widget.rect().topRight()).x() <= content.width()
+
+
+async def test_the_theme_changes_at_once(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    panel.show_result(*await finished(desk, tmp_path))
+    panel.set_look(replace(LOOK, theme=LIGHT))
+    assert panel.grab().toImage().pixelColor(4, 60) == QColor(LIGHT.panel)
+
+
+def test_monthly_returns_are_measured_from_month_end_to_month_end() -> None:
+    moments = ["2024-01-15", "2024-01-31T21:00:00Z", "2024-02-01T00:00:00Z", "2024-02-20", "2024-04-02", "2025-01-10"]
+    equity = np.array([100.0, 105.0, 110.0, 99.0, 198.0, 99.0])
+    years = monthly_returns(np.array([parse_instant(moment) for moment in moments], np.int64), equity)
+    assert [row.year for row in years] == [2024, 2025]
+    # The point at midnight of 1 February ends January: the bar that ended then belongs to it.
+    assert years[0].months[:5] == pytest.approx((0.10, -0.10, None, 1.0, None))
+    assert years[0].total == pytest.approx(198 / 100 - 1)
+    assert years[1].months[0] == pytest.approx(-0.5)
+    assert years[1].total == pytest.approx(-0.5)
+
+
+def test_monthly_returns_chain_to_the_whole_return() -> None:
+    random = np.random.default_rng(3)
+    equity = 1_000 * np.exp(np.cumsum(random.normal(0, 0.01, 900)))
+    days = parse_instant("2021-03-05") + np.arange(900, dtype=np.int64) * 86_400_000_000_000
+    years = monthly_returns(days, equity)
+    whole = np.prod([1 + month for row in years for month in row.months if month is not None])
+    assert whole == pytest.approx(equity[-1] / equity[0])
+    assert np.prod([1 + row.total for row in years]) == pytest.approx(equity[-1] / equity[0])
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_no_curve_has_no_months(count: int) -> None:
+    assert monthly_returns(np.arange(count, dtype=np.int64), np.ones(count)) == ()
+
+
+@pytest.mark.parametrize("width", [240, 700])
+def test_each_month_is_told_on_hover_and_stays_inside(qapp: QApplication, width: int) -> None:
+    months = MonthlyReturns(LOOK)
+    months.show_years([YearReturns(2024, (0.01, None, *[-0.02] * 10), 0.5)])
+    months.resize(width, months.height())
+    months.show()
+    told = {months.text_at(QPoint(x, y)) for x in range(0, width, 4) for y in range(0, months.height(), 4)}
+    assert {"Jan 2024: +1.00\u2009%", "Feb 2024: –", "Dec 2024: −2.00\u2009%", "2024: +50.00\u2009%"} <= told
+    assert len(told - {""}) == 13
+    months.close()
+    months.deleteLater()
