@@ -137,8 +137,9 @@ class Docks(QObject):
         """Give the docks their first sizes, as shares of the window."""
         window, dock = self._window, self._by_name
         width, height = max(window.width(), 640), max(window.height(), 480)
-        side = min(max(round(width * 0.245), 270), 410)
-        report = min(max(round(width * 0.19), 240), 340)
+        scale = self._sizes.font / 13
+        side = round(min(max(width * 0.262, 270 * scale), 424 * scale, width * 0.3))
+        report = round(min(max(width * 0.19, 240 * scale), 340 * scale, width * 0.3))
         window.resizeDocks([dock["runs"], dock["chart"], dock["report"]], [side, width - side - report, report], Qt.Orientation.Horizontal)
         bottom = round(height * 0.25)
         window.resizeDocks([dock["chart"], dock["orders"]], [height - bottom, bottom], Qt.Orientation.Vertical)

@@ -89,13 +89,13 @@ class Zone:
         """Return the zone's short name at an instant: `UTC`, `CET`."""
         return self._name or from_ns(at_ns).astimezone(self._zone).tzname() or "local"
 
-    def time(self, instant_ns: int | None) -> str:
-        """Return `2014-01-01 01:23:00`, with milliseconds only where there are any."""
+    def time(self, instant_ns: int | None, *, to_the_second: bool = False) -> str:
+        """Return `2014-01-01 01:23:00`, with milliseconds only where there are any and they are wanted."""
         if instant_ns is None:
             return MISSING
         moment = from_ns(instant_ns).astimezone(self._zone)
         text = moment.strftime("%Y-%m-%d %H:%M:%S")
-        return f"{text}.{moment.microsecond // 1000:03d}" if moment.microsecond >= 1000 else text
+        return f"{text}.{moment.microsecond // 1000:03d}" if moment.microsecond >= 1000 and not to_the_second else text
 
     def clock(self, instant_ns: int) -> str:
         """Return `14:03:22`."""
@@ -127,7 +127,7 @@ def cell(kind: Kind, value: Any, decimals: int | None, zone: Zone, *, signed: bo
     if kind is Kind.PERCENT:
         return percent(value, 2 if decimals is None else decimals, signed=signed)
     if kind is Kind.TIME:
-        return zone.time(value)
+        return zone.time(value, to_the_second=True)
     if kind is Kind.DURATION:
         return duration(value)
     if kind is Kind.STATUS:

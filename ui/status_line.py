@@ -44,10 +44,12 @@ class StatusLine(QStatusBar):
         return label
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Begin to tick, and to measure anew."""
+        self._worst_s = 0.0
         self._probe_timer.start()
         self._tick_timer.start()
         self._due = perf_counter() + _PROBE_MS / 1000
+        self._tick()
 
     def stop(self) -> None:
         """Stop ticking."""

@@ -205,7 +205,7 @@ QProgressBar {{ background: {t.line}; border: 0; border-radius: {s // 2}px; max-
 QProgressBar::chunk {{ background: {t.accent}; border-radius: {s // 2}px; }}
 QSplitter::handle {{ background: {t.line}; }}
 
-QWidget#banner-message {{ background: {t.raised}; border-bottom: 1px solid {t.line}; }}
+QWidget#banner-message {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: {sizes.radius}px; }}
 QWidget#banner-message[level="error"] {{ border-left: 3px solid {t.danger}; }}
 QWidget#banner-message[level="warning"] {{ border-left: 3px solid {t.warning}; }}
 QWidget#banner-message[level="info"] {{ border-left: 3px solid {t.accent}; }}

@@ -55,9 +55,8 @@ class MainToolBar(QToolBar):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def _fill_menu(self) -> None:
-        for old in self.menu.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            old.deleteLater()
-        self.menu.clear()
+        if not self.menu.isEmpty():
+            return
         for group, actions in self._actions.menus().items():
             part = self.menu.addMenu(group)
             part.setObjectName(f"menu-{group.lower()}")

@@ -125,9 +125,7 @@ class MainWindow(QMainWindow):
         self.report = ReportPanel(look, self)
         self.log = LogPanel(look, self)
         confirm = self.dialogs.confirm
-        self.data = DataPanel(
-            engine=self.engine, tasks=self.tasks, look=look, memory=self.services.layout, confirm=confirm, parent=self
-        )
+        self.data = DataPanel(engine=self.engine, tasks=self.tasks, look=look, memory=self.services.layout, confirm=confirm, parent=self)
         panels: dict[str, QWidget] = {**self.tables, "chart": self.chart, "report": self.report, "log": self.log, "data": self.data}
         self.toolbar = MainToolBar(self.acts, self.sizes, self)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.toolbar)
@@ -430,7 +428,10 @@ class MainWindow(QMainWindow):
             self.docks.show(self.docks[panel])
             target = self.docks[panel]
         await self.settled()
+        self.status.start()  # what it took to open is no measure of the loop
         await _turns(3)
+        for widget in (target, *target.findChildren(QWidget)):
+            widget.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)  # a picture has no pointer in it
         if not target.grab().save(str(path), "PNG"):
             raise StoreReadOnly(f"The picture {path} cannot be written.", "Choose a folder that exists and that you may write to.")
 

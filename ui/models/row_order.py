@@ -123,8 +123,9 @@ class RowOrder(Generic[Row]):
     # --- sorting ---
 
     def sort_by(self, column: Column[Row] | None, *, newest_first: bool) -> None:
-        """Choose the order; None is the natural one. `newest_first` turns any order round. `use` puts it to work: until then
-        the rows stand as they stood.
+        """Choose the order; None is the natural one. `newest_first` turns any order round.
+
+        `use` puts it to work: until then the rows stand as they stood.
         """
         if self._places is None and self.known:
             self._places = self.all_places()

@@ -302,6 +302,8 @@ class TableModel(QAbstractTableModel):
             return None
         if column.kind in {Kind.ID, Kind.TEXT}:
             return str(value)
+        if column.kind is Kind.TIME:
+            return f"{self.look.zone.time(value)} {self.look.zone.name(value)}"
         if column.kind in {Kind.PRICE, Kind.MONEY, Kind.NUMBER} and not isinstance(value, (int, float)):
             return plain(value)
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from core.model.market import BarSetKey
 from ui.charts.widget import ChartWidget
@@ -34,6 +34,7 @@ class ChartPanel(QWidget):
         self.about = QLabel(self)
         self.about.setObjectName("label-chart-about")
         self.about.setProperty("role", "muted")
+        self.about.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.latest = self._button("button-chart-latest", "Latest", "Show the newest bars (End)")
         self.latest.clicked.connect(self.chart.show_latest)
         self.fit = self._button("button-chart-fit", "All", "Show every bar")
@@ -102,6 +103,7 @@ class ChartPanel(QWidget):
     def set_about(self, text: str) -> None:
         """Say in a few words whose chart it is."""
         self.about.setText(text)
+        self.about.setToolTip(text)
 
     def set_theme(self, theme: Theme, sizes: Sizes) -> None:
         """Draw with other colours and sizes."""

@@ -145,9 +145,9 @@ class TablePanel(QWidget):
     def _count_rows(self) -> None:
         shown, all_rows = self.model.rowCount(), len(self.model.table.rows)
         if self.model.is_filtered:
-            self.count.setText(f"{number(shown)} of {number(all_rows)} {self.name}")
+            self.count.setText(f"{number(shown)} of {number(all_rows)} {_noun(self.name)}")
         else:
-            self.count.setText(f"{number(all_rows)} {self.name if all_rows != 1 else _one(self.name)}" if all_rows else "")
+            self.count.setText(f"{number(all_rows)} {_noun(self.name, all_rows)}" if all_rows else "")
         self._stack.setCurrentIndex(0 if all_rows else 1)
         self.filter.setVisible(bool(all_rows))
 
@@ -165,5 +165,6 @@ class TablePanel(QWidget):
         menu.popup(self.table.viewport().mapToGlobal(at))
 
 
-def _one(plural: str) -> str:
-    return {"activity": "event"}.get(plural, plural.removesuffix("s"))
+def _noun(name: str, count: int = 2) -> str:
+    plural = {"activity": "events"}.get(name, name)
+    return plural.removesuffix("s") if count == 1 else plural
