@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from app.config import MEMORY, Paths, SettingsFile
 from core.errors import Cancelled, KnownError
+from core.settings import Settings
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -47,6 +48,14 @@ class Call:
                 raise
             _log.info("No data directory: %s", error)
 
+    def settings(self) -> Settings:
+        """Return the stored settings under the environment's; what cannot be taken of them is told in the log."""
+        file = SettingsFile(self.paths.settings, self.environment)
+        settings = file.load()
+        for warning in file.warnings:
+            _log.warning("%s", warning)
+        return settings
+
     def run(self, work: Callable[["Engine"], Awaitable[T]]) -> T:
         """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped."""
         from app.compose import compose_engine, compose_store
@@ -55,12 +64,8 @@ class Call:
 
         self.make_directories()
         start_logging(self.paths.logs, verbose=self.verbose)
-        file = SettingsFile(self.paths.settings, self.environment)
-        settings = file.load()
-        for warning in file.warnings:
-            _log.warning("%s", warning)
         reporter = FaultReporter(self.paths.logs, SystemClock())
-        engine = compose_engine(compose_store(self.database_url), self.paths.strategies, settings, reporter.report)
+        engine = compose_engine(compose_store(self.database_url), self.paths.strategies, self.settings(), reporter.report)
         return asyncio.run(_within(engine, work))
 
 

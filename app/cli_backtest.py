@@ -30,7 +30,9 @@ def backtest(
     start: Annotated[str | None, typer.Option(help="First moment, 2024-01-31 (00:00 UTC) or 2024-01-31T14:30:00Z.", metavar="D")] = None,
     end: Annotated[str | None, typer.Option(help="Moment before which the last bar starts.", metavar="D")] = None,
     param: Annotated[list[str] | None, typer.Option(help="Parameter of the strategy as name=value; repeat it.", metavar="K=V")] = None,
-    cash: Annotated[str, typer.Option(help="Cash to start with.", metavar="AMOUNT")] = "100000",
+    cash: Annotated[
+        str | None, typer.Option(help="Cash to start with; 100000, or what the setting run.cash says.", metavar="AMOUNT")
+    ] = None,
     fees: Annotated[str, typer.Option(help="none or bps:N (basis points of the money traded).", metavar="MODEL")] = "none",
     slippage: Annotated[str, typer.Option(help="none or bps:N (basis points of the price).", metavar="MODEL")] = "none",
     path: Annotated[str, typer.Option(help="Path inside a bar: adaptive, ohlc or olhc.", metavar="PATH")] = "adaptive",
@@ -70,7 +72,7 @@ def backtest(
             given_params=param or (),
             start=start,
             end=end,
-            cash=cash,
+            cash=cash if cash is not None else repr(call.settings().number("run.cash")),
             fees=fees,
             slippage=slippage,
             path=path,
@@ -92,7 +94,7 @@ def run_config(
     given_params: Sequence[str] = (),
     start: str | None = None,
     end: str | None = None,
-    cash: str = "100000",
+    cash: str,
     fees: str = "none",
     slippage: str = "none",
     path: str = "adaptive",

@@ -5,14 +5,18 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from core.model.result import Progress
 
-PIPED_WIDTH = 80
+PIPED_WIDTH: Final = 80
+ROOM: Final = 9
+"""Signs in a column of amounts."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,14 +67,14 @@ def show(*parts: "RenderableType") -> None:
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), fold: Sequence[str] = ()
 ) -> "RenderableType":
-    """Return a table of text cells. Columns in `right` are aligned right, those in `fold` give way when it is too wide."""
+    """Return a table of text cells. Columns in `right` are aligned right, those in `fold` give way when it is too wide (else all do)."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for name in columns:
-        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name not in fold)
+        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=bool(fold) and name not in fold)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     return drawn
@@ -115,3 +119,14 @@ def figure(value: float | None, decimals: int = 2) -> str:
 def percent(fraction: float | None, decimals: int = 2) -> str:
     """Return a fraction as a percentage; `–` where it is undefined."""
     return "–" if fraction is None or not math.isfinite(fraction) else figure(100 * fraction, decimals) + " %"
+
+
+def short(amount: Decimal) -> str:
+    """Return an amount in the room of a column: as it is up to nine signs, else rounded to six digits; whole digits are never lost."""
+    from core.model.money import plain
+
+    text = plain(amount)
+    if len(text) <= ROOM:
+        return text
+    decimals = max(0, 6 - len(text.lstrip("-").partition(".")[0]))
+    return plain(round(amount, decimals))

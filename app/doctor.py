@@ -17,7 +17,8 @@ from app.config import DATABASE_VARIABLE, HOME_VARIABLE, MEMORY, SettingsFile
 from app.console import print_json, show, table
 from app.options import AsJson
 from core import ENGINE_VERSION
-from core.errors import KnownError
+from core.errors import KnownError, nearest
+from core.settings import SETTINGS
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -38,7 +39,7 @@ DEPENDENCIES: Final = (
 WINDOW_DEPENDENCIES: Final = ("PySide6-Essentials", "qasync", "qtawesome")
 LEAST_FREE_BYTES: Final = 500_000_000
 VARIABLES: Final = (HOME_VARIABLE, DATABASE_VARIABLE, "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-SECRET_PREFIXES: Final = ("WEAVER_", "APCA_", "ALPACA_")
+PREFIXES: Final = ("WEAVER_", "APCA_", "ALPACA_")
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -152,6 +153,8 @@ def _settings(call: Call) -> list[Check]:
 
 
 def _database(call: Call) -> list[Check]:
+    from core.store.migration import HEAD  # opening brings every database to this one
+
     async def work(engine: "Engine") -> tuple[str, int, int]:
         return engine.where, len(await engine.bar_sets()), len(await engine.runs())
 
@@ -159,7 +162,8 @@ def _database(call: Call) -> list[Check]:
         where, sets, runs = call.run(work)
     except KnownError as error:
         return [Check("database", FAIL, str(error))]
-    said = f"{where}; {sets} bar sets, {runs} runs"
+    tables = "" if call.database_url == MEMORY else f", tables at revision {HEAD}"
+    said = f"{where}{tables}; {sets} bar sets, {runs} runs"
     return [Check("database", OK, said), *_database_file(call)]
 
 
@@ -184,5 +188,12 @@ def _strategies(call: Call) -> list[Check]:
 
 
 def _variables(call: Call) -> list[Check]:
-    names = sorted({name for name in call.environment if name in VARIABLES or name.startswith(SECRET_PREFIXES)})
-    return [Check("environment", OK, f"set: {', '.join(names)} (values are not printed)" if names else "nothing of ours is set")]
+    known = {*VARIABLES, *(setting.env for setting in SETTINGS)}
+    names = sorted({name for name in call.environment if name in VARIABLES or name.startswith(PREFIXES)})
+    said = f"set: {', '.join(names)} (values are not printed)" if names else "nothing of ours is set"
+    checks = [Check("environment", OK, said)]
+    for name in names:
+        if name.startswith("WEAVER_") and name not in known:
+            near = nearest(name, known)
+            checks.append(Check("environment", WARN, f"{name} means nothing." + (f" Did you mean {near}?" if near else "")))
+    return checks

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from app.console import figure, percent, table
+from app.console import figure, percent, short, table
 from app.run_document import RunReport, run_head
 from core.model.instants import from_ns
 from core.model.market import Timeframe
@@ -48,7 +48,7 @@ def report_text(report: RunReport) -> list["RenderableType"]:
         parts += ["", _cards(result.stats)]
         parts += _trades(result.trades, run.config)
         if result.open_positions:
-            held = ", ".join(f"{plain(item.qty)} {item.symbol} at {plain(item.avg_price)}" for item in result.open_positions)
+            held = ", ".join(f"{short(item.qty)} {item.symbol} at {short(item.avg_price)}" for item in result.open_positions)
             parts += ["", Text(f"Open at the end: {held}.")]
         if result.rejections:
             parts += ["", Text(f"{len(result.rejections):,} orders were refused:")]
@@ -90,27 +90,24 @@ def _trades(trades: Sequence[Trade], config: RunConfig) -> list["RenderableType"
 
 
 def _trade_table(trades: Sequence[Trade], config: RunConfig) -> "RenderableType":
-    moment = _day if Timeframe.parse(config.timeframe).is_daily else _minute
     several = len(config.symbols) > 1
+    form = "%Y-%m-%d" if Timeframe.parse(config.timeframe).is_daily else "%y-%m-%d %H:%M" if several else "%Y-%m-%d %H:%M"
+    sides = len({trade.side for trade in trades}) > 1  # a cash account has one side: that column says nothing
     rows = [
         (
-            moment(trade.entry_ns),
-            moment(trade.exit_ns),
+            f"{from_ns(trade.entry_ns):{form}}",
+            f"{from_ns(trade.exit_ns):{form}}",
             *((trade.symbol,) if several else ()),
-            str(trade.side),
-            plain(trade.qty),
-            plain(trade.entry_price),
-            plain(trade.exit_price),
+            *((str(trade.side),) if sides else ()),
+            short(trade.qty),
+            short(trade.entry_price),
+            short(trade.exit_price),
             figure(float(trade.pnl)),
         )
         for trade in trades
     ]
-    columns = ("entry UTC", "exit UTC", *(("symbol",) if several else ()), "side", "qty", "in", "out", "profit")
+    columns = ("entry UTC", "exit UTC", *(("symbol",) if several else ()), *(("side",) if sides else ()), "qty", "in", "out", "profit")
     return table(columns, rows, right=("qty", "in", "out", "profit"))
-
-
-def _day(instant_ns: int) -> str:
-    return f"{from_ns(instant_ns):%Y-%m-%d}"
 
 
 def _minute(instant_ns: int) -> str:

@@ -39,6 +39,28 @@ def test_the_report_for_people_fits_eighty_columns(with_hours: Weaver) -> None:
     assert "\x1b" not in said.out
 
 
+def test_the_report_of_two_symbols_fits_eighty_columns(with_hours: Weaver, tmp_path: Path) -> None:
+    rows = ["time,open,high,low,close,volume"]
+    rows += [f"{1_704_067_200 + 3600 * hour},{100 + hour % 7},110,90,{100 + (hour * 5) % 9}.123456,1" for hour in range(300)]
+    for name, digit in (("ETH/USD", "1"), ("SOL/USD", "2")):
+        (tmp_path / "two.csv").write_text("\n".join(row.replace(".123456", f".{digit}23456") for row in rows[:: int(digit)]) + "\n")
+        assert with_hours("data", "import", tmp_path / "two.csv", "--symbol", name, "--timeframe", "1h").code == 0
+    said = with_hours(
+        "backtest", "pair-spread", "--symbol", "ETH/USD", "--symbol", "SOL/USD", "--timeframe", "1h", "--param", "lookback=10"
+    )
+    assert said.code == 0, said.err
+    assert "pair-spread on ETH/USD, SOL/USD" in said.out
+    tables = [line for line in said.out.splitlines() if not line.startswith("Parameters")]
+    assert max(len(line) for line in tables) <= 80
+
+
+def test_the_start_cash_is_the_setting_unless_it_is_said(with_hours: Weaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert with_hours(*CROSS, "--json").json()["run"]["cash"] == "100000"
+    monkeypatch.setenv("WEAVER_RUN_CASH", "2500.5")
+    assert with_hours(*CROSS, "--json").json()["run"]["cash"] == "2500.5"
+    assert with_hours(*CROSS, "--json", "--cash", "1e4").json()["run"]["cash"] == "10000"
+
+
 def test_a_period_is_kept_to(with_hours: Weaver) -> None:
     run = with_hours(*CROSS, "--start", "2024-01-01T04:00:00Z", "--end", "2024-01-02", "--json").json()["run"]
     assert (run["start"], run["end"], run["bars"]) == ("2024-01-01T04:00:00Z", "2024-01-02T00:00:00Z", 4)

@@ -87,6 +87,7 @@ def test_the_window_stops_in_good_order(begin: Begin, weaver: Weaver, weaver_hom
     assert (process.returncode, out) == (0, "")
     assert "error[" not in err
     assert "Did not stop" not in err
+    assert "Warning" not in err
     assert any((weaver_home / "layout").iterdir())
     assert list((weaver_home / "weaver.db.owners").iterdir()) == []
     assert weaver("doctor", "--json").code == 0
