@@ -92,10 +92,18 @@ def _open_raw(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        folder = path.parent
-        near = nearest(path.name, (entry.name for entry in folder.iterdir())) if folder.is_dir() else None
+        near = _near_name(path)
         todo = f"Did you mean {near}?" if near else "Check the name and the folder."
         raise UnreadableFile(f"There is no file {path}.", todo) from error
+
+
+def _near_name(path: Path) -> str | None:
+    """Return the file of the same folder that was most likely meant; endings do not count, they are all alike."""
+    if not path.parent.is_dir():
+        return None
+    by_stem = {entry.name.split(".", 1)[0]: entry.name for entry in path.parent.iterdir() if entry.is_file()}
+    near = nearest(path.name.split(".", 1)[0], (stem for stem in by_stem if stem))
+    return by_stem[near] if near else None
 
 
 @contextmanager

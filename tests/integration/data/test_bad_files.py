@@ -65,6 +65,7 @@ def test_a_file_without_prices_is_refused(content: bytes, words: str, tmp_path: 
 def test_a_missing_file_suggests_the_near_name(tmp_path: Path) -> None:
     written(tmp_path, GOOD, "spy-daily.csv")
     refuse(tmp_path / "spy-dayly.csv", "There is no file", "Did you mean spy-daily.csv?")
+    refuse(tmp_path / "eurusd.csv", "There is no file", "Check the name")
     refuse(tmp_path / "no" / "such" / "folder.csv", "There is no file", "Check the name")
 
 
