@@ -17,6 +17,7 @@ SLICE_NS: Final = 8_000_000
 """How long a batch may keep the loop before others get their turn."""
 
 _CACHE_LIMIT: Final = 4_096
+_FAILURES_TOLD: Final = 20
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 class LiveSubscription:
     """A live subscription; see `core.ports.Subscription`. `closed` is checked right before each call."""
 
-    __slots__ = ("_dispatcher", "callback", "closed", "number", "owner", "pattern", "run_id")
+    __slots__ = ("_dispatcher", "callback", "closed", "failures", "number", "owner", "pattern", "run_id")
 
     def __init__(self, dispatcher: "Dispatcher", number: int, pattern: str, callback: Callback, owner: str, run_id: str | None) -> None:
         self._dispatcher = dispatcher
@@ -34,6 +35,7 @@ class LiveSubscription:
         self.owner = owner
         self.run_id = run_id
         self.closed = False
+        self.failures = 0
 
     def close(self) -> None:
         """End it; no callback comes after this returns."""
@@ -201,7 +203,10 @@ class Dispatcher:
                 try:
                     subscription.callback(event)
                 except Exception as error:
-                    _log.exception("%s raised at %s", subscription, event.type)
+                    subscription.failures += 1
+                    if not _is_told(subscription.failures):
+                        continue
+                    _log.exception("%s raised at %s (time %d)", subscription, event.type, subscription.failures)
                     if not isinstance(event.payload, SubscriberFailed):  # or two bad subscribers would keep each other busy for ever
                         failures.append(self._failure(subscription, event, error))
         finally:
@@ -220,6 +225,11 @@ class Dispatcher:
             causation_id=event.id,
             trace_id=event.trace_id,
         )
+
+
+def _is_told(failures: int) -> bool:
+    """Every failure at first, then the 32nd, 64th, 128th …: a panel that fails at each of a backtest's events must not double the log."""
+    return failures <= _FAILURES_TOLD or failures & (failures - 1) == 0
 
 
 def _patterns_of(wire_type: str) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from core.events.dispatch import Dispatcher
 from core.events.envelope import Envelope, envelope
 from core.events.payloads import RunStopped
+from tests.strictness.log_guard import AllowLog
 
 
 def _event(run_id: str | None = "a") -> Envelope:
@@ -51,6 +52,24 @@ def test_a_batch_told_from_inside_an_announcement_is_told() -> None:
         dispatcher.announce([_event()])
     assert heard == [0, 0]
     assert done == [False, True]
+
+
+def test_a_subscriber_that_always_fails_does_not_flood_the_log(allow_log: AllowLog) -> None:
+    allow_log("raised at run.Stopped")
+    dispatcher = _dispatcher()
+    failures: list[Envelope] = []
+
+    def fail(event: Envelope) -> None:
+        raise ValueError("no")
+
+    with (
+        dispatcher.subscribe("run.*", fail, owner="panel") as subscription,
+        dispatcher.subscribe("system.*", failures.append, owner="test"),
+    ):
+        for _ in range(300):
+            dispatcher.announce([_event()])
+        assert subscription.failures == 300
+    assert len(failures) == 20 + 4  # and the 32nd, 64th, 128th and 256th
 
 
 def test_a_subscription_tells_what_it_is() -> None:
