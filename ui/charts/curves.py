@@ -16,6 +16,9 @@ from ui.charts.strokes import dashed_line, draw_curve, fill_rects
 _HIGH_RATIO: Final = 1.5
 """Device pixels per pixel from which on a line of one device pixel is too thin."""
 
+_SWING: Final = 3
+"""Height of a column, in line widths, from which on the line in it is only up and down."""
+
 
 def paint_lines(painter: QPainter, ink: Ink, frame: Frame, pane: Pane) -> None:
     """Draw the indicator lines that belong to a pane."""
@@ -60,16 +63,37 @@ def _paint(painter: QPainter, colour: QColor, ink: Ink, frame: Frame, pane: Pane
     if scale is None or len(slot) == 0:
         return
     centre = np.add(frame.view.edges(slot), frame.view.pixels_per_slot * frame.group / 2, dtype=np.float64)
-    if frame.group == 1:
+    if np.array_equal(low, high, equal_nan=True):
         draw_curve(painter, colour, centre, scale.ys(low) + 0.5, weight=ink.weight)
+        return
+    ends = scale.ys(np.column_stack((high, low))) + 0.5
+    if _swings(ends, ink):
+        _paint_columns(painter, colour, ink, frame, slot, ends)
         return
     # Up a column and down the next: every extreme is touched, and the line goes on without a jump. A column that is level on the
     # screen needs one point only.
-    ends = scale.ys(np.column_stack((low, high))) + 0.5
     middle = ends[:, 0] + ends[:, 1]
-    climbing = np.concatenate(([False], middle[1:] > middle[:-1]))
-    ends[climbing] = ends[climbing][:, ::-1]
+    falling = np.concatenate(([False], middle[1:] > middle[:-1]))
+    ends[~falling] = ends[~falling][:, ::-1]
     kept = np.ones(ends.shape, bool)
     kept[:, 1] = np.abs(ends[:, 1] - ends[:, 0]) > 0.5
     weight = 1.0 if ink.ratio < _HIGH_RATIO else ink.weight
     draw_curve(painter, colour, np.repeat(centre, 2)[kept.ravel()], ends[kept], weight=weight)
+
+
+def _swings(ends: Floats, ink: Ink) -> bool:
+    """Whether most columns hold so much of the line that its slope cannot be seen."""
+    heights = ends[:, 1] - ends[:, 0]
+    return 2 * int(np.count_nonzero(heights > _SWING * ink.line)) > len(heights)
+
+
+def _paint_columns(painter: QPainter, colour: QColor, ink: Ink, frame: Frame, slot: Ints, ends: Floats) -> None:
+    """Draw a line as the range of each column, each reaching to its neighbour's: half the work of a smooth line."""
+    real = np.isfinite(ends).all(axis=1)
+    rows = np.floor(np.clip(ends[real], -1e6, 1e6)).astype(np.int64)
+    top, bottom = rows[:, 0].copy(), rows[:, 1].copy()
+    top[1:] = np.minimum(top[1:], rows[:-1, 1])
+    bottom[1:] = np.maximum(bottom[1:], rows[:-1, 0])
+    left = frame.view.edges(slot[real])
+    width = np.maximum(frame.view.edges(slot[real] + frame.group) - left, 1)
+    fill_rects(painter, colour, left, top, width, np.maximum(bottom - top, ink.line))

@@ -78,7 +78,8 @@ class ChartWidget(QWidget):
         self._glyphs: Glyphs | None = None
         self._layout: Layout | None = None
         self._readout_rows = 1
-        self._still: QPixmap | None = None
+        self._still = QPixmap()
+        self._is_stale = True
         self._picture: Picture | None = None
         self._crosshair: Crosshair | None = None
         self._mark: tuple[str, int] | None = None
@@ -257,6 +258,9 @@ class ChartWidget(QWidget):
         if self._ink is None or self._ink.ratio != ratio:
             self._ink = Ink(self._theme, self._sizes, ratio, self.font().family())
             self._glyphs = Glyphs(self._ink)
+            # Another screen may have other pixels.
+            self._layout = None
+            self._is_stale = True
         return self._ink
 
     def chart_layout(self) -> Layout:
@@ -269,7 +273,7 @@ class ChartWidget(QWidget):
 
     def picture(self) -> Picture | None:
         """Return what was drawn last, drawing it first where something changed; None without bars."""
-        if self._still is None:
+        if self._is_stale:
             self._draw_still()
         return self._picture
 
@@ -314,7 +318,7 @@ class ChartWidget(QWidget):
 
     def redraw(self) -> None:
         """Draw everything anew at the next turn."""
-        self._still = None
+        self._is_stale = True
         self.update()
 
     def relayout(self) -> None:
@@ -329,13 +333,10 @@ class ChartWidget(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ink = self.ink()
-        if self._still is None or self._still.size() != self._device_size():
-            self._layout = None
-            self._sync_view()
+        if self._is_stale or self._still.size() != self._device_size():
             self._draw_still()
         painter = QPainter(self)
-        if self._still is not None:
-            painter.drawPixmap(QPoint(0, 0), self._still)
+        painter.drawPixmap(QPoint(0, 0), self._still)
         painter.scale(1 / ink.ratio, 1 / ink.ratio)
         if self._picture is not None:
             paint_crosshair(painter, ink, self.scene, self._picture, self._crosshair, self.mark_label())
@@ -433,10 +434,13 @@ class ChartWidget(QWidget):
             self.view_changed.emit(*seen)
 
     def _draw_still(self) -> None:
+        self._sync_view()
         ink, layout = self.ink(), self.chart_layout()
-        if self._still is None or self._still.width() != layout.width or self._still.height() != layout.height:
+        # A new pixmap for each frame would cost as much as the candles: its memory is fresh.
+        if self._still.size() != self._device_size():
             self._still = QPixmap(layout.width, layout.height)
         self._still.setDevicePixelRatio(1.0)
+        self._is_stale = False
         painter = QPainter(self._still)
         if self.scene.is_empty() or self._glyphs is None:
             self._picture = None

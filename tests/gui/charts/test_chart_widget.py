@@ -186,6 +186,17 @@ def test_theme_switch_changes_every_colour(filled: ChartWidget) -> None:
     assert QColor(DARK.panel).rgb() not in light
 
 
+def test_another_screen_is_drawn_in_its_own_pixels(filled: ChartWidget, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.go_to(int(make_series(1000).start_ns[400]))
+    filled.grab()
+    monkeypatch.setattr(filled, "devicePixelRatioF", lambda: 2.0)
+    filled.grab()
+    layout, view = filled.chart_layout(), filled.scene.view
+    assert (layout.width, layout.height) == (filled.width() * 2, filled.height() * 2)
+    assert view.width == layout.plot_width
+    assert view.left + view.span / 2 == pytest.approx(400.5)
+
+
 def test_the_still_picture_is_kept_while_the_crosshair_moves(filled: ChartWidget) -> None:
     filled.grab()
     before = filled.picture()
