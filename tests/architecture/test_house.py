@@ -97,6 +97,11 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert [(source, target) for source, target in _links() if not ((ROOT / source).parent / target).exists()] == []
 
 
+def test_every_document_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "README.md" and f"({path.name})" not in index] == []
+
+
 def test_no_machine_or_index_is_named() -> None:
     found = []
     for path in tracked_files():
