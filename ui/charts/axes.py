@@ -58,7 +58,7 @@ def _least_step(scene: Scene, pane: str) -> float:
     if pane == DRAWDOWN:
         return 0.0001
     if pane == EQUITY and scene.equity is not None:
-        return 0.01 if scene.equity.start_equity < _LONG_EQUITY else 1.0
+        return 0.05 if scene.equity.start_equity < _LONG_EQUITY else 1.0
     return 0.0
 
 

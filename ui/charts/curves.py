@@ -92,8 +92,10 @@ def _paint_columns(painter: QPainter, colour: QColor, ink: Ink, frame: Frame, sl
     real = np.isfinite(ends).all(axis=1)
     rows = np.floor(np.clip(ends[real], -1e6, 1e6)).astype(np.int64)
     top, bottom = rows[:, 0].copy(), rows[:, 1].copy()
-    top[1:] = np.minimum(top[1:], rows[:-1, 1])
-    bottom[1:] = np.maximum(bottom[1:], rows[:-1, 0])
-    left = frame.view.edges(slot[real])
-    width = np.maximum(frame.view.edges(slot[real] + frame.group) - left, 1)
+    shown = slot[real]
+    touching = np.diff(shown) == frame.group
+    top[1:][touching] = np.minimum(top[1:], rows[:-1, 1])[touching]
+    bottom[1:][touching] = np.maximum(bottom[1:], rows[:-1, 0])[touching]
+    left = frame.view.edges(shown)
+    width = np.maximum(frame.view.edges(shown + frame.group) - left, 1)
     fill_rects(painter, colour, left, top, width, np.maximum(bottom - top, ink.line))
