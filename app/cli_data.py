@@ -8,7 +8,7 @@ import typer
 from app.call import Call, absolute
 from app.console import print_json, progress, show, table
 from app.options import EVERYWHERE, AsJson
-from core.errors import BadRows, InputError, NoBars, UnknownName
+from core.errors import BadRows, InputError, NoBars, UnknownName, UnreadableFile
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -48,7 +48,7 @@ def import_(
 ) -> None:
     """Import a price file, all of it or nothing; guesses what is not said, and says what it guessed."""
     from core.model.market import Adjustment, parse_symbol
-    from core.model.price_file import ImportPlan, OnBad
+    from core.model.price_file import FileFormat, ImportPlan, OnBad
 
     call: Call = context.obj
     path = absolute(file)
@@ -60,8 +60,15 @@ def import_(
         raise InputError("--source is empty.", "Give the source a name, or leave the option out.")
 
     async def work(engine: "Engine") -> tuple["FileGuess", "ImportReport"]:
-        guess = await engine.inspect_file(path, None, wanted_symbol)
-        settled = _corrected(guess, columns, no_header, delimiter, time_unit, time_format, tz, wanted_timeframe)
+        said = (columns, no_header, delimiter, time_unit, time_format, tz, wanted_timeframe)
+        try:
+            guess = await engine.inspect_file(path, None, wanted_symbol)
+        except UnreadableFile:
+            if columns is None:
+                raise
+            # What cannot be guessed may still be said.
+            guess = await engine.inspect_file(path, _corrected(FileFormat(kind="csv", columns=()), 0, *said), wanted_symbol)
+        settled = _corrected(guess.format, len(guess.headers), *said)
         if settled != guess.format:
             guess = await engine.inspect_file(path, settled, wanted_symbol)
         final_symbol, final_timeframe = wanted_symbol or guess.symbol, wanted_timeframe or guess.format.timeframe
@@ -92,7 +99,8 @@ def import_(
 
 
 def _corrected(
-    guess: "FileGuess",
+    guessed: "FileFormat",
+    width: int,
     columns: str | None,
     no_header: bool,
     delimiter: str | None,
@@ -101,7 +109,7 @@ def _corrected(
     tz: str | None,
     timeframe: str | None,
 ) -> "FileFormat":
-    """Return the guessed format with what the call said."""
+    """Return the guessed format with what the call said. `width`: how many columns the file has, 0 where nobody knows."""
     import msgspec
 
     from core.model.price_file import BAR_COLUMNS
@@ -112,9 +120,9 @@ def _corrected(
         for name in names:
             if name not in {*BAR_COLUMNS, "-"}:
                 raise UnknownName("column", name, (*BAR_COLUMNS, "-"))
-        if guess.headers and delimiter is None and len(names) != len(guess.headers):
+        if width and delimiter is None and len(names) != width:
             raise InputError(
-                f"--columns names {len(names)} columns and the file has {len(guess.headers)}.",
+                f"--columns names {len(names)} columns and the file has {width}.",
                 "Name them all; - is a column that is not read.",
             )
         changes["columns"] = names
@@ -132,7 +140,7 @@ def _corrected(
         changes["tz"] = _zone(tz)
     if timeframe is not None:
         changes["timeframe"] = timeframe
-    return msgspec.structs.replace(guess.format, **changes)
+    return msgspec.structs.replace(guessed, **changes)
 
 
 def _zone(name: str) -> str:

@@ -36,7 +36,7 @@ def finite(figure: float | None) -> float | None:
 
 def print_error(code: str, sentence: str) -> None:
     """Print an error as one plain sentence with its code, on stderr."""
-    sys.stderr.write(f"error[{code}]: {sentence}\n")
+    sys.stderr.write(f"error[{code}]: {' '.join(sentence.splitlines())}\n")
 
 
 def fail(code: str, sentence: str) -> NoReturn:

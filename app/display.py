@@ -1,6 +1,7 @@
 """Whether a window can be shown here: a screen, and the system libraries that Qt needs. Imports no Qt."""
 
 import ctypes
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -55,9 +56,11 @@ def missing_packages(*, screen: bool, platform: str = sys.platform, loads: Calla
     return [package for library, package in wanted.items() if not loads(library)]
 
 
-def apt_line(packages: list[str]) -> str:
-    """Return the line to type that installs `packages`."""
-    return f"sudo apt-get update && sudo apt-get install -y {' '.join(packages)}"
+def install_hint(packages: list[str]) -> str:
+    """Return what to do to get `packages`: the exact line to type where there is apt."""
+    if shutil.which("apt-get") is None:
+        return f"Install them with this system's package manager; Debian calls them {' '.join(packages)}."
+    return f"Type: sudo apt-get update && sudo apt-get install -y {' '.join(packages)}"
 
 
 def check_display(environment: Mapping[str, str], *, offscreen: bool) -> None:
@@ -70,7 +73,7 @@ def check_display(environment: Mapping[str, str], *, offscreen: bool) -> None:
     )
     missing = missing_packages(screen=x11)
     if missing:
-        raise NoDisplay("System libraries of the window are missing.", f"Type: {apt_line(missing)}")
+        raise NoDisplay("System libraries of the window are missing.", install_hint(missing))
     if x11 and sys.platform.startswith("linux") and not _answers(environment["DISPLAY"]):
         raise NoDisplay(
             f"The screen {environment['DISPLAY']} cannot be reached.",

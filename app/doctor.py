@@ -102,7 +102,7 @@ def _dependencies(call: Call) -> list[Check]:
 
 
 def _window(call: Call) -> list[Check]:
-    from app.display import apt_line, has_display, missing_packages
+    from app.display import has_display, install_hint, missing_packages
 
     checks = []
     for name in WINDOW_DEPENDENCIES:
@@ -113,7 +113,7 @@ def _window(call: Call) -> list[Check]:
     display = has_display(call.environment)
     missing = missing_packages(screen=bool(call.environment.get("DISPLAY")))
     if missing:
-        checks.append(Check("window libraries", WARN, f"missing: no window, but every verb works. Type: {apt_line(missing)}"))
+        checks.append(Check("window libraries", WARN, f"missing: no window, but every verb works. {install_hint(missing)}"))
     elif find_spec("PySide6") is not None:
         checks.append(Check("window libraries", OK, "all there"))
     checks.append(

@@ -197,9 +197,8 @@ def _fit(window: "MainWindow", size: tuple[int, int] | None) -> None:
     """Give the window the size that was asked for; a window larger than the screen would hide its own edges."""
     if size is not None:
         window.resize(*size)
-    screen = window.screen()
-    if screen is not None:
-        window.resize(window.size().boundedTo(screen.availableSize()))
+    if not window.isMaximized():
+        window.resize(window.size().boundedTo(window.screen().availableSize()))
 
 
 async def tell_in_box(error: KnownError, quit_: asyncio.Event) -> None:
