@@ -40,8 +40,6 @@ class ChartFeed(QObject):
 
     trade_clicked = Signal(object)
     """The Trade that was clicked on the chart."""
-    loaded = Signal(object)
-    """BarSetKey that is on the chart now."""
 
     def __init__(
         self, engine: Engine, views: DeskViews, panel: ChartPanel, *, show_gaps_crypto: bool, parent: QObject | None = None
@@ -64,10 +62,9 @@ class ChartFeed(QObject):
         self._chart.trade_clicked.connect(self._on_trade_clicked)
 
     @property
-    def last_price(self) -> dict[str, float]:
-        """The close of the newest bar on the chart, by symbol."""
-        series = self._series
-        return {} if series is None or not len(series) else {series.symbol: float(series.close[-1])}
+    def shows_run(self) -> bool:
+        """Whether the bars of a run are on the chart, not stored bars as they are."""
+        return self._run is not None
 
     async def load_newest(self) -> None:
         """Show the set that changed last, when no run is looked at; without any, the card that says how to begin."""
@@ -129,7 +126,6 @@ class ChartFeed(QObject):
         decimals = price_decimals(key.symbol, float(series.close[-1])) if len(series) else 2
         self._chart.set_data(data, title=f"{key.symbol} · {key.timeframe}", price_decimals=decimals)
         await self._load_marks(key, turn)
-        self.loaded.emit(key)
 
     async def _load_marks(self, key: BarSetKey, turn: int) -> None:
         loaded, series = self._run, self._series

@@ -4,7 +4,9 @@ from datetime import tzinfo
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from PySide6.QtCore import QTimeZone
 
 from core.model.instants import from_ns
 from core.model.money import plain
@@ -103,6 +105,12 @@ class Zone:
 
 
 UTC_ZONE: Final = Zone(ZoneInfo("UTC"), "UTC")
+
+
+def desktop_zone_name() -> str | None:
+    """Return the name of the desktop's zone (`Europe/Berlin`), or None where it has none that is known."""
+    name = bytes(QTimeZone.systemTimeZoneId().data()).decode()
+    return name if name in available_timezones() else None
 
 
 def zone_of(*, local: bool) -> Zone:

@@ -7,15 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QShowEvent
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from core.errors import StoreReadOnly, UnknownName
-from core.model.order import Fill, Order
-from core.model.position import Trade
 from core.views.desk import DeskViews
-from core.views.positions import PositionRow
-from core.views.runs import RunRow
 from core.views.words import Level
 from ui.actions import Actions
 from ui.bridge import EventBridge
@@ -24,7 +20,7 @@ from ui.dialogs.desk import Dialogs
 from ui.dialogs.look import role_sheet
 from ui.docks import TITLES, Docks
 from ui.errors import ErrorDesk
-from ui.format import percent, status_word, zone_of
+from ui.format import desktop_zone_name, zone_of
 from ui.models.look import Look
 from ui.panels.banner import MessageBanner
 from ui.panels.chart_panel import ChartPanel
@@ -33,7 +29,8 @@ from ui.panels.log_panel import LogPanel
 from ui.panels.report import ReportPanel
 from ui.panels.tables import make_table_panels
 from ui.run_commands import RunCommands
-from ui.run_loader import LoadedRun, RunLoader
+from ui.run_loader import RunLoader
+from ui.run_view import RunView
 from ui.status_line import StatusLine
 from ui.style import base_font, palette, style_sheet
 from ui.tasks import TaskScope
@@ -42,7 +39,6 @@ from ui.toolbar import MainToolBar
 
 if TYPE_CHECKING:
     from core.engine import Engine
-    from core.model.market import BarSet, BarSetKey
     from core.settings import Settings
     from ui.services import Services
 
@@ -136,38 +132,31 @@ class MainWindow(QMainWindow):
         self.banner = MessageBanner(self.theme, self)
         self.resize(FIRST_SIZE)
 
+        self.run_view = RunView(
+            engine=self.engine,
+            views=self.views,
+            bridge=self.bridge,
+            loader=self.loader,
+            feed=self.feed,
+            report=self.report,
+            tables=self.tables,
+            acts=self.acts,
+            tasks=self.tasks,
+            parent=self,
+        )
+
     def _connect(self) -> None:
-        runs = self.tables["runs"]
-        runs.table.current_row_changed.connect(self._look_at_row)
-        runs.row_chosen.connect(self._look_at_row)
-        acts = self.acts
-        run_acts = [acts["start-run"], acts["stop-run"], acts["run-again"], None, acts["delete-run"], None]
-        runs.set_menu(lambda: run_acts)
-        delete = acts["delete-run"]
-        delete.setShortcut(Qt.Key.Key_Delete)
-        delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        runs.table.addAction(delete)
-        for name in ("orders", "fills", "positions", "trades", "activity"):
-            panel = self.tables[name]
-            panel.row_chosen.connect(self._go_to)
-            go = QAction("Show on the chart", panel)
-            go.setObjectName(f"action-show-on-chart-{name}")
-            go.triggered.connect(lambda _checked=False, table=panel.table: self._go_to_first(table.selected_rows()))
-            panel.set_menu(lambda go=go: (go, None))  # type: ignore[misc]
-        self.bridge.run_changed.connect(self._on_run_changed)
-        self.bridge.run_ended.connect(self._on_run_ended)
-        self.bridge.run_deleted.connect(self._on_run_deleted)
-        self.bridge.bars_changed.connect(self._on_bars_changed)
-        self.bridge.equity_changed.connect(self.feed.add_equity)
-        self.loader.run_found.connect(self._show_loaded)
-        self.chart.set_chosen.connect(self._load_set)
+        acts, view = self.acts, self.run_view
+        view.said.connect(self.status.say)
+        view.offered.connect(self.commands.offer)
+        view.trade_shown.connect(self.docks["trades"].raise_)
+        self.bridge.bars_changed.connect(self.data.refresh)
+        self.chart.set_chosen.connect(view.choose_set)
         self.chart.demo_requested.connect(self.commands.open_demo)
         self.chart.import_requested.connect(self.commands.import_data)
         self.data.import_requested.connect(self.commands.import_data)
         self.data.demo_requested.connect(self.commands.open_demo)
-        self.data.set_chosen.connect(self._show_set)
-        self.feed.trade_clicked.connect(self._select_trade)
-        self.feed.loaded.connect(lambda _key: self._mark_positions())
+        self.data.set_chosen.connect(view.show_set)
         self.commands.run_wanted.connect(self.show_run)
         self.commands.said.connect(lambda text, level: self.banner.say(text, level=level) if level == "warning" else self.status.say(text))
         self.commands.progressed.connect(lambda text: self.status.showMessage(text) if text else self.status.clearMessage())
@@ -236,112 +225,9 @@ class MainWindow(QMainWindow):
             self._laid_out = True
             self.docks.resize()
 
-    # --- looking at a run ---
-
     def show_run(self, run_id: str) -> None:
         """Look at a run: its row is selected, its orders, chart and report are loaded."""
-        if run_id in self.views.runs:
-            self.tables["runs"].model.flush()
-            self.tables["runs"].table.select_key(run_id)
-        if self.views.selected != run_id:
-            self._select(run_id)
-
-    def _look_at_row(self, row: RunRow | None) -> None:
-        if row is not None and row.run.id != self.views.selected:
-            self._select(row.run.id)
-
-    def _select(self, run_id: str) -> None:
-        self.views.selected = run_id
-        self.tasks.start(self._load_run(run_id), what="loading the run", latest="run")
-
-    async def _load_run(self, run_id: str) -> None:
-        await self.loader.load_run(run_id)
-        self.tables["runs"].table.select_key(run_id)
-        self._mark_positions()
-
-    def _show_loaded(self, loaded: LoadedRun) -> None:
-        self.commands.offer()
-        self.report.show_result(loaded.run, loaded.result)
-        self.tasks.start(self.feed.load_run(loaded), what="loading the chart", latest="chart")
-
-    def _on_run_changed(self, run_id: str) -> None:
-        if run_id == self.views.selected:
-            self.commands.offer()
-
-    def _on_run_ended(self, run_id: str) -> None:
-        row = self.views.runs.get(run_id)
-        if row is not None:
-            verdict = f", {percent(row.total_return, 2, signed=True)}" if row.total_return is not None else ""
-            self.status.say(f"{row.title}: {status_word(row.run.status.value).lower()}{verdict}")
-        if run_id == self.views.selected and not self.tasks.is_closed:
-            self.tasks.start(self._finish_run(run_id), what="loading the result", latest="run")
-
-    async def _finish_run(self, run_id: str) -> None:
-        await self.loader.finish_run(run_id)
-        self._mark_positions()
-
-    def _on_run_deleted(self, run_id: str) -> None:
-        if run_id != self.views.selected:
-            return
-        current = self.tables["runs"].table.selected_rows()
-        row = current[0] if current else None
-        if isinstance(row, RunRow) and row.run.id != run_id:
-            self._select(row.run.id)
-            return
-        self.tasks.cancel("run")
-        self.bridge.look_at(None)
-        self.views.select(None)
-        self.report.clear()
-        self.feed.forget_run()
-        self.commands.offer()
-        self._on_bars_changed()
-
-    def _on_bars_changed(self) -> None:
-        if not self.tasks.is_closed:
-            self.tasks.start(self.feed.load_newest(), what="reading what bars are stored", latest="chart-newest")
-            self.data.refresh()
-
-    def _load_set(self, key: BarSetKey) -> None:
-        self.tasks.start(self.feed.load_set(key), what=f"loading {key.symbol}", latest="chart")
-
-    def _show_set(self, bar_set: BarSet) -> None:
-        self.tasks.start(self.feed.load_alone(bar_set.key), what=f"loading {bar_set.key.symbol}", latest="chart")
-
-    def _mark_positions(self) -> None:
-        self.views.positions.mark(self.feed.last_price)
-        self.bridge.schedule()
-
-    # --- going places on the chart ---
-
-    def _go_to_first(self, rows: list[object]) -> None:
-        if rows:
-            self._go_to(rows[0])
-
-    def _go_to(self, row: object) -> None:
-        symbol = _symbol_of(row)
-        if symbol is None:
-            return
-        self.tasks.start(self._show_on_chart(row, symbol), what="showing it on the chart", latest="go")
-
-    async def _show_on_chart(self, row: object, symbol: str) -> None:
-        key = self.feed.key_for(symbol)
-        if key is not None:
-            await self.feed.load_set(key)
-        if isinstance(row, Trade):
-            self.feed.show_trade(row)
-        elif isinstance(row, Fill):
-            self.feed.go_to(row.time_ns)
-        elif isinstance(row, Order):
-            self.feed.go_to(row.created_ns)
-        elif isinstance(row, PositionRow) and row.updated_ns is not None:
-            self.feed.go_to(row.updated_ns)
-
-    def _select_trade(self, trade: Trade) -> None:
-        panel = self.tables["trades"]
-        place = next((place for place, row in enumerate(self.views.trades.rows) if row == trade), None)
-        if place is not None:
-            panel.table.select_place(place)
-            self.docks["trades"].raise_()
+        self.run_view.show_run(run_id)
 
     # --- messages ---
 
@@ -379,6 +265,7 @@ class MainWindow(QMainWindow):
         for panel in self.tables.values():
             panel.set_look(look)
         self.chart.set_theme(self.theme, self.sizes)
+        self.chart.chart.set_time_zone(desktop_zone_name() if self.settings.flag("window.local_time") else None)
         self.report.set_look(look)
         self.data.set_look(look)
         self.log.set_look(look)
@@ -440,11 +327,3 @@ async def _turns(count: int) -> None:
     """Let the loop turn, so that delayed layouts and models have settled before a picture is taken."""
     for _ in range(count):
         await asyncio.sleep(0.02)
-
-
-def _symbol_of(row: object) -> str | None:
-    if isinstance(row, (Trade, Fill, PositionRow)):
-        return row.symbol
-    if isinstance(row, Order):
-        return row.request.symbol
-    return None

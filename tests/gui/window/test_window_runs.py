@@ -7,7 +7,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel
 
 from core.model.run import RunStatus
-from tests.gui.window.conftest import MakeDesk
+from core.views.desk import DeskViews
+from tests.gui.window.conftest import OTHER, MakeDesk, bars
+from ui.bridge import EventBridge
+from ui.run_loader import RunLoader
 
 
 async def test_a_finished_run_fills_every_panel(make_desk: MakeDesk) -> None:
@@ -201,3 +204,51 @@ async def test_a_run_that_outruns_the_screen_is_loaded_when_it_is_over(make_desk
     desk = await make_desk()
     run = await desk.finished_run()
     assert desk.window.tables["fills"].model.rowCount() == len(await desk.engine.fills(run.id))
+
+
+async def test_positions_are_valued_at_the_last_close_of_the_run(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.finished_run()
+    result = await desk.engine.result(run.id)
+    assert result is not None
+    position = desk.window.views.positions.rows[0]
+    assert position.last == bars("BTC/USD").close[-1]
+    assert position.qty == (result.open_positions[0].qty if result.open_positions else 0)
+    value = float(run.config.cash) + float(position.realised_pnl - position.fees) + (position.open_pnl or 0)
+    assert abs(value - result.equity[-1]) < 1e-6
+
+
+async def test_stored_bars_can_be_shown_alone_and_a_click_on_the_run_brings_its_chart_back(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    await desk.finished_run()
+    window = desk.window
+    other = next(item for item in await desk.engine.bar_sets() if item.key == OTHER)
+    window.data.set_chosen.emit(other)
+    await window.settled()
+    assert window.chart.chart.scene.title == "ETH/USD · 1m"
+    assert window.chart.chart.scene.equity is None
+    table = window.tables["runs"].table
+    table.clicked.emit(table.model().index(0, 0))
+    await window.settled()
+    assert window.chart.chart.scene.title == "BTC/USD · 1m"
+    assert window.chart.chart.scene.equity is not None
+
+
+async def test_a_line_of_the_journal_leads_to_its_run(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    first = await desk.finished_run()
+    await desk.finished_run("ETH/USD")
+    line = next(row for row in desk.window.views.activity.rows if row.run_id == first.id and row.type == "run.Completed")
+    desk.window.tables["activity"].row_chosen.emit(line)
+    await desk.window.settled()
+    assert desk.window.views.selected == first.id
+
+
+async def test_runs_and_journal_of_earlier_starts_are_there(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.finished_run()
+    again = RunLoader(desk.engine, views := DeskViews(), EventBridge(desk.engine, views))
+    await again.load_desk()
+    assert [row.run.id for row in views.runs.rows] == [run.id]
+    assert views.runs.rows[0].equity == desk.window.views.runs.rows[0].equity
+    assert [row.type for row in views.activity.rows if row.run_id] == ["run.Created", "run.Started", "run.Completed"]
