@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +16,13 @@ from ui.models.table_model import TableModel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from core.engine import Engine, Subscription
+    from core.engine import Engine
     from core.events.envelope import Envelope
 
 FLUSH_MS: Final = 34
 """Between two flushes: at most thirty a second."""
 
-MOST_WAITING: Final = 4_000
+MOST_WAITING: Final = 20_000
 """Order events of a run that may wait. A backtest at full speed makes more than a person can read: then its tables are
 filled once it is over, and the run is not slowed down by being looked at."""
 
@@ -50,8 +51,8 @@ class EventBridge(QObject):
         self._desk: deque[Envelope] = deque()
         self._run: deque[Envelope] = deque()
         self._held = False
-        self._desk_subscriptions: list[Subscription] = []
-        self._run_subscriptions: list[Subscription] = []
+        self._desk_subscriptions = ExitStack()
+        self._run_subscriptions = ExitStack()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(FLUSH_MS)
@@ -66,22 +67,21 @@ class EventBridge(QObject):
 
     def open(self) -> None:
         """Listen to what concerns the whole desk."""
-        self._desk_subscriptions = [self._engine.subscribe(pattern, self._take, owner="window") for pattern in DESK_PATTERNS]
+        for pattern in DESK_PATTERNS:
+            self._desk_subscriptions.enter_context(self._engine.subscribe(pattern, self._take, owner="window"))
 
     def look_at(self, run_id: str | None) -> None:
         """Listen to the orders of another run, and hold them back until `release`: its stored rows come first."""
         self._stop_looking()
         self._held = True
-        self._run_subscriptions = (
-            []
-            if run_id is None
-            else [self._engine.subscribe(pattern, self._take_run, owner=f"window: run {run_id}", run_id=run_id) for pattern in RUN_PATTERNS]
-        )
+        if run_id is None:
+            return
+        for pattern in RUN_PATTERNS:
+            subscription = self._engine.subscribe(pattern, self._take_run, owner=f"window: run {run_id}", run_id=run_id)
+            self._run_subscriptions.enter_context(subscription)
 
     def _stop_looking(self) -> None:
-        for subscription in self._run_subscriptions:
-            subscription.close()
-        self._run_subscriptions = []
+        self._run_subscriptions.close()
         self._run.clear()
 
     def hold(self) -> None:
@@ -96,9 +96,8 @@ class EventBridge(QObject):
     def close(self) -> None:
         """End every subscription and the timer; what is queued is dropped."""
         self._closed = True
-        for subscription in (*self._desk_subscriptions, *self._run_subscriptions):
-            subscription.close()
-        self._desk_subscriptions, self._run_subscriptions = [], []
+        self._desk_subscriptions.close()
+        self._run_subscriptions.close()
         self._timer.stop()
         self._desk.clear()
         self._run.clear()

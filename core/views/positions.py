@@ -121,7 +121,7 @@ class TradeTable(RowTable[Trade]):
         Column[Trade]("exit_price", "Exit", Kind.PRICE, lambda trade: trade.exit_price, 88, decimals="price"),
         Column[Trade]("pnl", "P/L", Kind.MONEY, lambda trade: trade.pnl, 88, decimals=2, signed=True, tip="Net of fees."),
         Column[Trade]("return", "Return", Kind.PERCENT, _trade_return, 72, decimals=2, signed=True, tip="P/L by the value at entry."),
-        Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 76),
+        Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 92),
         Column[Trade]("fees", "Fees", Kind.MONEY, lambda trade: trade.fees, 68, decimals=2),
         Column[Trade]("entry_order", "Entry order", Kind.ID, lambda trade: trade.entry_order_id, 96, hidden=True),
         Column[Trade]("exit_order", "Exit order", Kind.ID, lambda trade: trade.exit_order_id, 96, hidden=True),
