@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.call import Call
-from app.cli_data import one_of, parse_timeframe
 from app.console import fail, print_json, progress, show
 from app.later import refuse_option
 from app.options import AsJson, WithEquity
+from app.words import one_of, parse_timeframe
 from core.errors import BugError, InputError, RunNotStoppable, UnknownName
 
 if TYPE_CHECKING:

@@ -9,3 +9,7 @@ EVERYWHERE: Final = "Anywhere on the line: --db URL|memory, --profile NAME, --ve
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 WithEquity = Annotated[bool, typer.Option("--equity", help="With --json: the equity curve too; it is long.")]
+Symbol = Annotated[str | None, typer.Option(help="Symbol, like SPY or BTC/USD.", metavar="S")]
+TimeframeText = Annotated[str | None, typer.Option(help="Length of a bar, like 1m, 1h, 1d.", metavar="T")]
+Source = Annotated[str | None, typer.Option(help="Source of the bars.", metavar="NAME")]
+AdjustmentText = Annotated[str | None, typer.Option(help="raw, split or all.", metavar="A")]
