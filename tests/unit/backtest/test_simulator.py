@@ -77,9 +77,37 @@ def test_a_buy_limit_is_never_worse_than_its_limit_whatever_the_slippage() -> No
 
 
 def test_a_stop_limit_waits_at_its_limit_over_later_bars() -> None:
-    rows = [FLAT, (100, 105, 100, 105), (105, 106, 104, 105), (105, 105, 100.5, 101)]
+    # The last bar opens and stays under the stop: only an order triggered for good fills in it.
+    rows = [FLAT, (100, 105, 100, 105), (105, 106, 104, 105), (103, 103, 100.5, 101)]
     run = backtest(At({1: [("buy", {"qty": 1, "stop": 104, "limit": 101})]}), minutes(rows))
     assert [(fill.time_ns // MINUTE_NS, str(fill.price)) for fill in run.fills] == [(3, "101")]
+
+
+@pytest.mark.parametrize(
+    ("side", "level", "price"),
+    [("buy", {"limit": 99}, "99"), ("sell", {"limit": 101}, "101"), ("buy", {"stop": 101}, "101"), ("sell", {"stop": 99}, "99")],
+)
+def test_a_touch_of_the_extreme_is_enough(side: str, level: dict[str, object], price: str) -> None:
+    script: Script = {1: [("buy", {"qty": 5})], 2: [(side, {"qty": 1, **level})]}
+    run = backtest(At(script), minutes([FLAT, FLAT, FLAT]))
+    assert [(fill.time_ns // MINUTE_NS, str(fill.price)) for fill in run.fills[1:]] == [(2, price)]
+
+
+def test_an_order_does_not_fill_in_a_bar_that_had_begun_before_its_decision() -> None:
+    class Other(BarStrategy):
+        """Buys B when the first bar of A ends, in the middle of a bar of B."""
+
+        symbols = 2
+
+        def on_bar(self, bar: Bar) -> None:
+            if bar.symbol == "A/Y" and bar.start_ns == 0:
+                self.buy(1, symbol="B/Y")
+
+    a = minutes([FLAT] * 4, symbol="A/Y")
+    half = minutes([(50, 51, 49, 50), (60, 61, 59, 60), (70, 71, 69, 70)], symbol="B/Y")
+    b = BarSeries.from_columns("B/Y", half.timeframe, half.start_ns + MINUTE_NS // 2, *half.columns())
+    (fill,) = backtest(Other(), [a, b]).fills
+    assert (fill.time_ns, str(fill.price)) == (MINUTE_NS + MINUTE_NS // 2, "60.0")
 
 
 def test_a_cancelled_order_does_not_fill_any_more() -> None:
@@ -209,6 +237,33 @@ def test_indicators_are_revealed_bar_by_bar_over_block_borders() -> None:
     np.testing.assert_array_equal(seen[1:, 1], full[:-1])
     np.testing.assert_array_equal(seen[:, 2], rolling_high(full, 2))
     assert seen[:, 3].tolist() == list(range(1, n + 1))
+
+
+def test_two_symbols_keep_their_place_over_block_borders() -> None:
+    n = 9_000
+    rng = np.random.default_rng(2)
+    closes = {symbol: rng.normal(100, 1, n) for symbol in ("A/Y", "B/Y")}
+
+    class Place(BarStrategy):
+        symbols = 2
+
+        def setup(self) -> None:
+            self.lines = {symbol: self.indicator(sma, self.column("close", symbol), 2) for symbol in closes}
+            self.seen: dict[str, list[tuple[float, float, int]]] = {symbol: [] for symbol in closes}
+
+        def on_bar(self, bar: Bar) -> None:
+            line = self.lines[bar.symbol]
+            self.seen[bar.symbol].append((line.value, line[-2], len(line.values)))
+
+    strategy = Place()
+    # B has bars in the first third only: its newest value must stay readable in later blocks.
+    every = [minutes(np.column_stack([close] * 4).tolist(), symbol=symbol) for symbol, close in closes.items()]
+    backtest(strategy, [every[0], every[1].slice(0, n // 3)])
+    for symbol, count in (("A/Y", n), ("B/Y", n // 3)):
+        full, seen = sma(closes[symbol][:count], 2), np.asarray(strategy.seen[symbol])
+        np.testing.assert_array_equal(seen[:, 0], full)
+        np.testing.assert_array_equal(seen[1:, 1], full[:-1])
+        assert seen[:, 2].tolist() == list(range(1, count + 1))
 
 
 class Windows(Strategy):
