@@ -1,5 +1,6 @@
 """`weaver strategies`: list and show."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +40,11 @@ def _found(call: Call) -> dict[str, "StrategyInfo"]:
     from app.compose import compose_strategies
 
     call.make_directories()
-    return dict(compose_strategies(call.paths.strategies).find_all())
+    source = compose_strategies(call.paths.strategies)
+    found = dict(source.find_all())
+    for sentence in source.unreadable.values():
+        sys.stderr.write(f"warning: {sentence}\n")
+    return found
 
 
 def list_(context: typer.Context, as_json: AsJson = False) -> None:

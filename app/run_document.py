@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from app.console import finite
-from core.model.instants import iso
+from core.model.instants import SECOND_NS, iso
+from core.model.market import Instants
 from core.model.money import plain
 from core.model.order import Fill
 from core.model.result import RunResult
@@ -61,7 +63,7 @@ def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
         ]
     if equity:
         document["equity"] = {
-            "time": [] if result is None else [iso(instant) for instant in result.equity_ns.tolist()],
+            "time": [] if result is None else _instants(result.equity_ns),
             "value": [] if result is None else [finite(value) for value in result.equity.tolist()],
         }
     return document
@@ -103,6 +105,13 @@ def run_head(run: Run, result: RunResult | None) -> dict[str, Any]:
         "demo": run.demo,
         "error": None if run.error is None else {"code": run.error_code, "sentence": run.error},
     }
+
+
+def _instants(instants_ns: Instants) -> list[str]:
+    if (instants_ns % SECOND_NS).any():
+        return [iso(instant) for instant in instants_ns.tolist()]
+    # A million points take a fifth of a second so; one by one they take two.
+    return [text + "Z" for text in np.datetime_as_string(instants_ns.astype("datetime64[ns]"), unit="s").tolist()]
 
 
 def _statistic(key: str, value: float | None) -> float | int | None:

@@ -1,6 +1,7 @@
 """The JSON document of a run: the outside contract, field by field."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_equity_comes_only_when_asked_for() -> None:
         "time": ["2024-01-02T00:00:00Z", "2024-01-02T01:00:00Z", "2024-01-02T03:00:00Z"],
         "value": [100_000.0, None, 99_999.4],
     }
+
+
+def test_times_between_the_seconds_are_exact() -> None:
+    report = a_report()
+    assert report.result is not None
+    result = replace(report.result, equity_ns=report.result.equity_ns + 1_500_000)
+    times = run_document(RunReport(run=report.run, fills=[], result=result), equity=True)["equity"]["time"]
+    assert times[0] == "2024-01-02T00:00:00.001500Z"
 
 
 def test_a_run_that_failed_before_its_first_bar_has_a_document_too() -> None:
