@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -289,7 +290,8 @@ def test_local_times_over_a_change_of_the_clocks(tmp_path: Path) -> None:
         assert any("repeat" in sentence for sentence in reading.said)
 
 
-@pytest.mark.parametrize("change", ["append", "rewrite", "replace", "remove"])
+# Windows lets nobody replace or remove a file that is open.
+@pytest.mark.parametrize("change", ["append", "rewrite", *([] if sys.platform == "win32" else ["replace", "remove"])])
 def test_a_file_that_changes_while_it_is_read_is_refused(change: str, tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     plan = plan_for(path)
