@@ -104,6 +104,28 @@ def test_a_killed_run_is_found_interrupted(slow_strategy: None, begin: Begin, we
     _check_database(weaver_home)
 
 
+@on_unix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_import_that_is_cut_short_leaves_nothing_half_done(
+    begin: Begin, weaver: Weaver, weaver_home: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    rows = 300_000
+    path = tmp_path / "large.csv"
+    lines = (f"{1_500_000_000 // 60 * 60 + 60 * minute},10,11,9,10,1" for minute in range(rows))
+    path.write_text("time,open,high,low,close,volume\n" + "\n".join(lines) + "\n")
+    process = begin("data", "import", path, "--symbol", "ETH/USD", "--timeframe", "1m", "--verbose")
+    read_until(process, "Reading: ")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    stored = [item["bars"] for item in weaver("data", "list", "--json").json()["sets"]]
+    # Should the signal come too late, all of it is there; a part of it never is.
+    assert stored in ([], [rows])
+    if number is signal.SIGINT and not stored:
+        assert process.returncode == 1
+        assert err.endswith("error[cancelled]: Stopped on request. What was not finished was not kept.\n")
+    _check_database(weaver_home)
+
+
 def _check_database(home: Path) -> None:
     with sqlite3.connect(home / "weaver.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
