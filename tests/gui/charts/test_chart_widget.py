@@ -227,24 +227,27 @@ def test_highs_and_lows_are_painted_where_bars_are_merged(chart: ChartWidget) ->
         assert near & {DARK.up, DARK.down}
 
 
-def test_marks_clear_the_candles(filled: ChartWidget, place_of: Callable[..., QPointF]) -> None:
-    series = make_series(1000)
-    filled.set_trades(make_trades(series, 40))
-    picture = filled.picture()
+def test_marks_clear_the_candles(chart: ChartWidget) -> None:
+    # Level prices: on a slope a mark that stands wrong could clear its bar by keeping clear of the neighbour.
+    series = make_series(1000, prices=np.full(1000, 100.0))
+    chart.set_bars(series, title="SIM", compress_gaps=True, price_decimals=2)
+    chart.set_trades(make_trades(series, 40))
+    picture = chart.picture()
     assert picture is not None
     scale = picture.frame.scales["price"]
-    data = filled.scene.data
+    data = chart.scene.data
     assert data is not None
-    below = above = 0
-    for xs, ys in zip(picture.hits.x, picture.hits.y, strict=True):
+    # Entries that buy, entries that sell, exits that buy, exits that sell: buys stand below, sells above.
+    assert picture.hits.kinds == ["trade"] * 4
+    for number, (xs, ys) in enumerate(zip(picture.hits.x, picture.hits.y, strict=True)):
+        assert len(xs)
         for x, y in zip(xs, ys, strict=True):
-            bar = data.timeline.bar_at(filled.scene.view.slot(float(x)))
+            bar = data.timeline.bar_at(chart.scene.view.slot(float(x)))
             assert bar is not None
-            assert y > scale.y(series.low[bar]) or y < scale.y(series.high[bar])
-            below += bool(y > scale.y(series.low[bar]))
-            above += bool(y < scale.y(series.high[bar]))
-    assert below
-    assert above
+            if number % 2 == 0:
+                assert y > scale.y(series.low[bar])
+            else:
+                assert y < scale.y(series.high[bar])
 
 
 def test_crowded_marks_are_merged_and_say_how_many(chart: ChartWidget) -> None:

@@ -97,6 +97,13 @@ def test_labels_never_meet(span: float, left: float, zone: tzinfo, *, compress: 
     assert len(ticks) <= 1200 / 70 + 1
 
 
+def test_of_several_hours_that_passed_in_a_closed_gap_the_last_is_named() -> None:
+    minutes = np.concatenate((np.arange(60), np.arange(300, 360)))
+    timeline = Timeline(minutes.astype(np.int64) * MINUTE_NS + parse_instant("2024-05-01"), MINUTE_NS, compress_gaps=True)
+    ticks = time_ticks(timeline, 0, 120, 600, spacing=40, zone=UTC)
+    assert [tick.text for tick in ticks if tick.slot == 60.5] == ["05:00"]
+
+
 def test_shown_gaps_keep_labels_evenly_apart() -> None:
     starts = (np.array([0, 1, 2, 900, 901, 1439], np.int64)) * MINUTE_NS + parse_instant("2024-05-01")
     ticks = time_ticks(Timeline(starts, MINUTE_NS, compress_gaps=False), 0, 1440, 1200, spacing=60, zone=UTC)
