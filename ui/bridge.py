@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 FLUSH_MS: Final = 34
 """Between two flushes: at most thirty a second."""
 
-MOST_WAITING: Final = 20_000
+SLOWEST_MS: Final = 250
+"""Between two flushes when the loop is so busy that it comes late to them: what is painted less often costs less."""
+
+_LATE_S: Final = 0.025
+
+MOST_WAITING: Final = 8_000
 """Order events of a run that may wait. A backtest at full speed makes more than a person can read: then its tables are
 filled once it is over, and the run is not slowed down by being looked at."""
 
@@ -56,7 +61,8 @@ class EventBridge(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(FLUSH_MS)
-        self._timer.timeout.connect(self.flush)
+        self._timer.timeout.connect(self._on_time)
+        self._due = 0.0
         self._closed = False
 
     def add_model(self, model: TableModel) -> None:
@@ -129,7 +135,17 @@ class EventBridge(QObject):
     def schedule(self) -> None:
         """Flush soon, if nothing is scheduled yet."""
         if not self._timer.isActive() and not self._closed:
+            self._due = perf_counter() + self._timer.interval() / 1000
             self._timer.start()
+
+    def _pace(self) -> None:
+        late = perf_counter() - self._due > _LATE_S
+        pace_ms = self._timer.interval() * (1.5 if late else 0.75)
+        self._timer.setInterval(round(min(SLOWEST_MS, max(FLUSH_MS, pace_ms))))
+
+    def _on_time(self) -> None:
+        self._pace()
+        self.flush()
 
     def flush(self) -> None:
         """Fold for one slice of time and publish what changed."""

@@ -6,13 +6,14 @@ from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QBrush, QColor, QPainter, QPixmap
 
 from core.model.money import plain
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
 from ui.format import MISSING, cell
+from ui.models.flash import FLASH_MS, MOST_ROWS, Flashes
 from ui.models.look import Look, status_token, text_token
 from ui.models.row_order import Places, RowOrder
 
@@ -34,6 +35,8 @@ BIG: Final = 10_000
 SLICE_S: Final = 0.008
 """How long a coroutine of the window computes before it lets the loop turn."""
 
+_FLASH_ALPHA: Final = 0.3
+
 _SORT_SHARE: Final = 20
 """Sorting anew while rows come in takes at most one part in so many of the time."""
 
@@ -53,8 +56,13 @@ class TableModel(QAbstractTableModel):
         self.columns: tuple[Column[Any], ...] = tuple(table.columns)
         self.natural = natural
         self._order: RowOrder[Any] = RowOrder(table)
-        self._brushes: dict[str, QBrush] = {}
+        self._brushes: dict[tuple[str, float], QBrush] = {}
         self._dots: dict[str, QPixmap] = {}
+        self._flashes = Flashes(self.columns)
+        self._flash_timer = QTimer(self)
+        self._flash_timer.setSingleShot(True)
+        self._flash_timer.setInterval(FLASH_MS)
+        self._flash_timer.timeout.connect(self._put_out)
         self._sorted_at = 0.0
         self._sort_took = 0.0
         self._unsorted = False
@@ -75,7 +83,13 @@ class TableModel(QAbstractTableModel):
             return None
         column = self.columns[index.column()]
         if role == Role.DisplayRole:
-            return self._text(column, row)
+            text = self._text(column, row)
+            if self.look.flash:
+                self._flashes.wrote(self._order.place(index.row()), index.column(), text)
+            return text
+        if role == Role.BackgroundRole:
+            lit = self._flashes.lit and (self._order.place(index.row()), index.column()) in self._flashes.lit
+            return self._brush("accent", _FLASH_ALPHA) if lit else None
         if role == Role.TextAlignmentRole:
             return _RIGHT if column.kind.is_numeric else _LEFT
         if role == Role.ForegroundRole:
@@ -211,6 +225,8 @@ class TableModel(QAbstractTableModel):
         if not self.is_dirty:
             return
         changes = self.table.take_changes()
+        if changes.reset or changes.removed:
+            self._flashes.forget()
         if changes.reset:
             for first, last in changes.removed:
                 self.table.drop(first, last)
@@ -229,8 +245,8 @@ class TableModel(QAbstractTableModel):
             if changes.removed:
                 self._touch_all()
             else:
-                for top, bottom in self._order.displays_between(*changes.changed)[:32]:
-                    self.dataChanged.emit(self.index(top, 0), self.index(bottom, len(self.columns) - 1))
+                self._flash(*changes.changed)
+                self._touch(*changes.changed)
         if self._unsorted and perf_counter() - self._sorted_at > self._sort_took * _SORT_SHARE:
             self._resort()
         self.rows_published.emit()
@@ -308,11 +324,31 @@ class TableModel(QAbstractTableModel):
             return plain(value)
         return None
 
-    def _brush(self, token: str) -> QBrush:
-        brush = self._brushes.get(token)
+    def _brush(self, token: str, alpha: float = 1.0) -> QBrush:
+        brush = self._brushes.get((token, alpha))
         if brush is None:
-            brush = self._brushes[token] = QBrush(self.look.theme.colour(token))
+            brush = self._brushes[token, alpha] = QBrush(self.look.theme.colour(token, alpha))
         return brush
+
+    # --- flashes ---
+
+    def _flash(self, first: int, last: int) -> None:
+        if not self.look.flash or last - first >= MOST_ROWS:
+            return
+        rows, columns = self.table.rows, self.columns
+        places = range(first, min(last + 1, len(rows)))
+        cells = (((place, at), self._text(columns[at], rows[place])) for place in places for at in self._flashes.columns)
+        if self._flashes.compare(cells):
+            self._flash_timer.start()
+
+    def _put_out(self) -> None:
+        places = {place for place, _ in self._flashes.put_out()}
+        if places:
+            self._touch(min(places), max(places))
+
+    def _touch(self, first: int, last: int) -> None:
+        for top, bottom in self._order.displays_between(first, last)[:MOST_ROWS]:
+            self.dataChanged.emit(self.index(top, 0), self.index(bottom, len(self.columns) - 1))
 
     def _dot(self, status: str) -> QPixmap:
         """Return a small disc in the status' colour; the word beside it says the same."""

@@ -197,3 +197,26 @@ async def test_columns_can_be_hidden_by_the_header_menu(make_desk: MakeDesk) -> 
     reset = next(action for action in menu.actions() if action.text() == "Reset columns")
     reset.trigger()
     assert not table.isColumnHidden(1)
+
+
+async def test_a_changed_value_flashes_once_unless_it_is_turned_off(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    await desk.pending_run()
+    window, events = desk.window, Events(str(desk.window.views.selected))
+    model = window.tables["orders"].model
+    column = [each.key for each in model.columns].index("status")
+    window.views.fold(events.order("o1"))
+    model.flush()
+    status = model.index(0, column)
+    assert status.data() == "Created"
+    window.views.fold(events.accepted("o1"))
+    model.flush()
+    assert status.data(Qt.ItemDataRole.BackgroundRole) is not None
+    assert model.index(0, 0).data(Qt.ItemDataRole.BackgroundRole) is None
+    model._flash_timer.timeout.emit()
+    assert status.data(Qt.ItemDataRole.BackgroundRole) is None
+    window.take_settings(window.settings.with_value("window.flash", False))
+    assert status.data() == "Accepted"
+    window.views.fold(events.rejected("o1"))
+    model.flush()
+    assert status.data(Qt.ItemDataRole.BackgroundRole) is None
