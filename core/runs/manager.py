@@ -33,6 +33,8 @@ class RunManager:
         self._supervisor = Supervisor()
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._unstored: dict[str, Run] = {}
+        """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
 
     # --- life ---
 
@@ -178,7 +180,7 @@ class RunManager:
 
     def _newest(self, run: Run) -> Run:
         session = self._sessions.get(run.id)
-        return run if session is None else session.run
+        return self._unstored.get(run.id, run) if session is None else session.run
 
     async def _execute(self, session: RunSession) -> None:
         run_id = session.run.id
@@ -189,6 +191,8 @@ class RunManager:
         except Exception as error:
             self._on_bug(error, f"run {run_id}")
         finally:
+            if not session.is_stored:
+                self._unstored[run_id] = session.run
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
 

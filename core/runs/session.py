@@ -35,6 +35,8 @@ class RunSession:
         self.begun = asyncio.Event()
         """Set at the first step of `execute`: a task cancelled before that would never end its run."""
         self.over = asyncio.Event()
+        self.is_stored = True
+        """False when the store refused the run's end: then `run` is the only place that knows of it."""
 
     def never_began(self) -> None:
         """Release whoever waits for a run that could not be started after all."""
@@ -88,8 +90,10 @@ class RunSession:
         try:
             await self._commit(told, run=run, result=result)
         except KnownError as failure:
-            # The store refused (disk full, database locked): the run is over all the same, and says why.
+            # The store refused (disk full, database locked): the run is over all the same. That cannot be stored, but it is told.
             self.run = self._changed().moved_to(RunStatus.ERROR, ended_ns=run.ended_ns, error=str(failure), error_code=failure.code)
+            self.is_stored = False
+            self._store.log.announce([self._envelope(RunError(code=failure.code, error=str(failure)))])
             return
         self.run = run
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.clock.realtime import SystemClock
-from core.errors import InvalidValue, KnownError, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
+from core.errors import DiskFull, InvalidValue, KnownError, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
 from core.events.envelope import Envelope
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -22,6 +23,7 @@ from core.ports import Store
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
+from core.store.unit_of_work import CollectedWork
 from core.strategy.loader import StrategyLoader
 
 KEY = BarSetKey(symbol="X/Y", timeframe="1m", source="test")
@@ -313,3 +315,47 @@ async def test_two_sets_of_one_symbol_must_be_told_apart(desk: Desk) -> None:
     with pytest.raises(InvalidValue, match=r"stored more than once: other .raw., test .raw."):
         await desk.manager.create(desk.config())
     assert (await desk.ran(source="other")).bars == 100
+
+
+class FullStore(MemoryStore):
+    """A store whose disk is full once `full` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self.full = False
+        runs, begin = self.runs, self.runs.begin
+
+        def checked() -> AbstractAsyncContextManager[CollectedWork]:
+            if self.full:
+                raise DiskFull("The disk is full.", "Make room and run it again.")
+            return begin()
+
+        runs.begin = checked  # type: ignore[method-assign]
+
+
+async def test_a_run_whose_end_cannot_be_stored_ends_all_the_same_and_says_so(tmp_path: Path) -> None:
+    store = FullStore()
+    await store.bars.merge(KEY, wave(5_000))
+    desk = Desk(
+        RunManager(store=store, strategies=StrategyLoader([]), clock=SystemClock(), callback_limit_s=1, on_bug=lambda e, _: None),
+        store,
+        tmp_path,
+        [],
+    )
+    run = await desk.manager.create(desk.config())
+    told: list[str] = []
+
+    def fill_the_disk(event: Envelope) -> None:
+        store.full = True
+
+    with (
+        store.log.subscribe("run.Started", fill_the_disk, owner="test"),
+        store.log.subscribe("run.Error", lambda event: told.append(event.type), owner="test"),
+    ):
+        await desk.manager.start(run.id)
+        over = await desk.manager.wait(run.id)
+    assert (over.status, over.error_code, over.error) == (RunStatus.ERROR, "disk_full", "The disk is full. Make room and run it again.")
+    assert told == ["run.Error"]
+    assert [item.status for item in await desk.manager.all()] == [RunStatus.ERROR]
+    store.full = False
+    await desk.manager.close()
