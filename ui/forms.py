@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEd
 from core.errors import InvalidValue
 from core.model.money import exact, plain
 from core.model.plugin import ParamKind, ParamSpec, ParamValue
+from ui.dialogs.wheel import guard_wheel
 
 _INT32: Final = 2**31 - 1
 """A spin box holds no more; larger whole numbers are typed into a line."""
@@ -42,6 +43,7 @@ class ParamField(QWidget):
         super().__init__(parent)
         self.spec = msgspec.structs.replace(spec, name=title)
         self.control = _control(spec, self)
+        guard_wheel(self.control)
         self.control.setObjectName(object_name)
         self.control.setAccessibleName(title)
         self.control.setAccessibleDescription(spec.help)

@@ -85,12 +85,12 @@ def _inspect_csv(source: Source, settled: FileFormat | None, symbol: str | None)
     sample.said.append(f"Cells are separated by {_DELIMITERS.get(delimiter, repr(delimiter))}.")
     decimal = settled.decimal if settled else _decimal(source.path, sample, int(block.lines[0]), delimiter)
     guessed = _columns(sample, has_header or comment is not None, decimal)
-    columns = settled.columns if settled else guessed.columns
+    columns = (settled.columns if settled else ()) or guessed.columns
     if settled:
         check_columns(columns)
         if len(columns) != width:
             raise InvalidValue("columns", f"{len(columns)} names", f"the file has {width} columns: {', '.join(sample.headers)}.")
-    else:
+    if settled is None or not settled.columns:
         sample.said.extend(guessed.said)
         sample.doubts.extend(guessed.doubts)
     _check_sense(source.path, sample, columns, decimal, settled is not None)

@@ -25,7 +25,8 @@ class OnBad(StrEnum):
 class FileFormat(msgspec.Struct, frozen=True, kw_only=True):
     """How a file is written. Everything here can be guessed, shown and corrected.
 
-    `columns`: the meaning of each column in file order (`time`, `open`, … or `-`). `time_format` is a strptime
+    `columns`: the meaning of each column in file order (`time`, `open`, … or `-`); empty in a CSV to be inspected: guess
+    them, the delimiter may have changed. `time_format` is a strptime
     pattern, or None for numbers of `time_unit` (`s`, `ms`, `us`, `ns`) since 1970. `tz` is the zone of times that
     carry none. `decimal` is the sign before the fraction, `.` or `,`. `kind` is `csv` or `parquet`; delimiter,
     header and decimal mean nothing for Parquet.

@@ -14,8 +14,8 @@ class EmptyState(QWidget):
     def __init__(self, heading: str, sentence: str, sizes: Sizes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._layout = QVBoxLayout(self)
-        self._layout.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._layout.setSpacing(sizes.step * 2)
+        self._layout.addStretch(1)
         for text, role in ((heading, "title"), (sentence, "muted")):
             label = QLabel(text, self)
             label.setProperty("role", role)
@@ -24,6 +24,7 @@ class EmptyState(QWidget):
             label.setMaximumWidth(sizes.font * 32)
             self._layout.addWidget(label)
         self._layout.addSpacing(sizes.step)
+        self._layout.addStretch(1)
 
     def add_button(self, name: str, text: str, slot: Callable[[], object]) -> QPushButton:
         """Add a button under the sentence."""
@@ -31,5 +32,5 @@ class EmptyState(QWidget):
         button.setObjectName(name)
         button.setAutoDefault(False)
         button.clicked.connect(lambda _checked=False: slot())
-        self._layout.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._layout.insertWidget(self._layout.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
         return button

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from ui.dialogs.wheel import guard_wheel
 from ui.theme import Sizes
 
 
@@ -57,6 +58,7 @@ class FieldGrid(QWidget):
         if buddy is None:
             control.setObjectName(name)
         target.setAccessibleName(title)
+        guard_wheel(target)
         row = FieldRow(name, control, self)
         row.show_hint(hint)
         label = QLabel(title, self)

@@ -50,6 +50,7 @@ class ImportFields(QWidget):
         super().__init__(parent)
         self._settling = False
         self._kind = "csv"
+        self._other_columns = False
         left, right = FieldGrid(sizes, self), FieldGrid(sizes, self)
         self.symbol = QLineEdit(left)
         self.symbol.setPlaceholderText("SPY, BRK.B or BTC/USD")
@@ -103,8 +104,9 @@ class ImportFields(QWidget):
             edit.textEdited.connect(lambda _text: self._clear_errors())
         self.symbol.editingFinished.connect(self._tell)
         self.timeframe.currentTextChanged.connect(lambda _text: self._tell())
-        for box in (self.time_unit, self.delimiter, self.decimal):
+        for box in (self.time_unit, self.decimal):
             box.currentIndexChanged.connect(lambda _index: self._tell())
+        self.delimiter.currentIndexChanged.connect(lambda _index: self._on_delimiter())
         self.time_format.currentTextChanged.connect(lambda _text: self._on_time_format())
         self.zone.currentTextChanged.connect(lambda _text: self._tell())
         self.header.toggled.connect(lambda _on: self._tell())
@@ -126,6 +128,7 @@ class ImportFields(QWidget):
         self._settling = True
         found = guess.format
         self._kind = found.kind
+        self._other_columns = False
         if first:
             self.symbol.setText(guess.symbol or "")
         if self.timeframe.currentText() != (found.timeframe or ""):
@@ -151,7 +154,7 @@ class ImportFields(QWidget):
         is_epoch = typed == _EPOCH
         return FileFormat(
             kind=self._kind,
-            columns=self.preview.meanings(),
+            columns=() if self._other_columns else self.preview.meanings(),
             delimiter=str(self.delimiter.currentData()),
             has_header=self.header.isChecked(),
             time_format=None if is_epoch else typed,
@@ -194,6 +197,11 @@ class ImportFields(QWidget):
     def skip_bad_rows(self) -> None:
         """Choose to skip bad rows."""
         self.on_bad.setCurrentIndex(self.on_bad.findData(OnBad.SKIP.value))
+
+    def _on_delimiter(self) -> None:
+        # Another delimiter makes other columns: what those on the screen mean tells nothing about them.
+        self._other_columns = not self._settling
+        self._tell()
 
     def _on_time_format(self) -> None:
         self.time_unit.setEnabled(self.time_format.currentText().strip() == _EPOCH)
@@ -244,7 +252,8 @@ class PreviewTable(TextTableView):
         if focused is not None and focused < len(self._boxes):
             self._boxes[focused].setFocus(Qt.FocusReason.OtherFocusReason)
         for at, box in enumerate(self._boxes):
-            self.setColumnWidth(at, max(self.sizeHintForColumn(at), self.horizontalHeader().sectionSizeHint(at), box.sizeHint().width()))
+            header = self.horizontalHeader().sectionSizeHint(at)
+            self.setColumnWidth(at, max(self.sizeHintForColumn(at), header, box.minimumSizeHint().width()))
         self.setFixedHeight(self._height())
 
     def _height(self) -> int:
@@ -263,7 +272,7 @@ class PreviewTable(TextTableView):
         box = QComboBox(self)
         box.setObjectName(f"column-meaning-{at + 1}")
         box.setAccessibleName(f"Meaning of column {at + 1}")
-        box.setMinimumContentsLength(len("not read ."))
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         box.addItem("not read", NOT_READ)
         for column in (DATE_COLUMN, *BAR_COLUMNS):
             box.addItem(column, column)

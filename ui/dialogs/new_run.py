@@ -202,6 +202,7 @@ class NewRunDialog(QDialog):
         footer = QHBoxLayout()
         footer.setSpacing(self._sizes.step * 2)
         footer.addWidget(self._preview, 1)
+        footer.addStretch(0)
         for button in (self.cancel_button, self.create_button, self.start_button):
             footer.addWidget(button)
         return footer

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ui.dialogs.field_grid import narrow
+from ui.dialogs.wheel import guard_wheel
 
 
 class SymbolsField(QWidget):
@@ -84,6 +85,7 @@ class SymbolsField(QWidget):
             position = len(self._lists)
             box = narrow(QComboBox(self))
             box.setObjectName("field-symbols" if position == 0 else f"field-symbols-{position + 1}")
+            guard_wheel(box)
             box.setAccessibleName("Symbol" if position == 0 else f"Symbol {position + 1}")
             self._fill(box, position, "")
             box.currentTextChanged.connect(lambda _text: self.changed.emit())

@@ -1,6 +1,7 @@
 """What every test of a dialog has at hand."""
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,10 +35,10 @@ BAD_DAILY = DAILY + "2024-01-10,13.0,12.0,12.5,13.5,1600\n2024-01-11,-1.0,14.0,1
 class Failures:
     """Takes errors that nobody showed."""
 
-    errors: list[tuple[BaseException, str]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def take(self, error: BaseException, what: str) -> None:
-        self.errors.append((error, what))
+        self.errors.append(f"While {what}:\n{''.join(traceback.format_exception(error))}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -241,3 +241,18 @@ async def test_the_real_file_with_two_closes(desk: Desk, shared_data: Callable[[
     await desk.idle()
     assert [bar_set.bars for bar_set in await desk.engine.bar_sets()] == [2_517]
     dialog.reject()
+
+
+async def test_another_delimiter_makes_other_columns_and_the_right_one_brings_them_back(desk: Desk, tmp_path: Path) -> None:
+    dialog = await opened(desk, written(tmp_path, DAILY))
+    delimiter = dialog.fields.delimiter
+    delimiter.setCurrentIndex(delimiter.findData(";"))
+    await reread(desk, dialog)
+    assert text(dialog, "import-message")
+    assert not dialog.import_button.isEnabled()
+    delimiter.setCurrentIndex(delimiter.findData(","))
+    await reread(desk, dialog)
+    assert text(dialog, "import-message") == ""
+    assert dialog.fields.file_format().columns == ("time", "open", "high", "low", "close", "volume")
+    assert dialog.import_button.isEnabled()
+    dialog.reject()

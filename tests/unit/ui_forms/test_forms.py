@@ -1,7 +1,8 @@
 """Fields made from ParamSpec."""
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QSpinBox, QToolButton
 
@@ -119,3 +120,25 @@ def test_changes_are_told(form: ParamForm) -> None:
 def test_set_values_ignores_names_without_a_field(form: ParamForm) -> None:
     form.set_values({"fast": 12, "gone": 1})
     assert field(form, "fast").value() == 12
+
+
+def test_the_wheel_changes_nothing_in_passing(form: ParamForm) -> None:
+    form.show()
+    for name in ("fast", "style"):
+        control = field(form, name).control
+        before = field(form, name).value()
+        middle = QPointF(control.rect().center())
+        turn = QWheelEvent(
+            middle,
+            control.mapToGlobal(middle),
+            QPoint(),
+            QPoint(0, -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(control, turn)
+        assert field(form, name).value() == before
+        assert not turn.isAccepted()
+    form.close()
