@@ -48,6 +48,12 @@ class StrategyRunner:
         self._now_ns: int | None = None
         for name, value in config.params.items():
             setattr(strategy, name, value)
+        # A BarStrategy that overrides the base contract's methods wants to be driven by them.
+        methods = type(strategy)
+        own = (getattr(methods, "on_tick", None), getattr(methods, "on_data", None))
+        self._bars: BarStrategy | None = None
+        if isinstance(strategy, BarStrategy) and own == (BarStrategy.on_tick, BarStrategy.on_data):
+            self._bars = strategy
 
     def initialize(self) -> list[Action]:
         """Call `initialize` and return what it asks for."""
@@ -56,11 +62,11 @@ class StrategyRunner:
     def decide(self, now_ns: int, bars: Mapping[str, Bar]) -> list[Action]:
         """Call the strategy at a decision time with the bars that ended then; return what it asks for, windows fetched."""
         self._now_ns = now_ns
-        strategy = self._strategy
-        if isinstance(strategy, BarStrategy):
+        strategy = self._bars
+        if strategy is not None:
             self._call("on_bar", strategy.on_bars, bars)
             return self._checked(strategy.take_actions()) if strategy.actions else []
-        asked = self._call("on_tick", strategy.on_tick, Tick(now_ns, tuple(bars)))
+        asked = self._call("on_tick", self._strategy.on_tick, Tick(now_ns, tuple(bars)))
         if asked is None:
             return []
         return self._with_windows(self._checked(asked))
@@ -110,13 +116,13 @@ class StrategyRunner:
     @property
     def is_driven_by_bars(self) -> bool:
         """Whether the strategy is handed its newest bars without asking for windows."""
-        return isinstance(self._strategy, BarStrategy)
+        return self._bars is not None
 
     @property
     def on_bar(self) -> Callable[[Bar], None] | None:
         """The strategy's own `on_bar`, to call directly with one symbol; None when it must be driven by `decide`."""
-        strategy = self._strategy
-        if isinstance(strategy, BarStrategy) and type(strategy).on_bars is BarStrategy.on_bars and len(self._config.symbols) == 1:
+        strategy = self._bars
+        if strategy is not None and type(strategy).on_bars is BarStrategy.on_bars and len(self._config.symbols) == 1:
             return strategy.on_bar
         return None
 
@@ -127,14 +133,12 @@ class StrategyRunner:
 
     def pending(self) -> list[Action]:
         """The list in which a `BarStrategy` gathers its actions; for others an empty one."""
-        return self._strategy.actions if isinstance(self._strategy, BarStrategy) else []
+        return [] if self._bars is None else self._bars.actions
 
     def take(self, now_ns: int) -> list[Action]:
         """Return, checked, what a directly called `on_bar` asked for at `now_ns`."""
         self._now_ns = now_ns
-        if not isinstance(self._strategy, BarStrategy):
-            return []
-        return self._checked(self._strategy.take_actions())
+        return [] if self._bars is None else self._checked(self._bars.take_actions())
 
     def _checked(self, answer: Actions) -> list[Action]:
         """Return the answer as a list of actions. Raises NonsenseAction for anything else."""

@@ -315,6 +315,16 @@ def test_a_bar_strategy_driven_by_the_base_contract_decides_alike() -> None:
     assert direct.seen == through.seen
 
 
+def test_a_bar_strategy_that_overrides_on_tick_is_driven_by_it() -> None:
+    class Ticks(At):
+        def on_tick(self, tick: Tick) -> Actions:
+            return [*(super().on_tick(tick) or ()), Note("ticked")]  # type: ignore[misc]
+
+    run = backtest(Ticks({1: [("buy", {"qty": 1})]}), minutes([FLAT, FLAT]))
+    assert [event.type for event in run.events].count("strategy.Noted") == 2
+    assert len(run.fills) == 1
+
+
 def test_a_window_longer_than_the_data_is_refused_in_a_sentence() -> None:
     class Greedy(Strategy):
         def on_tick(self, tick: Tick) -> Actions:
