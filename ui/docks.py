@@ -139,7 +139,7 @@ class Docks(QObject):
         width, height = max(window.width(), 640), max(window.height(), 480)
         scale = self._sizes.font / 13
         side = round(min(max(width * 0.262, 270 * scale), 424 * scale, width * 0.3))
-        report = round(min(max(width * 0.19, 240 * scale), 340 * scale, width * 0.3))
+        report = round(min(max(width * 0.19, 290 * scale), 340 * scale, width * 0.3))
         window.resizeDocks([dock["runs"], dock["chart"], dock["report"]], [side, width - side - report, report], Qt.Orientation.Horizontal)
         bottom = round(height * 0.25)
         window.resizeDocks([dock["chart"], dock["orders"]], [height - bottom, bottom], Qt.Orientation.Vertical)

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
@@ -204,7 +204,10 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self.status.stop()
         self.log.stop()
-        return await self.tasks.close(deadline_s)
+        late = await self.tasks.close(deadline_s)
+        for timer in self.findChildren(QTimer):
+            timer.stop()
+        return late
 
     def close_now(self) -> None:
         """Close, now that everything has ended."""
@@ -290,6 +293,7 @@ class MainWindow(QMainWindow):
         self.services.layout.save(_LAYOUT, self.docks.state())
         for panel in self.tables.values():
             panel.remember()
+        self.data.remember()
 
     def reset_layout(self) -> None:
         """Put panels and columns back to where they were at first."""

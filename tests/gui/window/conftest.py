@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import qasync
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.compose import compose_engine, compose_store
@@ -139,8 +139,9 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
         if not desk.window.tasks.is_closed:
             assert await desk.window.shut_down() == []
         desk.window.close_now()
-        desk.window.deleteLater()
         await desk.engine.close()
         assert desk.window.tasks.pending == ()
+        assert [timer for timer in desk.window.findChildren(QTimer) if timer.isActive()] == []
         assert [sub.owner for sub in desk.store.log.subscriptions()] == []
         assert desk.errors == []
+        desk.window.deleteLater()
