@@ -1,7 +1,9 @@
 """`weaver backtest`: run a strategy over stored bars and print what came of it."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +83,8 @@ def backtest(
             trace=trace,
         )
 
-    done = call.run(lambda engine: run_to_end(engine, settle, call.shows_progress))
+    with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
+        done = call.run(lambda engine: run_to_end(engine, settle, call.shows_progress))
     tell(done, equity=equity, as_json=as_json)
 
 
