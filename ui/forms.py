@@ -11,6 +11,7 @@ from core.errors import InvalidValue
 from core.model.money import exact, plain
 from core.model.plugin import ParamKind, ParamSpec, ParamValue
 from ui.dialogs.wheel import guard_wheel
+from ui.format import MINUS
 
 _INT32: Final = 2**31 - 1
 """A spin box holds no more; larger whole numbers are typed into a line."""
@@ -248,7 +249,7 @@ def _connect(control: Control, slot: object) -> None:
 
 
 def _bounds(spec: ParamSpec) -> str:
-    low, high = (None if limit is None else _said(limit) for limit in (spec.minimum, spec.maximum))
+    low, high = (None if limit is None else _said(limit).replace("-", MINUS) for limit in (spec.minimum, spec.maximum))
     if low is not None and high is not None:
         return f"{low} to {high}"
     if low is not None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QListView, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from ui.dialogs.fuzzy import score
-from ui.dialogs.look import role_sheet
+from ui.dialogs.look import resize_to_screen, role_sheet
 from ui.theme import Sizes, Theme
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -115,7 +115,7 @@ class CommandPalette(QDialog):
         layout.addWidget(self.query)
         layout.addWidget(self._nothing)
         layout.addWidget(self.list, 1)
-        self.resize(sizes.font * 40, sizes.row * 15)
+        resize_to_screen(self, sizes.font * 40, sizes.row * 15)
         self._choose(0)
 
     def _find(self, query: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui.theme import Sizes
 
@@ -22,7 +22,12 @@ class EmptyState(QWidget):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             label.setMaximumWidth(sizes.font * 32)
-            self._layout.addWidget(label)
+            # The label takes what it may, up to its widest; the rest is shared by the two sides.
+            across = QHBoxLayout()
+            across.addStretch(1)
+            across.addWidget(label, 100)
+            across.addStretch(1)
+            self._layout.addLayout(across)
         self._layout.addSpacing(sizes.step)
         self._layout.addStretch(1)
 

@@ -28,7 +28,7 @@ from core.model.result import Progress
 from ui.dialogs.empty_state import EmptyState
 from ui.dialogs.import_format import ImportFields
 from ui.dialogs.import_result import ImportResultPage
-from ui.dialogs.look import Banner, role_sheet
+from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
 
@@ -94,7 +94,7 @@ class ImportDataDialog(QDialog):
         layout.addWidget(self._pages, 1)
         layout.addWidget(self._banner)
         layout.addLayout(self._make_footer())
-        self.resize(sizes.font * 66, sizes.font * 52)
+        resize_to_screen(self, sizes.font * 66, sizes.font * 52)
         self._show_page(_EMPTY)
         if path:
             self.look_at(path)
@@ -128,7 +128,6 @@ class ImportDataDialog(QDialog):
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
         return area

@@ -34,9 +34,9 @@ _TIME_FORMATS: Final = (
 _TIME_UNITS: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _USUAL_ZONES: Final = ("UTC", "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Hong_Kong")
 _ADJUSTMENTS: Final = {
-    Adjustment.RAW: "none: prices as traded",
-    Adjustment.SPLIT: "splits taken out",
-    Adjustment.ALL: "splits and dividends taken out",
+    Adjustment.RAW: "raw – prices as traded",
+    Adjustment.SPLIT: "split – splits taken out",
+    Adjustment.ALL: "all – splits and dividends taken out",
 }
 _ON_BAD: Final = {OnBad.FAIL: "stop and import nothing", OnBad.SKIP: "skip them and import the rest"}
 
@@ -253,7 +253,7 @@ class PreviewTable(TextTableView):
             self._boxes[focused].setFocus(Qt.FocusReason.OtherFocusReason)
         for at, box in enumerate(self._boxes):
             header = self.horizontalHeader().sectionSizeHint(at)
-            self.setColumnWidth(at, max(self.sizeHintForColumn(at), header, box.minimumSizeHint().width()))
+            self.setColumnWidth(at, max(self.sizeHintForColumn(at), header, box.sizeHint().width() + self._row_height // 2))
         self.setFixedHeight(self._height())
 
     def _height(self) -> int:

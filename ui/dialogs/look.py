@@ -80,6 +80,12 @@ class Banner(QLabel):
         self.setVisible(bool(sentence))
 
 
+def resize_to_screen(dialog: QWidget, width: int, height: int) -> None:
+    """Give a dialog its size, or what of it the screen has room for: with large text the content scrolls."""
+    room = dialog.screen().availableSize()
+    dialog.resize(min(width, room.width() * 9 // 10), min(height, room.height() * 9 // 10))
+
+
 def set_role(widget: QWidget, role: str) -> None:
     """Change a widget's role and repaint it."""
     widget.setProperty("role", role)

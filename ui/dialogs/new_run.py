@@ -28,7 +28,7 @@ from core.model.plugin import StrategyInfo
 from core.model.run import PathModel, RunConfig, RunMode
 from ui.dialogs.empty_state import EmptyState
 from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
-from ui.dialogs.look import Banner, role_sheet
+from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.dialogs.new_run_fields import BarFields
 from ui.dialogs.new_run_memory import NewRunEntries, NewRunMemory
 from ui.format import number
@@ -95,9 +95,10 @@ class NewRunDialog(QDialog):
         layout.setContentsMargins(sizes.step * 5, sizes.step * 4, sizes.step * 5, sizes.step * 4)
         layout.setSpacing(sizes.step * 3)
         layout.addWidget(self._pages, 1)
+        layout.addWidget(self._preview)
         layout.addWidget(self._banner)
         layout.addLayout(self._make_footer())
-        self.resize(sizes.font * 66, sizes.font * 50)
+        resize_to_screen(self, sizes.font * 66, sizes.font * 50)
         self._bars.changed.connect(self._on_bars_changed)
         self._load_strategies()
         self._tasks.start(self._load_sets(), what="reading what bars are stored", latest="new-run: sets")
@@ -170,7 +171,6 @@ class NewRunDialog(QDialog):
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
         return area
@@ -201,8 +201,7 @@ class NewRunDialog(QDialog):
         self.cancel_button.clicked.connect(self.reject)
         footer = QHBoxLayout()
         footer.setSpacing(self._sizes.step * 2)
-        footer.addWidget(self._preview, 1)
-        footer.addStretch(0)
+        footer.addStretch(1)
         for button in (self.cancel_button, self.create_button, self.start_button):
             footer.addWidget(button)
         return footer

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QV
 from core.errors import KnownError
 from core.settings import SETTINGS, Setting, Settings
 from core.values import ParamValue
-from ui.dialogs.look import Banner, role_sheet
+from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.forms import ParamForm, group
 from ui.theme import Sizes, Theme
 
@@ -47,7 +47,6 @@ class SettingsDialog(QDialog):
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
         self._banner = Banner("settings-message", self)
@@ -57,7 +56,7 @@ class SettingsDialog(QDialog):
         layout.addWidget(area, 1)
         layout.addWidget(self._banner)
         layout.addLayout(self._make_footer())
-        self.resize(sizes.font * 46, sizes.font * 48)
+        resize_to_screen(self, sizes.font * 46, sizes.font * 48)
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
