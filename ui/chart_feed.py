@@ -62,6 +62,11 @@ class ChartFeed(QObject):
         self._chart.trade_clicked.connect(self._on_trade_clicked)
 
     @property
+    def key(self) -> BarSetKey | None:
+        """The set that is on the chart."""
+        return self._key
+
+    @property
     def shows_run(self) -> bool:
         """Whether the bars of a run are on the chart, not stored bars as they are."""
         return self._run is not None

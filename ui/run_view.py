@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from core.model.instants import DAY_NS
 from core.model.order import Fill, Order
 from core.model.position import Trade
+from core.model.run import RunStatus
 from core.views.activity import ActivityRow
 from core.views.positions import PositionRow
 from core.views.runs import RunRow
@@ -37,6 +38,8 @@ class RunView(QObject):
 
     said = Signal(str)
     """A sentence for the status line."""
+    failed = Signal(str)
+    """A run that went on has failed: the sentence why."""
     offered = Signal()
     """What can be done with the selected run may have changed."""
     trade_shown = Signal()
@@ -103,6 +106,11 @@ class RunView(QObject):
         """Show another of the sets that the chart offers."""
         self._tasks.start(self._feed.load_set(key), what=f"loading {key.symbol}", latest="chart")
 
+    def reload_chart(self) -> None:
+        """Draw the bars anew, as the settings now say."""
+        if self._feed.key is not None:
+            self.choose_set(self._feed.key)
+
     def _on_row(self, row: RunRow | None) -> None:
         if row is not None and row.run.id != self._views.selected:
             self._select(row.run.id)
@@ -159,6 +167,8 @@ class RunView(QObject):
         if row is not None:
             verdict = f", {percent(row.total_return, 2, signed=True)}" if row.total_return is not None else ""
             self.said.emit(f"{row.title}: {status_word(row.run.status.value).lower()}{verdict}")
+            if row.run.status is RunStatus.ERROR:
+                self.failed.emit(f"{row.title} failed. {row.run.error or ''}".strip())
         if run_id == self._views.selected and not self._tasks.is_closed:
             self._tasks.start(self._finish(run_id), what="loading the result", latest="run")
 

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
+from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from core.errors import StoreReadOnly, UnknownName
@@ -66,6 +66,7 @@ class MainWindow(QMainWindow):
         super().__init__(parent)
         self.setObjectName("main-window")
         self.setAccessibleName("Weaver")
+        self.setAcceptDrops(True)
         self.setWindowTitle(f"Weaver – {services.desk_name}" if services.desk_name else "Weaver")
         self.engine, self.settings, self.services = engine, settings, services
         self._may_close = False
@@ -148,6 +149,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         acts, view = self.acts, self.run_view
         view.said.connect(self.status.say)
+        view.failed.connect(lambda text: self.banner.say(text, level="error"))
         view.offered.connect(self.commands.offer)
         view.trade_shown.connect(self.docks["trades"].raise_)
         self.bridge.bars_changed.connect(self.data.refresh)
@@ -222,6 +224,16 @@ class MainWindow(QMainWindow):
         self.status.showMessage("Closing …")
         self.services.request_quit()
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped_file(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped_file(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.commands.import_data(path)
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._laid_out:
@@ -253,8 +265,10 @@ class MainWindow(QMainWindow):
         """Show the window by these settings; the scale takes effect at the next start."""
         self.settings = settings
         self.theme = theme_of(settings)
-        self.feed.show_gaps_crypto = settings.flag("chart.gaps_crypto")
         self._apply_look()
+        if self.feed.show_gaps_crypto is not settings.flag("chart.gaps_crypto"):
+            self.feed.show_gaps_crypto = settings.flag("chart.gaps_crypto")
+            self.run_view.reload_chart()
 
     def _on_colour_scheme(self, _scheme: Qt.ColorScheme) -> None:
         if self.settings.text("window.theme") == "system":
@@ -325,6 +339,12 @@ class MainWindow(QMainWindow):
             widget.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)  # a picture has no pointer in it
         if not target.grab().save(str(path), "PNG"):
             raise StoreReadOnly(f"The picture {path} cannot be written.", "Choose a folder that exists and that you may write to.")
+
+
+def _dropped_file(dropped: QMimeData) -> str | None:
+    """Return the path when exactly one file of this machine is dropped."""
+    urls = dropped.urls()
+    return urls[0].toLocalFile() if len(urls) == 1 and urls[0].isLocalFile() else None
 
 
 async def _turns(count: int) -> None:

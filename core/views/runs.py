@@ -75,6 +75,9 @@ class RunTable(RowTable[RunRow]):
     def progress_of(self, row: RunRow) -> float | None:
         return row.progress
 
+    def tip_of(self, column: Column[RunRow], row: RunRow) -> str | None:
+        return row.run.error if column.key == "status" else None
+
     def words_of(self, row: RunRow) -> str:
         run = row.run
         return f"{row.title} {run.status} {run.id} {params_words(row)} {'demo' if run.demo else ''}".lower()

@@ -52,6 +52,10 @@ class RowTable(Generic[Row]):
         """Return how far what a row stands for is, from 0 to 1; None when it is not on its way."""
         return None
 
+    def tip_of(self, column: Column[Row], row: Row) -> str | None:
+        """Return what a cell says when it is pointed at, if there is more to say than is written in it."""
+        return None
+
     def words_of(self, row: Row) -> str:
         """Return what a filter looks through, in lower case."""
         return " ".join(str(value) for column in self.columns if isinstance(value := column.value(row), str)).lower()

@@ -101,7 +101,7 @@ class TableModel(QAbstractTableModel):
         if role == RAW_ROLE:
             return _variant(column.value(row))
         if role == Role.ToolTipRole:
-            return self._tip(column, row)
+            return self.table.tip_of(column, row) or self._tip(column, row)
         if role == Role.AccessibleTextRole:
             return f"{column.title} {self._whole(column, row)}"
         return row if role == ROW_ROLE else None

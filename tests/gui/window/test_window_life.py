@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QAction, QImage
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QDockWidget, QLineEdit, QTableView, QWidget
+from PySide6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDropEvent, QImage
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QDialog, QDockWidget, QLineEdit, QTableView, QWidget
 
 from core.errors import StoreReadOnly, UnknownName
 from tests.gui.window.conftest import MakeDesk
@@ -173,3 +173,49 @@ async def test_the_status_line_tells_where_how_quick_and_when(make_desk: MakeDes
     assert window.status.loop.text().endswith(" ms")
     assert window.status.clock.text().startswith("UTC ")
     assert "New York" in window.status.clock.text()
+
+
+@pytest.mark.parametrize(
+    ("act", "dialog"),
+    [
+        ("new-run", "dialog-new-run"),
+        ("import-data", "dialog-import-data"),
+        ("settings", "dialog-settings"),
+        ("command-palette", "dialog-command-palette"),
+        ("about", "dialog-about"),
+    ],
+)
+async def test_acts_open_their_dialogs_without_holding_up_the_loop(make_desk: MakeDesk, act: str, dialog: str) -> None:
+    window = (await make_desk()).window
+    window.acts[act].trigger()
+    opened = window.findChild(QDialog, dialog)
+    assert opened is not None
+    assert opened.isVisible()
+    await window.settled()
+    opened.reject()
+    assert not opened.isVisible()
+
+
+async def test_a_price_file_dropped_on_the_window_opens_the_import(make_desk: MakeDesk, tmp_path: Path) -> None:
+    window = (await make_desk()).window
+    file = tmp_path / "spy.csv"
+    file.write_text("Date,Open,High,Low,Close,Volume\n2024-01-02,1,2,0.5,1.5,10\n2024-01-03,1.5,2,1,1.8,10\n")
+    dropped = QMimeData()
+    dropped.setUrls([QUrl.fromLocalFile(str(file))])
+    where, act = QPointF(10, 10), Qt.DropAction.CopyAction
+    window.dropEvent(QDropEvent(where, act, dropped, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier))
+    dialog = window.findChild(QDialog, "dialog-import-data")
+    assert dialog is not None
+    await window.settled()
+    dialog.reject()
+
+
+async def test_gaps_of_crypto_are_drawn_as_the_settings_say(make_desk: MakeDesk) -> None:
+    window = (await make_desk()).window
+    before = window.chart.chart.scene.data
+    window.take_settings(window.settings.with_value("chart.gaps_crypto", False))
+    await window.settled()
+    after = window.chart.chart.scene.data
+    assert before is not None
+    assert after is not None
+    assert (before.timeline.compress_gaps, after.timeline.compress_gaps) == (False, True)

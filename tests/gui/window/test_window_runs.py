@@ -1,14 +1,18 @@
 """Looking at runs: selecting, starting, stopping, deleting, and going places on the chart."""
 
 import asyncio
+from itertools import count
+from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel
 
-from core.model.run import RunStatus
+from core.model.run import RunConfig, RunStatus
 from core.views.desk import DeskViews
 from tests.gui.window.conftest import OTHER, MakeDesk, bars
+from tests.unit.views.events import Events
 from ui.bridge import EventBridge
 from ui.run_loader import RunLoader
 
@@ -252,3 +256,43 @@ async def test_runs_and_journal_of_earlier_starts_are_there(make_desk: MakeDesk)
     assert [row.run.id for row in views.runs.rows] == [run.id]
     assert views.runs.rows[0].equity == desk.window.views.runs.rows[0].equity
     assert [row.type for row in views.activity.rows if row.run_id] == ["run.Created", "run.Started", "run.Completed"]
+
+
+async def test_a_run_that_fails_says_why(make_desk: MakeDesk, tmp_path: Path) -> None:
+    folder = tmp_path / "strategies"
+    folder.mkdir(exist_ok=True)
+    (folder / "breaks.py").write_text(
+        "from core.strategy.api import Bar, BarStrategy\n\n\nclass Breaks(BarStrategy):\n"
+        '    """Breaks on its first bar."""\n\n    id = "breaks"\n\n'
+        "    def on_bar(self, bar: Bar) -> None:\n        raise ZeroDivisionError('by design')\n"
+    )
+    desk = await make_desk()
+    run = await desk.engine.create_run(RunConfig(strategy_id="breaks", symbols=("BTC/USD",), timeframe="1m"))
+    desk.window.show_run(run.id)
+    await desk.window.settled()
+    await desk.engine.start_run(run.id)
+    done = await desk.engine.wait_for_run(run.id)
+    await desk.window.settled()
+    assert done.status is RunStatus.ERROR
+    assert done.error is not None
+    assert done.error in desk.window.banner.text.text()
+    status = desk.window.tables["runs"].model.index(0, 0)
+    assert status.data() == "Error"
+    assert status.data(Qt.ItemDataRole.ToolTipRole) == done.error
+
+
+async def test_a_burst_is_folded_in_slices_of_time(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = await make_desk()
+    run = await desk.pending_run()
+    events = Events(run.id)
+    desk.store.log.announce([events.order(f"o{number}") for number in range(1_000)])
+    await asyncio.sleep(0)
+    readings = count()
+    with monkeypatch.context() as clock:
+        clock.setattr("ui.bridge.perf_counter", lambda: next(readings) * 0.001)
+        desk.window.bridge.flush()
+    left = desk.window.bridge.backlog
+    assert 900 < left < 1_000
+    assert desk.window.tables["orders"].model.rowCount() == 1_000 - left
+    await desk.window.settled()
+    assert desk.window.tables["orders"].model.rowCount() == 1_000
