@@ -102,6 +102,13 @@ def test_every_document_is_in_the_index() -> None:
     assert [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "README.md" and f"({path.name})" not in index] == []
 
 
+def test_decisions_are_numbered_one_by_one() -> None:
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    headings = [path.read_text(encoding="utf-8").splitlines()[0] for path in records]
+    assert [heading for at, heading in enumerate(headings, 1) if not re.match(rf"# {at}\. \w", heading)] == []
+
+
 def test_no_machine_or_index_is_named() -> None:
     found = []
     for path in tracked_files():
