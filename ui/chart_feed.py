@@ -171,6 +171,7 @@ class ChartFeed(QObject):
             return
         if not self._equity_points or len(time_ns) < self._equity_points:
             self._chart.set_equity(time_ns, equity, float(loaded.run.config.cash))
+            self._chart.fit()  # a run goes from the oldest bars to the newest: all of them show how far it is
         elif len(time_ns) > self._equity_points:
             self._chart.update_equity(time_ns[self._equity_points :], equity[self._equity_points :])
         self._equity_points = len(time_ns)

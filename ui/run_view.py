@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -159,8 +160,15 @@ class RunView(QObject):
     # --- what happens to it ---
 
     def _on_run_changed(self, run_id: str) -> None:
-        if run_id == self._views.selected:
-            self.offered.emit()
+        if run_id != self._views.selected:
+            return
+        self.offered.emit()
+        row, loaded = self._views.runs.get(run_id), self._loaded
+        if row is None or loaded is None or loaded.run.id != run_id:
+            return
+        if row.run.status is RunStatus.RUNNING and loaded.run.status is RunStatus.PENDING:
+            self._loaded = replace(loaded, run=row.run)
+            self._report.show_result(row.run, None)
 
     def _on_run_ended(self, run_id: str) -> None:
         row = self._views.runs.get(run_id)

@@ -9,9 +9,11 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel
 
-from core.model.run import RunConfig, RunStatus
+from core.events.payloads import RunProgressed, RunStarted
+from core.model.instants import MINUTE_NS
+from core.model.run import Manifest, RunConfig, RunStatus
 from core.views.desk import DeskViews
-from tests.gui.window.conftest import OTHER, MakeDesk, bars
+from tests.gui.window.conftest import OTHER, START_NS, MakeDesk, bars
 from tests.unit.views.events import Events
 from ui.bridge import EventBridge
 from ui.run_loader import RunLoader
@@ -296,3 +298,24 @@ async def test_a_burst_is_folded_in_slices_of_time(make_desk: MakeDesk, monkeypa
     assert desk.window.tables["orders"].model.rowCount() == 1_000 - left
     await desk.window.settled()
     assert desk.window.tables["orders"].model.rowCount() == 1_000
+
+
+async def test_the_report_follows_a_run_from_pending_to_running(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.pending_run()
+    events = Events(run.id)
+    manifest = Manifest(strategy_sha256="a", bars_sha256="b", engine="1")
+    told = (
+        RunStarted(manifest=manifest, bars_total=3_000),
+        RunProgressed(bars=1_500, bars_total=3_000, time_ns=START_NS + 1_500 * MINUTE_NS, equity=101_000.0, elapsed_s=0.1),
+    )
+    desk.store.log.announce([events.wrap(payload, seq=False) for payload in told])
+    await desk.window.settled()
+    row = desk.window.views.runs.rows[0]
+    assert row.progress == 0.5
+    assert desk.window.report._shown is not None
+    assert desk.window.report._shown[0].status is RunStatus.RUNNING
+    assert desk.window.acts["stop-run"].isEnabled()
+    curve = desk.window.chart.chart.scene.equity
+    assert curve is not None
+    assert len(curve) == 1
