@@ -12,8 +12,6 @@ from ui.theme import Sizes, Theme
 
 _SIGNS: Final = Path(__file__).parents[2] / "resources" / "icons"
 
-MESSAGE_ROLES: Final = ("error", "doubt", "good", "note")
-
 
 def role_sheet(theme: Theme, sizes: Sizes) -> str:
     """Return the rules for roles; set on a dialog or panel, they hold for what is inside."""

@@ -21,8 +21,6 @@ from PySide6.QtWidgets import (
 )
 
 from core.errors import InvalidValue, KnownError, UnknownName
-from core.model.instants import day_of
-from core.model.market import BarSet, BarSetKey, Gap
 from core.model.money import parse_money
 from core.model.plugin import StrategyInfo
 from core.model.run import PathModel, RunConfig, RunMode
@@ -31,7 +29,7 @@ from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
 from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.dialogs.new_run_fields import BarFields
 from ui.dialogs.new_run_memory import NewRunEntries, NewRunMemory
-from ui.format import number
+from ui.dialogs.run_preview import RunPreview
 from ui.forms import ParamForm, group
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
@@ -47,7 +45,6 @@ _PATH_WORDS = {
 }
 _FEES = ("none", "bps:1", "bps:5", "bps:10", "bps:25")
 _SLIPPAGE = ("none", "bps:1", "bps:2", "bps:5", "bps:10")
-_PREVIEW = "new-run: counting bars"
 
 
 class NewRunDialog(QDialog):
@@ -76,17 +73,13 @@ class NewRunDialog(QDialog):
         self.setStyleSheet(role_sheet(theme, sizes))
         self._engine, self._tasks, self._sizes, self._memory = engine, tasks, sizes, memory
         self._strategies: dict[str, StrategyInfo] = {}
-        self._gaps: dict[BarSetKey, list[Gap]] = {}
         self._busy = False
         self._params = ParamForm((), parent=self)
         self._params_place = QVBoxLayout()
         self._strategy_grid = self._make_strategy_grid()
         self._bars = BarFields(sizes, self)
         self._costs = self._make_costs_grid(cash)
-        self._preview = QLabel(self)
-        self._preview.setObjectName("new-run-preview")
-        self._preview.setProperty("role", "muted")
-        self._preview.setWordWrap(True)
+        self._preview = RunPreview(engine, tasks, self)
         self._banner = Banner("new-run-message", self)
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._make_form())
@@ -295,36 +288,7 @@ class NewRunDialog(QDialog):
         for row in self._bars.rows().values():
             row.show_error("")
         self._show_ready()
-        self._preview.setText("")
-        if self._bars.choice() is not None:
-            self._tasks.start(self._count_bars(), what="counting the bars of a run", latest=_PREVIEW)
-
-    async def _count_bars(self) -> None:
-        choice = self._bars.choice()
-        if choice is None:
-            return
-        start_ns, end_ns = self._bars.period()
-        try:
-            bars = sum([await self._bars_between(bar_set, start_ns, end_ns) for bar_set in choice.sets])
-            holes = [gap for bar_set in choice.sets for gap in await self._gaps_of(bar_set.key) if _inside(gap, start_ns, end_ns)]
-        except KnownError as error:
-            self._preview.setText(str(error))
-            return
-        first = day_of(choice.first_ns if start_ns is None else start_ns)
-        last = day_of(choice.last_ns if end_ns is None else end_ns - 1)
-        gaps = f"gaps: {number(len(holes))}" + (f" ({number(sum(gap.missing for gap in holes))} bars missing)" if holes else "")
-        simulated = " · simulated market" if any(bar_set.simulated for bar_set in choice.sets) else ""
-        self._preview.setText(f"{number(bars)} bars · {first} to {last} · {gaps}{simulated}")
-
-    async def _bars_between(self, bar_set: BarSet, start_ns: int | None, end_ns: int | None) -> int:
-        if start_ns is None and end_ns is None:
-            return bar_set.bars
-        return len(await self._engine.bars(bar_set.key, start_ns, end_ns))
-
-    async def _gaps_of(self, key: BarSetKey) -> list[Gap]:
-        if key not in self._gaps:
-            self._gaps[key] = await self._engine.gaps(key)
-        return self._gaps[key]
+        self._preview.show_choice(self._bars.choice(), self._bars.period())
 
     # --- what is done ---
 
@@ -433,7 +397,7 @@ class NewRunDialog(QDialog):
             super().reject()
 
     def done(self, result: int) -> None:
-        self._tasks.cancel(_PREVIEW)
+        self._preview.stop()
         self._tasks.cancel("new-run: sets")
         super().done(result)
 
@@ -451,7 +415,3 @@ def _suggestions(texts: tuple[str, ...], parent: QWidget) -> QComboBox:
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     box.addItems(list(texts))
     return box
-
-
-def _inside(gap: Gap, start_ns: int | None, end_ns: int | None) -> bool:
-    return (start_ns is None or gap.end_ns > start_ns) and (end_ns is None or gap.start_ns < end_ns)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,7 @@ Confirm = Callable[[str, str, str, Callable[[], object]], object]
 
 _EXPORT_FILES = "CSV (*.csv);;CSV, gzip (*.csv.gz);;Parquet (*.parquet)"
 _GAPS = "data: gaps"
+_LISTED = 5_000
 
 
 class DataPanel(QWidget):
@@ -104,6 +107,7 @@ class DataPanel(QWidget):
         self._gaps_label.setContentsMargins(step * 2, 0, step * 2, 0)
         below_layout.addWidget(self._gaps_label)
         below_layout.addWidget(self.gaps, 1)
+        below_layout.addStretch(0)
         split = QSplitter(Qt.Orientation.Vertical, self)
         split.setObjectName("data-splitter")
         split.addWidget(self.sets)
@@ -182,9 +186,11 @@ class DataPanel(QWidget):
         except KnownError as error:
             self._gaps_label.setText(str(error))
             return
-        self._gap_table.load(reversed(gaps))
+        # A year of minutes has a hundred thousand holes: they are counted, and the longest chosen, in a thread.
+        listed, sentence = await asyncio.to_thread(_summary, bar_set, gaps)
+        self._gap_table.load(listed)
         self.gaps.model.flush()
-        self._gaps_label.setText(_gaps_sentence(bar_set, gaps))
+        self._gaps_label.setText(sentence)
         self.gaps.setVisible(bool(gaps))
 
     def _show_actions(self) -> None:
@@ -249,12 +255,16 @@ class DataPanel(QWidget):
             self._message.say(f"{progress.what}: {progress.done} of {progress.total}", "note")
 
 
-def _gaps_sentence(bar_set: BarSet, gaps: list[Gap]) -> str:
+def _summary(bar_set: BarSet, gaps: list[Gap]) -> tuple[list[Gap], str]:
+    """Return the gaps to list, newest first, and the sentence that counts all of them."""
     whole = key_text(bar_set.key)
     if not gaps:
-        return f"{whole}: no gaps against its calendar."
+        return [], f"{whole}: no gaps against its calendar."
+    longest = gaps if len(gaps) <= _LISTED else nlargest(_LISTED, gaps, key=lambda gap: gap.missing)
+    listed = sorted(longest, key=lambda gap: gap.start_ns, reverse=True)
     missing = sum(gap.missing for gap in gaps)
     share = 100 * missing / (missing + bar_set.bars)
     holes = "1 gap" if len(gaps) == 1 else f"{number(len(gaps))} gaps"
     bars = "1 bar" if missing == 1 else f"{number(missing)} bars"
-    return f"{whole}: {holes}, {bars} missing ({number(share, 1)} % of the time)."
+    cut = "" if len(listed) == len(gaps) else f" The longest {number(len(listed))} are listed."
+    return listed, f"{whole}: {holes}, {bars} missing ({number(share, 1)} % of the time).{cut}"

@@ -3,9 +3,10 @@
 import pytest
 
 from core.model.instants import parse_instant
-from core.model.market import Adjustment, BarSet, BarSetKey
+from core.model.market import Adjustment, BarSet, BarSetKey, Gap
 from ui.dialogs.bar_choice import runnable_symbols, sources_of, symbols_of, timeframes_of
 from ui.dialogs.fuzzy import score
+from ui.dialogs.run_preview import between
 
 
 def stored(symbol: str, timeframe: str, source: str, adjustment: Adjustment = Adjustment.RAW, *, first: str = "2020-01-01") -> BarSet:
@@ -69,3 +70,14 @@ def test_starts_of_words_and_runs_of_letters_count_more(query: str, better: str,
     first, second = score(query, better), score(query, worse)
     assert first is not None
     assert second is None or first > second
+
+
+GAPS = [Gap(start_ns=start, end_ns=start + 10, missing=1) for start in (0, 100, 200, 300)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [(None, None, [0, 1, 2, 3]), (5, None, [0, 1, 2, 3]), (10, None, [1, 2, 3]), (None, 200, [0, 1]), (105, 201, [1, 2]), (111, 199, [])],
+)
+def test_gaps_that_reach_into_a_period(start: int | None, end: int | None, found: list[int]) -> None:
+    assert between(GAPS, start, end) == [GAPS[at] for at in found]

@@ -164,3 +164,19 @@ async def test_a_selection_survives_a_refresh(desk: Desk, tmp_path: Path) -> Non
     assert chosen is not None
     assert chosen.key.symbol == "XYZ"
     closed(panel)
+
+
+async def test_of_many_gaps_the_longest_are_listed(desk: Desk, tmp_path: Path) -> None:
+    # Every fourth minute is missing, and once five in a row.
+    minutes = [minute for minute in range(24_000) if minute % 4 != 3 and not 12_000 <= minute < 12_004]
+    rows_of_file = [f"{1_704_067_200 + minute * 60},10,11,9,10,1" for minute in minutes]
+    await desk.store(tmp_path, "BTC/USD", "\n".join(["time,open,high,low,close,volume", *rows_of_file]) + "\n")
+    panel = await opened(desk)
+    panel.sets.table.selectRow(0)
+    await desk.idle()
+    listed = rows(panel, "gaps")
+    assert len(listed) == 5_000
+    assert "5" in {row[2] for row in listed}
+    assert said(panel, "label-gaps").endswith("The longest 5\u2009000 are listed.")
+    assert listed == sorted(listed, key=lambda row: row[0], reverse=True)
+    closed(panel)
