@@ -79,6 +79,8 @@ class DataPanel(QWidget):
         self._gaps_label.setWordWrap(True)
         self._message = Banner("data-message", self)
         self._lay_out(look)
+        for panel in (self.sets, self.gaps):
+            panel.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.sets.set_menu(lambda: (self.export_action, self.delete_action, None))
         self.sets.table.selectionModel().selectionChanged.connect(lambda *_: self._on_selected())
         self.sets.row_chosen.connect(self.set_chosen)
@@ -156,7 +158,7 @@ class DataPanel(QWidget):
     async def _read_sets(self) -> None:
         sets = await self._engine.bar_sets()
         chosen = self.selected()
-        self._set_table.load(reversed(sets))
+        self._set_table.load(sets)
         self.sets.model.flush()
         if chosen is None or not self.sets.table.select_key(key_text(chosen.key)):
             self._show_gaps_of(None)
@@ -256,12 +258,12 @@ class DataPanel(QWidget):
 
 
 def _summary(bar_set: BarSet, gaps: list[Gap]) -> tuple[list[Gap], str]:
-    """Return the gaps to list, newest first, and the sentence that counts all of them."""
+    """Return the gaps to list, oldest first, and the sentence that counts all of them."""
     whole = key_text(bar_set.key)
     if not gaps:
         return [], f"{whole}: no gaps against its calendar."
     longest = gaps if len(gaps) <= _LISTED else nlargest(_LISTED, gaps, key=lambda gap: gap.missing)
-    listed = sorted(longest, key=lambda gap: gap.start_ns, reverse=True)
+    listed = sorted(longest, key=lambda gap: gap.start_ns)
     missing = sum(gap.missing for gap in gaps)
     share = 100 * missing / (missing + bar_set.bars)
     holes = "1 gap" if len(gaps) == 1 else f"{number(len(gaps))} gaps"
