@@ -10,7 +10,7 @@ MOST_ROWS: Final = 64
 """When more rows change at once, a flash would tell nothing."""
 
 _MOST_CELLS: Final = 5_000
-_KINDS: Final = frozenset({Kind.NUMBER, Kind.PRICE, Kind.MONEY, Kind.PERCENT, Kind.STATUS})
+FLASHING_KINDS: Final = frozenset({Kind.NUMBER, Kind.PRICE, Kind.MONEY, Kind.PERCENT, Kind.STATUS})
 
 Cell = tuple[int, int]
 """The place of a row in its view, and the column."""
@@ -20,7 +20,7 @@ class Flashes:
     """Remembers what was written on the screen, and marks cells whose text has changed since."""
 
     def __init__(self, columns: tuple[Column[Any], ...]) -> None:
-        self.columns = tuple(place for place, column in enumerate(columns) if column.kind in _KINDS)
+        self.columns = tuple(place for place, column in enumerate(columns) if column.kind in FLASHING_KINDS)
         self._flashable = frozenset(self.columns)
         self._written: dict[Cell, str] = {}
         self.lit: set[Cell] = set()

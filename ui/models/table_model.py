@@ -332,6 +332,11 @@ class TableModel(QAbstractTableModel):
 
     # --- flashes ---
 
+    @property
+    def is_flashing(self) -> bool:
+        """Whether any cell has a background of its own now."""
+        return bool(self._flashes.lit)
+
     def _flash(self, first: int, last: int) -> None:
         if not self.look.flash or last - first >= MOST_ROWS:
             return

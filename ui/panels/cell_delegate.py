@@ -5,7 +5,12 @@ from PySide6.QtGui import QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from core.views.columns import Kind
+from ui.models.flash import FLASHING_KINDS
 from ui.models.table_model import ROW_ROLE, TableModel
+
+_DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.STATUS})
+PAINTED = frozenset({*_DRAWN, Kind.TIME, *FLASHING_KINDS})
+"""Kinds of columns that need this delegate; the others are the style's alone."""
 
 _DATE = len("2014-01-01 ")
 
@@ -19,12 +24,16 @@ class CellDelegate(QStyledItemDelegate):
         self._column = model.columns[column]
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
-        row = index.data(ROW_ROLE)
         kind = self._column.kind
+        if self._model.is_flashing and (brush := index.data(Qt.ItemDataRole.BackgroundRole)) is not None:
+            painter.fillRect(option.rect, brush)  # the style sheet would leave a cell's own background out
         if kind is Kind.TIME:
             self._paint_time(painter, option, index)
             return
         super().paint(painter, option, index)
+        if kind not in _DRAWN:
+            return
+        row = index.data(ROW_ROLE)
         value = None if row is None else self._column.value(row)
         if kind is Kind.STATUS:
             value = None if row is None else self._model.table.progress_of(row)

@@ -7,10 +7,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 from core.views.columns import Kind
 from ui.models.look import Look
 from ui.models.table_model import Index, TableModel
-from ui.panels.cell_delegate import CellDelegate
+from ui.panels.cell_delegate import PAINTED, CellDelegate
 from ui.style import tabular
-
-_DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.STATUS, Kind.TIME})
 
 
 class DenseTable(QTableView):
@@ -46,7 +44,7 @@ class DenseTable(QTableView):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_header_menu)
         for place, column in enumerate(model.columns):
-            if column.kind in _DRAWN:
+            if column.kind in PAINTED:
                 self.setItemDelegateForColumn(place, CellDelegate(model, place, self))
         self.set_look(model.look)
         self.reset_columns()

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, Qt
+from PySide6.QtCore import QAbstractItemModel, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 
@@ -203,7 +203,8 @@ async def test_a_changed_value_flashes_once_unless_it_is_turned_off(make_desk: M
     desk = await make_desk()
     await desk.pending_run()
     window, events = desk.window, Events(str(desk.window.views.selected))
-    model = window.tables["orders"].model
+    table, model = window.tables["orders"].table, window.tables["orders"].model
+    window.docks["orders"].raise_()
     column = [each.key for each in model.columns].index("status")
     window.views.fold(events.order("o1"))
     model.flush()
@@ -212,8 +213,11 @@ async def test_a_changed_value_flashes_once_unless_it_is_turned_off(make_desk: M
     window.views.fold(events.accepted("o1"))
     model.flush()
     assert status.data(Qt.ItemDataRole.BackgroundRole) is not None
+    corner = table.visualRect(status).topRight() - QPoint(3, -3)
+    assert table.viewport().grab().toImage().pixelColor(corner).name() != window.theme.panel
     assert model.index(0, 0).data(Qt.ItemDataRole.BackgroundRole) is None
     model._flash_timer.timeout.emit()
+    assert table.viewport().grab().toImage().pixelColor(corner).name() == window.theme.panel
     assert status.data(Qt.ItemDataRole.BackgroundRole) is None
     window.take_settings(window.settings.with_value("window.flash", False))
     assert status.data() == "Accepted"
