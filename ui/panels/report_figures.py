@@ -46,7 +46,8 @@ def period(run: Run) -> str:
     if run.first_bar_ns is not None and run.last_bar_ns is not None:
         days = f"{day_of(run.first_bar_ns)} to {day_of(run.last_bar_ns)} · "
     took = f" in {duration(run.elapsed_s)}" if run.elapsed_s else ""
-    return f"{days}{number(run.bars)} bars{took}"
+    simulated = " · simulated market" if run.demo or run.config.source == "simulated" else ""
+    return f"{days}{number(run.bars)} bars{took}{simulated}"
 
 
 def facts(run: Run, result: RunResult | None, zone: Zone) -> tuple[tuple[str, str, str], ...]:

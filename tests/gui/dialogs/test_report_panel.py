@@ -175,3 +175,13 @@ def test_each_month_is_told_on_hover_and_stays_inside(qapp: QApplication, width:
     assert len(told - {""}) == 13
     months.close()
     months.deleteLater()
+
+
+def test_a_run_on_the_simulated_market_is_called_so(panel: ReportPanel) -> None:
+    config = RunConfig(strategy_id="sma-cross", symbols=("DEMO",), timeframe="1m")
+    label = child(panel, "report-period")
+    assert isinstance(label, QLabel)
+    panel.show_result(Run(id="run-1", config=config, status=RunStatus.PENDING, created_ns=0, demo=True), None)
+    assert label.text().endswith("simulated market")
+    panel.show_result(Run(id="run-1", config=config, status=RunStatus.PENDING, created_ns=0), None)
+    assert "simulated" not in label.text()
