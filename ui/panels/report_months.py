@@ -95,12 +95,13 @@ class MonthlyReturns(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         theme, sizes = self._look.theme, self._look.sizes
         painter = QPainter(self)
-        painter.setFont(tabular(self.font(), sizes.table_font))
+        roomy = self._cell(0, 0).width() >= sizes.font * 2.6
+        painter.setFont(tabular(self.font(), sizes.table_font if roomy else round(sizes.table_font * 0.85)))
         strongest = max((abs(month) for row in self._years for month in row.months if month is not None), default=0.0) or 1.0
         across, middle = self._across(self.width()), int(Qt.AlignmentFlag.AlignCenter)
         painter.setPen(theme.colour("muted"))
         for at in range(across):
-            name = MONTHS[at] if across == 12 else f"{MONTHS[at][0]} / {MONTHS[at + 6][0]}"
+            name = MONTHS[at] if across == 12 else f"{MONTHS[at][0]}/{MONTHS[at + 6][0]}"
             painter.drawText(self._cell(-1, at), middle, name)
         painter.drawText(self._total(-1), middle, "Year")
         for place, row in enumerate(self._years):
