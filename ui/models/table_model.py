@@ -20,11 +20,21 @@ from ui.models.row_order import Places, RowOrder
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 
-ROW_ROLE: Final = Role.UserRole + 1
+ROW_ROLE: Final = int(Role.UserRole) + 1
 """The row itself."""
 
-RAW_ROLE: Final = Role.EditRole
+RAW_ROLE: Final = int(Role.EditRole)
 """The cell's raw value."""
+
+_DISPLAY: Final = int(Role.DisplayRole)
+_ALIGNMENT: Final = int(Role.TextAlignmentRole)
+_FOREGROUND: Final = int(Role.ForegroundRole)
+_BACKGROUND: Final = int(Role.BackgroundRole)
+_DECORATION: Final = int(Role.DecorationRole)
+_TIP: Final = int(Role.ToolTipRole)
+_SERVED: Final = frozenset(
+    (_DISPLAY, _ALIGNMENT, _FOREGROUND, _BACKGROUND, _DECORATION, _TIP, RAW_ROLE, ROW_ROLE, int(Role.AccessibleTextRole))
+)
 
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -59,6 +69,8 @@ class TableModel(QAbstractTableModel):
         self._brushes: dict[tuple[str, float], QBrush] = {}
         self._dots: dict[str, QPixmap] = {}
         self._flashes = Flashes(self.columns)
+        self._alignments = tuple(_RIGHT if column.kind.is_numeric else _LEFT for column in self.columns)
+        self._has_dots = tuple(column.kind is Kind.STATUS for column in self.columns)
         self._flash_timer = QTimer(self)
         self._flash_timer.setSingleShot(True)
         self._flash_timer.setInterval(FLASH_MS)
@@ -77,34 +89,40 @@ class TableModel(QAbstractTableModel):
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.columns)
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
-        row = self.row_at(index.row()) if index.isValid() else None
+    def data(self, index: Index, role: int = _DISPLAY) -> Any:
+        # Called some six times for each cell that is painted: what needs no row is answered first, by plain numbers.
+        if role not in _SERVED or not index.isValid():
+            return None
+        at = index.column()
+        if role == _ALIGNMENT:
+            return self._alignments[at]
+        if (role == _BACKGROUND and not self._flashes.lit) or (role == _DECORATION and not self._has_dots[at]):
+            return None
+        row = self.row_at(index.row())
         if row is None:
             return None
-        column = self.columns[index.column()]
-        if role == Role.DisplayRole:
+        column = self.columns[at]
+        if role == _DISPLAY:
             text = self._text(column, row)
             if self.look.flash:
-                self._flashes.wrote(self._order.place(index.row()), index.column(), text)
-            return text
-        if role == Role.BackgroundRole:
-            lit = self._flashes.lit and (self._order.place(index.row()), index.column()) in self._flashes.lit
-            return self._brush("accent", _FLASH_ALPHA) if lit else None
-        if role == Role.TextAlignmentRole:
-            return _RIGHT if column.kind.is_numeric else _LEFT
-        if role == Role.ForegroundRole:
+                self._flashes.wrote(self._order.place(index.row()), at, text)
+            return "" if column.kind is Kind.PROGRESS else text
+        if role == _FOREGROUND:
             value = column.value(row)
             token = text_token(column, value, MISSING if value is None else "")
             return None if token is None else self._brush(token)
-        if role == Role.DecorationRole:
-            return self._dot(column.value(row)) if column.kind is Kind.STATUS else None
+        if role == _BACKGROUND:
+            return self._brush("accent", _FLASH_ALPHA) if (self._order.place(index.row()), at) in self._flashes.lit else None
+        return self._told(column, row, role)
+
+    def _told(self, column: Column[Any], row: Any, role: int) -> Any:
+        if role == _DECORATION:
+            return self._dot(column.value(row))
         if role == RAW_ROLE:
             return _variant(column.value(row))
-        if role == Role.ToolTipRole:
+        if role == _TIP:
             return self.table.tip_of(column, row) or self._tip(column, row)
-        if role == Role.AccessibleTextRole:
-            return f"{column.title} {self._whole(column, row)}"
-        return row if role == ROW_ROLE else None
+        return row if role == ROW_ROLE else f"{column.title} {self._whole(column, row)}"
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):

@@ -50,11 +50,6 @@ class CellDelegate(QStyledItemDelegate):
             self._paint_spark(painter, area, value)
         painter.restore()
 
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
-        super().initStyleOption(option, index)
-        if self._column.kind is Kind.PROGRESS:
-            option.text = ""
-
     def _paint_progress(self, painter: QPainter, area: QRectF, fraction: float, height: float) -> None:
         theme = self._model.look.theme
         bar = QRectF(area.left(), area.center().y() - height / 2 + 0.5, area.width(), height)
