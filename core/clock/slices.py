@@ -90,7 +90,8 @@ class SliceThread:
             await self._outlast(job, limit_s)
         except asyncio.CancelledError:
             await self._outlast(job, limit_s)
-            job.finished.exception()  # looked at: the cancel is what counts now
+            if job.finished.done():
+                job.finished.exception()  # looked at: the cancel is what counts now
             raise
         job.finished.result()
 

@@ -77,6 +77,6 @@ async def in_thread(clock: Clock, work: Callable[[Job], Result], on_progress: On
     except asyncio.CancelledError:
         job.stop()
         await asyncio.wait([future])
-        if not future.cancelled():
+        if future.done() and not future.cancelled():
             future.exception()  # what the work made of it is of no use to anybody now
         raise
