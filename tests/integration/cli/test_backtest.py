@@ -219,7 +219,8 @@ def test_strategies_are_listed_and_a_broken_one_stops_nothing(weaver: Weaver, we
 
 
 def test_what_a_plugin_prints_does_not_get_into_the_document(with_hours: Weaver, weaver_home: Path) -> None:
-    body = 'class Loud(BarStrategy):\n    """Prints."""\n\n    id = "loud"\n\n    def on_bar(self, bar):\n        print("heard at the bar")\n'
+    body = 'class Loud(BarStrategy):\n    """Prints."""\n\n    id = "loud"\n\n'
+    body += '    def on_bar(self, bar):\n        print("heard at the bar")\n'
     (weaver_home / "strategies").mkdir(exist_ok=True)
     (weaver_home / "strategies" / "loud.py").write_text("from core.strategy.api import BarStrategy\n\n\n" + body)
     said = with_hours("backtest", "loud", "--symbol", "BTC/USD", "--timeframe", "1h", "--json")
