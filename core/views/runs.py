@@ -59,9 +59,9 @@ class RunTable(RowTable[RunRow]):
         Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 72),
         Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 74, decimals=2, signed=True),
         Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 60, tip="Equity of the run, start to end."),
-        Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142),
-        Column[RunRow]("timeframe", "Bars of", Kind.TEXT, lambda row: row.run.config.timeframe, 52, tip="Length of a bar."),
-        Column[RunRow]("params", "Parameters", Kind.TEXT, params_words, 200),
+        Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142, hidden=True),
+        Column[RunRow]("timeframe", "Bars of", Kind.TEXT, lambda row: row.run.config.timeframe, 52, hidden=True, tip="Length of a bar."),
+        Column[RunRow]("params", "Parameters", Kind.TEXT, params_words, 200, hidden=True),
         Column[RunRow]("progress", "Progress", Kind.PROGRESS, lambda row: row.progress, 72, hidden=True),
         Column[RunRow]("mode", "Mode", Kind.TEXT, lambda row: row.run.config.mode.value, 64, hidden=True),
         Column[RunRow]("bars", "Bars done", Kind.NUMBER, lambda row: row.run.bars, 76, decimals=0, hidden=True),
@@ -76,7 +76,9 @@ class RunTable(RowTable[RunRow]):
         return row.progress
 
     def tip_of(self, column: Column[RunRow], row: RunRow) -> str | None:
-        return row.run.error if column.key == "status" else None
+        if column.key == "status":
+            return row.run.error
+        return f"{row.title}\n{params_words(row)}" if column.key in {"strategy", "symbols", "spark"} else None
 
     def words_of(self, row: RunRow) -> str:
         run = row.run

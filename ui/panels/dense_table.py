@@ -1,5 +1,7 @@
 """The table widget of every panel: dense rows, sorting by value, copying, remembered columns, and a place that stays."""
 
+from typing import Final
+
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
@@ -9,6 +11,8 @@ from ui.models.look import Look
 from ui.models.table_model import Index, TableModel
 from ui.panels.cell_delegate import PAINTED, CellDelegate
 from ui.style import tabular
+
+_STRETCHING: Final = frozenset({Kind.TEXT, Kind.SPARK})
 
 
 class DenseTable(QTableView):
@@ -81,10 +85,10 @@ class DenseTable(QTableView):
         self._stretch()
 
     def _stretch(self) -> None:
-        """Let the last column fill the rest when it is text; a number would stand far from the others."""
+        """Let the last column fill the rest, unless it is a number, which would stand far from the others."""
         header = self.horizontalHeader()
         shown = [header.logicalIndex(place) for place in range(header.count()) if not header.isSectionHidden(header.logicalIndex(place))]
-        header.setStretchLastSection(bool(shown) and self.table_model.columns[shown[-1]].kind is Kind.TEXT)
+        header.setStretchLastSection(bool(shown) and self.table_model.columns[shown[-1]].kind in _STRETCHING)
 
     def columns_state(self) -> bytes:
         """Return order, widths, visibility and sorting of the columns."""
