@@ -7,6 +7,7 @@ python3 scripts/run.py data list           any other call of `weaver`, in the sa
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -21,10 +22,11 @@ def main(arguments: list[str]) -> int:
     except SetupFailed as failed:
         print(failed, file=sys.stderr)
         return 1
-    try:
-        return subprocess.run([str(python), "-m", "app", *(arguments or ["--demo"])], check=False).returncode
-    except KeyboardInterrupt:
-        return 130
+    command = [str(python), "-m", "app", *(arguments or ["--demo"])]
+    if os.name == "posix":
+        # The program takes this process's place: signals reach it, and its exit code is this one's.
+        os.execv(command[0], command)
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":
