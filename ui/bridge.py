@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from contextlib import ExitStack
 from time import perf_counter
@@ -159,6 +160,13 @@ class EventBridge(QObject):
         self._announce(folded)
         if self._desk or (self._run and not self._held) or any(model.is_dirty for model in self._models):
             self.schedule()
+
+    async def publish(self) -> None:
+        """Publish what changed, one model in each turn of the loop: many rows in many tables at once would hold it up."""
+        for model in self._models:
+            if model.is_dirty:
+                model.flush()
+                await asyncio.sleep(0)
 
     def _fold(self, queue: deque[Envelope], until: float, folded: list[Envelope]) -> None:
         fold = self._views.fold

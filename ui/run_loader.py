@@ -74,7 +74,7 @@ class RunLoader(QObject):
         """Look at a run: everything of it is loaded anew, then its live events follow."""
         self._views.select(run_id)
         self._bridge.look_at(run_id)
-        self._bridge.flush()
+        await self._bridge.publish()
         await self._load(run_id)
         self._bridge.release()
 
@@ -99,7 +99,7 @@ class RunLoader(QObject):
         orders = await engine.orders(run_id)
         fills = await engine.fills(run_id)
         await in_slices(views.loading(orders, fills, None if result is None else result.trades))
-        self._bridge.flush()
+        await self._bridge.publish()
         self.tables_loaded.emit(run_id)
 
     async def _stored(self, pattern: str) -> list[Envelope]:
