@@ -1,6 +1,7 @@
 """One call of the program: its common options, and an engine that is open for the length of one piece of work."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -74,6 +75,7 @@ async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]]) ->
     with signals_call(lambda: task.cancel() if task else None):
         try:
             await engine.open()
+            gc.freeze()  # what the start made stays: collections during a run need not walk over it again
             return await work(engine)
         except asyncio.CancelledError as error:
             raise Cancelled("Stopped on request.", "What was not finished was not kept.") from error

@@ -1,6 +1,7 @@
 """The life of the window's process: start, one window per database, the demonstration, pictures, and a stop in good order."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -143,6 +144,7 @@ class Lifecycle:
                 _fit(window, self._options.size)
                 window.show()
                 _log.info("The window is open.")
+                gc.freeze()  # what the start made stays: a collection that walked over it again would hold up the loop
                 if self._options.demo:
                     window.commands.open_demo()
                 await self._quit.wait()

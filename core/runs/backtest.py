@@ -31,7 +31,7 @@ from core.strategy.windows import StrategyConfig, Window
 from core.trading.orders import OrderManager
 
 PRODUCER = "backtest"
-FLUSH_EVENTS = 20_000
+FLUSH_EVENTS = 4_000
 """Events gathered before the run pauses to commit them: bounds memory, and what a crash can lose of a backtest."""
 IMPORT_LIMIT_S = 30.0
 """Seconds a plug-in's import may take, with the libraries that it imports itself."""

@@ -140,7 +140,18 @@ class OrderManager:
         )
         self._journal.add_fill(fill)
         kind = OrderFilled if complete else OrderPartiallyFilled
-        told = kind(order_id=order_id, fill_id=fill.id, qty=qty, price=price, fee=fee, filled_qty=filled_qty, time_ns=time_ns)
+        told = kind(
+            order_id=order_id,
+            fill_id=fill.id,
+            qty=qty,
+            price=price,
+            fee=fee,
+            slippage=slippage,
+            filled_qty=filled_qty,
+            time_ns=time_ns,
+            path_dependent=path_dependent,
+            reason=reason,
+        )
         self._tell(order_id, state, told, time_ns)
         return fill
 
