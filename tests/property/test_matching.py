@@ -51,10 +51,15 @@ class Scripted(BarStrategy):
 
     symbols = 0
 
-    def __init__(self, script: list[tuple[int, PlaceOrder]]) -> None:
+    def __init__(self, script: list[tuple[int, PlaceOrder]], start_qty: int = 0) -> None:
         super().__init__()
         self.script = script
+        self.start_qty = start_qty
         self.counts: dict[str, int] = defaultdict(int)
+
+    def setup(self) -> None:
+        if self.start_qty:
+            self.buy(self.start_qty)
 
     def on_bar(self, bar: Bar) -> None:
         self.counts[bar.symbol] += 1
@@ -116,11 +121,13 @@ def test_two_symbols_together_equal_both_apart_when_cash_does_not_bind(
 
 @given(series(), st.lists(wishes(), max_size=12))
 def test_a_fill_is_flagged_exactly_when_the_paths_differ_from_the_same_state(bars: BarSeries, script: list[tuple[int, PlaceOrder]]) -> None:
-    """While no fill was flagged before, the two fixed paths must agree on every unflagged fill."""
-    adaptive = backtest(Scripted(script), bars, cash="100000000")
+    """While nothing was flagged, the two fixed paths give the same fills. Cash and position never bind: a refusal has no flag."""
+    cash, start_qty = "100000000", 10_000
+    adaptive = backtest(Scripted(script, start_qty), bars, cash=cash)
     if any(fill.path_dependent for fill in adaptive.fills) or any(order.path_dependent for order in adaptive.orders.values()):
         return
     for path in (PathModel.OHLC, PathModel.OLHC):
-        other = backtest(Scripted(script), bars, cash="100000000", path=path)
+        other = backtest(Scripted(script, start_qty), bars, cash=cash, path=path)
+        assert adaptive.rejections == other.rejections == []
         ours = sorted((fill.order_id, fill.time_ns, fill.price) for fill in adaptive.fills)
         assert sorted((fill.order_id, fill.time_ns, fill.price) for fill in other.fills) == ours
