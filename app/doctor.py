@@ -28,7 +28,6 @@ DEPENDENCIES: Final = (
     "numpy",
     "polars",
     "sqlalchemy",
-    "aiosqlite",
     "alembic",
     "msgspec",
     "exchange_calendars",

@@ -32,7 +32,7 @@ PLANTS = [
     ("core/runs/__init__.py", "import core.store", STORE),
     ("core/data/__init__.py", "import sqlite3", SQL),
     ("core/runs/__init__.py", "import sqlalchemy", SQL),
-    ("app/planted.py", "import aiosqlite", SQL),
+    ("app/planted.py", "import alembic", SQL),
     ("core/strategy/plugins/sma_cross.py", "from core.model.order import OrderSide", PLUGIN),
     ("core/strategy/plugins/sma_cross.py", "import core.engine", PLUGIN),
     ("core/strategy/plugins/sma_cross.py", "from core.strategy.indicators import sma", PLUGIN),
