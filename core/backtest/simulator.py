@@ -77,7 +77,7 @@ class Market:
 class _Feed:
     """A symbol while the run goes on."""
 
-    __slots__ = ("at", "cursor", "market", "symbol", "working")
+    __slots__ = ("at", "cursor", "has_grid", "market", "newest", "symbol", "working")
 
     def __init__(self, at: int, market: Market) -> None:
         self.at = at
@@ -85,6 +85,9 @@ class _Feed:
         self.symbol = market.bars.symbol
         self.cursor = Cursor(len(market.bars))
         self.working: list[WorkingOrder] = []
+        self.newest: Bar | None = None
+        """The newest bar known, while a decision is carried out."""
+        self.has_grid = market.instrument.tick is not None or market.instrument.lot is not None
 
 
 class Simulator:
@@ -154,7 +157,7 @@ class Simulator:
         """Take an order decided now; it meets the first bar of its symbol that starts at or after now."""
         feed = self._by_symbol[request.symbol]
         now_ns = self._clock.instant_ns
-        wrong = _off_grid(request, feed.market.instrument)
+        wrong = _off_grid(request, feed.market.instrument) if feed.has_grid else None
         if wrong is not None:
             self._reports.reject(order_id, RejectCode.INVALID_ORDER, wrong, now_ns=now_ns)
             return
@@ -182,11 +185,8 @@ class Simulator:
 
     def newest(self, symbol: str) -> tuple[int, float] | None:
         """Return start and close of the symbol's newest bar known now, or None before its first."""
-        feed = self._by_symbol[symbol]
-        at = feed.cursor.now
-        if at < 0:
-            return None
-        return int(feed.market.bars.start_ns[at]), float(feed.market.bars.close[at])
+        bar = self._by_symbol[symbol].newest
+        return None if bar is None else (bar.start_ns, bar.close)
 
     def window(self, asked: FetchWindow) -> Window:
         """Return the last bars of a symbol known now. Raises NonsenseAction for more than the run can ever have."""
@@ -259,6 +259,7 @@ class Simulator:
                         actions = runner.decide(bar.end_ns, {symbol: bar})
                     if actions:
                         clock.instant_ns = bar.end_ns
+                        feed.newest = bar
                         route(actions)
                         if self.stopped is not None:
                             self.bars_done = first + within + 1
@@ -292,7 +293,7 @@ class Simulator:
                 feed.cursor.in_block += 1
                 if feed.working and matches:
                     self._meet(feed, bar)
-                bars[feed.symbol] = bar
+                bars[feed.symbol] = feed.newest = bar
                 now_ns = bar.end_ns
                 if ends[within + 1] == now_ns:
                     continue

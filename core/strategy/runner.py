@@ -138,7 +138,12 @@ class StrategyRunner:
     def take(self, now_ns: int) -> list[Action]:
         """Return, checked, what a directly called `on_bar` asked for at `now_ns`."""
         self._now_ns = now_ns
-        return [] if self._bars is None else self._checked(self._bars.take_actions())
+        if self._bars is None:
+            return []
+        actions = self._bars.take_actions()
+        for action in actions:
+            self._check(action)
+        return actions
 
     def _checked(self, answer: Actions) -> list[Action]:
         """Return the answer as a list of actions. Raises NonsenseAction for anything else."""
@@ -159,6 +164,8 @@ class StrategyRunner:
         return actions
 
     def _check(self, action: object) -> None:
+        if type(action) is PlaceOrder and action.request.symbol in self._known:
+            return  # by far the most frequent
         if not isinstance(action, _ACTIONS):
             raise NonsenseAction(f"The strategy returned {_shown(action)} at {self._when()}.", "Return actions of the strategy API.")
         symbol = action.symbol if isinstance(action, FetchWindow) else action.request.symbol if isinstance(action, PlaceOrder) else None
