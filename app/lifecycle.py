@@ -8,7 +8,6 @@ import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
-import qasync
 from PySide6.QtCore import QMessageLogContext, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
@@ -20,9 +19,10 @@ from app.demo import demo_run
 from app.layout_files import LayoutFiles
 from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
+from app.window_loop import WindowLoop
 from core import ENGINE_VERSION
 from core.clock.realtime import SystemClock
-from core.errors import AlreadyOpen, KnownError, StoreError, StoreReadOnly, UnknownName
+from core.errors import AlreadyOpen, KnownError, NoDisplay, StoreError, StoreReadOnly, UnknownName
 from core.settings import Settings
 from core.values import ParamValue
 from ui.docks import TITLES
@@ -51,7 +51,7 @@ def run_window(call: Call, options: WindowOptions) -> int:
     qInstallMessageHandler(log_qt_message)
     application = make_application()
     lifecycle = Lifecycle(call, options, reporter)
-    with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(application)) as runner:
+    with asyncio.Runner(loop_factory=lambda: WindowLoop(application, lifecycle.leave)) as runner:
         runner.get_loop().set_exception_handler(reporter.on_loop_exception)
         runner.run(lifecycle.run())
         if lifecycle.late:
@@ -59,6 +59,8 @@ def run_window(call: Call, options: WindowOptions) -> int:
             logging.shutdown()
             sys.stderr.flush()
             os._exit(1)
+    if lifecycle.left:
+        raise NoDisplay("The display has gone away, and the window with it.", "What was running was stopped; all that was done is stored.")
     return 0
 
 
@@ -72,7 +74,9 @@ def _check_picture(options: WindowOptions) -> None:
 
 def log_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
     """Send what Qt has to say to the log. Without a screen there are no size hints to pass on: that is no warning."""
-    quiet = kind in {QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg} or "propagateSizeHints" in message
+    # That the server of the display is gone is repeated at every turn until the end; `run_window` says it once.
+    known = "propagateSizeHints" in message or "The X11 connection broke" in message
+    quiet = kind in {QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg} or known
     logging.getLogger("qt").log(logging.DEBUG if quiet else logging.WARNING, "%s", message)
 
 
@@ -90,7 +94,7 @@ def make_application() -> QApplication:
 
 
 class Lifecycle:
-    """One window from start to stop. `late` names what did not stop within its deadline."""
+    """One window from start to stop. `late` names what did not stop within its deadline; `left` says that Qt gave up first."""
 
     def __init__(self, call: Call, options: WindowOptions, reporter: FaultReporter) -> None:
         self._call = call
@@ -103,6 +107,12 @@ class Lifecycle:
         self._file = SettingsFile(call.paths.settings, environment)
         self._settings = self._file.load()
         self.late: list[str] = []
+        self.left = False
+
+    def leave(self) -> None:
+        """Stop, because Qt shows nothing any more."""
+        self.left = True
+        self._quit.set()
 
     async def run(self) -> None:
         """Open everything, wait until it is to stop, and stop it."""

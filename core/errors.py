@@ -216,7 +216,7 @@ class AlreadyOpen(KnownError):
 
 
 class NoDisplay(KnownError):
-    """The window cannot be shown: no screen, or system libraries of Qt are missing."""
+    """The window cannot be shown: no screen, a screen that went away, or system libraries of Qt are missing."""
 
     code = "no_display"
 

@@ -1,12 +1,16 @@
 """The window as a process: without a display, as a picture, one per database, and its stop."""
 
+import os
+import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from app.display import missing_packages
 from core.clock.realtime import SystemClock
 from core.store.database import DatabaseStore
 from tests.integration.cli.conftest import Weaver, read_until
@@ -91,6 +95,38 @@ def test_the_window_stops_in_good_order(begin: Begin, weaver: Weaver, weaver_hom
     assert any((weaver_home / "layout").iterdir())
     assert list((weaver_home / "weaver.db.owners").iterdir()) == []
     assert weaver("doctor", "--json").code == 0
+
+
+@pytest.fixture
+def screen() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """An X server of the test's own: the name of its display, and its process."""
+    if shutil.which("Xvfb") is None or missing_packages(screen=True):
+        pytest.skip("Xvfb or the system libraries of Qt are not installed")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=(writing,), stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as number:
+        name = f":{number.readline().strip()}"
+    yield name, server
+    server.kill()
+    server.wait()
+
+
+@on_linux
+def test_a_display_that_goes_away_ends_the_window_in_good_order(
+    begin: Begin, weaver: Weaver, weaver_home: Path, screen: tuple[str, "subprocess.Popen[bytes]"]
+) -> None:
+    display, server = screen
+    process = begin("--verbose", DISPLAY=display)
+    read_until(process, "The window is open.")
+    server.kill()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("error[no_display]: The display has gone away")
+    assert err.count("\n") == 1
+    assert list((weaver_home / "weaver.db.owners").iterdir()) == []
+    assert not list((weaver_home / "logs").glob("bug-*"))
 
 
 async def test_a_second_window_on_the_same_database_is_told(weaver_process: Weaver, weaver_home: Path) -> None:
