@@ -45,7 +45,7 @@ def _group(help_: str) -> typer.Typer:
 def build() -> typer.Typer:
     """Return the whole tree of verbs."""
     app = typer.Typer(
-        help="A desktop trading workstation: one strategy file in backtest, paper and live. Without a verb it opens the window.",
+        help="A desktop trading workstation: backtests strategies on your own prices. Without a verb it opens the window.",
         cls=VerbGroup,
         add_completion=False,
         rich_markup_mode=None,

@@ -30,7 +30,9 @@ def backtest(
     symbol: Annotated[list[str] | None, typer.Option(help="Symbol to trade; repeat it for several.", metavar="S")] = None,
     timeframe: Annotated[str | None, typer.Option(help="Length of a bar, like 1m, 1h, 1d.", metavar="T")] = None,
     start: Annotated[str | None, typer.Option(help="First moment, 2024-01-31 (00:00 UTC) or 2024-01-31T14:30:00Z.", metavar="D")] = None,
-    end: Annotated[str | None, typer.Option(help="Moment before which the last bar starts.", metavar="D")] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Moment before which the last bar starts; a day alone is its 00:00 UTC.", metavar="D")
+    ] = None,
     param: Annotated[list[str] | None, typer.Option(help="Parameter of the strategy as name=value; repeat it.", metavar="K=V")] = None,
     cash: Annotated[
         str | None, typer.Option(help="Cash to start with; 100000, or what the setting run.cash says.", metavar="AMOUNT")

@@ -33,7 +33,7 @@ class AboutDialog(QDialog):
         layout.setContentsMargins(sizes.step * 6, sizes.step * 5, sizes.step * 6, sizes.step * 4)
         layout.setSpacing(sizes.step * 2)
         layout.addWidget(self._label(f"Weaver {version}", "title", "about-version"))
-        layout.addWidget(self._label("One strategy file in backtest, paper and live.", "", "about-purpose"))
+        layout.addWidget(self._label("Strategies as single Python files, backtested on your own prices.", "", "about-purpose"))
         layout.addWidget(self._label(f"Data: {where}", "muted", "about-where"))
         layout.addSpacing(sizes.step * 2)
         layout.addWidget(self._label("Its parts and their names", "heading", "about-parts-heading"))

@@ -31,9 +31,9 @@ class BarFields(FieldGrid):
         self.timeframe_row = self.add("field-timeframe", "Timeframe", self.timeframe)
         self.source = narrow(QComboBox(self))
         self.source_row = self.add("field-source", "Source", self.source)
-        self.start = _date_edit(self)
+        self.start = _date_edit(self, "The first day of the run, in UTC.")
         self.start_row = self.add("field-start", "Start", self.start)
-        self.end = _date_edit(self)
+        self.end = _date_edit(self, "The last day of the run, in UTC, included. The command line's --end is the day after.")
         self.end_row = self.add("field-end", "End", self.end)
         self.symbols.changed.connect(self._on_symbols_changed)
         self.timeframe.currentTextChanged.connect(lambda _text: self._on_timeframe_changed())
@@ -129,7 +129,9 @@ class BarFields(FieldGrid):
             for edit, edge in ((self.start, first), (self.end, last)):
                 edit.setDateRange(first, last)
                 edit.setDate(edge)
-            self.end_row.show_hint(f"stored: {first.toString('yyyy-MM-dd')} to {last.toString('yyyy-MM-dd')}, days in UTC")
+            self.end_row.show_hint(
+                f"stored: {first.toString('yyyy-MM-dd')} to {last.toString('yyyy-MM-dd')}, days in UTC; the end day is included"
+            )
         else:
             self.end_row.show_hint("" if choice is None else "These symbols have no time in common.")
         known = choice is not None and choice.first_ns <= choice.last_ns
@@ -146,11 +148,11 @@ class BarFields(FieldGrid):
             self.changed.emit()
 
 
-def _date_edit(parent: QWidget) -> QDateEdit:
+def _date_edit(parent: QWidget, tip: str) -> QDateEdit:
     edit = QDateEdit(parent)
     edit.setDisplayFormat("yyyy-MM-dd")
     edit.setCalendarPopup(True)
-    edit.setToolTip("A day in UTC.")
+    edit.setToolTip(tip)
     return edit
 
 

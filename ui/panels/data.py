@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Confirm = Callable[[str, str, str, Callable[[], object]], object]
 """Asks before something is destroyed: heading, consequence, verb, and what to do when the person says so."""
 
-_EXPORT_FILES = "CSV (*.csv);;CSV, gzip (*.csv.gz);;Parquet (*.parquet)"
+_EXPORT_FILES = "CSV (*.csv);;CSV, gzip (*.csv.gz);;CSV, zstd (*.csv.zst);;Parquet (*.parquet)"
 _GAPS = "data: gaps"
 _LISTED = 5_000
 
