@@ -16,6 +16,7 @@ from app.call import Call, signals_call
 from app.compose import compose_engine, compose_store, compose_window
 from app.config import MEMORY, SettingsFile
 from app.demo import demo_run
+from app.garbage import collected_in_this_thread
 from app.layout_files import LayoutFiles
 from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
@@ -51,7 +52,7 @@ def run_window(call: Call, options: WindowOptions) -> int:
     qInstallMessageHandler(log_qt_message)
     application = make_application()
     lifecycle = Lifecycle(call, options, reporter)
-    with asyncio.Runner(loop_factory=lambda: WindowLoop(application, lifecycle.leave)) as runner:
+    with collected_in_this_thread(application), asyncio.Runner(loop_factory=lambda: WindowLoop(application, lifecycle.leave)) as runner:
         runner.get_loop().set_exception_handler(reporter.on_loop_exception)
         runner.run(lifecycle.run())
         if lifecycle.late:

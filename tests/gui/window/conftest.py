@@ -1,6 +1,7 @@
 """The real window on the real engine and the in-memory store, inside the Qt loop."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,8 +81,12 @@ def application(qapp: QApplication) -> Iterator[QApplication]:
     """What was told to go is gone when a test ends, and the last window that closes does not stop the loop."""
     qapp.setStyle("Fusion")
     qapp.setQuitOnLastWindowClosed(False)
+    # As in the program: the store's threads do not collect, and so destroy nothing of Qt's.
+    gc.collect()
+    gc.disable()
     yield qapp
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.enable()
 
 
 @pytest_asyncio.fixture
@@ -89,7 +94,13 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
     """Open windows; at the end each is shut down and must have left nothing behind."""
     made: list[Desk] = []
 
-    async def make(*, with_bars: bool = True, layout: MemoryLayout | None = None, stored: dict[str, ParamValue] | None = None) -> Desk:
+    async def make(
+        *,
+        with_bars: bool = True,
+        layout: MemoryLayout | None = None,
+        stored: dict[str, ParamValue] | None = None,
+        database: str = "memory",
+    ) -> Desk:
         settings = [Settings({"window.theme": "dark", "window.local_time": False, **(stored or {})}, {})]
         bugs: list[str] = []
 
@@ -100,7 +111,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             settings[0] = settings[0].with_value(key, value)
             return settings[0]
 
-        store = compose_store("memory")
+        store = compose_store(database)
         engine = compose_engine(store, tmp_path / "strategies", settings[0], report_bug)
         await engine.open()
         if with_bars:
