@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.model.result import Progress
-from core.model.run import Run
+from core.model.run import ParamValue, Run
 from core.settings import Settings
-from core.values import ParamValue
 
 OnProgress = Callable[[Progress], None]
 

@@ -71,7 +71,7 @@ def test_the_contracts_leave_no_package_out() -> None:
     core = modules_of_core()
     assert set(contract(STORE)["source_modules"]) == (core - {"core.store"}) | {"ui"}
     assert set(contract(SQL)["source_modules"]) == (core - {"core.store"}) | {"ui", "app"}
-    allowed_to_ui = {"core.engine", "core.views", "core.events", "core.model", "core.settings", "core.errors", "core.values"}
+    allowed_to_ui = {"core.engine", "core.views", "core.events", "core.model", "core.settings", "core.errors"}
     assert set(contract(DOOR)["forbidden_modules"]) == core - allowed_to_ui
     parts_of_strategy = {f"core.strategy.{path.stem}" for path in (ROOT / "core" / "strategy").glob("*.py")}
     hidden = parts_of_strategy - {"core.strategy.__init__", "core.strategy.api"}

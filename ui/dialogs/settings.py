@@ -7,8 +7,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from core.errors import KnownError
+from core.model.run import ParamValue
 from core.settings import SETTINGS, Setting, Settings
-from core.values import ParamValue
 from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.forms import ParamForm, group
 from ui.theme import Sizes, Theme
