@@ -154,7 +154,7 @@ class ChartFeed(QObject):
         if turn != self._turn:
             return
         self._trades, self._places = result.trades, marks.places
-        self._chart.scene.lines = lines
+        self._chart.set_drawn_lines(lines)
         self._chart.set_trades(marks.trades)
         self._chart.set_fills(marks.fills)
         self._chart.set_curve(curve)

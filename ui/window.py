@@ -314,6 +314,7 @@ class MainWindow(QMainWindow):
         self.services.layout.forget(_LAYOUT)
         for panel in self.tables.values():
             panel.forget()
+        self.data.forget()
         self.docks.arrange()
 
     # --- pictures ---

@@ -26,6 +26,7 @@ class ChartMenu(QMenu):
         self._log = self._add("Logarithmic prices", "chart-log-scale")
         self._log.setCheckable(True)
         self._log.toggled.connect(chart.set_log_scale)
+        chart.log_scale_changed.connect(self._log.setChecked)
         self.addSeparator()
         self._copy = self._add("Copy picture", "chart-copy-picture")
         self._copy.triggered.connect(chart.copy_picture)
@@ -39,7 +40,4 @@ class ChartMenu(QMenu):
         """Show the menu at a place of the screen."""
         for action in (self._fit, self._latest, self._log, self._copy):
             action.setEnabled(not self._chart.scene.is_empty())
-        self._log.blockSignals(True)
-        self._log.setChecked(self._chart.scene.log)
-        self._log.blockSignals(False)
         self.popup(place)

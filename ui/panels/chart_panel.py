@@ -42,6 +42,7 @@ class ChartPanel(QWidget):
         self.log = self._button("button-chart-log", "Log", "Equal ratios of price equally far apart")
         self.log.setCheckable(True)
         self.log.toggled.connect(self.chart.set_log_scale)
+        self.chart.log_scale_changed.connect(self.log.setChecked)  # the chart's own menu changes it too
         strip = QHBoxLayout()
         strip.setContentsMargins(sizes.step * 2, sizes.step // 2, sizes.step * 2, sizes.step // 2)
         strip.setSpacing(sizes.step)

@@ -150,6 +150,12 @@ class DataPanel(QWidget):
         self.sets.remember()
         self.gaps.remember()
 
+    def forget(self) -> None:
+        """Return to the columns of the first start."""
+        for panel in (self.sets, self.gaps):
+            panel.forget()
+            panel.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+
     def selected(self) -> BarSet | None:
         """Return the selected set."""
         rows = self.sets.table.selected_rows()

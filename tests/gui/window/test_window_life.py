@@ -83,16 +83,30 @@ async def test_layout_is_kept_restored_and_reset(make_desk: MakeDesk) -> None:
     first.window.docks["report"].close()
     first.window.tables["orders"].table.setColumnWidth(1, 222)
     first.window.tables["orders"].table.setColumnHidden(2, True)
+    first.window.data.sets.table.setColumnWidth(1, 222)
     assert await first.window.shut_down() == []
     second = (await make_desk(layout=first.layout)).window
     orders = second.tables["orders"].table
     assert second.docks["report"].isHidden()
     assert orders.columnWidth(1) == 222
     assert orders.isColumnHidden(2)
+    assert second.data.sets.table.columnWidth(1) == 222
     second.acts["reset-layout"].trigger()
     assert not second.docks["report"].isHidden()
     assert orders.columnWidth(1) != 222
     assert not orders.isColumnHidden(2)
+    assert second.data.sets.table.columnWidth(1) != 222
+
+
+async def test_the_log_button_follows_the_menu_of_the_chart(make_desk: MakeDesk) -> None:
+    panel = (await make_desk()).window.chart
+    menu = next(action for action in panel.chart.findChildren(QAction) if action.objectName() == "chart-log-scale")
+    menu.trigger()
+    assert panel.log.isChecked()
+    assert panel.chart.scene.log
+    panel.log.click()
+    assert not menu.isChecked()
+    assert not panel.chart.scene.log
 
 
 async def test_a_layout_that_does_not_fit_gives_the_first_one(make_desk: MakeDesk) -> None:
