@@ -102,6 +102,7 @@ def style_sheet(theme: Theme, sizes: Sizes) -> str:
 QMainWindow, QDialog {{ background: {t.background}; color: {t.text}; }}
 QWidget {{ color: {t.text}; }}
 QWidget#panel, QWidget[panel="true"] {{ background: {t.panel}; }}
+QScrollArea, QScrollArea > QWidget#qt_scrollarea_viewport, QScrollArea > QWidget > QWidget {{ background: transparent; }}
 QLabel {{ background: transparent; }}
 QLabel[tone="muted"] {{ color: {t.muted}; }}
 QLabel[tone="faint"] {{ color: {t.faint}; }}
