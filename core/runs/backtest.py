@@ -9,7 +9,6 @@ from hashlib import sha256
 from core import ENGINE_VERSION
 from core.backtest.simulator import Market, Simulator
 from core.backtest.stats import compute_statistics
-from core.backtest.trades import round_trips
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
@@ -21,6 +20,7 @@ from core.model.market import BarSeries, BarSetKey, Instrument, bars_sha256
 from core.model.money import MONEY_CONTEXT, to_float
 from core.model.plugin import StrategyInfo
 from core.model.result import PlotLine, RunResult
+from core.model.round_trips import round_trips
 from core.model.run import Manifest, Run
 from core.ports import BarStore, Clock, RunStore, StrategySource
 from core.runs.journal import RunJournal

@@ -1,13 +1,13 @@
 """Positions and round trips of one run, folded from its fills."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.model.money import ZERO
-from core.model.order import Fill, OrderSide
+from core.model.order import Fill
 from core.model.position import PositionSide, Trade
+from core.model.round_trips import RoundTrips
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
 
@@ -95,14 +95,6 @@ class PositionTable(RowTable[PositionRow]):
                 self.put(replace(row, last=price))
 
 
-@dataclass(slots=True)
-class _OpenPart:
-    """What is left of an entry fill."""
-
-    fill: Fill
-    qty: Decimal
-
-
 def _trade_return(trade: Trade) -> float | None:
     cost = float(trade.entry_price * trade.qty)
     return float(trade.pnl) / cost if cost else None
@@ -129,7 +121,7 @@ class TradeTable(RowTable[Trade]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._open: dict[str, deque[_OpenPart]] = {}
+        self._matched = RoundTrips()
 
     def key_of(self, row: Trade) -> str:
         return f"{row.entry_order_id}>{row.exit_order_id}>{row.entry_ns}>{row.exit_ns}>{row.entry_price}>{row.exit_price}"
@@ -146,22 +138,12 @@ class TradeTable(RowTable[Trade]):
 
     def clear(self) -> None:
         super().clear()
-        self._open = {}
+        self._matched = RoundTrips()
 
     def add(self, fill: Fill) -> None:
         """Take a fill, each once, in the order they happened; close what it closes."""
-        parts = self._open.setdefault(fill.symbol, deque())
-        left = fill.qty
-        while left and parts and parts[0].fill.side is not fill.side:
-            part = parts[0]
-            qty = min(left, part.qty)
-            self.append(_round_trip(part.fill, fill, qty))
-            left -= qty
-            part.qty -= qty
-            if not part.qty:
-                parts.popleft()
-        if left:
-            parts.append(_OpenPart(fill, left))
+        for trade in self._matched.add(fill):
+            self.append(trade)
 
     def append(self, trade: Trade) -> None:
         """Add a round trip, newest last."""
@@ -169,22 +151,3 @@ class TradeTable(RowTable[Trade]):
         self._place[f"{self.key_of(trade)}#{len(self.rows)}"] = len(self.rows)
         self.rows.append(trade)
         self.saw(trade)
-
-
-def _round_trip(entry: Fill, exit_: Fill, qty: Decimal) -> Trade:
-    side = PositionSide.LONG if entry.side is OrderSide.BUY else PositionSide.SHORT
-    fees = entry.fee * qty / entry.qty + exit_.fee * qty / exit_.qty
-    pnl = (exit_.price - entry.price) * qty * entry.side.sign - fees
-    return Trade(
-        symbol=entry.symbol,
-        side=side,
-        qty=qty,
-        entry_ns=entry.time_ns,
-        exit_ns=exit_.time_ns,
-        entry_price=entry.price,
-        exit_price=exit_.price,
-        pnl=pnl,
-        fees=fees,
-        entry_order_id=entry.order_id,
-        exit_order_id=exit_.order_id,
-    )

@@ -5,10 +5,10 @@ from decimal import Decimal, localcontext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.backtest.trades import match_fills
 from core.model.money import MONEY_CONTEXT
 from core.model.order import Fill, OrderSide
-from core.model.position import PositionSide
+from core.model.position import PositionSide, Trade
+from core.model.round_trips import OpenLot, RoundTrips
 
 
 @st.composite
@@ -28,6 +28,11 @@ def histories(draw: st.DrawFn) -> list[Fill]:
     return [_fill(at, *row) for at, row in enumerate(rows)]
 
 
+def matched(history: list[Fill]) -> tuple[list[Trade], list[OpenLot]]:
+    trips = RoundTrips()
+    return [trade for fill in history for trade in trips.add(fill)], trips.open_lots()
+
+
 def _fill(at: int, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> Fill:
     name = str(at)
     return Fill(
@@ -37,7 +42,7 @@ def _fill(at: int, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, f
 
 @given(history=histories())
 def test_profit_and_what_is_open_add_up_to_the_cash_that_moved(history: list[Fill]) -> None:
-    trades, left = match_fills(history)
+    trades, left = matched(history)
     with localcontext(MONEY_CONTEXT):
         cash = sum((-fill.side.sign * fill.qty * fill.price - fill.fee for fill in history), Decimal(0))
         profit = sum((trade.pnl for trade in trades), Decimal(0))
@@ -47,7 +52,7 @@ def test_profit_and_what_is_open_add_up_to_the_cash_that_moved(history: list[Fil
 
 @given(history=histories())
 def test_every_fee_and_every_unit_is_in_one_place(history: list[Fill]) -> None:
-    trades, left = match_fills(history)
+    trades, left = matched(history)
     with localcontext(MONEY_CONTEXT):
         fees = sum((fill.fee for fill in history), Decimal(0))
         assert sum((trade.fees for trade in trades), Decimal(0)) + sum((lot.fee for lot in left), Decimal(0)) == fees

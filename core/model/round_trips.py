@@ -57,30 +57,39 @@ class OpenLot:
         return share
 
 
-def round_trips(fills: Iterable[Fill]) -> list[Trade]:
-    """Return one trade for each entry part × exit part, first in, first out, in the order of the exits.
+class RoundTrips:
+    """Matches fills as they come, oldest first: one trade for each entry part × exit part, first in, first out.
 
     A fill through flat closes first and opens with its rest. Fees are shared pro rata by quantity, to the last digit:
-    the parts of a fill's fee sum to the fee. `fills` of any symbols, oldest first.
+    the parts of a fill's fee sum to the fee.
     """
-    return match_fills(fills)[0]
 
+    def __init__(self) -> None:
+        self._open: dict[str, deque[OpenLot]] = {}
 
-def match_fills(fills: Iterable[Fill]) -> tuple[list[Trade], list[OpenLot]]:
-    """Return the round trips and what is still open, oldest first within each symbol."""
-    trades: list[Trade] = []
-    open_lots: dict[str, deque[OpenLot]] = {}
-    with localcontext(MONEY_CONTEXT):
-        for fill in fills:
-            lots = open_lots.get(fill.symbol)
-            if lots is None:
-                lots = open_lots[fill.symbol] = deque()
-            incoming = OpenLot(fill)
+    def add(self, fill: Fill) -> list[Trade]:
+        """Take a fill of any symbol and return the trades that it closed."""
+        lots = self._open.get(fill.symbol)
+        if lots is None:
+            lots = self._open[fill.symbol] = deque()
+        trades: list[Trade] = []
+        incoming = OpenLot(fill)
+        with localcontext(MONEY_CONTEXT):
             while lots and incoming.qty > ZERO and lots[0].side is not incoming.side:
                 trades.append(_close(lots, incoming, fill))
-            if incoming.qty > ZERO:
-                lots.append(incoming)
-    return trades, [lot for lots in open_lots.values() for lot in lots]
+        if incoming.qty > ZERO:
+            lots.append(incoming)
+        return trades
+
+    def open_lots(self) -> list[OpenLot]:
+        """Return what is still open, oldest first within each symbol."""
+        return [lot for lots in self._open.values() for lot in lots]
+
+
+def round_trips(fills: Iterable[Fill]) -> list[Trade]:
+    """Return all trades of `fills`, in the order of the exits; see `RoundTrips`."""
+    matched = RoundTrips()
+    return [trade for fill in fills for trade in matched.add(fill)]
 
 
 def _close(lots: deque[OpenLot], incoming: OpenLot, fill: Fill) -> Trade:

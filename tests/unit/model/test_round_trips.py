@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from core.backtest.trades import match_fills, round_trips
 from core.model.order import Fill, OrderSide
 from core.model.position import PositionSide, Trade
+from core.model.round_trips import RoundTrips, round_trips
 
 
 def fills(*rows: str) -> list[Fill]:
@@ -81,7 +81,9 @@ CASES: list[tuple[str, list[str], list[tuple[str, ...]], list[tuple[str, str]]]]
 
 @pytest.mark.parametrize(("rows", "expected", "rest"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_worked_cases(rows: list[str], expected: list[tuple[str, ...]], rest: list[tuple[str, str]]) -> None:
-    trades, left = match_fills(fills(*rows))
+    matched = RoundTrips()
+    trades = [trade for fill in fills(*rows) for trade in matched.add(fill)]
+    left = matched.open_lots()
     same = [tuple(map(Decimal, row[1:])) for row in expected]
     assert [tuple(map(Decimal, told(trade)[1:])) for trade in trades] == same
     assert [told(trade)[0] for trade in trades] == [row[0] for row in expected]
@@ -91,7 +93,9 @@ def test_worked_cases(rows: list[str], expected: list[tuple[str, ...]], rest: li
 def test_a_trade_names_its_orders_and_times() -> None:
     (trade,) = round_trips(fills("buy 1 @ 10", "sell 1 @ 9"))
     assert (trade.symbol, trade.entry_ns, trade.exit_ns, trade.entry_order_id, trade.exit_order_id) == ("SPY", 0, 1, "o0", "o1")
-    (_, (lot,)) = match_fills(fills("sell 2 @ 7"))
+    matched = RoundTrips()
+    assert matched.add(*fills("sell 2 @ 7")) == []
+    (lot,) = matched.open_lots()
     assert (lot.symbol, lot.side, lot.price, lot.time_ns, lot.order_id) == ("SPY", PositionSide.SHORT, Decimal(7), 0, "o0")
 
 
