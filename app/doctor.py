@@ -91,24 +91,20 @@ def _program(call: Call) -> list[Check]:
 
 
 def _dependencies(call: Call) -> list[Check]:
-    checks = []
-    for name in DEPENDENCIES:
-        try:
-            checks.append(Check(name, OK, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            checks.append(Check(name, FAIL, "not installed; run the set-up of the README again"))
-    return checks
+    return [_installed(name, FAIL, "not installed; run the set-up of the README again") for name in DEPENDENCIES]
+
+
+def _installed(name: str, else_state: str, else_said: str) -> Check:
+    try:
+        return Check(name, OK, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, else_state, else_said)
 
 
 def _window(call: Call) -> list[Check]:
     from app.display import has_display, install_hint, missing_packages
 
-    checks = []
-    for name in WINDOW_DEPENDENCIES:
-        try:
-            checks.append(Check(name, OK, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            checks.append(Check(name, WARN, "not installed: no window, but every verb works"))
+    checks = [_installed(name, WARN, "not installed: no window, but every verb works") for name in WINDOW_DEPENDENCIES]
     display = has_display(call.environment)
     missing = missing_packages(screen=bool(call.environment.get("DISPLAY")))
     if missing:

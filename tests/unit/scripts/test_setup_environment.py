@@ -147,3 +147,11 @@ def test_the_closing_line_of_pytest_is_held_back(
     assert code == 0
     assert "passed" in closing
     assert closing not in capsys.readouterr().out
+
+
+def test_the_set_up_and_the_program_ask_for_the_same_system_libraries(setup: ModuleType) -> None:
+    # Two lists, because the set-up runs before anything is installed and the program may run without the set-up's folder.
+    from app import display
+
+    assert setup.QT_LIBRARIES == display.LIBRARIES
+    assert setup.SCREEN_LIBRARIES == display.SCREEN_LIBRARIES
