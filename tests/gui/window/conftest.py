@@ -1,7 +1,6 @@
 """The real window on the real engine and the in-memory store, inside the Qt loop."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,12 +80,8 @@ def application(qapp: QApplication) -> Iterator[QApplication]:
     """What was told to go is gone when a test ends, and the last window that closes does not stop the loop."""
     qapp.setStyle("Fusion")
     qapp.setQuitOnLastWindowClosed(False)
-    # As in the program: the store's threads do not collect, and so destroy nothing of Qt's.
-    gc.collect()
-    gc.disable()
     yield qapp
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    gc.enable()
 
 
 @pytest_asyncio.fixture
