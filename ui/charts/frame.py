@@ -15,6 +15,9 @@ from ui.charts.viewport import PriceScale, TimeView, padded
 VOLUME_SHARE = 0.17
 """Height of the tallest volume bar in view, as a share of the price pane."""
 
+LEAST_DRAWDOWN = -0.0005
+"""The drawdown pane reaches down to this at least: what is written as 0.00 % does not fill it with red."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineColumns:
@@ -119,5 +122,5 @@ def _range(scene: Scene, frame: Frame, name: str) -> tuple[float, float] | None:
         return finite_range([frame.equity.low, frame.equity.high])
     if name == DRAWDOWN and frame.drawdown is not None:
         found = finite_range([frame.drawdown.low])
-        return (min(found[0], -1e-6), 0.0) if found is not None else None
+        return (min(found[0], LEAST_DRAWDOWN), 0.0) if found is not None else None
     return finite_range(part for line in frame.lines if line.line.pane == name for part in (line.low, line.high))

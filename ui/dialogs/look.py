@@ -6,6 +6,7 @@ A label says what it is with the property `role`: title, heading, muted, error, 
 from pathlib import Path
 from typing import Final
 
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from ui.theme import Sizes, Theme
@@ -74,6 +75,8 @@ class Banner(QLabel):
         self.setProperty("banner", role)
         self.style().unpolish(self)
         self.style().polish(self)
+        # A frame asks only once how wide its border and padding are, and again when it hears this.
+        QCoreApplication.sendEvent(self, QEvent(QEvent.Type.StyleChange))
         self.setText(sentence)
         self.setVisible(bool(sentence))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from core.model.result import RunResult
 from core.model.run import Run, RunStatus
@@ -143,12 +143,15 @@ class _FullTable(TextTableView):
     def __init__(self, name: str, title: str, look: Look, parent: QWidget) -> None:
         super().__init__(name, title, look.sizes, parent)
         self.horizontalHeader().hide()
+        self.horizontalHeader().setStretchLastSection(False)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
 
     def show_pairs(self, pairs: Sequence[tuple[str, str]], tips: Sequence[str]) -> None:
         self.table.show_rows(("", ""), pairs, right=(1,), tips=tips)
+        # A long text is shortened inside the panel; a column as wide as its text would reach beyond the edge.
+        self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.fit_rows()
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from core.model.instants import day_of
 from core.model.money import plain
 from core.model.result import RunResult
-from core.model.run import Run
+from core.model.run import Run, RunStatus
 from core.model.statistics import STATISTICS, StatisticSpec, StatisticUnit
 from ui.format import MISSING, Zone, duration, number, percent, short, status_word
 
@@ -42,11 +42,13 @@ def heading(run: Run) -> str:
 
 def period(run: Run) -> str:
     """Return what was processed: the days, the bars and how long it took."""
+    simulated = " · simulated market" if run.demo or run.config.source == "simulated" else ""
+    if run.status is RunStatus.RUNNING:
+        return f"{number(run.bars_total)} bars to go through{simulated}"  # how far it is, the list of runs shows
     days = ""
     if run.first_bar_ns is not None and run.last_bar_ns is not None:
         days = f"{day_of(run.first_bar_ns)} to {day_of(run.last_bar_ns)} · "
     took = f" in {duration(run.elapsed_s)}" if run.elapsed_s else ""
-    simulated = " · simulated market" if run.demo or run.config.source == "simulated" else ""
     return f"{days}{number(run.bars)} bars{took}{simulated}"
 
 
@@ -78,5 +80,8 @@ def facts(run: Run, result: RunResult | None, zone: Zone) -> tuple[tuple[str, st
             ("Bars", short(run.manifest.bars_sha256), run.manifest.bars_sha256),
             ("Engine", run.manifest.engine, ""),
         ]
-    rows += [("Created", f"{zone.time(run.created_ns)} {zone.name(run.created_ns)}", ""), ("Run", short(run.id), run.id)]
+    rows += [
+        ("Created", f"{zone.time(run.created_ns, to_the_second=True)} {zone.name(run.created_ns)}", ""),
+        ("Run", short(run.id), run.id),
+    ]
     return tuple((title, text, tip or text) for title, text, tip in rows)

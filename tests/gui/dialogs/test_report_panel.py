@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QTableView
@@ -185,3 +186,32 @@ def test_a_run_on_the_simulated_market_is_called_so(panel: ReportPanel) -> None:
     assert label.text().endswith("simulated market")
     panel.show_result(Run(id="run-1", config=config, status=RunStatus.PENDING, created_ns=0), None)
     assert "simulated" not in label.text()
+
+
+async def test_no_text_reaches_beyond_the_edge(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, result = await finished(desk, tmp_path)
+    panel.show_result(
+        structs.replace(run, config=structs.replace(run.config, params={"a_parameter_with_a_long_name": 1.25, "and_another": 2.5})), result
+    )
+    for name in ("table-statistics", "table-run-settings"):
+        table = child(panel, name)
+        assert isinstance(table, QTableView)
+        table.doItemsLayout()
+        assert table.horizontalHeader().length() <= table.viewport().width(), name
+
+
+async def test_a_message_keeps_its_distance_from_its_border(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, _ = await finished(desk, tmp_path)
+    panel.show_result(structs.replace(run, status=RunStatus.RUNNING, bars=2, bars_total=6), None)
+    message = child(panel, "report-message")
+    assert isinstance(message, QLabel)
+    assert message.contentsRect().left() >= LOOK.sizes.step * 2
+    assert message.contentsRect().top() >= LOOK.sizes.step
+
+
+async def test_a_run_that_goes_on_does_not_tell_figures_that_are_old(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, _ = await finished(desk, tmp_path)
+    panel.show_result(structs.replace(run, status=RunStatus.RUNNING, bars=2, bars_total=6, elapsed_s=0.01), None)
+    period = child(panel, "report-period")
+    assert isinstance(period, QLabel)
+    assert period.text() == "6 bars to go through"
