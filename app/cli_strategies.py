@@ -71,6 +71,8 @@ def show_(context: typer.Context, id: Annotated[str, typer.Argument(help="Id of 
     """Show a strategy: when it trades, and its parameters with types, bounds and defaults."""
     from rich.text import Text
 
+    from core.model.money import exact, plain
+
     call: Call = context.obj
     found = _found(call)
     if id not in found:
@@ -80,17 +82,18 @@ def show_(context: typer.Context, id: Annotated[str, typer.Argument(help="Id of 
         print_json(strategy_document(info))
         return
     symbols = "any number of symbols" if info.symbols == 0 else f"{info.symbols} symbol{'s' if info.symbols > 1 else ''}"
-    show(Text(f"{info.name} ({info.id}, version {info.version}), {symbols}", style="bold"), Text(info.description), Text(info.path))
     if info.error:
-        show(Text(f"Broken: {info.error}"))
+        show(Text(info.id, style="bold"), Text(info.path), Text(f"It cannot be loaded: {info.error}"))
+        return
+    show(Text(f"{info.name} ({info.id}, version {info.version}), {symbols}", style="bold"), Text(info.description), Text(info.path))
     if info.params:
         rows = [
             (
                 spec.name,
                 str(spec.kind),
                 str(spec.default),
-                "" if spec.minimum is None else f"{spec.minimum:g}",
-                "" if spec.maximum is None else f"{spec.maximum:g}",
+                "" if spec.minimum is None else plain(exact(spec.minimum)),
+                "" if spec.maximum is None else plain(exact(spec.maximum)),
                 spec.help + (f" One of {', '.join(spec.choices)}." if spec.choices else ""),
             )
             for spec in info.params

@@ -1,6 +1,7 @@
 """A typed, bounded value: what a strategy's parameter and a setting have in common."""
 
 import math
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -38,9 +39,9 @@ class ParamSpec(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidValue(self.name, value, "it must be a finite number.")
         if not isinstance(parsed, (bool, str)):
             if self.minimum is not None and parsed < self.minimum:
-                raise InvalidValue(self.name, value, f"it must be at least {self.minimum:g}.")
+                raise InvalidValue(self.name, value, f"it must be at least {_plain(self.minimum)}.")
             if self.maximum is not None and parsed > self.maximum:
-                raise InvalidValue(self.name, value, f"it must be at most {self.maximum:g}.")
+                raise InvalidValue(self.name, value, f"it must be at most {_plain(self.maximum)}.")
         if self.choices and parsed not in self.choices:
             raise InvalidValue(self.name, value, f"it must be one of {', '.join(self.choices)}.")
         return parsed
@@ -77,3 +78,8 @@ class ParamSpec(msgspec.Struct, frozen=True, kw_only=True):
         if self.choices:
             schema["enum"] = list(self.choices)
         return schema
+
+
+def _plain(bound: float) -> str:
+    """Return a bound as a person writes it: 0.00000001, not 1e-08."""
+    return f"{Decimal(f'{bound:g}'):f}"

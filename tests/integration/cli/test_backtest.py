@@ -212,6 +212,10 @@ def test_strategies_are_listed_and_a_broken_one_stops_nothing(weaver: Weaver, we
         "type": "integer", "default": 10, "description": "Bars in the fast average.", "minimum": 1, "maximum": 10_000,
     }  # fmt: skip
     assert "slow" in weaver("strategies", "show", "sma-cross").out
+    assert "0.00000001" in weaver("strategies", "show", "sma-cross").out
+    said = weaver("strategies", "show", "oops").out
+    assert said.startswith("oops\n")
+    assert "It cannot be loaded: oops.py, line 1" in said.replace("\n", " ")
     assert weaver("strategies", "show", "sma-crss").err.endswith("Did you mean sma-cross?\n")
     broken = weaver("backtest", "oops", "--symbol", "S", "--timeframe", "1d")
     assert broken.code == 1

@@ -56,7 +56,7 @@ def test_a_float_takes_any_number_of_decimals(form: ParamForm, typed: str) -> No
     [
         ("fast", 0, "fast cannot be 0: it must be at least 1."),
         ("fast", 501, "fast cannot be 501: it must be at most 500."),
-        ("qty", 0.0, "qty cannot be 0: it must be at least 1e-08."),
+        ("qty", 0.0, "qty cannot be 0: it must be at least 0.00000001."),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_a_sentence(form: ParamForm, name: str, value: ParamValue, sentence: str) -> None:
