@@ -37,7 +37,7 @@ def monthly_returns(equity_ns: Instants, equity: Floats) -> tuple[YearReturns, .
     first = np.datetime64(int(equity_ns[0]), "ns").astype("datetime64[M]")
     # The nanosecond before: what is stamped at a month's first midnight ended the month before.
     last = np.datetime64(int(equity_ns[-1]) - 1, "ns").astype("datetime64[M]")
-    months = np.arange(first, max(last, first) + 2, dtype="datetime64[M]")
+    months = np.arange(first, max(last, first) + np.timedelta64(2, "M"), dtype="datetime64[M]")
     edges = np.searchsorted(equity_ns, months.astype("datetime64[ns]").astype(np.int64), side="right")
     edges[0] = 1
     years: dict[int, list[float | None]] = {}
