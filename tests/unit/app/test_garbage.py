@@ -14,10 +14,11 @@ from app.garbage import collect_what_is_due, collected_in_this_thread
 
 @pytest.fixture(autouse=True)
 def usual_collector() -> Iterator[None]:
-    thresholds = gc.get_threshold()
-    yield
-    gc.set_threshold(*thresholds)
+    was_enabled = gc.isenabled()
     gc.enable()
+    yield
+    if not was_enabled:
+        gc.disable()
 
 
 class Cycle:
@@ -31,25 +32,23 @@ class Cycle:
         self._died_in.append(threading.current_thread())
 
 
-def allocate() -> None:
-    """More than any threshold lets pass without a collection."""
-    kept = [[number] for number in range(20_000)]
-    assert len(kept) == 20_000
-
-
-def in_a_thread() -> None:
-    thread = threading.Thread(target=allocate)
+def in_a_thread() -> list[list[int]]:
+    """Allocate, in a thread, more than any threshold lets pass; what is kept keeps a collection due."""
+    kept: list[list[int]] = []
+    thread = threading.Thread(target=lambda: kept.extend([number] for number in range(20_000)))
     thread.start()
     thread.join()
+    return kept
 
 
 def test_a_cycle_dies_in_the_windows_thread(qapp: QApplication, qtbot: QtBot) -> None:
     parent, died_in = QObject(), list[threading.Thread]()
     with collected_in_this_thread(parent):
         Cycle(died_in)
-        in_a_thread()
+        kept = in_a_thread()
         assert died_in == []
         qtbot.waitUntil(lambda: bool(died_in))
+    assert len(kept) == 20_000
     assert died_in == [threading.main_thread()]
 
 
