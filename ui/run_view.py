@@ -173,7 +173,9 @@ class RunView(QObject):
     def _on_run_ended(self, run_id: str) -> None:
         row = self._views.runs.get(run_id)
         if row is not None:
-            verdict = f", {percent(row.total_return, 2, signed=True)}" if row.total_return is not None else ""
+            # Only a completed run has told its last equity; of others the latest progress is known, which is older than the report.
+            told = row.run.status is RunStatus.COMPLETED and row.total_return is not None
+            verdict = f", {percent(row.total_return, 2, signed=True)}" if told else ""
             self.said.emit(f"{row.title}: {status_word(row.run.status.value).lower()}{verdict}")
             if row.run.status is RunStatus.ERROR:
                 self.failed.emit(f"{row.title} failed. {row.run.error or ''}".strip())

@@ -9,7 +9,7 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel
 
-from core.events.payloads import RunProgressed, RunStarted
+from core.events.payloads import RunProgressed, RunStarted, RunStopped
 from core.model.instants import MINUTE_NS
 from core.model.run import Manifest, RunConfig, RunStatus
 from core.views.desk import DeskViews
@@ -319,3 +319,19 @@ async def test_the_report_follows_a_run_from_pending_to_running(make_desk: MakeD
     curve = desk.window.chart.chart.scene.equity
     assert curve is not None
     assert len(curve) == 1
+
+
+async def test_the_return_of_a_stopped_run_is_left_to_its_report(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    run = await desk.pending_run()
+    said: list[str] = []
+    desk.window.run_view.said.connect(said.append)
+    events = Events(run.id)
+    told = (
+        RunStarted(manifest=Manifest(strategy_sha256="a", bars_sha256="b", engine="1"), bars_total=3_000),
+        RunProgressed(bars=1_500, bars_total=3_000, time_ns=START_NS + 1_500 * MINUTE_NS, equity=101_000.0, elapsed_s=0.1),
+        RunStopped(bars=2_000, reason="It was stopped."),
+    )
+    desk.store.log.announce([events.wrap(payload, seq=False) for payload in told])
+    await desk.window.settled()
+    assert said[-1].endswith(": stopped")
