@@ -126,7 +126,7 @@ def _delimiter(path: Path, text: str) -> str:
         best = max(best, (useful / max(1, sum(len(row) for row in block.rows())), delimiter))
     if best[0] == 0.0:
         raise UnreadableFile(
-            f"{path.name} does not look like prices: no rows of times and numbers.", "Choose a CSV or Parquet file with prices."
+            f"{path.name} does not look like prices: no rows of a time and prices.", "Choose a CSV or Parquet file with prices."
         )
     return best[1]
 
