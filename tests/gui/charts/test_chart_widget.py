@@ -314,3 +314,16 @@ def test_any_size(filled: ChartWidget, size: QSize) -> None:
     filled.fit()
     picture = filled.grab()
     assert picture.size() == size * filled.devicePixelRatioF()
+
+
+def test_a_drawdown_of_nothing_worth_writing_does_not_fill_its_pane(chart: ChartWidget) -> None:
+    series = make_series(50)
+    chart.set_bars(series, title="SIM", compress_gaps=True, price_decimals=2)
+    equity = np.full(50, 99_999.9)
+    chart.set_equity(series.start_ns, equity, 100_000.0)
+    chart.fit()
+    picture = chart.picture()
+    assert picture is not None
+    scale = picture.frame.scales["drawdown"]
+    assert scale.y(-1e-6) - scale.y(0.0) < 0.05 * (scale.y(-0.0005) - scale.y(0.0))
+    assert scale.y(-0.0005) <= scale.bottom
