@@ -22,7 +22,7 @@ from core.model.plugin import StrategyInfo
 from core.model.result import PlotLine, RunResult
 from core.model.round_trips import round_trips
 from core.model.run import Manifest, Run
-from core.ports import BarStore, Clock, RunStore, StrategySource
+from core.ports import BarStore, Clock, RunStore, StrategySource, UnitOfWork
 from core.runs.journal import RunJournal
 from core.runs.router import DomainRouter, Tracer
 from core.strategy.actions import FetchWindow
@@ -142,8 +142,11 @@ class BacktestWork:
         with localcontext(MONEY_CONTEXT):
             return self._simulator.now_ns, to_float(self._simulator.equity)
 
-    async def drive(self, on_slice: Callable[[], None]) -> None:
-        """Go through all bars, slice by slice; `on_slice` is called in the loop after each. Cancel to stop."""
+    async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
+        """Go through all bars, slice by slice; `on_slice` is called in the loop after each. Cancel to stop.
+
+        `on_commit` may put more into each unit of work: how far the run is belongs to what it did.
+        """
         over = False
 
         def advance(deadline_ns: int) -> None:
@@ -160,16 +163,18 @@ class BacktestWork:
         while not over:
             await self._slices.run(advance)
             if len(self.journal) >= FLUSH_EVENTS:
-                await self.commit()
+                await self._commit(on_commit)
             on_slice()
 
     def cancel_working(self, reason: str) -> None:
         """Take back every order that still works. Between slices only."""
         self._simulator.cancel_all(reason)
 
-    async def commit(self) -> None:
-        """Commit what was gathered so far."""
-        await self.journal.commit(self._materials.runs, self.orders)
+    async def _commit(self, on_commit: Callable[[UnitOfWork], None]) -> None:
+        async with self._materials.runs.begin() as work:
+            self.journal.write(work, self.orders)
+            on_commit(work)
+        self.journal.committed(self.orders)
 
     async def result(self) -> RunResult:
         """Return statistics, equity, trades and plots of what was run so far."""

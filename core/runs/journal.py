@@ -2,14 +2,14 @@
 
 from core.events.envelope import Envelope, Payload
 from core.model.order import Fill
-from core.ports import RunStore, UnitOfWork
+from core.ports import UnitOfWork
 from core.trading.orders import OrderManager
 
 
 class RunJournal:
     """What happened in a run since the last commit. Event ids are the run's id and a counter.
 
-    `record`, `add_fill` and `order_changed` run in the run's own thread, `commit` in the loop, never both at once.
+    `record`, `add_fill` and `order_changed` run in the run's own thread, `write` and `committed` in the loop, never both at once.
     """
 
     def __init__(self, run_id: str, producer: str) -> None:
@@ -47,14 +47,6 @@ class RunJournal:
     def order_changed(self, order_id: str) -> None:
         """Note that an order's row must be written."""
         self._changed[order_id] = None
-
-    async def commit(self, store: RunStore, orders: OrderManager) -> None:
-        """Write everything gathered in one transaction; on failure it is still there."""
-        if not self.events and not self._changed:
-            return
-        async with store.begin() as work:
-            self.write(work, orders)
-        self.committed(orders)
 
     def write(self, work: UnitOfWork, orders: OrderManager) -> None:
         """Put everything gathered into a unit of work; call `committed` when it is."""

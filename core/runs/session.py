@@ -58,7 +58,7 @@ class RunSession:
             self._loaded = True
             self.run = self._changed(manifest=manifest, bars_total=self._work.bars_total)
             await self._commit(RunStarted(manifest=manifest, bars_total=self._work.bars_total))
-            await self._work.drive(self._tell_progress)
+            await self._work.drive(self._tell_progress, lambda work: work.put_run(self._changed()))
             stopped = self._work.stopped
             result = await self._work.result()
             if stopped is None:

@@ -84,6 +84,7 @@ async def test_a_killed_run_is_found_interrupted_and_can_be_run_again(tmp_path: 
         assert [item.id for item in await runs.recover()] == [run_id]
         found = await runs.get(run_id)
         assert (found.status, found.error_code) == (RunStatus.INTERRUPTED, "interrupted")
+        assert 0 < found.bars < found.bars_total, "how far it came is committed with what it did"
         orders = {order.id: order for order in await store.runs.orders(run_id)}
         fills = await store.runs.fills(run_id)
         assert len(fills) >= fills_before
