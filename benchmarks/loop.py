@@ -41,6 +41,7 @@ async def watch(count: int) -> dict[str, float]:
     from PySide6.QtCore import Qt, QTimer
 
     from app.compose import compose_window
+    from app.garbage import collected_in_this_thread
     from benchmarks.engine import CONFIG, desk, stored
     from core.settings import Settings
     from ui.services import MemoryLayout, Services
@@ -75,17 +76,17 @@ async def watch(count: int) -> dict[str, float]:
         run = await engine.create_run(CONFIG)
         window.show_run(run.id)
         await window.settled()
-        gc.collect()
         gc.freeze()  # as the program does once its window is open
-        timer.start()
-        await asyncio.sleep(1.0)
-        rest = taken()
-        await engine.start_run(run.id)
-        await engine.wait_for_run(run.id)
-        busy = taken()
-        await window.settled()
-        shown = taken()
-        timer.stop()
+        with collected_in_this_thread(window):
+            timer.start()
+            await asyncio.sleep(1.0)
+            rest = taken()
+            await engine.start_run(run.id)
+            await engine.wait_for_run(run.id)
+            busy = taken()
+            await window.settled()
+            shown = taken()
+            timer.stop()
         await window.shut_down()
         window.close_now()
     return {

@@ -9,6 +9,8 @@ from core.model.money import ZERO, plain
 from core.model.order import OrderSide, RejectCode
 from core.model.position import Position
 
+_BUY = OrderSide.BUY
+
 
 class Refusal(Exception):
     """A fill that the account cannot bear, with the figures."""
@@ -54,7 +56,7 @@ class Ledger:
         """Book a fill of `qty` units at `price`. Raises Refusal, and then nothing has changed."""
         money = qty * price
         holding = self.holdings.get(symbol)
-        if side is OrderSide.BUY:
+        if side is _BUY:
             left = self.cash - money - fee
             if left < 0:
                 needed = plain(money + fee)

@@ -68,7 +68,7 @@ class Matching:
         Raises nothing for what an account cannot bear: that is a `Refused`. Sets no state on the orders;
         the caller does, from what is returned.
         """
-        if len(orders) == 1 and orders[0].type is OrderType.MARKET:
+        if len(orders) == 1 and orders[0].is_market:
             return [self._fill_at_market(orders[0], exact(bar.open), bar, ledger)]
         goes_high_first = high_first(self.path, bar.open, bar.high, bar.low)
         if not self._may_depend_on_path(orders, bar):
@@ -150,7 +150,7 @@ class Matching:
 
 def _act_at(order: WorkingOrder, triggered: bool, here: Decimal) -> _Act | None:
     """Return what an order does when the market is at `here`, or None while it waits."""
-    if order.type is OrderType.MARKET:
+    if order.is_market:
         return _Act.FILL_AT_MARKET
     if order.type is OrderType.LIMIT or triggered:
         return _Act.FILL_AT_LIMIT if _within_limit(order, here) else None

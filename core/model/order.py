@@ -101,6 +101,9 @@ class RejectCode(StrEnum):
     INVALID_ORDER = "invalid_order"
 
 
+_MARKET = OrderType.MARKET
+
+
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy or a person asks for. Checks itself: an impossible order cannot be made.
 
@@ -120,7 +123,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def __post_init__(self) -> None:
         if not self.qty.is_finite() or self.qty <= 0:
             raise InvalidValue("qty", self.qty, "it must be above zero.")
-        if self.type is OrderType.MARKET and self.limit_price is None and self.stop_price is None:
+        if self.type is _MARKET and self.limit_price is None and self.stop_price is None:
             return
         _check_price("limit_price", self.limit_price, wanted=self.type.has_limit, type_=self.type)
         _check_price("stop_price", self.stop_price, wanted=self.type.has_stop, type_=self.type)

@@ -4,6 +4,7 @@ The strategy does not know where its actions go; the router does not know how th
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Protocol
 
 from core.errors import NonsenseAction
@@ -110,6 +111,7 @@ class DomainRouter:
         self._at_venue.cancel(action.ref, action.note or "The strategy cancelled it.")
 
 
+@cache
 def default_time_in_force(symbol: str) -> TimeInForce:
     """Return what an order lives for when nothing is said: `day`, or `gtc` where there are no sessions. The one place."""
     return TimeInForce.DAY if asset_class_of(symbol).has_sessions else TimeInForce.GTC

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -49,6 +50,15 @@ Action = FetchWindow | PlaceOrder | CancelOrder | StopRun | Note
 Actions = Iterable[Action] | Action | None
 
 
+_TYPE_BY_PRICES: Final = {
+    (False, False): OrderType.MARKET,
+    (True, False): OrderType.LIMIT,
+    (False, True): OrderType.STOP,
+    (True, True): OrderType.STOP_LIMIT,
+}
+"""The type that follows from whether a limit and a stop are given."""
+
+
 def as_decimal(value: Quantity, *, field: str) -> Decimal:
     """Return a quantity or price as Decimal; a float is taken by its shortest decimal. Raises InvalidValue."""
     if isinstance(value, float):
@@ -73,10 +83,7 @@ def order_request(
 
     `qty` in units, `limit` and `stop` in quote currency, `time_in_force` `day` or `gtc`. Raises InvalidValue.
     """
-    if limit is None:
-        type_ = OrderType.MARKET if stop is None else OrderType.STOP
-    else:
-        type_ = OrderType.LIMIT if stop is None else OrderType.STOP_LIMIT
+    type_ = _TYPE_BY_PRICES[limit is not None, stop is not None]
     if time_in_force is not None and time_in_force not in set(TimeInForce):
         raise InvalidValue("time_in_force", repr(time_in_force), f"it must be one of {', '.join(TimeInForce)}.")
     return OrderRequest(
