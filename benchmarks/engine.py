@@ -1,5 +1,6 @@
 """Our own engine as the command line composes it, on a database file in a folder of its own."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ async def desk(url: str | None = None) -> AsyncIterator[tuple[Engine, Store]]:
         store = compose_store(url or f"sqlite:///{Path(folder) / 'weaver.db'}")
         engine = compose_engine(store, Path(folder), Settings({}, {}), on_bug)
         await engine.open()
+        gc.freeze()  # as the command line does
         try:
             yield engine, store
         finally:

@@ -239,11 +239,12 @@ class Simulator:
                 for bar in islice(bars, stride):
                     within += 1
                     cursor.in_block = within
-                    if working and (regular is None or regular[first + within]):
-                        self._point = first + within
-                        self._meet(feed, bar)
-                    if bar.end_ns >= self._next_expiry_ns:
-                        self._expire(bar.end_ns)
+                    if working:
+                        if regular is None or regular[first + within]:
+                            self._point = first + within
+                            self._meet(feed, bar)
+                        if bar.end_ns >= self._next_expiry_ns:
+                            self._expire(bar.end_ns)
                     if trace is not None:
                         clock.instant_ns = bar.end_ns
                         trace(bar.end_ns, symbols)
