@@ -1,7 +1,6 @@
 """Money: `Decimal` for orders, fills, positions and cash; this is the one crossing to and from `float`."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
-from math import isfinite
 from typing import Final
 
 from core.errors import InvalidValue
@@ -32,11 +31,6 @@ def parse_money(text: str | int | Decimal, *, field: str) -> Decimal:
 def to_float(amount: Decimal) -> float:
     """Return the nearest float; for arrays, statistics and charts only."""
     return float(amount)
-
-
-def is_price(value: float) -> bool:
-    """Tell whether a float can be a price: finite and above zero."""
-    return isfinite(value) and value > 0
 
 
 def floor_to(amount: Decimal, step: Decimal | None) -> Decimal:

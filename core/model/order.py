@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from core.errors import BugError, InvalidValue
+from core.errors import InvalidValue
 
 
 class OrderSide(StrEnum):
@@ -85,12 +85,6 @@ ORDER_TRANSITIONS: Final[dict[OrderStatus, frozenset[OrderStatus]]] = {
     _S.EXPIRED: frozenset(),
     _S.REJECTED: frozenset(),
 }
-
-
-def check_transition(old: OrderStatus, new: OrderStatus) -> None:
-    """Raise BugError unless an order may go from `old` to `new`."""
-    if new not in ORDER_TRANSITIONS[old]:
-        raise BugError(f"An order cannot go from {old} to {new}.")
 
 
 class RejectCode(StrEnum):
