@@ -128,6 +128,17 @@ async def test_two_stores_share_a_database(tmp_path: Path) -> None:
     await other.close()
 
 
+async def test_stores_that_create_one_file_at_once_all_open(tmp_path: Path) -> None:
+    for round_number in range(15):
+        stores = [DatabaseStore(tmp_path / f"{round_number}.db", StillClock()) for _ in range(4)]
+        async with asyncio.TaskGroup() as group:
+            for store in stores:
+                group.create_task(store.open())
+        for number, store in enumerate(stores, 1):
+            assert [event.seq for event in await store.log.append([note("a")])] == [number]
+            await store.close()
+
+
 async def test_a_reader_sees_what_another_process_commits(tmp_path: Path) -> None:
     store = DatabaseStore(tmp_path / "desk.db", StillClock())
     await store.open()
