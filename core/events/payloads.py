@@ -161,6 +161,20 @@ class CancelRequest(Payload, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class ReplaceRequest(Payload, frozen=True, kw_only=True):
+    """The strategy decided to change a working order; what is None stays."""
+
+    wire: ClassVar[str] = "strategy.ReplaceRequest"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+    qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    note: str | None = None
+
+
 class StrategyNoted(Payload, frozen=True, kw_only=True):
     """The strategy wrote a note."""
 
@@ -193,6 +207,14 @@ class BacktestCancelOrder(Payload, frozen=True, kw_only=True):
     """The router passes a cancel to the simulator."""
 
     wire: ClassVar[str] = "backtest.CancelOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class BacktestReplaceOrder(Payload, frozen=True, kw_only=True):
+    """The router passes a change of an order to the simulator."""
+
+    wire: ClassVar[str] = "backtest.ReplaceOrder"
     kind: ClassVar[Kind] = Kind.COMMAND
     order_id: str
 
@@ -262,6 +284,15 @@ class OrderExpired(Payload, frozen=True, kw_only=True):
     reason: str
 
 
+class OrderReplaced(Payload, frozen=True, kw_only=True):
+    """The order's terms are these from now on: changed by its owner, by a split, or by what its partner filled."""
+
+    wire: ClassVar[str] = "orders.Replaced"
+    order_id: str
+    request: OrderRequest
+    reason: str
+
+
 class OrderRejected(Payload, frozen=True, kw_only=True):
     """The order was refused, with the code and the figures."""
 
@@ -269,6 +300,47 @@ class OrderRejected(Payload, frozen=True, kw_only=True):
     order_id: str
     code: RejectCode
     reason: str
+
+
+# --- account.* --------------------------------------------------------------------------------------------
+
+
+class MarginCall(Payload, frozen=True, kw_only=True):
+    """Equity fell below the maintenance margin: working orders are cancelled and all positions closed at their next opens."""
+
+    wire: ClassVar[str] = "account.MarginCall"
+    equity: Decimal
+    required: Decimal
+    exposure: Decimal
+
+
+class InterestCharged(Payload, frozen=True, kw_only=True):
+    """A night's charge: `amount` above zero was paid, below zero earned. `symbol` None: on the cash."""
+
+    wire: ClassVar[str] = "account.InterestCharged"
+    amount: Decimal
+    symbol: str | None = None
+
+
+class SplitApplied(Payload, frozen=True, kw_only=True):
+    """A split changed a position: `ratio` new shares for an old one, the fraction paid in `cash`."""
+
+    wire: ClassVar[str] = "account.SplitApplied"
+    symbol: str
+    ratio: Decimal
+    qty_before: Decimal
+    qty: Decimal
+    cash: Decimal = Decimal(0)
+
+
+class DividendPaid(Payload, frozen=True, kw_only=True):
+    """A dividend of `per_share` was paid on a long position, or charged on a short one (`cash` below zero)."""
+
+    wire: ClassVar[str] = "account.DividendPaid"
+    symbol: str
+    per_share: Decimal
+    qty: Decimal
+    cash: Decimal
 
 
 # --- system.* ---------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class OrderType(StrEnum):
     LIMIT = "limit"
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
 
     @property
     def has_limit(self) -> bool:
@@ -45,10 +46,22 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
-    """How long an order lives: the session of its decision, or until it is cancelled."""
+    """How long an order lives, and whether it is for an auction; the rules are in docs/simulation.md."""
+
+    __hash__ = str.__hash__
 
     DAY = "day"
     GTC = "gtc"
+    GTD = "gtd"
+    """Until `OrderRequest.expires_ns`."""
+    IOC = "ioc"
+    """At the open of the first bar it meets, as much as there is."""
+    FOK = "fok"
+    """At the open of the first bar it meets, all or nothing."""
+    OPG = "opg"
+    """In the session's opening auction."""
+    CLS = "cls"
+    """In the session's closing auction."""
 
 
 class OrderStatus(StrEnum):
@@ -92,17 +105,58 @@ class RejectCode(StrEnum):
 
     INSUFFICIENT_CASH = "insufficient_cash"
     INSUFFICIENT_POSITION = "insufficient_position"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+    NOT_SHORTABLE = "not_shortable"
     INVALID_ORDER = "invalid_order"
 
 
-_MARKET = OrderType.MARKET
+_MARKET, _LIMIT, _TRAILING_STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.TRAILING_STOP
+_GTD = TimeInForce.GTD
+_AUCTIONS: Final = frozenset({TimeInForce.OPG, TimeInForce.CLS})
+_LEG_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})
+
+
+class LegRole(StrEnum):
+    """What an order that hangs on another is for."""
+
+    TARGET = "target"
+    STOP = "stop"
+
+
+class OrderLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An exit that becomes live where its parent fills, over what the parent filled, on the other side. Checks itself.
+
+    Prices in quote currency. `time_in_force` None: the parent's `day`, `gtc` or `gtd`, else the default.
+    """
+
+    type: OrderType
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    expires_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.type is _MARKET:
+            raise InvalidValue("leg", self.type, "an exit leg waits for a price: limit, stop, stop_limit or trailing_stop.")
+        if self.time_in_force is not None and self.time_in_force not in _LEG_TIMES:
+            raise InvalidValue("time_in_force", self.time_in_force, "an exit leg lives day, gtc or gtd.")
+        _check_prices(self)
+
+    @property
+    def trigger(self) -> Decimal | None:
+        """The price at which it first acts; None for a trailing stop, which has none before it is live."""
+        return self.stop_price if self.type.has_stop else self.limit_price
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy or a person asks for. Checks itself: an impossible order cannot be made.
 
-    `qty` in units, above zero; prices in quote currency. `time_in_force` None means the default:
-    `day`, or `gtc` for symbols without sessions. `note` is the decision's reason, kept with the order.
+    `qty` in units, above zero; prices in quote currency; `trail_percent` 5 means five percent of the price.
+    `time_in_force` None means the default: `day`, or `gtc` for symbols without sessions; `expires_ns` (UTC) goes with
+    `gtd`. `target` and `stop_loss` make it a bracket (both) or a one-triggers-other (one). `note` is the decision's
+    reason, kept with the order.
     """
 
     symbol: str
@@ -113,14 +167,76 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stop_price: Decimal | None = None
     time_in_force: TimeInForce | None = None
     note: str | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    expires_ns: int | None = None
+    reduce_only: bool = False
+    extended_hours: bool = False
+    target: OrderLeg | None = None
+    stop_loss: OrderLeg | None = None
 
     def __post_init__(self) -> None:
         if not self.qty.is_finite() or self.qty <= 0:
             raise InvalidValue("qty", self.qty, "it must be above zero.")
-        if self.type is _MARKET and self.limit_price is None and self.stop_price is None:
-            return
-        _check_price("limit_price", self.limit_price, wanted=self.type.has_limit, type_=self.type)
-        _check_price("stop_price", self.stop_price, wanted=self.type.has_stop, type_=self.type)
+        is_plain = self.type is _MARKET and self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
+        if not is_plain or self.time_in_force is _GTD or self.expires_ns is not None:
+            _check_prices(self)
+        if self.time_in_force is not None or self.expires_ns is not None or self.extended_hours:
+            self._check_time_in_force()
+        if self.target is not None or self.stop_loss is not None:
+            self._check_legs()
+
+    @property
+    def is_auction(self) -> bool:
+        """Whether it takes part in an opening or a closing auction only."""
+        return self.time_in_force in _AUCTIONS
+
+    def _check_time_in_force(self) -> None:
+        if self.is_auction and self.type not in {_MARKET, _LIMIT}:
+            raise InvalidValue("time_in_force", self.time_in_force, f"an auction takes market and limit orders, not {self.type}.")
+        if self.extended_hours and (self.type is not _LIMIT or self.time_in_force not in {None, TimeInForce.DAY, TimeInForce.GTC, _GTD}):
+            raise InvalidValue("extended_hours", "true", "outside the session only limit orders that are day, gtc or gtd may trade.")
+
+    def _check_legs(self) -> None:
+        target, stop_loss = self.target, self.stop_loss
+        if self.reduce_only:
+            raise InvalidValue("reduce_only", "true", "an order that only reduces opens nothing that exit legs could close.")
+        if target is not None and target.type is not _LIMIT:
+            raise InvalidValue("target", target.type, "a target is a limit order.")
+        if stop_loss is not None and stop_loss.type is _LIMIT:
+            raise InvalidValue("stop_loss", stop_loss.type, "it must be a stop, stop_limit or trailing_stop order.")
+        above, below = (target, stop_loss) if self.side is OrderSide.BUY else (stop_loss, target)
+        upper = None if above is None else above.trigger
+        lower = None if below is None else below.trigger
+        words = "the target must lie above the stop loss" if self.side is OrderSide.BUY else "the target must lie below the stop loss"
+        if upper is not None and lower is not None and upper <= lower:
+            raise InvalidValue("target", target.limit_price if target else "", f"{words} of a {self.side}.")
+        entry = self.limit_price if self.type is not OrderType.STOP else self.stop_price
+        if entry is not None and upper is not None and upper <= entry:
+            field, leg = ("target", target) if above is target else ("stop_loss", stop_loss)
+            raise InvalidValue(field, leg.trigger if leg else "", f"it must lie above the {self.side} price {entry}.")
+        if entry is not None and lower is not None and lower >= entry:
+            field, leg = ("target", target) if below is target else ("stop_loss", stop_loss)
+            raise InvalidValue(field, leg.trigger if leg else "", f"it must lie below the {self.side} price {entry}.")
+
+
+def _check_prices(order: OrderRequest | OrderLeg) -> None:
+    """Raise InvalidValue for a price that is missing, not wanted or not above zero."""
+    type_ = order.type
+    _check_price("limit_price", order.limit_price, wanted=type_.has_limit, type_=type_)
+    _check_price("stop_price", order.stop_price, wanted=type_.has_stop, type_=type_)
+    if type_ is not _TRAILING_STOP:
+        _check_price("trail_price", order.trail_price, wanted=False, type_=type_)
+        _check_price("trail_percent", order.trail_percent, wanted=False, type_=type_)
+    elif (order.trail_price is None) is (order.trail_percent is None):
+        raise InvalidValue("trail_price", order.trail_price or "empty", "a trailing_stop order takes either trail_price or trail_percent.")
+    else:
+        _check_price("trail_price", order.trail_price, wanted=order.trail_price is not None, type_=type_)
+        _check_price("trail_percent", order.trail_percent, wanted=order.trail_percent is not None, type_=type_)
+        if order.trail_percent is not None and order.trail_percent >= 100:
+            raise InvalidValue("trail_percent", order.trail_percent, "it must be below 100.")
+    if (order.time_in_force is _GTD) is not (order.expires_ns is not None):
+        raise InvalidValue("expires_ns", order.expires_ns or "empty", "it goes with gtd, and gtd needs it.")
 
 
 def _check_price(field: str, price: Decimal | None, *, wanted: bool, type_: OrderType) -> None:
@@ -149,6 +265,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why it ended as it did, with figures: the sentence of a rejection, expiry or cancel."""
     path_dependent: bool = False
     """Left unfilled only because of the path assumed inside a bar."""
+    parent_id: str | None = None
+    """The order on whose fill this one became live."""
+    sibling_id: str | None = None
+    """The order that this one cancels by filling."""
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -55,6 +55,35 @@ class PathModel(StrEnum):
     ADAPTIVE = "adaptive"
     OHLC = "ohlc"
     OLHC = "olhc"
+    PESSIMISTIC = "pessimistic"
+    OPTIMISTIC = "optimistic"
+
+
+class AccountKind(StrEnum):
+    """What an account may do: pay with what it has, or borrow within Regulation T."""
+
+    CASH = "cash"
+    MARGIN = "margin"
+
+
+class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms of a simulated account. Checks itself. Rates are fractions a year: 0.05 is five percent."""
+
+    kind: AccountKind = AccountKind.CASH
+    borrow_rate: Decimal = Decimal(0)
+    """What short positions pay."""
+    debit_rate: Decimal = Decimal(0)
+    """What negative cash pays."""
+    credit_rate: Decimal = Decimal(0)
+    """What positive cash earns."""
+    hard_to_borrow: tuple[str, ...] = ()
+    """Symbols that cannot be sold short."""
+
+    def __post_init__(self) -> None:
+        for field in ("borrow_rate", "debit_rate", "credit_rate"):
+            rate: Decimal = getattr(self, field)
+            if not rate.is_finite() or not 0 <= rate <= 10:
+                raise InvalidValue(field, rate, "a rate is a fraction a year from 0 to 10; 0.05 is five percent.")
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +100,15 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     fees: str = "none"
     slippage: str = "none"
     path: PathModel = PathModel.ADAPTIVE
+    account: AccountTerms = AccountTerms()
+    volume_cap: Decimal | None = None
+    """Share of a bar's volume that all orders together may take; None takes any quantity."""
+    trade_through: bool = False
+    """Whether a limit fills only where the path goes strictly beyond it."""
+    close_at_end: bool = False
+    """Whether open positions are closed at the last close."""
+    corporate_actions: bool = True
+    """Whether stored splits and dividends apply."""
     source: str | None = None
     """Source of the bars; None takes the only one, or asks when there are several."""
     adjustment: Adjustment | None = None
@@ -86,6 +124,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidValue("cash", self.cash, "it must be above zero.")
         if self.start_ns is not None and self.end_ns is not None and self.end_ns <= self.start_ns:
             raise InvalidValue("end", iso(self.end_ns), f"it must be after the start, {iso(self.start_ns)}.")
+        if self.volume_cap is not None and not (self.volume_cap.is_finite() and 0 < self.volume_cap <= 1):
+            raise InvalidValue("volume_cap", self.volume_cap, "it is a share of the bar's volume, above 0 and at most 1.")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

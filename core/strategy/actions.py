@@ -14,17 +14,63 @@ Quantity = Decimal | int | float | str
 
 
 class FetchWindow(msgspec.Struct, frozen=True, gc=False):
-    """Ask for the last `bars` bars of `symbol`; they come to `on_data`."""
+    """Ask for the last `bars` bars of `symbol`; they come to `on_data`. `timeframe` None: the run's own."""
 
     symbol: str
     bars: int
+    timeframe: str | None = None
+
+
+class CashSize(msgspec.Struct, frozen=True, gc=False):
+    """A quantity said in money: as many units as `amount` buys at the newest close."""
+
+    amount: Decimal
+
+
+class EquityShare(msgspec.Struct, frozen=True, gc=False):
+    """A quantity said as a share of the account's equity at the newest closes: 0.5 is half of it."""
+
+    share: Decimal
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, gc=False):
-    """Place an order. `ref` names it within the run, so that it can be cancelled."""
+    """Place an order. `ref` names it within the run, so that it can be cancelled or replaced.
+
+    Its exit legs, when it has any, are known as `REF.target` and `REF.stop`. With a `size` the request's quantity is
+    only a stand-in: the units are settled when the order is routed, rounded down to the lot.
+    """
 
     request: OrderRequest
     ref: str | None = None
+    size: CashSize | EquityShare | None = None
+
+
+class PlaceOneCancelsOther(msgspec.Struct, frozen=True, gc=False):
+    """Place two orders of one symbol and side at once; what one fills is taken off the other."""
+
+    first: OrderRequest
+    second: OrderRequest
+    first_ref: str | None = None
+    second_ref: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.first.symbol != self.second.symbol or self.first.side != self.second.side or self.first.qty != self.second.qty:
+            raise InvalidValue("second", self.second.symbol, "the two orders must have one symbol, side and quantity.")
+        for request in (self.first, self.second):
+            if request.target is not None or request.stop_loss is not None or request.is_auction:
+                raise InvalidValue("second", self.second.symbol, "neither order may have exit legs of its own, nor be for an auction.")
+
+
+class ReplaceOrder(msgspec.Struct, frozen=True, gc=False):
+    """Change a working order; what is None stays. `qty` is the new total, filled part included."""
+
+    ref: str
+    qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    note: str | None = None
 
 
 class CancelOrder(msgspec.Struct, frozen=True, gc=False):
@@ -46,7 +92,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Action = FetchWindow | PlaceOrder | CancelOrder | StopRun | Note
+Action = FetchWindow | PlaceOrder | PlaceOneCancelsOther | ReplaceOrder | CancelOrder | StopRun | Note
 Actions = Iterable[Action] | Action | None
 
 

@@ -13,7 +13,17 @@ import numpy as np
 from core.errors import InvalidValue, NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
 from core.model.instants import iso
 from core.model.market import Bar, BarSeries, Floats
-from core.strategy.actions import Action, Actions, CancelOrder, FetchWindow, Note, PlaceOrder, StopRun
+from core.strategy.actions import (
+    Action,
+    Actions,
+    CancelOrder,
+    FetchWindow,
+    Note,
+    PlaceOneCancelsOther,
+    PlaceOrder,
+    ReplaceOrder,
+    StopRun,
+)
 from core.strategy.api import BarStrategy, Strategy
 from core.strategy.windows import AccountView, Column, Cursor, Indicator, StrategyConfig, Tick, Window
 
@@ -23,7 +33,7 @@ Decide = Callable[[Mapping[str, Bar]], None]
 MOST_FETCHES = 1_000
 """Windows a strategy may ask for at one decision time; more is a loop that never ends."""
 
-_ACTIONS = (FetchWindow, PlaceOrder, CancelOrder, StopRun, Note)
+_ACTIONS = (FetchWindow, PlaceOrder, PlaceOneCancelsOther, ReplaceOrder, CancelOrder, StopRun, Note)
 
 
 def make_strategy(strategy_class: type, account: AccountView) -> Strategy:

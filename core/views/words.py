@@ -7,7 +7,7 @@ from typing import Any, Final
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
 from core.model.money import plain
-from core.model.order import Order, OrderRequest
+from core.model.order import Order, OrderLeg, OrderRequest, TimeInForce
 
 FindOrder = Callable[[str], Order | None]
 
@@ -27,11 +27,46 @@ def short_id(id: str) -> str:
 
 
 def request_words(request: OrderRequest) -> str:
-    """`buy 1 BTC/USD at market`, `sell 10 SPY limit 410.5`."""
-    limit = f"limit {plain(request.limit_price)}" if request.limit_price is not None else ""
-    stop = f"stop {plain(request.stop_price)}" if request.stop_price is not None else ""
-    price = " ".join(part for part in (stop, limit) if part) or "at market"
-    return f"{request.side} {plain(request.qty)} {request.symbol} {price}"
+    """`buy 1 BTC/USD at market`, `sell 10 SPY limit 410.5 gtd, only to reduce`."""
+    parts = [f"{request.side} {plain(request.qty)} {request.symbol} {price_words(request) or 'at market'}"]
+    if request.time_in_force in {TimeInForce.OPG, TimeInForce.CLS}:
+        parts.append("in the opening auction" if request.time_in_force is TimeInForce.OPG else "in the closing auction")
+    if request.reduce_only:
+        parts.append("only to reduce")
+    if request.target is not None:
+        parts.append(f"target {price_words(request.target)}")
+    if request.stop_loss is not None:
+        parts.append(f"stop loss {price_words(request.stop_loss)}")
+    return ", ".join(parts)
+
+
+def price_words(order: OrderRequest | OrderLeg) -> str:
+    """`stop 95 limit 94.5`, `trailing 5 %`; empty for a market order."""
+    stop = f"stop {plain(order.stop_price)}" if order.stop_price is not None else ""
+    limit = f"limit {plain(order.limit_price)}" if order.limit_price is not None else ""
+    trail = f"trailing by {plain(order.trail_price)}" if order.trail_price is not None else ""
+    percent = f"trailing by {plain(order.trail_percent)} %" if order.trail_percent is not None else ""
+    return " ".join(part for part in (stop, limit, trail, percent) if part)
+
+
+def _interest(e: p.InterestCharged) -> str:
+    what = "cash" if e.symbol is None else f"the short position in {e.symbol}"
+    return f"Interest on {what}: {'paid' if e.amount > 0 else 'earned'} {plain(abs(e.amount))}."
+
+
+def _replaced(e: p.ReplaceRequest, find: FindOrder) -> str:
+    changes = [
+        f"{name} {plain(value)}"
+        for name, value in (
+            ("quantity", e.qty),
+            ("limit", e.limit_price),
+            ("stop", e.stop_price),
+            ("trail", e.trail_price),
+            ("trail percent", e.trail_percent),
+        )
+        if value is not None
+    ]
+    return f"Decided to change {', '.join(changes) or 'nothing'}" + (f" ({e.note})" if e.note else "") + f". {_order(e.order_id, find)}."
 
 
 def _order(id: str, find: FindOrder) -> str:
@@ -78,6 +113,16 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderPartiallyFilled: _fill,
     p.OrderCancelled: lambda e, find: f"{_order(e.order_id, find)} cancelled: {e.reason}",
     p.OrderExpired: lambda e, find: f"{_order(e.order_id, find)} expired: {e.reason}",
+    p.ReplaceRequest: _replaced,
+    p.OrderReplaced: lambda e, _: f"Order {short_id(e.order_id)} is now: {request_words(e.request)}. {e.reason}",
+    p.MarginCall: lambda e, _: (
+        f"Margin call: equity {plain(e.equity)} is below the {plain(e.required)} that positions of {plain(e.exposure)} need. "
+        "All positions are closed at their next opens."
+    ),
+    p.InterestCharged: lambda e, _: _interest(e),
+    p.SplitApplied: lambda e, _: f"Split of {e.symbol}, {plain(e.ratio)} for 1: {plain(e.qty_before)} became {plain(e.qty)}"
+    + (f" and {plain(e.cash)} of cash." if e.cash else "."),
+    p.DividendPaid: lambda e, _: f"Dividend of {e.symbol}, {plain(e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}.",
     p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
@@ -89,6 +134,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.RunInterrupted: Level.WARNING,
     p.OrderRejected: Level.WARNING,
     p.OrderExpired: Level.WARNING,
+    p.MarginCall: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }
 

@@ -14,8 +14,8 @@ from core.events.codec import MAX_PAYLOAD_BYTES, UPCASTERS, EventCodec
 from core.events.envelope import REGISTRY, Payload, envelope
 from core.events.payloads import OrderFilled, StrategyNoted
 from core.events.registry import event_types
-from core.model.order import OrderRequest, OrderSide, OrderType, TimeInForce
-from core.model.run import RunConfig
+from core.model.order import OrderLeg, OrderRequest, OrderSide, OrderType, TimeInForce
+from core.model.run import AccountTerms, RunConfig
 
 _DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal("-1e12"), max_value=Decimal("1e12"))
 _POSITIVE = st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal("0.00000001"), max_value=Decimal("1e12"))
@@ -30,25 +30,56 @@ st.register_type_strategy(float, _FLOATS)
 
 
 @st.composite
-def _requests(draw: st.DrawFn) -> OrderRequest:
-    kind = draw(st.sampled_from(OrderType))
-    return OrderRequest(
-        symbol=draw(_TEXT),
-        side=draw(st.sampled_from(OrderSide)),
-        qty=draw(_POSITIVE),
+def _legs(draw: st.DrawFn, kinds: tuple[OrderType, ...]) -> OrderLeg:
+    kind, by_percent = draw(st.sampled_from(kinds)), draw(st.booleans())
+    is_trailing, time_in_force = kind is OrderType.TRAILING_STOP, draw(st.none() | st.sampled_from((TimeInForce.DAY, TimeInForce.GTD)))
+    return OrderLeg(
         type=kind,
         limit_price=draw(_POSITIVE) if kind.has_limit else None,
         stop_price=draw(_POSITIVE) if kind.has_stop else None,
-        time_in_force=draw(st.none() | st.sampled_from(TimeInForce)),
+        trail_price=draw(_POSITIVE) if is_trailing and not by_percent else None,
+        trail_percent=Decimal(5) if is_trailing and by_percent else None,
+        time_in_force=time_in_force,
+        expires_ns=draw(_INTS) if time_in_force is TimeInForce.GTD else None,
+    )
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> OrderRequest:
+    kind, side = draw(st.sampled_from(OrderType)), draw(st.sampled_from(OrderSide))
+    time_in_force = draw(st.none() | st.sampled_from(TimeInForce))
+    if kind not in {OrderType.MARKET, OrderType.LIMIT} and time_in_force in {TimeInForce.OPG, TimeInForce.CLS}:
+        time_in_force = None
+    prices = draw(_legs((kind,))) if kind is not OrderType.MARKET else None
+    is_entry = kind is OrderType.MARKET and not draw(st.booleans())
+    return OrderRequest(
+        symbol=draw(_TEXT),
+        side=side,
+        qty=draw(_POSITIVE),
+        type=kind,
+        limit_price=prices and prices.limit_price,
+        stop_price=prices and prices.stop_price,
+        trail_price=prices and prices.trail_price,
+        trail_percent=prices and prices.trail_percent,
+        time_in_force=time_in_force,
+        expires_ns=draw(_INTS) if time_in_force is TimeInForce.GTD else None,
         note=draw(st.none() | _TEXT),
+        reduce_only=draw(st.booleans()) and not is_entry,
+        target=draw(_legs((OrderType.LIMIT,))) if is_entry else None,
+        stop_loss=draw(_legs((OrderType.TRAILING_STOP,))) if is_entry and draw(st.booleans()) else None,
     )
 
 
 st.register_type_strategy(OrderRequest, _requests())
 st.register_type_strategy(
+    AccountTerms,
+    st.builds(AccountTerms, **dict.fromkeys(("borrow_rate", "debit_rate", "credit_rate"), st.decimals(0, 10, allow_nan=False))),
+)
+st.register_type_strategy(
     RunConfig,
     st.builds(
         RunConfig,
+        volume_cap=st.none() | st.decimals("0.01", 1, allow_nan=False),
         symbols=st.lists(_TEXT, min_size=1, max_size=4, unique=True).map(tuple),
         cash=_POSITIVE,
         start_ns=st.none() | st.integers(-(2**62), 0),

@@ -17,6 +17,7 @@ UNSAID = {
     "backtest.FetchWindow",
     "backtest.PlaceOrder",
     "backtest.CancelOrder",
+    "backtest.ReplaceOrder",
 }
 
 
