@@ -12,11 +12,13 @@ from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
+from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.run import Run, RunConfig
 from core.ports import Callback, Clock, Store, StrategySource
 from core.ports import Subscription as Subscription
 from core.runs.manager import RunManager
+from core.runs.reporting import report_of
 
 OnProgress = Callable[[Progress], None]
 """Called in the loop's thread, a few times a second at most."""
@@ -158,3 +160,7 @@ class Engine:
     async def result(self, run_id: str) -> RunResult | None:
         """Return what a finished run left; None while it goes on or when it failed before its first bar."""
         return await self._store.runs.result(run_id)
+
+    async def report(self, run_id: str, *, benchmark: str | None = None) -> Report:
+        """Return the report of a run that has ended, compared with `benchmark` or the run's first symbol. Raises RunError, NoBars."""
+        return await report_of(run_id, runs=self._runs, store=self._store, benchmark=benchmark)

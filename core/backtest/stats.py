@@ -31,7 +31,8 @@ def compute_statistics(
     `equity_ns`, `equity`: shape (n,), oldest first; the first point is the start equity at the requested start.
     `exposure`: one value per point, true or not zero where a position is open; the first point, the start, is not
     counted, and may be left out.
-    `bars`: the run's bars by symbol, the first symbol first: it is the benchmark. `asset_class`: of the first symbol.
+    `bars`: the run's bars by symbol, the first symbol first: it is the benchmark; bars after the last point do not count.
+    `asset_class`: of the first symbol.
     """
     # What overflows or has no value is found at the end, by not being finite.
     with np.errstate(all="ignore"):
@@ -50,7 +51,7 @@ def _figures(
 ) -> Figures:
     found: Figures = {}
     if len(equity):
-        found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars))
+        found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars, int(equity_ns[-1])))
     mean_equity = float(equity.mean()) if len(equity) else None
     found |= trade_figures(trades) | fill_figures(fills, mean_equity)
     if exposure is not None:
@@ -68,9 +69,13 @@ def _defined(figure: float | None) -> float | None:
     return figure if figure is not None and np.isfinite(figure) else None
 
 
-def _benchmark(bars: Mapping[str, BarSeries] | None) -> BarSeries | None:
+def _benchmark(bars: Mapping[str, BarSeries] | None, last_ns: int) -> BarSeries | None:
     series = next(iter(bars.values()), None) if bars else None
-    return series if series is not None and len(series) else None
+    if series is None:
+        return None
+    # A run that was stopped has more bars than it went through.
+    series = series.between(None, last_ns)
+    return series if len(series) else None
 
 
 def _equity_figures(equity_ns: Instants, equity: Floats, asset_class: AssetClass, benchmark: BarSeries | None) -> Figures:
@@ -97,12 +102,12 @@ def _equity_figures(equity_ns: Instants, equity: Floats, asset_class: AssetClass
     returns = period_returns(equity_ns, equity, asset_class)
     figures |= return_figures(returns)
     if benchmark is not None and float(benchmark.close.min()) > 0 and benchmark.open[0] > 0:
-        against = _benchmark_returns(benchmark, returns)
+        against = benchmark_returns(benchmark, returns)
         figures["alpha"], figures["beta"] = alpha_and_beta(returns, against)
     return figures
 
 
-def _benchmark_returns(benchmark: BarSeries, returns: Returns) -> Floats:
+def benchmark_returns(benchmark: BarSeries, returns: Returns) -> Floats:
     """Return the benchmark's return over each of the periods, by the last of its bars that started before the period's end.
 
     That bar has ended too: a period ends where a bar ends. The first period is measured from the first open.

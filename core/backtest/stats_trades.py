@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from core.backtest.stats_returns import Figures
@@ -92,6 +93,16 @@ def excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries]) -> tuple[
         adverse[places] = np.where(sign > 0, down, -up)
         favourable[places] = np.where(sign > 0, up, -down)
     return adverse, favourable
+
+
+def with_excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries]) -> list[Trade]:
+    """Return the trades with their own `mae` and `mfe`; see `excursions`."""
+    found = zip(*(_or_none(figures) for figures in excursions(trades, bars)), strict=True)
+    return [msgspec.structs.replace(trade, mae=worst, mfe=best) for trade, (worst, best) in zip(trades, found, strict=True)]
+
+
+def _or_none(figures: Floats) -> list[float | None]:
+    return [figure if isfinite(figure) else None for figure in figures.tolist()]
 
 
 def lowest_between(values: Floats, first: Instants, last: Instants) -> Floats:

@@ -23,7 +23,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A round trip: one entry part × one exit part, first in first out. `pnl` is net of `fees` (shared pro rata)."""
+    """A round trip: one entry part × one exit part, first in first out. `pnl` is net of `fees` (shared pro rata).
+
+    `mae`, `mfe`: the worst and the best price while it was open as a fraction of the entry price, ≤ 0 and ≥ 0, for a
+    short as for a long; None where the bars are not known.
+    """
 
     symbol: str
     side: PositionSide
@@ -36,3 +40,5 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fees: Decimal
     entry_order_id: str
     exit_order_id: str
+    mae: float | None = None
+    mfe: float | None = None

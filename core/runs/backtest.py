@@ -9,6 +9,7 @@ from hashlib import sha256
 from core import ENGINE_VERSION
 from core.backtest.simulator import Market, Simulator
 from core.backtest.stats import compute_statistics
+from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
@@ -188,7 +189,8 @@ class BacktestWork:
         with localcontext(MONEY_CONTEXT):
             simulator, fills = self._simulator, self.journal.fills
             times_ns, equity, held = simulator.equity_curve()
-            trades = round_trips(fills)
+            bars = {market.bars.symbol: market.bars for market in self._markets}
+            trades = with_excursions(round_trips(fills), bars)
             stats = compute_statistics(
                 equity_ns=times_ns,
                 equity=equity,
@@ -196,7 +198,7 @@ class BacktestWork:
                 fills=fills,
                 asset_class=self._markets[0].instrument.asset_class,
                 exposure=held,
-                bars={market.bars.symbol: market.bars for market in self._markets},
+                bars=bars,
             )
             plots = [
                 PlotLine(

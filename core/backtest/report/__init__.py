@@ -1,0 +1,1 @@
+"""Greta's report: tables, curves and findings of a run, computed at once over arrays."""

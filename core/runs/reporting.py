@@ -1,0 +1,76 @@
+"""Gathers what a report is made from, and makes it in a worker thread."""
+
+import asyncio
+from collections.abc import Mapping
+
+from core.backtest.report.report import make_report
+from core.clock import calendar
+from core.data.gaps import find_gaps
+from core.errors import InputError, NoBars, RunError
+from core.model.market import BarSeries, asset_class_of
+from core.model.report import DataCoverage, Report
+from core.model.run import Run
+from core.ports import Store
+from core.runs.manager import RunManager
+
+
+async def report_of(run_id: str, *, runs: RunManager, store: Store, benchmark: str | None = None) -> Report:
+    """Return the report of a run that left a result.
+
+    `benchmark`: a symbol with stored bars of the run's timeframe; None is the run's first. Raises RunError when the run
+    left no result, UnknownName or NoBars for a benchmark that is not there.
+    """
+    run = await runs.get(run_id)
+    result = await store.runs.result(run.id)
+    if result is None:
+        raise RunError(f"Run {run.id} is {run.status} and left no result.", "A report is made of a run that has ended.")
+    bars = await _bars_of(run, runs, store)
+    against = None if benchmark is None else await _benchmark(benchmark, run, bars, store)
+    fills, orders = await store.runs.fills(run.id), await store.runs.orders(run.id)
+    for symbol in (*bars, *run.config.symbols):
+        await calendar.load(asset_class_of(symbol))
+
+    def make() -> Report:
+        return make_report(run, result, bars=bars, fills=fills, orders=orders, coverage=coverage_of(bars, end_ns), benchmark=against)
+
+    end_ns = int(result.equity_ns[-1]) if len(result.equity_ns) else None
+    return await asyncio.to_thread(make)
+
+
+def coverage_of(bars: Mapping[str, BarSeries], end_ns: int | None = None) -> DataCoverage | None:
+    """Return how complete the bars before `end_ns` are against their calendars, all symbols together; None without bars."""
+    present = missing = holes = longest = 0
+    for symbol, series in bars.items():
+        done = series.between(None, end_ns)
+        found = find_gaps(done.start_ns, done.timeframe.ns, asset_class_of(symbol))
+        present += len(done)
+        missing += sum(gap.missing for gap in found)
+        holes += len(found)
+        longest = max(longest, max((gap.missing for gap in found), default=0))
+    return DataCoverage(present=present, missing=missing, holes=holes, longest=longest) if present else None
+
+
+async def _bars_of(run: Run, runs: RunManager, store: Store) -> dict[str, BarSeries]:
+    """Return the bars of the run by symbol; without those that are no longer stored."""
+    try:
+        keys = await runs.bar_sets(run.id)
+    except (InputError, NoBars):
+        return {}  # removed, or stored under several sources since: a report of what is left is better than none
+    config = run.config
+    return {key.symbol: await store.bars.read(key, config.start_ns, config.end_ns) for key in keys}
+
+
+async def _benchmark(symbol: str, run: Run, bars: Mapping[str, BarSeries], store: Store) -> BarSeries:
+    wanted = symbol.strip().upper()
+    if wanted in bars:
+        return bars[wanted]
+    config = run.config
+    fitting = [item for item in await store.bars.sets() if item.key.symbol == wanted and item.key.timeframe == config.timeframe]
+    preferred = [item for item in fitting if config.source is None or item.key.source == config.source]
+    for item in preferred or fitting:
+        found = await store.bars.read(item.key, run.first_bar_ns if config.start_ns is None else config.start_ns, config.end_ns)
+        if len(found):
+            return found
+    raise NoBars(
+        f"There are no {config.timeframe} bars of {wanted} in the run's period to compare with.", "Import them, or name another symbol."
+    )
