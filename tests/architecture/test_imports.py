@@ -73,8 +73,10 @@ def test_the_contracts_leave_no_package_out() -> None:
     assert set(contract(SQL)["source_modules"]) == (core - {"core.store"}) | {"ui", "app"}
     allowed_to_ui = {"core.engine", "core.views", "core.events", "core.model", "core.settings", "core.errors"}
     assert set(contract(DOOR)["forbidden_modules"]) == core - allowed_to_ui
-    parts_of_strategy = {f"core.strategy.{path.stem}" for path in (ROOT / "core" / "strategy").glob("*.py")}
-    hidden = parts_of_strategy - {"core.strategy.__init__", "core.strategy.api"}
+    folder = ROOT / "core" / "strategy"
+    parts_of_strategy = {f"core.strategy.{path.stem}" for path in folder.glob("*.py")}
+    parts_of_strategy |= {f"core.strategy.{path.parent.name}" for path in folder.glob("*/__init__.py")}
+    hidden = parts_of_strategy - {"core.strategy.__init__", "core.strategy.api", "core.strategy.plugins"}
     assert set(contract(PLUGIN)["forbidden_modules"]) == (core - {"core.strategy"}) | hidden | {"app", "ui"}
 
 

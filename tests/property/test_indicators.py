@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.model.market import Floats
-from core.strategy import indicators
 from core.strategy.indicators import (
     atr,
     bollinger_lower,
     bollinger_upper,
+    carried,
     ema,
     macd,
     rolling_high,
@@ -64,7 +64,7 @@ def test_a_shorter_history_gives_the_same_bits_over_many_chunks(
 def short_chunks() -> Iterator[None]:
     """Make the chunks of exponential averages so short that a short history has many."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(indicators, "_CHUNK", 16)
+    patch.setattr(carried, "CHUNK", 16)
     yield
     patch.undo()
 
