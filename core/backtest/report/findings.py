@@ -90,8 +90,8 @@ def fills_depend_on_the_path(given: Evidence) -> Finding | None:
         parts.append(f"{_counted(given.path_dependent_fills, 'fill')} of {given.fills:,} ({_percent(share)}) would differ")
     if given.path_dependent_orders:
         unfilled = _counted(given.path_dependent_orders, "order")
-        parts.append(f"{unfilled} of {given.orders:,} ({_percent(left)}) {_was(given.path_dependent_orders)} left unfilled")
-    sentence = f"The path assumed inside the bars decides: {' and '.join(parts)} on another path. Shorter bars would tell."
+        parts.append(f"{unfilled} of {given.orders:,} ({_percent(left)}) left unfilled would fill")
+    sentence = f"The path assumed inside the bars decides: on another path {' and '.join(parts)}. Shorter bars would tell."
     figures = {
         "path_dependent_fills": float(given.path_dependent_fills),
         "fills": float(given.fills),
@@ -111,7 +111,7 @@ def data_has_holes(given: Evidence) -> Finding | None:
     longest = f", the longest of {_counted(coverage.longest, 'bar')}" if coverage.holes > 1 else ""
     sentence = (
         f"The data has holes: {_percent(share)} of the bars that the calendar expects are missing "
-        f"({coverage.missing:,} bars in {_counted(coverage.holes, 'hole')}{longest})."
+        f"({_counted(coverage.missing, 'bar')} in {_counted(coverage.holes, 'hole')}{longest})."
     )
     return Finding(
         code="data_has_holes", severity=severity, sentence=sentence, figures={"missing": float(coverage.missing), "share": share}
