@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
 
 from core.events.envelope import Envelope
+from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
@@ -151,6 +152,29 @@ class BarStore(Protocol):
         ...
 
 
+class CorporateActionStore(Protocol):
+    """Stored splits and dividends. A symbol has one split and one dividend a day at most."""
+
+    async def put(self, actions: Sequence[CorporateAction]) -> ActionMerge:
+        """Add `actions` in one transaction; an identical one is a no-op, another value replaces and is counted.
+
+        Raises BugError when two of them are of one symbol, day and kind.
+        """
+        ...
+
+    async def read(self, symbol: str) -> tuple[CorporateAction, ...]:
+        """Return a symbol's actions by day, the split of a day before its dividend."""
+        ...
+
+    async def read_all(self) -> tuple[CorporateAction, ...]:
+        """Return all of them, by symbol and day."""
+        ...
+
+    async def delete(self, symbol: str) -> int:
+        """Remove a symbol's actions; return how many there were."""
+        ...
+
+
 class Store(Protocol):
     """A home of everything that is kept: memory or a database."""
 
@@ -160,6 +184,8 @@ class Store(Protocol):
     def runs(self) -> RunStore: ...
     @property
     def bars(self) -> BarStore: ...
+    @property
+    def actions(self) -> CorporateActionStore: ...
     @property
     def where(self) -> str:
         """Return where it is, in words for a person; never with a password."""

@@ -1,11 +1,27 @@
 """Splits and dividends: what a company does to its shares."""
 
+import hashlib
+from collections.abc import Iterable
+from datetime import date, timedelta
 from decimal import Decimal
+from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from core.errors import InvalidValue
 from core.model.market import parse_symbol
+from core.model.money import plain
+from core.model.price_file import BadRow
+
+_EPOCH: Final = date(1970, 1, 1)
+
+
+class ActionKind(StrEnum):
+    """What happens to a share. Of two on one day, the split comes first: a dividend is paid on the new shares."""
+
+    SPLIT = "split"
+    DIVIDEND = "dividend"
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,3 +51,74 @@ class Dividend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CorporateAction = Split | Dividend
+
+
+class ActionMerge(msgspec.Struct, frozen=True, kw_only=True):
+    """What storing actions did: those that were new, the same as before, and replaced by a different value."""
+
+    added: int = 0
+    identical: int = 0
+    changed: int = 0
+
+
+class ActionImport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import of actions did. `rows` in the file = `taken` + `refused`; refused rows are counted by reason.
+
+    A row may hold a split and a dividend, or neither, so `merge` may count more or fewer than `taken`.
+    `bad_rows` lists the first of them (at most 1,000); `said` is what was guessed.
+    """
+
+    symbols: tuple[str, ...]
+    rows: int
+    taken: int
+    refused: int
+    merge: ActionMerge
+    refused_by_reason: dict[str, int] = {}
+    bad_rows: tuple[BadRow, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+def kind_of(action: CorporateAction) -> ActionKind:
+    """Return what kind of action it is."""
+    return ActionKind.SPLIT if isinstance(action, Split) else ActionKind.DIVIDEND
+
+
+def value_of(action: CorporateAction) -> Decimal:
+    """Return the ratio of a split, the cash per share of a dividend."""
+    return action.ratio if isinstance(action, Split) else action.amount
+
+
+def date_of(action: CorporateAction) -> date:
+    """Return the exchange's date from which it counts."""
+    return _EPOCH + timedelta(days=action.day)
+
+
+def day_number(day: date) -> int:
+    """Return a date as days since 1970."""
+    return (day - _EPOCH).days
+
+
+def make_action(kind: ActionKind, symbol: str, day: int, value: Decimal) -> CorporateAction:
+    """Return the action of that kind. Raises InvalidValue."""
+    if kind is ActionKind.SPLIT:
+        return Split(symbol=symbol, day=day, ratio=value)
+    return Dividend(symbol=symbol, day=day, amount=value)
+
+
+ActionIdentity = tuple[str, int, ActionKind]
+
+
+def identity_of(action: CorporateAction) -> ActionIdentity:
+    """Return what tells an action from another: a symbol has one split and one dividend a day at most."""
+    return action.symbol, action.day, kind_of(action)
+
+
+def in_order(actions: Iterable[CorporateAction]) -> tuple[CorporateAction, ...]:
+    """Return actions by symbol and day, the split of a day before its dividend."""
+    return tuple(sorted(actions, key=lambda action: (action.symbol, action.day, isinstance(action, Dividend))))
+
+
+def actions_sha256(actions: Iterable[CorporateAction]) -> str:
+    """Return the hash of what the actions say, whatever their order: 4 and 4.0 are the same ratio."""
+    lines = [f"{action.symbol} {action.day} {kind_of(action)} {plain(value_of(action))}\n" for action in in_order(actions)]
+    return hashlib.sha256(("actions/1\n" + "".join(lines)).encode()).hexdigest()

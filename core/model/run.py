@@ -135,6 +135,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     bars_sha256: str
     engine: str
     seed: int = 0
+    actions_sha256: str | None = None
+    """Of the splits and dividends that applied; None when there were none."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -18,9 +18,6 @@ from core.store.merging import add_reports, check_mergeable, merge_bars
 from core.store.sql import BulkInsert
 from core.store.tables import BAR_CHUNKS, BAR_SETS
 from core.store.threads import Threads
-from core.store.writer import Job
-
-_T = TypeVar("_T")
 
 CHUNK_SPAN: Final = 65_536
 """How many bars without a gap fit in a chunk. Large chunks need fewer steps to read; a merge rewrites the chunks it touches."""
@@ -57,28 +54,16 @@ class DatabaseBarStore:
         try:
             # Compressing takes longer than writing, so it happens before the write lock is taken.
             plan = await self._threads.read(lambda connection: _plan(connection, key, bars, stopped))
-            return await self._write(lambda connection: _carry_out(connection, plan, key, bars, simulated, self._now_ns(), stopped))
+            return await self._threads.write_and_wait(
+                lambda connection: _carry_out(connection, plan, key, bars, simulated, self._now_ns(), stopped)
+            )
         except asyncio.CancelledError:
             stopped.set()
             raise
 
     async def delete(self, key: BarSetKey) -> bool:
         """See `core.ports.BarStore`."""
-        return await self._write(lambda connection: bool(connection.execute(delete(BAR_SETS).where(*_is(key))).rowcount))
-
-    async def _write(self, work: Callable[[Connection], _T]) -> _T:
-        written: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-
-        def settle(result: Any, error: Exception | None) -> None:
-            if written.done():
-                return
-            if error is not None:
-                written.set_exception(error)
-            else:
-                written.set_result(result)
-
-        self._threads.write(Job(work, settle))
-        return await written
+        return await self._threads.write_and_wait(lambda connection: bool(connection.execute(delete(BAR_SETS).where(*_is(key))).rowcount))
 
 
 def _is(key: BarSetKey) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from core.errors import InputError
 from core.events.codec import EventCodec
 from core.ports import Clock
 from core.store.bars import DatabaseBarStore
+from core.store.corporate_actions import DatabaseCorporateActionStore
 from core.store.event_log import DatabaseEventLog, DatabaseRunStore
 from core.store.faults import faults
 from core.store.location import database_path
@@ -35,6 +36,7 @@ class DatabaseStore:
         self.log: Final = DatabaseEventLog(self._threads, now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
         self.runs: Final = DatabaseRunStore(self._threads, self.log)
         self.bars: Final = DatabaseBarStore(self._threads, clock.now_ns)
+        self.actions: Final = DatabaseCorporateActionStore(self._threads)
 
     @property
     def where(self) -> str:

@@ -1,7 +1,7 @@
 """A store without any database: gone when the program ends."""
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
@@ -9,12 +9,13 @@ from core.errors import BugError
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
+from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, in_order
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.ports import Clock
-from core.store.merging import check_mergeable, merge_bars
+from core.store.merging import check_mergeable, merge_actions, merge_bars
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
 
 
@@ -28,6 +29,7 @@ class MemoryStore:
         self.log: Final = MemoryEventLog(now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
         self.runs: Final = MemoryRunStore(self.log)
         self.bars: Final = MemoryBarStore(clock)
+        self.actions: Final = MemoryCorporateActionStore()
 
     def is_alive(self, owner: str) -> bool:
         """See `core.ports.Store`."""
@@ -180,6 +182,34 @@ class MemoryBarStore:
     async def delete(self, key: BarSetKey) -> bool:
         """See `core.ports.BarStore`."""
         return self._held.pop(key, None) is not None
+
+
+class MemoryCorporateActionStore:
+    """A `CorporateActionStore` in a dict."""
+
+    def __init__(self) -> None:
+        self._held: dict[ActionIdentity, CorporateAction] = {}
+
+    async def put(self, actions: Sequence[CorporateAction]) -> ActionMerge:
+        """See `core.ports.CorporateActionStore`."""
+        to_write, report = merge_actions(self._held, actions)
+        self._held |= to_write
+        return report
+
+    async def read(self, symbol: str) -> tuple[CorporateAction, ...]:
+        """See `core.ports.CorporateActionStore`."""
+        return in_order(action for action in self._held.values() if action.symbol == symbol)
+
+    async def read_all(self) -> tuple[CorporateAction, ...]:
+        """See `core.ports.CorporateActionStore`."""
+        return in_order(self._held.values())
+
+    async def delete(self, symbol: str) -> int:
+        """See `core.ports.CorporateActionStore`."""
+        found = [key for key, action in self._held.items() if action.symbol == symbol]
+        for key in found:
+            del self._held[key]
+        return len(found)
 
 
 def by_symbol_and_length(bar_set: BarSet) -> tuple[str, Timeframe, str, str]:

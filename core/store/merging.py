@@ -1,10 +1,11 @@
-"""Merging bars into bars: what is new, what is the same, what replaces something else."""
+"""Merging into what is stored: what is new, what is the same, what replaces something else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from core.errors import BugError
+from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, identity_of, value_of
 from core.model.market import BarSeries, BarSetKey, Floats, MergeReport
 
 CHANGED_EXAMPLES = 20
@@ -75,3 +76,19 @@ def _columnwise(held: BarSeries, bars: BarSeries, lay_over: Callable[[Floats, Fl
 
 def _bits(column: Floats) -> np.ndarray:
     return column.view(np.int64)
+
+
+def merge_actions(
+    held: Mapping[ActionIdentity, CorporateAction], actions: Sequence[CorporateAction]
+) -> tuple[dict[ActionIdentity, CorporateAction], ActionMerge]:
+    """Return which of `actions` have to be written, and what that does. Raises BugError when one identity comes twice.
+
+    Values are compared as numbers: what is stored as 4 is the same as 4.0 and stays.
+    """
+    by_identity = {identity_of(action): action for action in actions}
+    if len(by_identity) != len(actions):
+        raise BugError("Two actions of one symbol, day and kind cannot be stored together.")
+    added = {key: action for key, action in by_identity.items() if key not in held}
+    changed = {key: action for key, action in by_identity.items() if key in held and value_of(held[key]) != value_of(action)}
+    report = ActionMerge(added=len(added), changed=len(changed), identical=len(actions) - len(added) - len(changed))
+    return added | changed, report

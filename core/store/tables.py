@@ -140,3 +140,13 @@ BAR_CHUNKS: Final = Table(
     Column("data", LargeBinary, nullable=False),
 )
 """Columns of bars, compressed; see `core.store.arrays`. `period` numbers spans of equal length since 1970."""
+
+CORPORATE_ACTIONS: Final = Table(
+    "corporate_actions",
+    METADATA,
+    Column("symbol", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Splits and dividends. `day` counts from 1970 in the exchange's dates; `value` is an exact decimal."""

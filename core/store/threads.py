@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -77,6 +77,21 @@ class Threads:
         if self._writer is None:
             raise _not_open()
         self._writer.submit(job)
+
+    async def write_and_wait(self, work: Callable[[Connection], _T]) -> _T:
+        """Return what `work` returns, once the transaction it ran in is committed."""
+        written: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+
+        def settle(result: Any, error: Exception | None) -> None:
+            if written.done():
+                return  # nobody waits any more
+            if error is not None:
+                written.set_exception(error)
+            else:
+                written.set_result(result)
+
+        self.write(Job(work, settle))
+        return await written
 
     def _prepared(self, prepare: Callable[[Engine], None]) -> None:
         with faults(self._path):

@@ -1,18 +1,37 @@
 """The migrations make the tables that the code knows."""
 
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Engine, inspect
 
+from core.clock.realtime import SystemClock
+from core.model.corporate_action import Split
+from core.model.market import BarSetKey
+from core.model.run import Manifest, RunConfig
+from core.store.arrays import pack
+from core.store.database import DatabaseStore
 from core.store.engine import writing_engine
 from core.store.migration import HEAD, _upgrade, migrate, scripts
 from core.store.sql import transaction
 from core.store.tables import METADATA
+
+OLD_RUN = {
+    "id": "r1",
+    "config": {"strategy_id": "sma-cross", "symbols": ["SPY"], "timeframe": "1m", "cash": "100000"},
+    "status": "pending",
+    "created_ns": 7,
+    "manifest": {"strategy_sha256": "a", "bars_sha256": "b", "engine": "0.1.0", "seed": 0},
+}
+"""A run as the first version wrote it: without the terms that came later."""
 
 
 def test_head_is_the_newest_script() -> None:
@@ -48,6 +67,52 @@ def test_a_migration_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
             assert inspect(connection).get_table_names() == []
     finally:
         engine.dispose()
+
+
+def _at_revision(path: Path, revision: str) -> Engine:
+    """Return an engine on a database that an older version of the program made."""
+    engine = writing_engine(path, 1.0)
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    return engine
+
+
+async def test_a_database_of_the_first_version_keeps_its_data(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = _at_revision(path, "0001")
+    try:
+        with engine.connect() as connection, transaction(connection):
+            assert "corporate_actions" not in inspect(connection).get_table_names()
+            connection.exec_driver_sql(
+                "INSERT INTO runs (id, status, mode, strategy_id, created_ns, body)"
+                " VALUES ('r1', 'pending', 'backtest', 'sma-cross', 7, ?)",
+                (msgspec.json.encode(OLD_RUN).decode(),),
+            )
+            starts, prices = np.array([60_000_000_000], np.int64), [np.array([figure]) for figure in (1.0, 3.0, 0.5, 2.0, 9.0)]
+            connection.exec_driver_sql("INSERT INTO bar_sets VALUES (1, 'SPY', '1m', 'file', 'raw', 1, 60000000000, 60000000000, 7, 1, 0)")
+            connection.exec_driver_sql("INSERT INTO bar_chunks VALUES (1, 0, 60000000000, 60000000000, 1, ?)", (pack([starts, *prices]),))
+    finally:
+        engine.dispose()
+
+    store = DatabaseStore(path, SystemClock())
+    await store.open()
+    try:
+        (run,) = await store.runs.runs()
+        assert (run.id, run.config, run.config.corporate_actions) == (
+            "r1",
+            RunConfig(strategy_id="sma-cross", symbols=("SPY",), timeframe="1m"),
+            True,
+        )
+        assert run.manifest == Manifest(strategy_sha256="a", bars_sha256="b", engine="0.1.0")
+        bars = await store.bars.read(BarSetKey(symbol="SPY", timeframe="1m", source="file"))
+        assert [float(column[0]) for column in bars.columns()] == [1.0, 3.0, 0.5, 2.0, 9.0]
+        await store.actions.put([Split(symbol="SPY", day=1, ratio=Decimal(2))])
+        assert len(await store.actions.read("SPY")) == 1
+    finally:
+        await store.close()
 
 
 def test_an_up_to_date_database_is_left_alone(tmp_path: Path) -> None:
