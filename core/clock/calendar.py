@@ -108,6 +108,23 @@ def session_ends(decision_ns: Instants, asset_class: AssetClass) -> Instants:
     return np.where(known, closes[index], midnights)
 
 
+def session_numbers(start_ns: Instants, timeframe_ns: int, asset_class: AssetClass) -> Instants:
+    """Return the number of the session each bar belongs to; it rises at the bar in which a session opens.
+
+    What trades after a close, or before an open, belongs to the session before. `start_ns` must be ascending. Without
+    sessions it is the number of the UTC day; outside the years that the calendar knows every UTC day is a session.
+    """
+    days: Instants = start_ns // DAY_NS
+    if not asset_class.has_sessions or len(start_ns) == 0:
+        return days
+    table = sessions()
+    first = np.searchsorted(bar_ends(start_ns, timeframe_ns, asset_class), table.opens, side="right")
+    opened = np.cumsum(np.bincount(first, minlength=len(start_ns) + 1)[:-1])
+    before, after = days - table.opens[0] // DAY_NS, days - table.closes[-1] // DAY_NS
+    numbers: Instants = opened + np.minimum(before, 0) + np.maximum(after, 0)
+    return numbers
+
+
 def session_days(start_ns: Instants) -> Instants:
     """Return the date each daily bar is stamped with, in days since 1970.
 

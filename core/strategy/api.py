@@ -67,7 +67,7 @@ from core.strategy.indicators import (
     wma,
     zscore,
 )
-from core.strategy.windows import AccountView, Column, Indicator, StrategyConfig, Tick, Window
+from core.strategy.windows import COLUMNS, AccountView, Column, Indicator, StrategyConfig, Tick, Window
 
 __all__ = [
     "DAY_NS",
@@ -232,9 +232,9 @@ class BarStrategy(Strategy):
     # --- to call ---
 
     def column(self, name: str, symbol: str | None = None) -> Column:
-        """Return a column (`open`, `high`, `low`, `close`, `volume`) of `symbol`, the first one by default."""
-        if name not in {"open", "high", "low", "close", "volume"}:
-            raise InvalidValue("column", repr(name), "it must be open, high, low, close or volume.")
+        """Return a column (`open`, `high`, `low`, `close`, `volume`, `session`) of `symbol`, the first one by default."""
+        if name not in COLUMNS:
+            raise InvalidValue("column", repr(name), f"it must be one of {', '.join(COLUMNS)}.")
         return Column(symbol or self.config.symbols[0], name)
 
     @property

@@ -8,9 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from core.errors import InvalidValue, NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
+from core.errors import NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
 from core.model.instants import iso
 from core.model.market import Bar, BarSeries, Floats
 from core.strategy.actions import (
@@ -210,29 +208,10 @@ def compute_indicators(indicators: Iterable[Indicator], series: Mapping[str, Bar
                 f"Indicator {indicator.name} is over {indicator.symbol!r}. {UnknownName('symbol', indicator.symbol, series)}"
             )
         bars = series[indicator.symbol]
-        arguments = [_argument(item, bars, computed) for item in indicator.arguments]
-        try:
-            values = np.asarray(indicator.function(*arguments), dtype=np.float64)
-        except InvalidValue as error:
-            raise NonsenseAction(f"Indicator {indicator.name}: {error}") from error
-        except Exception as error:
-            raise StrategyFailed(f"Indicator {indicator.name} raised {type(error).__name__}: {error}.") from error
-        if values.shape != (len(bars),):
-            raise StrategyFailed(
-                f"Indicator {indicator.name} returned shape {values.shape} for {len(bars)} bars.", "Return one value per bar."
-            )
+        inputs = [item.read(bars) if isinstance(item, Column) else computed[id(item)] for item in indicator.inputs]
+        values = indicator.compute(*inputs)
         computed[id(indicator)] = values
         indicator.attach(values, cursors[indicator.symbol])
-
-
-def _argument(item: object, bars: BarSeries, computed: Mapping[int, Floats]) -> object:
-    if isinstance(item, Column):
-        column = getattr(bars, item.name).view()
-        column.flags.writeable = False
-        return column
-    if isinstance(item, Indicator):
-        return computed[id(item)]
-    return item
 
 
 def _is_list(answer: object) -> bool:

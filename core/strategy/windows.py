@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
 
-from core.errors import BugError
-from core.model.market import Bar, BarSeries, Floats, Instants
+from core.clock.calendar import session_numbers
+from core.errors import BugError, InvalidValue, NonsenseAction, StrategyFailed
+from core.model.market import Bar, BarSeries, Floats, Instants, asset_class_of
 from core.model.position import Position
 from core.model.run import ParamValue
 
@@ -118,11 +119,24 @@ class AccountView(Protocol):
         ...
 
 
+COLUMNS: Final = ("open", "high", "low", "close", "volume", "session")
+"""What an indicator may be made from. `session` numbers the sessions: it changes at the first bar of each."""
+
+
 class Column(msgspec.Struct, frozen=True):
     """A column of a symbol's bars, named and not yet read: the input of an indicator."""
 
     symbol: str
     name: str
+
+    def read(self, bars: BarSeries) -> Floats:
+        """Return this column of `bars`, read-only."""
+        if self.name == "session":
+            column = session_numbers(bars.start_ns, bars.timeframe.ns, asset_class_of(bars.symbol)).astype(np.float64)
+        else:
+            column = getattr(bars, self.name).view()
+        column.flags.writeable = False
+        return column
 
 
 class Indicator:
@@ -142,6 +156,31 @@ class Indicator:
         self._values: Floats = np.empty(0)
         self._block: list[float] = [float("nan")]
         self._at: Cursor = Cursor()
+
+    @property
+    def inputs(self) -> "tuple[Column | Indicator, ...]":
+        """The columns and indicators among its arguments."""
+        return tuple(item for item in self.arguments if isinstance(item, (Column, Indicator)))
+
+    def compute(self, *inputs: Floats) -> Floats:
+        """Return the function's values, one per bar, given those of its inputs in their order.
+
+        Raises StrategyFailed when the function raises or does not return one float per bar, NonsenseAction when it
+        refuses its settings.
+        """
+        left = iter(inputs)
+        arguments = [next(left) if isinstance(item, (Column, Indicator)) else item for item in self.arguments]
+        try:
+            values = np.asarray(self.function(*arguments), dtype=np.float64)
+        except InvalidValue as error:
+            raise NonsenseAction(f"Indicator {self.name}: {error}") from error
+        except Exception as error:
+            raise StrategyFailed(f"Indicator {self.name} raised {type(error).__name__}: {error}.") from error
+        if values.shape != inputs[0].shape:
+            raise StrategyFailed(
+                f"Indicator {self.name} returned shape {values.shape} for {len(inputs[0])} bars.", "Return one value per bar."
+            )
+        return values
 
     @property
     def value(self) -> float:
