@@ -1,15 +1,25 @@
-"""The account: cash and positions at average cost. Exact decimals; nothing is rounded.
+"""The account: cash, positions at average cost, and what they may be. Exact decimals; only interest is rounded.
 
-The thread that books must have entered `MONEY_CONTEXT`.
+The thread that books must have entered `MONEY_CONTEXT`. Source: docs/simulation.md, "Account".
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
-from core.model.money import ZERO, plain
+import msgspec
+
+from core.matching.holding import Holding
+from core.matching.margin import INITIAL, MAINTENANCE, Shortfall, is_crypto, weigh
+from core.matching.nights import NightCharge, has_rates, night_charges
+from core.model.market import AssetClass
+from core.model.money import ZERO, floor_to, plain
 from core.model.order import OrderSide, RejectCode
 from core.model.position import Position
+from core.model.run import AccountKind, AccountTerms
 
 _BUY = OrderSide.BUY
+_CASH_ACCOUNT: Final = AccountTerms()
 
 
 class Refusal(Exception):
@@ -21,39 +31,98 @@ class Refusal(Exception):
         self.reason = reason
 
 
-class Holding:
-    """What is held of one symbol: signed units, and what they cost in total without fees."""
+class PositionSplit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a split did to a position: signed units before and after, and the cash for the fraction of a lot (minus: paid)."""
 
-    __slots__ = ("cost", "qty", "realised")
-
-    def __init__(self, qty: Decimal = ZERO, cost: Decimal = ZERO, realised: Decimal = ZERO) -> None:
-        self.qty = qty
-        self.cost = cost
-        self.realised = realised
+    qty_before: Decimal
+    qty_after: Decimal
+    cash: Decimal
 
 
 class Ledger:
-    """A cash account: cash never goes below zero, and a sell needs the position."""
+    """Books fills, nights, splits and dividends; refuses what the account's kind does not allow.
 
-    __slots__ = ("cash", "holdings")
+    A cash account: cash never goes below zero, and a sell needs the position. A margin account (Regulation T): a fill
+    that raises exposure must leave equity of half of it, crypto paid in full and never short. `marks`: the last close of
+    each symbol, a fill's price until there is one. `restricted`: after a margin call nothing may raise exposure.
+    `classes`: of the run's symbols; one that is not named is what its form tells.
+    """
 
-    def __init__(self, cash: Decimal) -> None:
+    __slots__ = ("cash", "classes", "holdings", "is_margin", "marks", "restricted", "terms")
+
+    def __init__(self, cash: Decimal, terms: AccountTerms = _CASH_ACCOUNT, classes: Mapping[str, AssetClass] | None = None) -> None:
         self.cash = cash
+        self.terms = terms
+        self.classes: Mapping[str, AssetClass] = classes or {}
         self.holdings: dict[str, Holding] = {}
+        self.marks: dict[str, Decimal] = {}
+        self.restricted = False
+        self.is_margin = terms.kind is AccountKind.MARGIN
 
     def copy(self) -> "Ledger":
         """Return an independent copy, to try a path on."""
-        twin = Ledger(self.cash)
+        twin = Ledger.__new__(Ledger)
+        twin.cash = self.cash
+        twin.terms = self.terms
+        twin.classes = self.classes
         twin.holdings = {symbol: Holding(held.qty, held.cost, held.realised) for symbol, held in self.holdings.items()}
+        twin.marks = self.marks.copy()
+        twin.restricted = self.restricted
+        twin.is_margin = self.is_margin
         return twin
+
+    def become(self, other: "Ledger") -> None:
+        """Take over the state of a copy, which must not be used any more."""
+        self.cash = other.cash
+        self.holdings = other.holdings
+        self.marks = other.marks
+        self.restricted = other.restricted
+
+    # What there is
 
     def held(self, symbol: str) -> Decimal:
         """Return the units held, signed."""
         holding = self.holdings.get(symbol)
         return ZERO if holding is None else holding.qty
 
+    def closing_part(self, symbol: str, side: OrderSide, qty: Decimal) -> Decimal:
+        """Return how many of `qty` units only take off the position; 0 when the order would not reduce it."""
+        holding = self.holdings.get(symbol)
+        return ZERO if holding is None else holding.closing_part(qty if side is _BUY else -qty)
+
+    def position(self, symbol: str) -> Position:
+        """Return the holding of `symbol` at average cost; flat when there is none."""
+        holding = self.holdings.get(symbol)
+        if holding is None:
+            return Position(symbol=symbol)
+        average = holding.cost / holding.qty if holding.qty else ZERO
+        return Position(symbol=symbol, qty=holding.qty, avg_price=average, realised_pnl=holding.realised)
+
+    def open_positions(self) -> tuple[Position, ...]:
+        """Return what is held now, by symbol."""
+        return tuple(self.position(symbol) for symbol in sorted(self.holdings) if self.holdings[symbol].qty)
+
+    def mark(self, symbol: str, price: Decimal) -> None:
+        """Set the last close of `symbol`."""
+        self.marks[symbol] = price
+
+    @property
+    def exposure(self) -> Decimal:
+        """Gross worth of all positions at their marks, longs and shorts added."""
+        return weigh(self.holdings, self.marks, self.classes, INITIAL).exposure
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash and the signed worth of all positions at their marks."""
+        return self.cash + weigh(self.holdings, self.marks, self.classes, INITIAL).value
+
+    # Fills
+
     def book(self, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> None:
         """Book a fill of `qty` units at `price`. Raises Refusal, and then nothing has changed."""
+        if self.is_margin:
+            self._book_on_margin(symbol, side, qty, price, fee)
+            return
         money = qty * price
         holding = self.holdings.get(symbol)
         if side is _BUY:
@@ -65,6 +134,7 @@ class Ledger:
             self.cash = left
             if holding is None:
                 self.holdings[symbol] = Holding(qty, money)
+                self.marks.setdefault(symbol, price)
             else:
                 holding.qty += qty
                 holding.cost += money
@@ -89,14 +159,92 @@ class Ledger:
             holding.cost -= given_up
             holding.qty -= qty
 
-    def position(self, symbol: str) -> Position:
-        """Return the holding of `symbol` at average cost; flat when there is none."""
+    def _book_on_margin(self, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> None:
+        signed = qty if side is _BUY else -qty
+        cash = self.cash - signed * price - fee
         holding = self.holdings.get(symbol)
+        if holding is None or holding.closing_part(signed) != qty:
+            self._judge(symbol, signed, price, fee, cash)
+        self.cash = cash
         if holding is None:
-            return Position(symbol=symbol)
-        average = holding.cost / holding.qty if holding.qty else ZERO
-        return Position(symbol=symbol, qty=holding.qty, avg_price=average, realised_pnl=holding.realised)
+            holding = self.holdings[symbol] = Holding()
+            self.marks.setdefault(symbol, price)
+        holding.trade(signed, price)
 
-    def open_positions(self) -> tuple[Position, ...]:
-        """Return what is held now, by symbol."""
-        return tuple(self.position(symbol) for symbol in sorted(self.holdings) if self.holdings[symbol].qty)
+    def _judge(self, symbol: str, signed: Decimal, price: Decimal, fee: Decimal, cash: Decimal) -> None:
+        """Raise Refusal unless a margin account bears `signed` units more, which leave `cash`. Raises exposure, in part at least."""
+        before = self.held(symbol)
+        after = before + signed
+        what = f"{'Buying' if signed > 0 else 'Selling'} {plain(abs(signed))} {symbol} at {plain(price)}"
+        if after < 0:
+            crypto = is_crypto(symbol, self.classes)
+            if crypto or symbol in self.terms.hard_to_borrow:
+                why = "crypto cannot be sold short" if crypto else "the symbol is hard to borrow and cannot be sold short"
+                raise Refusal(RejectCode.NOT_SHORTABLE, f"{what} would leave {plain(after)}: {why}; the account holds {plain(before)}.")
+        weight = weigh(self.holdings, self.marks, self.classes, INITIAL, (symbol, after, price))
+        equity = cash + weight.value
+        if self.restricted:
+            raise Refusal(
+                RejectCode.INSUFFICIENT_MARGIN,
+                f"{what} would raise exposure to {plain(weight.exposure)} with equity of {plain(equity)}; "
+                "after a margin call nothing may until all positions are closed.",
+            )
+        if equity < weight.required:
+            raise Refusal(
+                RejectCode.INSUFFICIENT_MARGIN,
+                f"{what} with {plain(fee)} in fees would leave equity of {plain(equity)}; "
+                f"an exposure of {plain(weight.exposure)} requires {plain(weight.required)}.",
+            )
+
+    def maintenance(self) -> Shortfall | None:
+        """Return by how much a margin account misses its maintenance margin; None when it does not, or holds nothing."""
+        if not self.is_margin:
+            return None
+        weight = weigh(self.holdings, self.marks, self.classes, MAINTENANCE)
+        equity = self.cash + weight.value
+        if not weight.exposure or equity >= weight.required:
+            return None
+        return Shortfall(equity=equity, required=weight.required, exposure=weight.exposure)
+
+    # Nights, splits, dividends
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether a night can cost or earn anything."""
+        return has_rates(self.terms)
+
+    def charge_night(self) -> list[NightCharge]:
+        """Book one UTC midnight's interest and return what was paid and earned."""
+        charges = night_charges(self.terms, self.cash, self.holdings, self.marks)
+        for charge in charges:
+            self.cash -= charge.amount
+        return charges
+
+    def split(self, symbol: str, ratio: Decimal, open_price: Decimal, lot: Decimal | None) -> PositionSplit | None:
+        """Give `ratio` new units for each old one, down to the lot (None: no lot); None when flat.
+
+        The fraction is sold (a short's: bought) at `open_price`, which is after the split. The mark is divided.
+        """
+        if symbol in self.marks:
+            self.marks[symbol] /= ratio
+        holding = self.holdings.get(symbol)
+        if holding is None or not holding.qty:
+            return None
+        before = holding.qty
+        holding.qty = before * ratio
+        whole = floor_to(abs(holding.qty), lot)
+        fraction = holding.qty - (whole if before > 0 else -whole)
+        money = fraction * open_price
+        if fraction:
+            self.cash += money
+            holding.trade(-fraction, open_price)
+        return PositionSplit(qty_before=before, qty_after=holding.qty, cash=money)
+
+    def dividend(self, symbol: str, amount: Decimal) -> Decimal | None:
+        """Pay `amount` per unit on a long, charge it on a short; return the cash (minus: charged), None when flat."""
+        held = self.held(symbol)
+        if not held:
+            return None
+        money = held * amount
+        self.cash += money
+        return money
