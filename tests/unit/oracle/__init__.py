@@ -1,0 +1,1 @@
+"""The reference itself, on cases that were worked out by hand."""
