@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from core.errors import InvalidValue
-from core.model.money import exact
-from core.model.order import OrderRequest, OrderSide, OrderType, TimeInForce
-
-Quantity = Decimal | int | float | str
+from core.model.order import OrderRequest
+from core.strategy.requests import Quantity as Quantity
+from core.strategy.requests import as_decimal as as_decimal
+from core.strategy.requests import order_request as order_request
 
 
 class FetchWindow(msgspec.Struct, frozen=True, gc=False):
@@ -22,15 +21,23 @@ class FetchWindow(msgspec.Struct, frozen=True, gc=False):
 
 
 class CashSize(msgspec.Struct, frozen=True, gc=False):
-    """A quantity said in money: as many units as `amount` buys at the newest close."""
+    """A quantity said in money: as many units as `amount` buys at the newest close. Checks itself."""
 
     amount: Decimal
 
+    def __post_init__(self) -> None:
+        if not self.amount.is_finite() or self.amount <= 0:
+            raise InvalidValue("cash", self.amount, "it must be above zero.")
+
 
 class EquityShare(msgspec.Struct, frozen=True, gc=False):
-    """A quantity said as a share of the account's equity at the newest closes: 0.5 is half of it."""
+    """A quantity said as a share of the account's equity at the newest closes: 0.5 is half of it. Checks itself."""
 
     share: Decimal
+
+    def __post_init__(self) -> None:
+        if not self.share.is_finite() or not 0 < self.share <= 10:
+            raise InvalidValue("equity_share", self.share, "it must be above 0 and at most 10; 0.5 is half of the equity.")
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +69,7 @@ class PlaceOneCancelsOther(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReplaceOrder(msgspec.Struct, frozen=True, gc=False):
-    """Change a working order; what is None stays. `qty` is the new total, filled part included."""
+    """Change a working order; what is None stays. `qty` is the new total, filled part included. Checks itself."""
 
     ref: str
     qty: Decimal | None = None
@@ -71,6 +78,22 @@ class ReplaceOrder(msgspec.Struct, frozen=True, gc=False):
     trail_price: Decimal | None = None
     trail_percent: Decimal | None = None
     note: str | None = None
+
+    def __post_init__(self) -> None:
+        changes = {
+            "qty": self.qty,
+            "limit_price": self.limit_price,
+            "stop_price": self.stop_price,
+            "trail_price": self.trail_price,
+            "trail_percent": self.trail_percent,
+        }
+        for field, value in changes.items():
+            if value is not None and (not value.is_finite() or value <= 0):
+                raise InvalidValue(field, value, "it must be above zero.")
+        if self.trail_percent is not None and self.trail_percent >= 100:
+            raise InvalidValue("trail_percent", self.trail_percent, "it must be below 100.")
+        if all(value is None for value in changes.values()):
+            raise InvalidValue("replace", self.ref, "say what is to change: qty, limit, stop, trail or trail_percent.")
 
 
 class CancelOrder(msgspec.Struct, frozen=True, gc=False):
@@ -94,51 +117,3 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 
 Action = FetchWindow | PlaceOrder | PlaceOneCancelsOther | ReplaceOrder | CancelOrder | StopRun | Note
 Actions = Iterable[Action] | Action | None
-
-
-_TYPE_BY_PRICES: Final = {
-    (False, False): OrderType.MARKET,
-    (True, False): OrderType.LIMIT,
-    (False, True): OrderType.STOP,
-    (True, True): OrderType.STOP_LIMIT,
-}
-"""The type that follows from whether a limit and a stop are given."""
-
-
-def as_decimal(value: Quantity, *, field: str) -> Decimal:
-    """Return a quantity or price as Decimal; a float is taken by its shortest decimal. Raises InvalidValue."""
-    if isinstance(value, float):
-        return exact(value)
-    try:
-        return Decimal(value)
-    except (ArithmeticError, ValueError, TypeError) as error:
-        raise InvalidValue(field, repr(value), "it is not a number.") from error
-
-
-def order_request(
-    symbol: str,
-    side: OrderSide,
-    qty: Quantity,
-    *,
-    limit: Quantity | None = None,
-    stop: Quantity | None = None,
-    time_in_force: str | None = None,
-    note: str | None = None,
-) -> OrderRequest:
-    """Return a request whose type follows from the prices given: none market, limit, stop, both stop-limit.
-
-    `qty` in units, `limit` and `stop` in quote currency, `time_in_force` `day` or `gtc`. Raises InvalidValue.
-    """
-    type_ = _TYPE_BY_PRICES[limit is not None, stop is not None]
-    if time_in_force is not None and time_in_force not in set(TimeInForce):
-        raise InvalidValue("time_in_force", repr(time_in_force), f"it must be one of {', '.join(TimeInForce)}.")
-    return OrderRequest(
-        symbol=symbol,
-        side=side,
-        qty=as_decimal(qty, field="qty"),
-        type=type_,
-        limit_price=None if limit is None else as_decimal(limit, field="limit_price"),
-        stop_price=None if stop is None else as_decimal(stop, field="stop_price"),
-        time_in_force=None if time_in_force is None else TimeInForce(time_in_force),
-        note=note,
-    )

@@ -77,7 +77,7 @@ class LiveIndicators:
         """
         computed: dict[Indicator, Floats] = {}
         for indicator, live in self._live:
-            if indicator.symbol == bars.symbol:
+            if indicator.symbol == bars.symbol and indicator.timeframe in {None, str(bars.timeframe)}:
                 inputs = [item.read(bars) if isinstance(item, Column) else computed[item] for item in indicator.inputs]
                 computed[indicator] = live.extend(*inputs)
         return computed

@@ -5,12 +5,15 @@ The runner does not know the mode; it is told when a bar has ended and hands act
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from core.errors import NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
+from core.clock.resample import larger_timeframe
+from core.errors import BugError, InvalidValue, NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
+from core.model.cost_models import FeeModel, SlippageModel
 from core.model.instants import iso
-from core.model.market import Bar, BarSeries, Floats
+from core.model.market import Bar, BarSeries, Floats, Timeframe
 from core.strategy.actions import (
     Action,
     Actions,
@@ -22,14 +25,21 @@ from core.strategy.actions import (
     ReplaceOrder,
     StopRun,
 )
-from core.strategy.api import BarStrategy, Strategy
+from core.strategy.bar_strategy import BarStrategy
+from core.strategy.contract import Strategy
+from core.strategy.own_costs import own_fees, own_slippage
+from core.strategy.plots import Plot
+from core.strategy.state import plain_state
 from core.strategy.windows import AccountView, Column, Cursor, Indicator, StrategyConfig, Tick, Window
 
 Fetch = Callable[[FetchWindow], Window]
-Decide = Callable[[Mapping[str, Bar]], None]
+Key = tuple[str, str]
+"""Symbol and timeframe, as `str(Timeframe)` writes it: `("SPY", "1h")`."""
 
-MOST_FETCHES = 1_000
+MOST_FETCHES: Final = 1_000
 """Windows a strategy may ask for at one decision time; more is a loop that never ends."""
+MOST_WARMUP: Final = 1_000_000
+"""Bars a strategy may ask to be warmed up with."""
 
 _ACTIONS = (FetchWindow, PlaceOrder, PlaceOneCancelsOther, ReplaceOrder, CancelOrder, StopRun, Note)
 
@@ -53,9 +63,18 @@ class StrategyRunner:
         self._config = config
         self._fetch = fetch
         self._known = frozenset(config.symbols)
+        self._own = Timeframe.parse(config.timeframe)
         self._now_ns: int | None = None
+        self._ended: dict[tuple[str, ...], tuple[Key, ...]] = {}
         for name, value in config.params.items():
             setattr(strategy, name, value)
+        self._larger = self._declared_timeframes()
+        self.warmup = self._declared_warmup()
+        """Bars of the run's own timeframe that must be known before the first decision."""
+        self.fee_model: FeeModel | None = own_fees(getattr(strategy, "fee_model", None), self.failure)
+        """The strategy's own, checked at each call; None: the run's."""
+        self.slippage_model: SlippageModel | None = own_slippage(getattr(strategy, "slippage_model", None), self.failure)
+        """The strategy's own, checked at each call; None: the run's."""
         # A BarStrategy that overrides the base contract's methods wants to be driven by them.
         methods = type(strategy)
         own = (getattr(methods, "on_tick", None), getattr(methods, "on_data", None))
@@ -64,20 +83,51 @@ class StrategyRunner:
             self._bars = strategy
 
     def initialize(self) -> list[Action]:
-        """Call `initialize` and return what it asks for."""
-        return self._checked(self._call("initialize", self._strategy.initialize, self._config))
+        """Call `initialize` and return what it asks for; afterwards `timeframes`, `indicators` and `plots` are known."""
+        actions = self._checked(self._call("initialize", self._strategy.initialize, self._config))
+        if any(isinstance(action, FetchWindow) for action in actions):
+            raise NonsenseAction("The strategy asked for a window at the start, when no bar has ended.", "Ask for it in on_tick.")
+        if isinstance(self._strategy, BarStrategy):
+            self._larger |= self._strategy.larger_timeframes()
+        return actions
 
-    def decide(self, now_ns: int, bars: Mapping[str, Bar]) -> list[Action]:
-        """Call the strategy at a decision time with the bars that ended then; return what it asks for, windows fetched."""
+    def attach(self, series: Mapping[Key, BarSeries], cursors: Mapping[Key, Cursor]) -> None:
+        """Compute the indicators over all bars and connect them and the plots with the cursors that reveal them.
+
+        Both by symbol and timeframe, the run's own and each of `timeframes`. Raises what `compute_indicators` raises.
+        """
+        compute_indicators(self.indicators, series, cursors)
+        for plot in self.plots:
+            key = (plot.symbol, str(self._own))
+            if key not in cursors:
+                raise NonsenseAction(f"Plot {plot.name} is over {plot.symbol!r}. {UnknownName('symbol', plot.symbol, self._known)}")
+            plot.attach(cursors[key])
+
+    def decide(self, now_ns: int, bars: Mapping[str, Bar], larger: Sequence[tuple[str, Bar]] = ()) -> list[Action]:
+        """Call the strategy at a decision time with the bars that ended then; return what it asks for, windows fetched.
+
+        `bars`: of the run's own timeframe, by symbol; empty when only larger ones ended. `larger`: timeframe and bar.
+        """
         self._now_ns = now_ns
         strategy = self._bars
         if strategy is not None:
-            self._call("on_bar", strategy.on_bars, bars)
+            for timeframe, bar in larger:
+                self._call("on_larger_bar", strategy.on_larger_bar, bar, timeframe)
+            if bars:
+                self._call("on_bar", strategy.on_bars, bars)
             return self._checked(strategy.take_actions()) if strategy.actions else []
-        asked = self._call("on_tick", self._strategy.on_tick, Tick(now_ns, tuple(bars)))
+        symbols = tuple(bars)
+        asked = self._call("on_tick", self._strategy.on_tick, Tick(now_ns, symbols, self._all_ended(symbols, larger)))
         if asked is None:
             return []
         return self._with_windows(self._checked(asked))
+
+    def _all_ended(self, symbols: tuple[str, ...], larger: Sequence[tuple[str, Bar]]) -> tuple[Key, ...]:
+        ended = self._ended.get(symbols)
+        if ended is None:
+            own = str(self._own)
+            ended = self._ended[symbols] = tuple((symbol, own) for symbol in symbols)
+        return ended + tuple((bar.symbol, timeframe) for timeframe, bar in larger) if larger else ended
 
     def _with_windows(self, actions: list[Action]) -> list[Action]:
         """Carry out the fetches among `actions`, in order, with what `on_data` asks for in their place."""
@@ -96,12 +146,53 @@ class StrategyRunner:
                 raise NonsenseAction(
                     f"The strategy asked for more than {MOST_FETCHES} windows at {self._when()}.", "Ask for fewer at a time."
                 )
-            answer = self._call("on_data", self._strategy.on_data, self._fetch(action))
+            answer = self._call("on_data", self._strategy.on_data, self._fetch(self._settled(action)))
             if answer is not None:
                 waiting.extend(reversed(self._checked(answer)))
         return done
 
-    def _call(self, method: str, function: Callable[..., Actions], *arguments: object) -> Actions:
+    def _settled(self, asked: FetchWindow) -> FetchWindow:
+        """Return the request with its timeframe as `str(Timeframe)` writes it, None for the run's own."""
+        if asked.timeframe is None:
+            return asked
+        try:
+            timeframe = Timeframe.parse(asked.timeframe)
+        except InvalidValue as error:
+            raise NonsenseAction(f"The strategy asked for a window at {self._when()}. {error}") from error
+        if timeframe == self._own:
+            return FetchWindow(asked.symbol, asked.bars)
+        if timeframe not in self._larger:
+            raise NonsenseAction(
+                f"The strategy asked for a window of {timeframe} bars at {self._when()}, a timeframe that it does not declare.",
+                f'Write timeframes = ("{timeframe}",) in its class.',
+            )
+        return FetchWindow(asked.symbol, asked.bars, str(timeframe))
+
+    def _declared_timeframes(self) -> set[Timeframe]:
+        declared: object = self._strategy.timeframes
+        if isinstance(declared, str) or not isinstance(declared, Iterable):
+            raise NonsenseAction(f"timeframes is {_shown(declared)}.", 'Write a tuple of texts: timeframes = ("1h", "1d").')
+        try:
+            return {larger_timeframe(str(text), self._own) for text in declared} - {self._own}
+        except InvalidValue as error:
+            raise NonsenseAction(f"The strategy's timeframes cannot be built. {error}") from error
+
+    def _declared_warmup(self) -> int:
+        bars: object = self._call("warmup_bars", self._strategy.warmup_bars)
+        if not isinstance(bars, int) or isinstance(bars, bool) or not 0 <= bars <= MOST_WARMUP:
+            raise NonsenseAction(f"The strategy's warm-up is {_shown(bars)}.", f"It must be a whole number from 0 to {MOST_WARMUP:,}.")
+        return bars
+
+    def saved_state(self) -> dict[str, Any] | None:
+        """Return what the strategy wants to be kept, in the types of JSON; None when nothing. Raises StrategyError."""
+        state = self._call("save_state", self._strategy.save_state)
+        return None if state is None else plain_state(state)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Hand the strategy what `saved_state` returned; after `initialize`, before the first decision. Raises StrategyError."""
+        self._call("load_state", self._strategy.load_state, state)
+
+    def _call(self, method: str, function: Callable[..., Any], *arguments: object) -> Any:
         try:
             return function(*arguments)
         except (Exception, SystemExit) as error:
@@ -127,6 +218,16 @@ class StrategyRunner:
         return self._bars is not None
 
     @property
+    def timeframes(self) -> tuple[str, ...]:
+        """The larger timeframes it needs, of every symbol, shortest first; known after `initialize`."""
+        return tuple(str(timeframe) for timeframe in sorted(self._larger))
+
+    @property
+    def wants_larger_bars(self) -> bool:
+        """Whether `decide` must be told of larger bars; False: it is enough to reveal indicators over them."""
+        return self._bars is None or type(self._bars).on_larger_bar is not BarStrategy.on_larger_bar
+
+    @property
     def on_bar(self) -> Callable[[Bar], None] | None:
         """The strategy's own `on_bar`, to call directly with one symbol; None when it must be driven by `decide`."""
         strategy = self._bars
@@ -138,6 +239,11 @@ class StrategyRunner:
     def indicators(self) -> list[Indicator]:
         """The indicators the strategy declared."""
         return self._strategy.indicators if isinstance(self._strategy, BarStrategy) else []
+
+    @property
+    def plots(self) -> list[Plot]:
+        """The plots the strategy declared."""
+        return self._strategy.plots if isinstance(self._strategy, BarStrategy) else []
 
     def pending(self) -> list[Action]:
         """The list in which a `BarStrategy` gathers its actions; for others an empty one."""
@@ -176,7 +282,7 @@ class StrategyRunner:
             return  # by far the most frequent
         if not isinstance(action, _ACTIONS):
             raise NonsenseAction(f"The strategy returned {_shown(action)} at {self._when()}.", "Return actions of the strategy API.")
-        symbol = action.symbol if isinstance(action, FetchWindow) else action.request.symbol if isinstance(action, PlaceOrder) else None
+        symbol = _symbol_of(action)
         if symbol is not None and symbol not in self._known:
             unknown = UnknownName("symbol of this run", str(symbol), self._known)
             raise NonsenseAction(f"The strategy asked for {symbol!r} at {self._when()}. {unknown}")
@@ -196,22 +302,32 @@ class StrategyRunner:
         return f"{place}at {self._when()}"
 
 
-def compute_indicators(indicators: Iterable[Indicator], series: Mapping[str, BarSeries], cursors: Mapping[str, Cursor]) -> None:
-    """Compute declared indicators over all bars and attach them to their symbols' cursors, in the order declared.
+def compute_indicators(indicators: Iterable[Indicator], series: Mapping[Key, BarSeries], cursors: Mapping[Key, Cursor]) -> None:
+    """Compute declared indicators over all bars and attach them to their cursors, in the order declared.
 
     Raises StrategyFailed when a function raises or does not return one float per bar.
     """
     computed: dict[int, Floats] = {}
     for indicator in indicators:
-        if indicator.symbol not in series:
-            raise NonsenseAction(
-                f"Indicator {indicator.name} is over {indicator.symbol!r}. {UnknownName('symbol', indicator.symbol, series)}"
-            )
-        bars = series[indicator.symbol]
+        if indicator.timeframe is None:
+            raise BugError(f"Indicator {indicator.name} has no timeframe.")
+        key = (indicator.symbol, indicator.timeframe)
+        if key not in series:
+            unknown = UnknownName("symbol", indicator.symbol, {symbol for symbol, _ in series})
+            raise NonsenseAction(f"Indicator {indicator.name} is over {indicator.symbol!r}. {unknown}")
+        bars = series[key]
         inputs = [item.read(bars) if isinstance(item, Column) else computed[id(item)] for item in indicator.inputs]
         values = indicator.compute(*inputs)
         computed[id(indicator)] = values
-        indicator.attach(values, cursors[indicator.symbol])
+        indicator.attach(values, cursors[key])
+
+
+def _symbol_of(action: object) -> str | None:
+    if isinstance(action, FetchWindow):
+        return action.symbol
+    if isinstance(action, PlaceOrder):
+        return action.request.symbol
+    return action.first.symbol if isinstance(action, PlaceOneCancelsOther) else None
 
 
 def _is_list(answer: object) -> bool:

@@ -24,10 +24,14 @@ class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tick(msgspec.Struct, frozen=True, gc=False):
-    """A decision time, UTC ns, with the symbols whose bars ended then."""
+    """A decision time, UTC ns, with the symbols whose bars of the run's own timeframe ended then.
+
+    `ended`: symbol and timeframe of every bar that ended then, the run's own first.
+    """
 
     time_ns: int
     symbols: tuple[str, ...]
+    ended: tuple[tuple[str, str], ...] = ()
 
 
 class Window:
@@ -124,10 +128,11 @@ COLUMNS: Final = ("open", "high", "low", "close", "volume", "session")
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column of a symbol's bars, named and not yet read: the input of an indicator."""
+    """A column of a symbol's bars, named and not yet read: the input of an indicator. `timeframe` None: the run's own."""
 
     symbol: str
     name: str
+    timeframe: str | None = None
 
     def read(self, bars: BarSeries) -> Floats:
         """Return this column of `bars`, read-only."""
@@ -140,17 +145,26 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Indicator:
-    """A declared indicator: computed once over arrays, revealed bar by bar.
+    """A declared indicator: computed once over arrays, revealed bar by bar of its timeframe (None: the run's own).
 
     `value` is the one at the newest bar, nan while there is none; `[-1]` is the same, `[-2]` the bar before.
     """
 
-    __slots__ = ("_at", "_block", "_values", "arguments", "function", "name", "pane", "symbol")
+    __slots__ = ("_at", "_block", "_values", "arguments", "function", "name", "pane", "symbol", "timeframe")
 
-    def __init__(self, function: Callable[..., Floats], arguments: tuple[Any, ...], symbol: str, name: str, pane: str) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Floats],
+        arguments: tuple[Any, ...],
+        symbol: str,
+        name: str,
+        pane: str,
+        timeframe: str | None = None,
+    ) -> None:
         self.function = function
         self.arguments = arguments
         self.symbol = symbol
+        self.timeframe = timeframe
         self.name = name
         self.pane = pane
         self._values: Floats = np.empty(0)
