@@ -17,9 +17,10 @@ class Holding:
 
     def closing_part(self, signed: Decimal) -> Decimal:
         """Return how many of `signed` units (minus: sold) only take off the position, without sign."""
-        if not self.qty or (self.qty > 0) is (signed > 0):
-            return ZERO
-        return min(abs(signed), abs(self.qty))
+        held = self.qty
+        if held > ZERO:
+            return min(-signed, held) if signed < ZERO else ZERO
+        return min(signed, -held) if held < ZERO < signed else ZERO
 
     def trade(self, signed: Decimal, price: Decimal) -> None:
         """Book `signed` units; a reversal realises on the closing part and starts anew with the rest."""
@@ -31,7 +32,7 @@ class Holding:
 
     def _close(self, closing: Decimal, price: Decimal, signed: Decimal) -> Decimal:
         """Take `closing` units off at `price` and return the rest of `signed`."""
-        taken = closing if self.qty > 0 else -closing
+        taken = closing if self.qty > ZERO else -closing
         given_up = self.cost if taken == self.qty else self.cost * taken / self.qty
         self.realised += taken * price - given_up
         self.cost -= given_up

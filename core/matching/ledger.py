@@ -127,7 +127,7 @@ class Ledger:
         holding = self.holdings.get(symbol)
         if side is _BUY:
             left = self.cash - money - fee
-            if left < 0:
+            if left < ZERO:
                 needed = plain(money + fee)
                 reason = f"Buying {plain(qty)} {symbol} at {plain(price)} takes {needed} with fees; the account has {plain(self.cash)}."
                 raise Refusal(RejectCode.INSUFFICIENT_CASH, reason)
@@ -143,7 +143,7 @@ class Ledger:
             has = ZERO if holding is None else holding.qty
             raise Refusal(RejectCode.INSUFFICIENT_POSITION, f"Selling {plain(qty)} {symbol} needs as many; the account holds {plain(has)}.")
         left = self.cash + money - fee
-        if left < 0:
+        if left < ZERO:
             raise Refusal(
                 RejectCode.INSUFFICIENT_CASH,
                 f"Selling {plain(qty)} {symbol} at {plain(price)} brings {plain(money)} and costs {plain(fee)} in fees; "
@@ -176,11 +176,13 @@ class Ledger:
         before = self.held(symbol)
         after = before + signed
         what = f"{'Buying' if signed > 0 else 'Selling'} {plain(abs(signed))} {symbol} at {plain(price)}"
-        if after < 0:
+        if after < ZERO:
             crypto = is_crypto(symbol, self.classes)
             if crypto or symbol in self.terms.hard_to_borrow:
                 why = "crypto cannot be sold short" if crypto else "the symbol is hard to borrow and cannot be sold short"
                 raise Refusal(RejectCode.NOT_SHORTABLE, f"{what} would leave {plain(after)}: {why}; the account holds {plain(before)}.")
+        if after >= ZERO and not self.restricted and self._owes_nothing(cash):
+            return
         weight = weigh(self.holdings, self.marks, self.classes, INITIAL, (symbol, after, price))
         equity = cash + weight.value
         if self.restricted:
@@ -198,13 +200,22 @@ class Ledger:
 
     def maintenance(self) -> Shortfall | None:
         """Return by how much a margin account misses its maintenance margin; None when it does not, or holds nothing."""
-        if not self.is_margin:
+        if not self.is_margin or self._owes_nothing(self.cash):
             return None
         weight = weigh(self.holdings, self.marks, self.classes, MAINTENANCE)
         equity = self.cash + weight.value
         if not weight.exposure or equity >= weight.required:
             return None
         return Shortfall(equity=equity, required=weight.required, exposure=weight.exposure)
+
+    def _owes_nothing(self, cash: Decimal) -> bool:
+        """Tell whether nothing is borrowed: then equity is at least the whole exposure, and nobody needs to work it out."""
+        if cash < ZERO:
+            return False
+        for holding in self.holdings.values():  # noqa: SIM110 - a generator takes twice as long, at each time of the run
+            if holding.qty < ZERO:
+                return False
+        return True
 
     # Nights, splits, dividends
 

@@ -13,6 +13,8 @@ from core.matching.holding import Holding
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO
 
+_CRYPTO = AssetClass.CRYPTO
+
 INITIAL: Final = Decimal("0.5")
 """Share of marginable exposure that equity must reach after a fill that raises exposure."""
 MAINTENANCE: Final = Decimal("0.25")
@@ -37,7 +39,7 @@ class Weight(msgspec.Struct, frozen=True):
 
 def is_crypto(symbol: str, classes: Mapping[str, AssetClass]) -> bool:
     """Tell whether the symbol is neither shortable nor marginable; one that `classes` does not name, by its form."""
-    return (classes.get(symbol) or asset_class_of(symbol)) is AssetClass.CRYPTO
+    return (classes.get(symbol) or asset_class_of(symbol)) is _CRYPTO
 
 
 def weigh(
@@ -48,19 +50,25 @@ def weigh(
     after: tuple[str, Decimal, Decimal] | None = None,
 ) -> Weight:
     """Weigh all holdings at `prices`; with `after`, as if that symbol had that quantity at that price."""
-    value = exposure = required = ZERO
+    value = marginable = in_full = ZERO
     changed = None
     if after is not None:
         changed, qty, price = after
         value = qty * price
-        exposure = abs(value)
-        required = exposure if is_crypto(changed, classes) else exposure * rate
+        if value < ZERO or not is_crypto(changed, classes):
+            marginable = abs(value)
+        else:
+            in_full = value
     for symbol, holding in holdings.items():
-        if not holding.qty or symbol == changed:
+        held = holding.qty
+        if not held or symbol == changed:
             continue
-        worth = holding.qty * prices[symbol]
-        gross = abs(worth)
+        worth = held * prices[symbol]
         value += worth
-        exposure += gross
-        required += gross if is_crypto(symbol, classes) else gross * rate
-    return Weight(value, exposure, required)
+        if worth < ZERO:  # crypto is never short
+            marginable -= worth
+        elif is_crypto(symbol, classes):
+            in_full += worth
+        else:
+            marginable += worth
+    return Weight(value, marginable + in_full, marginable * rate + in_full)
