@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from app import cli_backtest, cli_data, cli_events, cli_runs, cli_strategies, doctor, later
+from app import cli_actions, cli_backtest, cli_data, cli_events, cli_runs, cli_strategies, doctor, later
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import print_error
@@ -58,6 +58,9 @@ def build() -> typer.Typer:
     app.add_typer(data, name="data")
     app.add_typer(strategies, name="strategies")
     cli_data.add_to(data)
+    actions = _group("Import, list and delete splits and dividends.")
+    cli_actions.add_to(actions)
+    data.add_typer(actions, name="actions")
     cli_strategies.add_to(strategies)
     app.command("backtest", epilog=EVERYWHERE)(cli_backtest.backtest)
     app.add_typer(runs, name="runs")

@@ -1,5 +1,6 @@
 """`weaver data import`: a price file, as it is guessed and as the call corrects the guess."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -8,13 +9,13 @@ import typer
 
 from app.call import Call, absolute
 from app.console import print_json, progress, show, table
-from app.options import AsJson, Symbol, TimeframeText
+from app.options import AsJson, OnBadWay, Symbol, TimeframeText
 from app.words import key_document, moment, one_of, parse_timeframe
 from core.errors import BadRows, InputError, UnknownName, UnreadableFile
 
 if TYPE_CHECKING:
     from core.engine import Engine
-    from core.model.price_file import FileFormat, FileGuess, ImportReport
+    from core.model.price_file import BadRow, FileFormat, FileGuess, ImportReport
 
 ROWS_SHOWN: Final = 20
 
@@ -92,7 +93,7 @@ def import_(
     time_format: Annotated[str | None, typer.Option(help="Times are text, as in strptime: %m/%d/%Y %H:%M.", metavar="FORMAT")] = None,
     adjustment: Annotated[str, typer.Option(help="What was taken out of the prices: raw, split or all.", metavar="A")] = "raw",
     source: Annotated[str, typer.Option(help="Name of where the bars come from.", metavar="NAME")] = "file",
-    on_bad: Annotated[str, typer.Option(help="Rows that contradict themselves: fail or skip.", metavar="WAY")] = "fail",
+    on_bad: OnBadWay = "fail",
     as_json: AsJson = False,
 ) -> None:
     """Import a price file, all of it or nothing; guesses what is not said, and says what it guessed."""
@@ -186,15 +187,17 @@ def _show_import(guess: "FileGuess", report: "ImportReport") -> None:
         lines.append(f"They go from {moment(report.first_ns)} to {moment(report.last_ns)}.")
     show(*(Text(line) for line in lines))
     if report.refused:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.refused_by_reason.items())
-        show(Text(f"{report.refused:,} rows refused: {reasons}."))
-        show(
-            table(
-                ("line", "reason", "detail"),
-                [(str(row.line), row.reason, row.detail) for row in report.bad_rows[:ROWS_SHOWN]],
-                right=("line",),
-                fold=("detail",),
-            )
-        )
-        if len(report.bad_rows) > ROWS_SHOWN:
-            show(Text(f"… and {report.refused - ROWS_SHOWN:,} more; --json lists the first 1,000."))
+        show_bad_rows(report.refused_by_reason, report.bad_rows)
+
+
+def show_bad_rows(refused_by_reason: Mapping[str, int], bad_rows: Sequence["BadRow"]) -> None:
+    """Print how many rows were refused and why, and the first of them."""
+    from rich.text import Text
+
+    refused = sum(refused_by_reason.values())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in refused_by_reason.items())
+    show(Text(f"{refused:,} rows refused: {reasons}."))
+    rows = [(str(row.line), row.reason, row.detail) for row in bad_rows[:ROWS_SHOWN]]
+    show(table(("line", "reason", "detail"), rows, right=("line",), fold=("detail",)))
+    if len(bad_rows) > ROWS_SHOWN:
+        show(Text(f"… and {refused - ROWS_SHOWN:,} more; --json lists the first 1,000."))

@@ -13,3 +13,4 @@ Symbol = Annotated[str | None, typer.Option(help="Symbol, like SPY or BTC/USD.",
 TimeframeText = Annotated[str | None, typer.Option(help="Length of a bar, like 1m, 1h, 1d.", metavar="T")]
 Source = Annotated[str | None, typer.Option(help="Source of the bars.", metavar="NAME")]
 AdjustmentText = Annotated[str | None, typer.Option(help="raw, split or all.", metavar="A")]
+OnBadWay = Annotated[str, typer.Option("--on-bad", help="Rows that contradict themselves: fail or skip.", metavar="WAY")]

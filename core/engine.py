@@ -8,10 +8,11 @@ from pathlib import Path
 
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope
+from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
-from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
+from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.run import Run, RunConfig
@@ -102,6 +103,20 @@ class Engine:
     async def delete_bars(self, key: BarSetKey) -> bool:
         """Remove a bar set; False when there was none."""
         return await self._data.delete(key)
+
+    async def corporate_actions(self, symbol: str | None = None) -> tuple[CorporateAction, ...]:
+        """Return stored splits and dividends by symbol and day; of all symbols when none is named."""
+        return await (self._store.actions.read_all() if symbol is None else self._store.actions.read(symbol))
+
+    async def import_corporate_actions(
+        self, path: Path, on_progress: OnProgress, *, symbol: str | None = None, on_bad: OnBad = OnBad.FAIL
+    ) -> ActionImport:
+        """Import a CSV file of splits and dividends, all of it or nothing. `symbol`: of all rows, where the file does not say."""
+        return await self._data.import_actions(path, symbol, on_bad, on_progress)
+
+    async def delete_corporate_actions(self, symbol: str) -> int:
+        """Remove a symbol's splits and dividends; return how many there were."""
+        return await self._data.delete_actions(symbol)
 
     async def ensure_demo_market(self, on_progress: OnProgress) -> list[BarSet]:
         """Make the simulated market's bar sets if they are not there yet, and return them."""

@@ -13,20 +13,22 @@ from core.data.simulated import MARKETS, SIMULATED, SimulatedMarket
 from core.data.work import Job, OnProgress, in_thread
 from core.errors import NoBars
 from core.events.envelope import Payload, envelope
-from core.events.payloads import BarsDeleted, BarsImported
+from core.events.payloads import BarsDeleted, BarsImported, CorporateActionsDeleted, CorporateActionsImported
+from core.model.corporate_action import ActionImport
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap, MergeReport, asset_class_of
-from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport
+from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.result import Progress
 from core.ports import Clock, Store
 
 if TYPE_CHECKING:
+    from core.data.action_file import ActionReading
     from core.data.importer import Reading
 
 _PRODUCER: Final = "data"
 
 
 class DataDesk:
-    """Price files in and out, gaps, and the simulated market. Reading and computing happen in worker threads."""
+    """Price files in and out, gaps, splits and dividends, and the simulated market. Reading and computing happen in worker threads."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -108,6 +110,37 @@ class DataDesk:
         on_progress(Progress(done=len(MARKETS), total=len(MARKETS), what="Making the simulated market"))
         by_key = {bar_set.key: bar_set for bar_set in await self._store.bars.sets() if bar_set.key.source == SIMULATED}
         return [by_key[market.key] for market in MARKETS]
+
+    async def import_actions(self, path: Path, symbol: str | None, on_bad: OnBad, on_progress: OnProgress) -> ActionImport:
+        """Import a file of splits and dividends in one transaction. Cancelled before they are stored, it leaves nothing behind."""
+
+        def work(job: Job) -> "ActionReading":
+            from core.data.action_file import read_actions
+
+            return read_actions(path, symbol, on_bad, job)
+
+        reading = await in_thread(self._clock, work, on_progress)
+        symbols = tuple(sorted({action.symbol for action in reading.actions}))
+        merge = await self._store.actions.put(reading.actions)
+        told = CorporateActionsImported(symbols=symbols, added=merge.added, identical=merge.identical, changed=merge.changed)
+        await self._tell(told)
+        return ActionImport(
+            symbols=symbols,
+            rows=reading.rows,
+            taken=reading.rows - reading.refused,
+            refused=reading.refused,
+            merge=merge,
+            refused_by_reason=dict(reading.refused_by_reason.most_common()),
+            bad_rows=tuple(reading.bad_rows),
+            said=tuple(reading.said),
+        )
+
+    async def delete_actions(self, symbol: str) -> int:
+        """Remove a symbol's splits and dividends; return how many there were."""
+        removed = await self._store.actions.delete(symbol)
+        if removed:
+            await self._tell(CorporateActionsDeleted(symbol=symbol, removed=removed))
+        return removed
 
     async def _read(self, key: BarSetKey) -> BarSeries:
         bars = await self._store.bars.read(key)

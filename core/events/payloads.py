@@ -127,6 +127,24 @@ class BarsDeleted(Payload, frozen=True, kw_only=True):
     adjustment: str
 
 
+class CorporateActionsImported(Payload, frozen=True, kw_only=True):
+    """Splits and dividends of a file are stored."""
+
+    wire: ClassVar[str] = "data.CorporateActionsImported"
+    symbols: tuple[str, ...]
+    added: int
+    identical: int
+    changed: int
+
+
+class CorporateActionsDeleted(Payload, frozen=True, kw_only=True):
+    """A symbol's splits and dividends were removed."""
+
+    wire: ClassVar[str] = "data.CorporateActionsDeleted"
+    symbol: str
+    removed: int
+
+
 # --- strategy.* -------------------------------------------------------------------------------------------
 
 

@@ -86,12 +86,17 @@ def _fill(payload: p.OrderFilled | p.OrderPartiallyFilled, find: FindOrder) -> s
 
 
 def _imported(payload: p.BarsImported) -> str:
-    parts = [
-        f"{count:,} {name}"
-        for count, name in ((payload.added, "new"), (payload.identical, "the same"), (payload.changed, "changed"))
-        if count
-    ]
-    return f"Stored {payload.symbol} {payload.timeframe} from {payload.source}: {', '.join(parts) or 'no'} bars."
+    return f"Stored {payload.symbol} {payload.timeframe} from {payload.source}: {_merged(payload)} bars."
+
+
+def _actions_imported(payload: p.CorporateActionsImported) -> str:
+    named = ", ".join(payload.symbols[:5]) + (f" and {len(payload.symbols) - 5:,} more" if len(payload.symbols) > 5 else "")
+    return f"Stored splits and dividends of {named}: {_merged(payload)}."
+
+
+def _merged(payload: p.BarsImported | p.CorporateActionsImported) -> str:
+    counts = ((payload.added, "new"), (payload.identical, "the same"), (payload.changed, "changed"))
+    return ", ".join(f"{count:,} {name}" for count, name in counts if count) or "no"
 
 
 _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
@@ -104,6 +109,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunDeleted: lambda e, _: "Run deleted, with its orders, fills and result.",
     p.BarsImported: lambda e, _: _imported(e),
     p.BarsDeleted: lambda e, _: f"Deleted the bars of {e.symbol} {e.timeframe} from {e.source}.",
+    p.CorporateActionsImported: lambda e, _: _actions_imported(e),
+    p.CorporateActionsDeleted: lambda e, _: f"Deleted the splits and dividends of {e.symbol}: {e.removed:,}.",
     p.StrategyNoted: lambda e, _: e.text,
     p.PlaceRequest: lambda e, _: f"Decided to {request_words(e.request)}" + (f": {e.request.note}" if e.request.note else "."),
     p.CancelRequest: lambda e, find: f"Decided to cancel. {_order(e.order_id, find)}.",

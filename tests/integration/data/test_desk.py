@@ -16,7 +16,7 @@ import pytest
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.errors import BadRows, DataError, InvalidValue, NoBars, UnreadableFile
-from core.events.payloads import BarsDeleted, BarsImported
+from core.events.payloads import BarsDeleted, BarsImported, CorporateActionsDeleted, CorporateActionsImported
 from core.model.instants import parse_instant
 from core.model.market import Adjustment, BarSetKey
 from core.model.price_file import ImportPlan, OnBad
@@ -250,3 +250,35 @@ async def test_a_process_killed_in_the_middle_leaves_nothing_half_done(moment: s
         assert report.merge.added == 400
     finally:
         await store.close()
+
+
+ACTIONS = "symbol,date,type,value\nAAPL,2020-08-31,split,4\nAAPL,2020-11-06,dividend,0.205\nTSLA,2020-08-31,split,5\n"
+
+
+async def test_splits_and_dividends_come_in_with_an_event_and_go_with_one(desk: DataDesk, store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "actions.csv"
+    path.write_text(ACTIONS)
+    first = await desk.import_actions(path, None, OnBad.FAIL, ignore)
+    assert (first.symbols, first.rows, first.taken, first.merge.added) == (("AAPL", "TSLA"), 3, 3, 3)
+    path.write_text(ACTIONS.replace("0.205", "0.21"))
+    again = await desk.import_actions(path, None, OnBad.FAIL, ignore)
+    assert (again.merge.added, again.merge.identical, again.merge.changed) == (0, 2, 1)
+    assert len(await store.actions.read("AAPL")) == 2
+    assert await desk.delete_actions("AAPL") == 2
+    assert await desk.delete_actions("AAPL") == 0
+    assert [event.payload for event in await store.log.read(pattern="data.*")] == [
+        CorporateActionsImported(symbols=("AAPL", "TSLA"), added=3, identical=0, changed=0),
+        CorporateActionsImported(symbols=("AAPL", "TSLA"), added=0, identical=2, changed=1),
+        CorporateActionsDeleted(symbol="AAPL", removed=2),
+    ]
+
+
+async def test_nothing_of_a_file_of_actions_with_a_bad_row_is_stored(desk: DataDesk, store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "actions.csv"
+    path.write_text(ACTIONS + "MSFT,2020-11-31,dividend,0.5\n")
+    with pytest.raises(BadRows, match=r"Line 5: The date, '2020-11-31'"):
+        await desk.import_actions(path, None, OnBad.FAIL, ignore)
+    assert await store.actions.read_all() == ()
+    assert await store.log.read(pattern="data.*") == []
+    skipped = await desk.import_actions(path, None, OnBad.SKIP, ignore)
+    assert (skipped.taken, skipped.refused, skipped.refused_by_reason) == (3, 1, {"bad_date": 1})
