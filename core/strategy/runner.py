@@ -91,17 +91,12 @@ class StrategyRunner:
             self._larger |= self._strategy.larger_timeframes()
         return actions
 
-    def attach(self, series: Mapping[Key, BarSeries], cursors: Mapping[Key, Cursor]) -> None:
-        """Compute the indicators over all bars and connect them and the plots with the cursors that reveal them.
-
-        Both by symbol and timeframe, the run's own and each of `timeframes`. Raises what `compute_indicators` raises.
-        """
-        compute_indicators(self.indicators, series, cursors)
+    def attach_plots(self, cursors: Mapping[str, Cursor]) -> None:
+        """Connect the plots with the cursors of the run's own bars, by symbol."""
         for plot in self.plots:
-            key = (plot.symbol, str(self._own))
-            if key not in cursors:
-                raise NonsenseAction(f"Plot {plot.name} is over {plot.symbol!r}. {UnknownName('symbol', plot.symbol, self._known)}")
-            plot.attach(cursors[key])
+            if plot.symbol not in cursors:
+                raise NonsenseAction(f"Plot {plot.name} is over {plot.symbol!r}. {UnknownName('symbol', plot.symbol, cursors)}")
+            plot.attach(cursors[plot.symbol])
 
     def decide(self, now_ns: int, bars: Mapping[str, Bar], larger: Sequence[tuple[str, Bar]] = ()) -> list[Action]:
         """Call the strategy at a decision time with the bars that ended then; return what it asks for, windows fetched.

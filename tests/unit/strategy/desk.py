@@ -12,7 +12,7 @@ from core.model.plugin import ParamValue
 from core.model.position import Position
 from core.strategy.actions import PlaceOrder
 from core.strategy.api import Strategy
-from core.strategy.runner import StrategyRunner
+from core.strategy.runner import StrategyRunner, compute_indicators
 from core.strategy.windows import Cursor, StrategyConfig
 
 Traded = tuple[int, str, str, str]
@@ -66,10 +66,10 @@ class Desk:
     def run(self) -> list[Traded]:
         """Go through all bars and return what was traded."""
         assert self._runner.initialize() == []
-        keys = {symbol: (symbol, str(bars.timeframe)) for symbol, bars in self._series.items()}
-        self._runner.attach(
-            {keys[symbol]: bars for symbol, bars in self._series.items()}, {keys[symbol]: at for symbol, at in self._cursors.items()}
-        )
+        keyed = {(symbol, str(bars.timeframe)): symbol for symbol, bars in self._series.items()}
+        series = {key: self._series[symbol] for key, symbol in keyed.items()}
+        compute_indicators(self._runner.indicators, series, {key: self._cursors[symbol] for key, symbol in keyed.items()})
+        self._runner.attach_plots(self._cursors)
         for indicator in self._runner.indicators:
             indicator.load_block(0, len(self._series[indicator.symbol]))
         for start_ns in sorted({int(start) for bars in self._series.values() for start in bars.start_ns}):
