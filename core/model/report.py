@@ -67,13 +67,15 @@ class Rolling:
 class Histogram:
     """How often values fall between `edges` (bins + 1 of them, ascending); 0 is an edge.
 
-    The first and the last bin also count what lies beyond them: `below` and `above` values do.
+    The first and the last bin also count what lies beyond them: `below` and `above` values do. Values of exactly 0 are
+    in no bin: they are `unchanged`.
     """
 
     edges: Floats
     counts: Instants
     below: int
     above: int
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

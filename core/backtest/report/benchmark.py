@@ -65,16 +65,12 @@ def _correlation(values: Floats, against: Floats) -> float | None:
 
 
 def _capture(returns: Returns, against: Floats, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
-    """Return annual growth in the chosen periods ÷ the benchmark's in the same; None where either has no value."""
+    """Return mean growth over the chosen periods ÷ the benchmark's over the same; None where there are none.
+
+    Growth of one period, not of a year: a year of nothing but good days would dwarf every difference.
+    """
     if not chosen.any():
         return None
-    grown = [_annual_growth(values[chosen], returns.per_year) for values in (returns.values, against)]
-    if grown[0] is None or not grown[1]:
-        return None
-    return grown[0] / grown[1]
-
-
-def _annual_growth(values: Floats, per_year: float) -> float | None:
     with np.errstate(all="ignore"):
-        growth = float(np.expm1(np.log1p(values).sum() * per_year / len(values)))
-    return growth if np.isfinite(growth) else None
+        own, held = (float(np.expm1(np.log1p(values[chosen]).mean())) for values in (returns.values, against))
+    return own / held if np.isfinite(own) and np.isfinite(held) and held else None

@@ -1,0 +1,176 @@
+"""The files of a report: where they go, whether they may, and writing them whole or not at all."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from core.errors import DataError, InputError, InvalidValue
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.model.report import Report
+    from core.model.run import Run
+
+PAGE: Final = "report.html"
+BESIDE: Final = ("trades.csv", "equity.csv", "stats.json")
+"""Written next to the page, where a folder is asked for."""
+
+_OURS: Final = b'<meta name="generator" content="Weaver">'
+_HEAD_BYTES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTarget:
+    """Where a report goes: one page, or a folder with all four files."""
+
+    page: Path
+    folder: Path | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> "ReportTarget":
+        """Read `--report`: a name that ends in .html is a page, one without an ending or an existing folder is a folder.
+
+        Raises InvalidValue for another ending.
+        """
+        if path.suffix.casefold() in {".html", ".htm"} and not path.is_dir():
+            return cls(path)
+        if path.suffix and not path.is_dir():
+            raise InvalidValue("--report", path.name, "name a file that ends in .html, or a folder.")
+        return cls(path / PAGE, path)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that will be written."""
+        return (self.page,) if self.folder is None else (self.page, *(self.folder / name for name in BESIDE))
+
+    def check(self) -> None:
+        """Look whether the files may be written, before anything is computed.
+
+        A report of ours is replaced; another file is left alone. Raises InputError, or DataError where nothing can be written.
+        """
+        if self.folder is None and not self.page.parent.is_dir():
+            raise InputError(f"There is no folder {self.page.parent} for the report.", "Make it, or name another place.")
+        if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"{self.folder} is a file, not a folder.", "Name a folder, or a file that ends in .html.")
+        ours = _is_ours(self.page)
+        for file in self.files:
+            if file.is_dir() or (file.exists() and not ours):
+                raise InputError(f"{file} exists and is not a report of Weaver.", "Name another place, or move it away.")
+
+
+def _is_ours(page: Path) -> bool:
+    try:
+        with page.open("rb") as file:
+            return _OURS in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+
+
+async def write_report(engine: "Engine", run_id: str, target: ReportTarget, *, benchmark: str | None = None) -> tuple[Path, ...]:
+    """Make the report of a run and write its files; return them. Raises what `Engine.report` raises, and DataError."""
+    import asyncio
+
+    report = await engine.report(run_id, benchmark=benchmark)
+    run = await engine.run(run_id)
+    await asyncio.to_thread(_write, target, run, report)
+    return target.files
+
+
+def _write(target: ReportTarget, run: "Run", report: "Report") -> None:
+    from app.report_html import report_page
+
+    try:
+        if target.folder is not None:
+            target.folder.mkdir(parents=True, exist_ok=True)
+            # The page last: it says that the others are there.
+            for file, text in zip(target.files[1:], (trades_csv(report), equity_csv(report), stats_json(run, report)), strict=True):
+                _put(file, text)
+        _put(target.page, report_page(run, report, beside=target.folder is not None))
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or target.page} cannot be written: {error.strerror or error}.", "Choose another place, or make room."
+        ) from error
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def trades_csv(report: "Report") -> str:
+    """Return every trade as a line: money as plain decimals, shares as fractions, times in UTC with Z."""
+    from core.model.instants import iso
+    from core.model.money import plain
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        (
+            "symbol",
+            "side",
+            "entry_time",
+            "exit_time",
+            "qty",
+            "entry_price",
+            "exit_price",
+            "pnl",
+            "fees",
+            "mae",
+            "mfe",
+            "entry_order",
+            "exit_order",
+        )
+    )
+    for trade in report.trades:
+        writer.writerow(
+            (
+                trade.symbol,
+                str(trade.side),
+                iso(trade.entry_ns),
+                iso(trade.exit_ns),
+                plain(trade.qty),
+                plain(trade.entry_price),
+                plain(trade.exit_price),
+                plain(trade.pnl),
+                plain(trade.fees),
+                "" if trade.mae is None else repr(trade.mae),
+                "" if trade.mfe is None else repr(trade.mfe),
+                trade.entry_order_id,
+                trade.exit_order_id,
+            )
+        )
+    return text.getvalue()
+
+
+def equity_csv(report: "Report") -> str:
+    """Return the equity curve with its drawdown and exposure; what is undefined is empty."""
+    import polars as pl
+
+    columns = {"time": pl.Series(report.equity_ns).cast(pl.Datetime("ns", "UTC")), "equity": pl.Series(report.equity)}
+    if len(report.drawdown):
+        columns["drawdown"] = pl.Series(report.drawdown).round(8)
+    if report.exposure is not None:
+        columns["gross_exposure"] = pl.Series(report.exposure.gross).round(8)
+        columns["net_exposure"] = pl.Series(report.exposure.net).round(8)
+    if report.benchmark is not None:
+        columns["benchmark"] = pl.Series(report.benchmark.equity).round(6)
+    fraction = "%.9f" if (report.equity_ns % 1_000_000_000).any() else ""
+    frame = pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
+    return frame.write_csv(datetime_format=f"%Y-%m-%dT%H:%M:%S{fraction}Z")
+
+
+def stats_json(run: "Run", report: "Report") -> str:
+    """Return the run, every statistic, and the report's tables and findings as one JSON document."""
+    import msgspec
+
+    from app.report_document import report_document
+
+    return msgspec.json.format(msgspec.json.encode(report_document(run, report)), indent=2).decode() + "\n"
