@@ -1,10 +1,10 @@
 """The text form of a cost model: a name and its figures, `per-share:0.005:1`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from core.errors import InvalidValue
+from core.errors import InvalidValue, UnknownName
 from core.model.money import ZERO, parse_money
 
 LARGEST: Final = Decimal(1_000_000_000)
@@ -12,16 +12,19 @@ DECIMALS: Final = 12
 BPS_BELOW: Final = Decimal(10_000)
 
 
-def split_text(text: str) -> tuple[str, list[str]]:
-    """Return the name, in lower case, and the figures as they stand."""
+def split_text(text: str, forms: Mapping[str, str], *, field: str, kind: str) -> tuple[str, list[str]]:
+    """Return the name, in lower case, and the figures as they stand; `forms` by name tell how many there may be.
+
+    Raises UnknownName, or InvalidValue for too few or too many figures.
+    """
     name, *figures = (part.strip() for part in text.strip().lower().split(":"))
-    return name, figures
-
-
-def check_count(figures: Sequence[str], least: int, most: int, *, field: str, text: str, form: str) -> None:
-    """Raise InvalidValue when there are too few or too many figures for `form`."""
-    if not least <= len(figures) <= most:
+    form = forms.get(name)
+    if form is None:
+        raise UnknownName(kind, name, forms, f"Write one of {', '.join(forms.values())}.")
+    most = form.count(":")
+    if not most - form.count("[") <= len(figures) <= most:
         raise InvalidValue(field, repr(text), f"write it as {form}.")
+    return name, figures
 
 
 def read_figure(figure: str, *, field: str, text: str, what: str, below: Decimal | None = None) -> Decimal:

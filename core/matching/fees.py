@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from core.errors import InvalidValue, NonsenseAction, StrategyFailed, UnknownName
-from core.matching.cost_text import BPS_BELOW, check_count, read_figure, split_text
+from core.errors import InvalidValue
+from core.matching.cost_text import BPS_BELOW, read_figure, split_text
 from core.model.cost_models import FeeModel, Part
 from core.model.market import AssetClass
 from core.model.money import BASIS_POINT, ZERO
@@ -19,8 +19,15 @@ from core.model.order import OrderSide
 _BUY = OrderSide.BUY
 _EQUITY, _CRYPTO = AssetClass.EQUITY, AssetClass.CRYPTO
 _CENT: Final = Decimal("0.01")
-_TEN_DECIMALS: Final = Decimal("1e-10")
-FEE_FORMS: Final = ("none", "bps:N[:min]", "per-share:X[:min[:max]]", "per-trade:X", "alpaca", "plugin")
+FEE_FORMS: Final = {
+    "none": "none",
+    "bps": "bps:N[:min]",
+    "per-share": "per-share:X[:min[:max]]",
+    "per-trade": "per-trade:X",
+    "alpaca": "alpaca",
+    "plugin": "plugin",
+}
+"""How each fee model is written, by name."""
 
 
 class NoFee(msgspec.Struct, frozen=True):
@@ -97,43 +104,9 @@ class AlpacaFee(msgspec.Struct, frozen=True):
         return sec.quantize(_CENT, ROUND_CEILING) + taf.quantize(_CENT, ROUND_CEILING) - part.fees_before
 
 
-class OwnFee(msgspec.Struct, frozen=True):
-    """A strategy's own model, looked at: what it returns must be money that can be booked.
-
-    More than ten decimals are rounded half-even, so that a division in it does not make cash inexact.
-    """
-
-    model: FeeModel
-
-    def fee(self, part: Part) -> Decimal:
-        """Raises StrategyFailed when the model raises, NonsenseAction when it returns what is not a fee."""
-        try:
-            charge = self.model.fee(part)
-        except Exception as error:
-            raise StrategyFailed(
-                f"The fee model {type(self.model).__name__} failed with {type(error).__name__}: {error}.",
-                "Correct its method fee.",
-            ) from error
-        return checked_answer(charge, self.model, "fee")
-
-
-def checked_answer(amount: object, model: object, method: str) -> Decimal:
-    """Return what a strategy's own cost model answered, to ten decimals. Raises NonsenseAction unless it is money, zero or more."""
-    if not isinstance(amount, Decimal) or not amount.is_finite() or amount < 0:
-        raise NonsenseAction(
-            f"{type(model).__name__}.{method} returned {amount!r}.", "Return a Decimal that is zero or more, in quote currency."
-        )
-    exponent = amount.as_tuple().exponent
-    return amount.quantize(_TEN_DECIMALS) if isinstance(exponent, int) and exponent < -10 else amount
-
-
 def fee_model(text: str, own: FeeModel | None = None) -> FeeModel:
     """Read one of FEE_FORMS; `plugin` takes `own`, the strategy's model. Raises InvalidValue or UnknownName."""
-    name, figures = split_text(text)
-    form = next((form for form in FEE_FORMS if form.partition(":")[0] == name), None)
-    if form is None:
-        raise UnknownName("fees model", text, FEE_FORMS)
-    check_count(figures, *_COUNTS[name], field="fees", text=text, form=form)
+    name, figures = split_text(text, FEE_FORMS, field="fees", kind="fee model")
     if name == "bps":
         return _bps_fee(figures, text)
     if name == "per-share":
@@ -146,11 +119,8 @@ def fee_model(text: str, own: FeeModel | None = None) -> FeeModel:
     if name == "plugin":
         if own is None:
             raise InvalidValue("fees", repr(text), "the strategy has no fee_model of its own.")
-        return OwnFee(own)
+        return own
     return NoFee()
-
-
-_COUNTS: Final = {"none": (0, 0), "bps": (1, 2), "per-share": (1, 3), "per-trade": (1, 1), "alpaca": (0, 0), "plugin": (0, 0)}
 
 
 def _bps_fee(figures: list[str], text: str) -> FeeModel:

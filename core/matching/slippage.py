@@ -9,15 +9,16 @@ from typing import Final
 
 import msgspec
 
-from core.errors import InvalidValue, StrategyFailed, UnknownName
-from core.matching.cost_text import BPS_BELOW, check_count, read_figure, split_text
-from core.matching.fees import checked_answer
+from core.errors import InvalidValue
+from core.matching.cost_text import BPS_BELOW, read_figure, split_text
 from core.model.cost_models import SlippageModel
 from core.model.money import BASIS_POINT, ZERO
 
 _TEN_DECIMALS: Final = Decimal("1e-10")
 _HALF: Final = Decimal("0.5")
-SLIPPAGE_FORMS: Final = ("none", "bps:N", "spread:N", "volume[:K]", "plugin")
+_LARGEST_K: Final = Decimal(100)
+SLIPPAGE_FORMS: Final = {"none": "none", "bps": "bps:N", "spread": "spread:N", "volume": "volume[:K]", "plugin": "plugin"}
+"""How each slippage model is written, by name."""
 
 
 class NoSlippage(msgspec.Struct, frozen=True):
@@ -61,33 +62,9 @@ class VolumeSlippage(msgspec.Struct, frozen=True):
         return (price * self.strength * qty * qty / (volume * volume)).quantize(_TEN_DECIMALS, ROUND_CEILING)
 
 
-class OwnSlippage(msgspec.Struct, frozen=True):
-    """A strategy's own model, looked at: what it returns must be a distance. More than ten decimals are rounded half-even."""
-
-    model: SlippageModel
-
-    def distance(self, price: Decimal, qty: Decimal, volume: Decimal) -> Decimal:
-        """Raises StrategyFailed when the model raises, NonsenseAction when it returns what is not a distance."""
-        try:
-            amount = self.model.distance(price, qty, volume)
-        except Exception as error:
-            raise StrategyFailed(
-                f"The slippage model {type(self.model).__name__} failed with {type(error).__name__}: {error}.",
-                "Correct its method distance.",
-            ) from error
-        return checked_answer(amount, self.model, "distance")
-
-
-_COUNTS: Final = {"none": (0, 0), "bps": (1, 1), "spread": (1, 1), "volume": (0, 1), "plugin": (0, 0)}
-
-
 def slippage_model(text: str, own: SlippageModel | None = None) -> SlippageModel:
     """Read one of SLIPPAGE_FORMS; `plugin` takes `own`, the strategy's model. Raises InvalidValue or UnknownName."""
-    name, figures = split_text(text)
-    form = next((form for form in SLIPPAGE_FORMS if form.partition(":")[0].partition("[")[0] == name), None)
-    if form is None:
-        raise UnknownName("slippage model", text, SLIPPAGE_FORMS)
-    check_count(figures, *_COUNTS[name], field="slippage", text=text, form=form)
+    name, figures = split_text(text, SLIPPAGE_FORMS, field="slippage", kind="slippage model")
     if name in {"bps", "spread"}:
         bps = read_figure(figures[0], field="slippage", text=text, what="the number of basis points", below=BPS_BELOW)
         if not bps:
@@ -96,10 +73,10 @@ def slippage_model(text: str, own: SlippageModel | None = None) -> SlippageModel
     if name == "volume":
         if not figures:
             return VolumeSlippage()
-        strength = read_figure(figures[0], field="slippage", text=text, what="the factor K", below=Decimal(1))
+        strength = read_figure(figures[0], field="slippage", text=text, what="the factor K", below=_LARGEST_K)
         return VolumeSlippage(strength) if strength else NoSlippage()
     if name == "plugin":
         if own is None:
             raise InvalidValue("slippage", repr(text), "the strategy has no slippage_model of its own.")
-        return OwnSlippage(own)
+        return own
     return NoSlippage()
