@@ -1,0 +1,208 @@
+"""Any sequence of fills, nights, splits and dividends, against an account kept in the plainest way, in exact fractions."""
+
+from collections import defaultdict
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.matching.ledger import Ledger, Refusal
+from core.model.market import AssetClass
+from core.model.money import MONEY_CONTEXT
+from core.model.order import OrderSide, RejectCode
+from core.model.run import AccountKind, AccountTerms
+
+SYMBOLS = ("SPY", "GME", "EUR/USD", "BTC/USD")
+CLASSES = {"SPY": AssetClass.EQUITY, "GME": AssetClass.EQUITY, "EUR/USD": AssetClass.CURRENCY, "BTC/USD": AssetClass.CRYPTO}
+
+symbols = st.sampled_from(SYMBOLS)
+quantities = st.integers(1, 4000).map(lambda units: Decimal(units) / 100)
+prices = st.integers(1, 20_000).map(lambda cents: Decimal(cents) / 100)
+fees = st.integers(0, 500).map(lambda thousandths: Decimal(thousandths) / 1000)
+rates = st.sampled_from([Decimal(0), Decimal("0.03"), Decimal("3.6")])
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("fill"), symbols, st.sampled_from(OrderSide), quantities, prices, fees),
+        st.tuples(st.just("mark"), symbols, prices),
+        st.tuples(st.just("night")),
+        # Ratios by which a mark can be divided without a rest, so that both keep the same last close.
+        st.tuples(st.just("split"), symbols, st.sampled_from([Decimal(2), Decimal("1.25"), Decimal("0.1")]), prices),
+        st.tuples(st.just("dividend"), symbols, prices),
+        st.tuples(st.just("restrict"), st.booleans()),
+    ),
+    max_size=40,
+)
+
+
+class Naive:
+    """Every flow of cash in a list, every lot change in a list, every sum made anew."""
+
+    def __init__(self, cash: Decimal, terms: AccountTerms) -> None:
+        self.terms = terms
+        self.flows = [Fraction(cash)]
+        self.qty: dict[str, Fraction] = defaultdict(Fraction)
+        self.average: dict[str, Fraction] = defaultdict(Fraction)
+        self.realised: dict[str, Fraction] = defaultdict(Fraction)
+        self.mark: dict[str, Fraction] = {}
+        self.restricted = False
+
+    @property
+    def cash(self) -> Fraction:
+        return sum(self.flows, Fraction(0))
+
+    def equity(self, prices_now: dict[str, Fraction]) -> Fraction:
+        return self.cash + sum(qty * prices_now[symbol] for symbol, qty in self.qty.items() if qty)
+
+    def required(self, share: Fraction, prices_now: dict[str, Fraction]) -> Fraction:
+        return sum(
+            (abs(qty) * prices_now[symbol] * (1 if symbol == "BTC/USD" else share) for symbol, qty in self.qty.items() if qty),
+            Fraction(0),
+        )
+
+    def refusal(self, symbol: str, signed: Fraction, price: Fraction, fee: Fraction) -> RejectCode | None:
+        before, after = self.qty[symbol], self.qty[symbol] + signed
+        cash = self.cash - signed * price - fee
+        if self.terms.kind is AccountKind.CASH:
+            if after < 0:
+                return RejectCode.INSUFFICIENT_POSITION
+            return RejectCode.INSUFFICIENT_CASH if cash < 0 else None
+        if before * signed < 0 and abs(signed) <= abs(before):
+            return None
+        if after < 0 and symbol in {"BTC/USD", "GME"}:
+            return RejectCode.NOT_SHORTABLE
+        if self.restricted:
+            return RejectCode.INSUFFICIENT_MARGIN
+        trial = Naive(Decimal(0), self.terms)
+        trial.flows = [cash]
+        trial.qty = self.qty | {symbol: after}
+        prices_now = self.mark | {symbol: price}
+        return RejectCode.INSUFFICIENT_MARGIN if trial.equity(prices_now) < trial.required(Fraction(1, 2), prices_now) else None
+
+    def fill(self, symbol: str, signed: Fraction, price: Fraction, fee: Fraction) -> None:
+        self.flows += [-signed * price, -fee]
+        self.mark.setdefault(symbol, price)
+        self.trade(symbol, signed, price)
+
+    def trade(self, symbol: str, signed: Fraction, price: Fraction) -> None:
+        before = self.qty[symbol]
+        after = before + signed
+        if before * signed < 0:
+            closed = min(abs(signed), abs(before)) * (1 if before > 0 else -1)
+            self.realised[symbol] += closed * (price - self.average[symbol])
+            if before * after < 0:
+                self.average[symbol] = price
+        else:
+            self.average[symbol] = (before * self.average[symbol] + signed * price) / after
+        if not after:
+            self.average[symbol] = Fraction(0)
+        self.qty[symbol] = after
+
+    def night(self) -> dict[str | None, Fraction]:
+        margin = self.terms.kind is AccountKind.MARGIN
+        owed: dict[str | None, Fraction] = {}
+        for symbol, qty in self.qty.items():
+            if margin and qty < 0:
+                owed[symbol] = -qty * self.mark[symbol] * Fraction(self.terms.borrow_rate)
+        if self.cash > 0:
+            owed[None] = -self.cash * Fraction(self.terms.credit_rate)
+        elif margin:
+            owed[None] = -self.cash * Fraction(self.terms.debit_rate)
+        charges = {symbol: Fraction(round(amount / 360 * 100), 100) for symbol, amount in owed.items()}
+        self.flows += [-charge for charge in charges.values()]
+        return {symbol: charge for symbol, charge in charges.items() if charge}
+
+    def split(self, symbol: str, ratio: Fraction, opened: Fraction) -> None:
+        if symbol in self.mark:
+            self.mark[symbol] /= ratio
+        if not self.qty[symbol]:
+            return
+        self.qty[symbol] *= ratio
+        self.average[symbol] /= ratio
+        exact = self.qty[symbol]
+        whole = Fraction(abs(exact) // 1) * (1 if exact > 0 else -1)
+        if exact != whole:
+            self.flows.append((exact - whole) * opened)
+            self.trade(symbol, whole - exact, opened)
+
+
+def apply(ledger: Ledger, naive: Naive, step: tuple[Any, ...]) -> None:
+    """Do one step in both and compare what they say of it."""
+    kind, *rest = step
+    if kind == "fill":
+        symbol, side, qty, price, fee = rest
+        signed = Fraction(qty) * side.sign
+        expected = naive.refusal(symbol, signed, Fraction(price), Fraction(fee))
+        before = ledger.copy()
+        if expected is None:
+            ledger.book(symbol, side, qty, price, fee)
+            naive.fill(symbol, signed, Fraction(price), Fraction(fee))
+            return
+        with pytest.raises(Refusal) as caught:
+            ledger.book(symbol, side, qty, price, fee)
+        assert caught.value.code is expected
+        assert state(ledger) == state(before)
+    elif kind == "mark":
+        symbol, price = rest
+        ledger.mark(symbol, price)
+        naive.mark[symbol] = Fraction(price)
+    elif kind == "night":
+        charges = {charge.symbol: Fraction(charge.amount) for charge in ledger.charge_night()}
+        assert charges == naive.night()
+    elif kind == "split":
+        symbol, ratio, opened = rest
+        ledger.split(symbol, ratio, opened, Decimal(1))
+        naive.split(symbol, Fraction(ratio), Fraction(opened))
+    elif kind == "dividend":
+        symbol, amount = rest
+        paid = ledger.dividend(symbol, amount)
+        assert Fraction(paid or 0) == naive.qty[symbol] * Fraction(amount)
+        naive.flows.append(naive.qty[symbol] * Fraction(amount))
+    else:
+        ledger.restricted = naive.restricted = rest[0]
+
+
+def state(ledger: Ledger) -> object:
+    return ledger.cash, ledger.open_positions(), ledger.marks, ledger.restricted
+
+
+def close(found: Decimal, expected: Fraction) -> bool:
+    """Averages and marks are quotients: sixty digits of them."""
+    return abs(Fraction(found) - expected) <= Fraction(1, 10**40) * (1 + abs(expected))
+
+
+@settings(max_examples=150)
+@given(
+    kind=st.sampled_from(AccountKind),
+    cash=st.integers(1, 1_000_000).map(lambda cents: Decimal(cents) / 100),
+    borrow=rates,
+    debit=rates,
+    credit=rates,
+    steps=steps,
+)
+def test_money_is_conserved_and_positions_are_the_sum_of_fills(
+    kind: AccountKind, cash: Decimal, borrow: Decimal, debit: Decimal, credit: Decimal, steps: list[tuple[Any, ...]]
+) -> None:
+    terms = AccountTerms(kind=kind, borrow_rate=borrow, debit_rate=debit, credit_rate=credit, hard_to_borrow=("GME",))
+    with localcontext(MONEY_CONTEXT):
+        ledger, naive = Ledger(cash, terms, CLASSES), Naive(cash, terms)
+        for step in steps:
+            apply(ledger, naive, step)
+            assert Fraction(ledger.cash) == naive.cash
+            for symbol in SYMBOLS:
+                position = ledger.position(symbol)
+                assert Fraction(position.qty) == naive.qty[symbol]
+                assert close(position.avg_price, naive.average[symbol])
+                assert close(position.realised_pnl, naive.realised[symbol])
+            assert close(ledger.equity, naive.equity(naive.mark))
+            shortfall = ledger.maintenance()
+            misses = (
+                kind is AccountKind.MARGIN
+                and any(naive.qty.values())
+                and naive.equity(naive.mark) < naive.required(Fraction(1, 4), naive.mark)
+            )
+            assert (shortfall is not None) == misses
+            if kind is AccountKind.CASH:
+                assert ledger.cash >= 0
