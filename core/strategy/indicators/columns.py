@@ -1,10 +1,15 @@
 """What an indicator takes: columns of equal length and whole periods, refused with a sentence where they are not."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from core.errors import InvalidValue
 from core.model.market import Floats
+
+ROUNDING: Final = 1e-12
+"""The share of a price below which a difference is no difference: 25.10 + 25.09 and 25.11 + 25.08 are not quite equal in binary."""
 
 
 def checked_column(values: ArrayLike) -> Floats:

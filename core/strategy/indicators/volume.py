@@ -4,7 +4,7 @@ import numpy as np
 
 from core.model.market import Floats
 from core.strategy.indicators.carried import earlier, first_bar, running_total
-from core.strategy.indicators.columns import checked_columns, checked_period
+from core.strategy.indicators.columns import ROUNDING, checked_columns, checked_period
 from core.strategy.indicators.memory import quietly
 from core.strategy.indicators.windows import over_windows, total
 
@@ -48,6 +48,7 @@ def mfi(high: Floats, low: Floats, close: Floats, volume: Floats, period: int = 
     change = price - earlier(price)
     flow = price * volume
     unknown = np.isnan(change + flow)
-    gained = over_windows(total, np.where(unknown, np.nan, np.where(change > 0.0, flow, 0.0)), period)
-    moved = gained + over_windows(total, np.where(unknown, np.nan, np.where(change < 0.0, flow, 0.0)), period)
+    least = ROUNDING * np.abs(price)
+    gained = over_windows(total, np.where(unknown, np.nan, np.where(change > least, flow, 0.0)), period)
+    moved = gained + over_windows(total, np.where(unknown, np.nan, np.where(change < -least, flow, 0.0)), period)
     return np.where(moved == 0.0, 50.0, 100.0 * (gained / np.where(moved == 0.0, 1.0, moved)))

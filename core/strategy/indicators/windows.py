@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from core.model.market import Floats
-from core.strategy.indicators.columns import checked_column, checked_period, followed
+from core.strategy.indicators.columns import ROUNDING, checked_column, checked_period, followed
 from core.strategy.indicators.memory import remembered
 
 Kernel = Callable[[Floats, int], Floats]
@@ -98,7 +98,8 @@ def distance_in_mean_deviations(column: Floats, period: int) -> Floats:
         for place in range(first, first + period):
             newest = column[place : place + len(middle)] - anchors - middle
             spread += np.abs(newest)
-        distances[cut] = np.where(spread == 0.0, 0.0, newest / np.where(spread == 0.0, 1.0, spread / period))
+        still = spread <= period * ROUNDING * np.abs(anchors)
+        distances[cut] = np.where(still, 0.0, newest / np.where(still, 1.0, spread / period))
     return distances
 
 

@@ -33,13 +33,13 @@ def periods_of(name: str) -> list[str]:
     return [setting for setting, kind in settings_of(name).items() if kind is int]
 
 
-def walk(count: int, *, seed: int = 1, level: float = 1_000.0) -> dict[str, Floats]:
+def walk(count: int, *, seed: int = 1, level: float = 1_000.0, digits: int = 2) -> dict[str, Floats]:
     """Return random bars: prices in cents, whole volumes of which some are 0, sessions of 39 bars."""
     random = np.random.default_rng(seed)
-    close = np.round(level + np.cumsum(random.normal(0.0, level / 2_000.0, count)), 2)
+    close = np.round(level + np.cumsum(random.normal(0.0, level / 2_000.0, count)), digits)
     opening = np.concatenate((close[:1], close[:-1]))
-    high = np.round(np.maximum(opening, close) + random.exponential(level / 4_000.0, count), 2)
-    low = np.round(np.minimum(opening, close) - random.exponential(level / 4_000.0, count), 2)
+    high = np.round(np.maximum(opening, close) + random.exponential(level / 4_000.0, count), digits)
+    low = np.round(np.minimum(opening, close) - random.exponential(level / 4_000.0, count), digits)
     session = (np.arange(count) // 39).astype(np.float64)
     volume = random.integers(0, 1_000, count).astype(np.float64)
     return {"values": close, "close": close, "high": high, "low": low, "volume": volume, "session": session}
