@@ -115,7 +115,8 @@ class BarStrategy(Strategy):
     ) -> str:
         """Place a buy and return its ref; its exit legs are known as `REF.target` and `REF.stop`. Raises InvalidValue."""
         if ref is None:
-            ref = self._new_ref()
+            self._refs += 1
+            ref = f"o{self._refs}"
         self.actions.append(placed(symbol or self.config.symbols[0], _BUY, qty, note, ref, terms))
         return ref
 
@@ -124,7 +125,8 @@ class BarStrategy(Strategy):
     ) -> str:
         """Place a sell and return its ref; its exit legs are known as `REF.target` and `REF.stop`. Raises InvalidValue."""
         if ref is None:
-            ref = self._new_ref()
+            self._refs += 1
+            ref = f"o{self._refs}"
         self.actions.append(placed(symbol or self.config.symbols[0], _SELL, qty, note, ref, terms))
         return ref
 

@@ -39,11 +39,11 @@ def sell(symbol: str, qty: Size, *, note: str | None = None, ref: str | None = N
 
 def placed(symbol: str, side: OrderSide, qty: Size, note: str | None, ref: str | None, terms: OrderTerms) -> PlaceOrder:
     """Return the action that places an order. Raises InvalidValue."""
+    if not terms and (type(qty) is float or type(qty) is Decimal or type(qty) is int):
+        return PlaceOrder(plain_request(symbol, side, qty, note), ref)
     if isinstance(qty, (CashSize, EquityShare)):
         return PlaceOrder(order_request(symbol, side, _STAND_IN, note=note, **terms), ref, qty)
-    if terms:
-        return PlaceOrder(order_request(symbol, side, qty, note=note, **terms), ref)
-    return PlaceOrder(plain_request(symbol, side, qty, note), ref)
+    return PlaceOrder(order_request(symbol, side, qty, note=note, **terms), ref)
 
 
 def oco(

@@ -56,6 +56,8 @@ _MARKET, _STOP, _LIMIT, _TRAILING = OrderType.MARKET, OrderType.STOP, OrderType.
 
 def as_decimal(value: Quantity, *, field: str) -> Decimal:
     """Return a quantity or price as Decimal; a float is taken by its shortest decimal. Raises InvalidValue."""
+    if type(value) is Decimal:
+        return value
     if isinstance(value, float):
         return exact(value)
     try:
@@ -102,21 +104,16 @@ def order_request(
     )
 
 
-def plain_request(symbol: str, side: OrderSide, qty: Quantity, note: str | None) -> OrderRequest:
-    """Return a market order's request, as `order_request` does, at a third of the time. Raises InvalidValue."""
-    kind = type(qty)
-    if kind is float or kind is int:
-        return _repeated(symbol, side, qty, note)
-    return OrderRequest(symbol=symbol, side=side, qty=as_decimal(qty, field="qty"), note=note)
+def plain_request(symbol: str, side: OrderSide, qty: Decimal | float, note: str | None) -> OrderRequest:
+    """Return a market order's request, as `order_request` does, in a fraction of the time. Raises InvalidValue."""
+    units = qty if type(qty) is Decimal else _repeated(qty)
+    return OrderRequest(symbol=symbol, side=side, qty=units, note=note)
 
 
 @lru_cache(maxsize=1_024, typed=True)
-def _repeated(symbol: str, side: OrderSide, qty: Quantity, note: str | None) -> OrderRequest:
-    """Return a request that may serve many orders: it never changes.
-
-    Not for `Decimal`, where 1 and 1.0 are equal and yet written differently: an order would depend on those before it.
-    """
-    return OrderRequest(symbol=symbol, side=side, qty=as_decimal(qty, field="qty"), note=note)
+def _repeated(qty: Quantity) -> Decimal:
+    """Return a quantity that many orders share, made once."""
+    return as_decimal(qty, field="qty")
 
 
 def leg(

@@ -30,7 +30,7 @@ from core.strategy.contract import Strategy
 from core.strategy.own_costs import own_fees, own_slippage
 from core.strategy.plots import Plot
 from core.strategy.state import plain_state
-from core.strategy.windows import AccountView, Column, Cursor, Indicator, StrategyConfig, Tick, Window
+from core.strategy.windows import Column, Cursor, Indicator, StrategyConfig, Tick, Window
 
 Fetch = Callable[[FetchWindow], Window]
 Key = tuple[str, str]
@@ -41,17 +41,17 @@ MOST_FETCHES: Final = 1_000
 MOST_WARMUP: Final = 1_000_000
 """Bars a strategy may ask to be warmed up with."""
 
-_ACTIONS = (FetchWindow, PlaceOrder, PlaceOneCancelsOther, ReplaceOrder, CancelOrder, StopRun, Note)
+_ACTIONS: Final = frozenset({FetchWindow, PlaceOrder, PlaceOneCancelsOther, ReplaceOrder, CancelOrder, StopRun, Note})
+# Actions are told apart by their exact type: isinstance of a Struct takes longer than carrying the action out.
 
 
-def make_strategy(strategy_class: type, account: AccountView) -> Strategy:
-    """Return a new strategy that sees `account`. Raises StrategyFailed when its constructor does."""
+def make_strategy(strategy_class: type) -> Strategy:
+    """Return a new strategy; give it its `account` before it is initialized. Raises StrategyFailed when its constructor does."""
     try:
         strategy: Strategy = strategy_class()
     except (Exception, SystemExit) as error:
         what = f"__init__ raised {type(error).__name__}: {str(error) or 'no message'}."
         raise StrategyFailed(what, "Mend the strategy and run it again.") from error
-    strategy.account = account
     return strategy
 
 
@@ -85,7 +85,7 @@ class StrategyRunner:
     def initialize(self) -> list[Action]:
         """Call `initialize` and return what it asks for; afterwards `timeframes`, `indicators` and `plots` are known."""
         actions = self._checked(self._call("initialize", self._strategy.initialize, self._config))
-        if any(isinstance(action, FetchWindow) for action in actions):
+        if any(type(action) is FetchWindow for action in actions):
             raise NonsenseAction("The strategy asked for a window at the start, when no bar has ended.", "Ask for it in on_tick.")
         if isinstance(self._strategy, BarStrategy):
             self._larger |= self._strategy.larger_timeframes()
@@ -126,14 +126,12 @@ class StrategyRunner:
 
     def _with_windows(self, actions: list[Action]) -> list[Action]:
         """Carry out the fetches among `actions`, in order, with what `on_data` asks for in their place."""
-        if not any(isinstance(action, FetchWindow) for action in actions):
-            return actions
         done: list[Action] = []
-        waiting = list(reversed(actions))
+        waiting = actions[::-1]
         fetches = 0
         while waiting:
             action = waiting.pop()
-            if not isinstance(action, FetchWindow):
+            if type(action) is not FetchWindow:
                 done.append(action)
                 continue
             fetches += 1
@@ -141,17 +139,16 @@ class StrategyRunner:
                 raise NonsenseAction(
                     f"The strategy asked for more than {MOST_FETCHES} windows at {self._when()}.", "Ask for fewer at a time."
                 )
-            answer = self._call("on_data", self._strategy.on_data, self._fetch(self._settled(action)))
+            window = self._fetch(action if action.timeframe is None else self._settled(action))
+            answer = self._call("on_data", self._strategy.on_data, window)
             if answer is not None:
                 waiting.extend(reversed(self._checked(answer)))
         return done
 
     def _settled(self, asked: FetchWindow) -> FetchWindow:
         """Return the request with its timeframe as `str(Timeframe)` writes it, None for the run's own."""
-        if asked.timeframe is None:
-            return asked
         try:
-            timeframe = Timeframe.parse(asked.timeframe)
+            timeframe = Timeframe.parse(str(asked.timeframe))
         except InvalidValue as error:
             raise NonsenseAction(f"The strategy asked for a window at {self._when()}. {error}") from error
         if timeframe == self._own:
@@ -258,31 +255,35 @@ class StrategyRunner:
         """Return the answer as a list of actions. Raises NonsenseAction for anything else."""
         if answer is None:
             return []
-        if isinstance(answer, _ACTIONS):
-            answer = [answer]
-        if not _is_list(answer):
+        actions: list[Action]
+        if type(answer) is list:
+            actions = answer.copy()
+        elif type(answer) in _ACTIONS:
+            actions = [answer]  # type: ignore[list-item]
+        elif not isinstance(answer, Iterable) or isinstance(answer, (str, bytes, Mapping)):
             raise NonsenseAction(
                 f"The strategy returned {_shown(answer)} at {self._when()}.", "Return an action, a list of actions, or None."
             )
-        try:
-            actions = list(answer)
-        except Exception as error:
-            raise StrategyFailed(f"The strategy's answer raised {type(error).__name__} {self._at(error)}: {error}.") from error
+        else:
+            try:
+                actions = list(answer)
+            except Exception as error:
+                raise StrategyFailed(f"The strategy's answer raised {type(error).__name__} {self._at(error)}: {error}.") from error
         for action in actions:
             self._check(action)
         return actions
 
-    def _check(self, action: object) -> None:
+    def _check(self, action: Action) -> None:
         if type(action) is PlaceOrder and action.request.symbol in self._known:
             return  # by far the most frequent
-        if not isinstance(action, _ACTIONS):
+        if type(action) not in _ACTIONS:
             raise NonsenseAction(f"The strategy returned {_shown(action)} at {self._when()}.", "Return actions of the strategy API.")
+        if type(action) is FetchWindow and not _is_count(action.bars):
+            raise NonsenseAction(f"The strategy asked for a window of {action.bars!r} bars at {self._when()}.", "Ask for at least 1.")
         symbol = _symbol_of(action)
         if symbol is not None and symbol not in self._known:
             unknown = UnknownName("symbol of this run", str(symbol), self._known)
             raise NonsenseAction(f"The strategy asked for {symbol!r} at {self._when()}. {unknown}")
-        if isinstance(action, FetchWindow) and not _is_count(action.bars):
-            raise NonsenseAction(f"The strategy asked for a window of {action.bars!r} bars at {self._when()}.", "Ask for at least 1.")
 
     def _when(self) -> str:
         return "the start" if self._now_ns is None else iso(self._now_ns)
@@ -317,16 +318,12 @@ def compute_indicators(indicators: Iterable[Indicator], series: Mapping[Key, Bar
         indicator.attach(values, cursors[key])
 
 
-def _symbol_of(action: object) -> str | None:
-    if isinstance(action, FetchWindow):
+def _symbol_of(action: Action) -> str | None:
+    if type(action) is FetchWindow:
         return action.symbol
-    if isinstance(action, PlaceOrder):
+    if type(action) is PlaceOrder:
         return action.request.symbol
-    return action.first.symbol if isinstance(action, PlaceOneCancelsOther) else None
-
-
-def _is_list(answer: object) -> bool:
-    return isinstance(answer, Iterable) and not isinstance(answer, (str, bytes, Mapping))
+    return action.first.symbol if type(action) is PlaceOneCancelsOther else None
 
 
 def _is_count(value: object) -> bool:
