@@ -108,7 +108,7 @@ class Account:
         charges = Decimal(0)
         margin = self.settings.account == "margin"
         for symbol, qty in self.qty.items():
-            if qty < 0 and margin:
+            if qty < 0:
                 charges -= _of_a_year(-qty * self.last[symbol], self.settings.borrow_rate)
         if self.cash > 0:
             charges += _of_a_year(self.cash, self.settings.credit_rate)

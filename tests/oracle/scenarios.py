@@ -90,11 +90,13 @@ class _Dice:
             if late:
                 spans.append((session.close_ns, session.close_ns + HOUR, False))
         level = 400
+        # Wild markets are for margin calls.
+        reach = self.random.choice((12, 12, 80))
         bars = []
         for start_ns, end_ns, regular in spans:
-            first = level + self.random.choice((0, 0, 0, -6, 6))
-            high = first + self.random.randint(0, 12)
-            low = first - self.random.randint(0, 12)
+            first = max(100, level + self.random.choice((0, 0, 0, -reach // 2, reach // 2)))
+            high = first + self.random.randint(0, reach)
+            low = max(60, first - self.random.randint(0, reach))
             level = self.random.randint(low, high)
             if self.chance(0.1):
                 continue

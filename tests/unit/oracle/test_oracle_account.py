@@ -124,9 +124,10 @@ def test_a_margin_call_cancels_and_sells_at_the_next_open() -> None:
 
 def test_liquidation_obeys_the_cap() -> None:
     script = {at(0): [order("a", "buy", 20)]}
-    bars = [*hourly(FLAT, volume=1000), *hourly(FLAT, "66 66 66 66", "65 65 65 65", "64 64 64 64", volume=120)[1:]]
+    bars = [*hourly(FLAT, volume=1000), *hourly(FLAT, "66 66 66 66", "65 65 30 30", "30 30 30 30", volume=120)[1:]]
     outcome = run(bars, script, cash=d(1000), account="margin", volume_cap=d("0.1"))
-    assert [(fill.qty, fill.price) for fill in outcome.fills] == [(d(20), d(100)), (d(12), d(65)), (d(8), d(64))]
+    assert [(fill.qty, fill.price) for fill in outcome.fills] == [(d(20), d(100)), (d(12), d(65)), (d(8), d(30))]
+    # At 30 the account is under water again, but it is being closed already.
     assert len(outcome.margin_calls) == 1
 
 

@@ -26,6 +26,8 @@ def test_a_reverse_split_pays_the_fraction_at_the_open() -> None:
     bars = [BARS[0], bar("400 400 400 400", at(0, 1))]
     outcome = run(bars, [order("a", "buy", 10)], actions=[Split(symbol="X", day_ns=DAY_ONE, ratio=d("0.25"))])
     assert (outcome.positions["X"].qty, outcome.totals.fractions, outcome.cash) == (d(2), d(200), d(99_200))
+    # Half a unit that cost 400 went at 400.
+    assert [(trip.side, trip.qty, trip.profit) for trip in outcome.trips] == [("long", d("0.5"), d(0))]
 
 
 def test_a_split_moves_order_prices_away_from_the_market() -> None:

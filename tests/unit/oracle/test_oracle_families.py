@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.oracle.orders import Cancel, Order, Place, PlaceOco, Request, bracket
+from tests.oracle.orders import Cancel, Order, Place, PlaceOco, Replace, Request, bracket
 from tests.unit.oracle.scene import at, d, ends, hourly, run, told
 
 
@@ -80,8 +80,30 @@ def test_cancelling_a_leg_cancels_the_other() -> None:
 
 def test_legs_go_when_the_position_is_gone() -> None:
     script: dict[int, list[Request]] = {at(0): [Place(long_bracket())], at(1): [Place(order("out", "sell"))]}
-    outcome = run(hourly("100 101 99 100", "100 105 95 100"), script)
+    outcome = run(hourly("100 101 99 100", "100 101 99 100"), script)
     assert told(outcome.fills) == ["p 10 @ 100", "out 10 @ 100"]
+    assert ends(outcome)["p.stop"] == ends(outcome)["p.target"] == "cancelled"
+
+
+def test_a_leg_sells_no_more_than_is_left_of_the_position() -> None:
+    # 4 are sold by hand; the target is over the position by 4.
+    script: dict[int, list[Request]] = {at(0): [Place(long_bracket())], at(1): [Place(order("out", "sell", 4))]}
+    outcome = run(hourly("100 101 99 100", "100 104 99 100"), script, account="margin")
+    assert told(outcome.fills) == ["p 10 @ 100", "out 4 @ 100", "p.target 6 @ 104"]
+    assert (ends(outcome)["p.target"], ends(outcome)["p.stop"]) == ("cancelled", "cancelled")
+
+
+def test_the_stop_acts_before_the_target() -> None:
+    # Both are through at 98, as the stop was moved over the target while it was held.
+    asked = long_bracket(target="97", stop="90", type="limit", limit=d(98))
+    script: dict[int, list[Request]] = {at(0): [Place(asked)], at(1): [Replace(id="p.stop", stop=d(110))]}
+    outcome = run(hourly("100 101 99 100", "98 99 97.50 98"), script)
+    assert told(outcome.fills) == ["p 10 @ 98", "p.stop 10 @ 98"]
+
+
+def test_a_parent_that_only_covers_has_no_legs() -> None:
+    outcome = run(hourly("100 105 95 102"), [Place(order("short", "sell", 10)), Place(long_bracket())], account="margin")
+    assert told(outcome.fills) == ["short 10 @ 100", "p 10 @ 100"]
     assert ends(outcome)["p.stop"] == ends(outcome)["p.target"] == "cancelled"
 
 
@@ -97,6 +119,31 @@ def test_a_day_leg_expires_with_its_session_and_leaves_the_other() -> None:
     stop = Order(id="s", symbol="X", side="sell", type="stop", stop=d(97))
     outcome = run([*hourly("100 101 99 100"), *hourly("100 105 99 100", day=1)], order("p", "buy", children=(target, stop)))
     assert ends(outcome) == {"p": "filled", "s": "working", "t": "expired"}
+
+
+def test_a_day_leg_counts_the_session_in_which_it_becomes_live() -> None:
+    # The parent, asked in session 0, is bought in session 1; there its target is met.
+    target = Order(id="t", symbol="X", side="sell", type="limit", limit=d(104), time_in_force="day")
+    bars = [*hourly("100 101 99 100"), *hourly("100 101 97 100", "100 105 99 100", day=1)]
+    outcome = run(bars, order("p", "buy", type="limit", limit=d(98), children=(target,)))
+    assert told(outcome.fills) == ["p 10 @ 98", "t 10 @ 104"]
+
+
+def test_an_opening_leg_waits_for_the_next_opening() -> None:
+    out = Order(id="o", symbol="X", side="sell", time_in_force="opg")
+    outcome = run([*hourly("100 101 99 100"), *hourly("105 106 104 105", day=1)], order("p", "buy", children=(out,)))
+    assert told(outcome.fills) == ["p 10 @ 100", "o 10 @ 105"]
+
+
+def test_a_part_of_one_of_two_linked_orders_is_taken_off_the_other() -> None:
+    # 6 a bar: 6 bought at 103, the low leg has 4 left.
+    pair = PlaceOco(order("up", "buy", type="stop", stop=d(103)), order("down", "buy", type="limit", limit=d(98)))
+    outcome = run(hourly("100 103 100 101", "98 98 97 98", volume=60), [pair], volume_cap=d("0.1"))
+    # The rest of the stop is first at the next open, and takes its 4; that completes it.
+    assert told(outcome.fills) == ["up 6 @ 103", "up 4 @ 98"]
+    pair = PlaceOco(order("down", "buy", type="limit", limit=d(98)), order("up", "buy", type="stop", stop=d(103)))
+    outcome = run(hourly("100 103 100 101", "98 98 97 98", volume=60), [pair], volume_cap=d("0.1"))
+    assert told(outcome.fills) == ["up 6 @ 103", "down 4 @ 98"]
 
 
 def test_one_triggers_other() -> None:
@@ -131,6 +178,9 @@ def test_what_the_path_reaches_first_happens_first() -> None:
     # O-H-L-C: the stop 103, submitted last, is met before the limit 98.
     asked = [Place(order("low", "buy", type="limit", limit=d(98))), Place(order("high", "buy", type="stop", stop=d(103)))]
     assert told(run(hourly("100 105 94 95"), asked).fills) == ["high 10 @ 103", "low 10 @ 98"]
+    # On one stretch too: up from 100, 102 comes before 104.
+    asked = [Place(order("far", "sell", type="limit", limit=d(104))), Place(order("near", "buy", type="stop", stop=d(102)))]
+    assert told(run(hourly("100 105 94 95"), asked).fills) == ["near 10 @ 102", "far 10 @ 104"]
     # At one point the place in the queue decides.
     asked = [Place(order("one", "sell", type="stop", stop=d(98))), Place(order("two", "buy", type="limit", limit=d(98)))]
     assert told(run(hourly("100 105 94 95"), asked, account="margin").fills) == ["one 10 @ 98", "two 10 @ 98"]

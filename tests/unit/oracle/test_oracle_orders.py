@@ -49,6 +49,8 @@ def order(side: str, type: str, **prices: str) -> Order:
         (order("sell", "trailing_stop", trail_price="2"), hourly("100 105 99 102"), ["a 10 @ 103"]),
         # O-H-L-C: 100, 102 (stop 99), 95: at 99.
         (order("sell", "trailing_stop", trail_price="3"), hourly("100 102 95 96"), ["a 10 @ 99"]),
+        # O-L-H-C: the open is the mark, 97 is met on the way down.
+        (order("sell", "trailing_stop", trail_price="3"), hourly("100 106 95 96"), ["a 10 @ 97"]),
         # Mark 101 from the first bar (stop 98); the second opens at 97: the open, by the mark of before.
         (order("sell", "trailing_stop", trail_price="3"), hourly("100 101 99 100", "97 99 96 98"), ["a 10 @ 97"]),
         # The first price it meets only sets the mark.

@@ -186,3 +186,9 @@ def test_a_decision_inside_a_coarse_bar_stops_its_fill() -> None:
     # X's bar of four hours holds 95; it is cancelled after the first of them, so it does not fill in a bar that ends later.
     script: dict[int, list[Request]] = {at(0): [Place(limit("gtc", "99"))], at(1): [Cancel("a")]}
     assert run([bar("100 101 95 100", at(0), hours=4)], script).fills == []
+
+
+def test_a_replacement_inside_a_coarse_bar_meets_the_next_one() -> None:
+    script: dict[int, list[Request]] = {at(0): [Place(limit("gtc", "90"))], at(1): [Replace(id="a", limit=d(99))]}
+    outcome = run([bar("100 101 95 100", at(0), hours=4), bar("100 101 98 100", at(0, 1))], script)
+    assert [fill.time_ns for fill in outcome.fills] == [at(0, 1)]
