@@ -5,23 +5,44 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.call import Call
+from app.call import Call, absolute
 from app.console import fail, print_json, progress, show
-from app.later import refuse_option
 from app.options import AsJson, WithEquity
+from app.run_terms import (
+    Account,
+    BarPath,
+    BorrowRate,
+    CloseAtEnd,
+    CreditRate,
+    DebitRate,
+    Fees,
+    HardToBorrow,
+    NoActions,
+    Slippage,
+    TermWords,
+    TradeThrough,
+    VolumeCap,
+)
 from app.words import one_of, parse_timeframe
-from core.errors import BugError, InputError, RunNotStoppable, UnknownName
+from core.errors import BugError, InputError, InvalidValue, RunNotStoppable, UnknownName
 
 if TYPE_CHECKING:
+    from app.report_files import ReportTarget
     from app.run_document import RunReport
     from core.engine import Engine
     from core.model.run import Run, RunConfig
 
-MODELS = ("none", "bps:N")
+ReportPath = Annotated[
+    str | None, typer.Option("--report", help="Write the report: a page FILE.html, or a folder with all its files.", metavar="PATH")
+]
+BenchmarkSymbol = Annotated[
+    str | None, typer.Option(help="With --report: what to compare with; the run's first symbol when it is not said.", metavar="S")
+]
 
 
 def backtest(
@@ -37,35 +58,50 @@ def backtest(
     cash: Annotated[
         str | None, typer.Option(help="Cash to start with; 100000, or what the setting run.cash says.", metavar="AMOUNT")
     ] = None,
-    fees: Annotated[str, typer.Option(help="none or bps:N (basis points of the money traded).", metavar="MODEL")] = "none",
-    slippage: Annotated[str, typer.Option(help="none or bps:N (basis points of the price).", metavar="MODEL")] = "none",
-    path: Annotated[str, typer.Option(help="Path inside a bar: adaptive, ohlc or olhc.", metavar="PATH")] = "adaptive",
-    volume_cap: Annotated[str | None, typer.Option(hidden=True, help="Not in this version.")] = None,
-    account: Annotated[str, typer.Option(help="Kind of account: cash.", metavar="KIND")] = "cash",
+    fees: Fees = "none",
+    slippage: Slippage = "none",
+    path: BarPath = "adaptive",
+    volume_cap: VolumeCap = None,
+    trade_through: TradeThrough = False,
+    close_at_end: CloseAtEnd = False,
+    no_actions: NoActions = False,
+    account: Account = "cash",
+    borrow_rate: BorrowRate = None,
+    debit_rate: DebitRate = None,
+    credit_rate: CreditRate = None,
+    hard_to_borrow: HardToBorrow = None,
     source: Annotated[str | None, typer.Option(help="Source of the bars, where there are several.", metavar="NAME")] = None,
     adjustment: Annotated[str | None, typer.Option(help="raw, split or all, where there are several.", metavar="A")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Store ticks and windows too, to follow a decision back.")] = False,
-    report: Annotated[str | None, typer.Option(hidden=True, help="Not in this version.")] = None,
+    report: ReportPath = None,
+    benchmark: BenchmarkSymbol = None,
     equity: WithEquity = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a strategy over stored bars: the same bars, code and settings give the same fills."""
     call: Call = context.obj
-    if volume_cap is not None:
-        refuse_option("backtest", "--volume-cap")
-    if report is not None:
-        refuse_option("backtest", "--report")
-    refuse_option("backtest", f"--account {account.lower()}")
-    one_of("account", account, ("cash",))
-    for option, model in (("--fees", fees), ("--slippage", slippage)):
-        refuse_option("backtest", f"{option} {model.partition(':')[0].strip().lower()}")
-    refuse_option("backtest", f"--path {path.lower()}")
+    terms = TermWords(
+        fees=fees,
+        slippage=slippage,
+        path=path,
+        account=account,
+        borrow_rate=borrow_rate,
+        debit_rate=debit_rate,
+        credit_rate=credit_rate,
+        hard_to_borrow=hard_to_borrow or (),
+        volume_cap=volume_cap,
+        trade_through=trade_through,
+        close_at_end=close_at_end,
+        no_actions=no_actions,
+    )
     if equity and not as_json:
         raise InputError("--equity is for --json.", "Add --json, or leave it out.")
     if not symbol:
         raise InputError("backtest does not know what to trade.", "Name it with --symbol, like --symbol SPY.")
     if timeframe is None:
         raise InputError("backtest does not know which bars to take.", "Name their length with --timeframe, like --timeframe 1m.")
+
+    target = report_target(report, benchmark)
 
     def settle(engine: "Engine") -> "RunConfig":
         return run_config(
@@ -77,17 +113,46 @@ def backtest(
             start=start,
             end=end,
             cash=cash if cash is not None else repr(call.settings().number("run.cash")),
-            fees=fees,
-            slippage=slippage,
-            path=path,
+            terms=terms,
             source=source,
             adjustment=adjustment,
             trace=trace,
         )
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(lambda engine: run_to_end(engine, settle, call.shows_progress))
+
+        async def work(engine: "Engine") -> "RunReport":
+            return await with_files(engine, await run_to_end(engine, settle, call.shows_progress), target, benchmark)
+
+        done = call.run(work)
     tell(done, equity=equity, as_json=as_json)
+
+
+def report_target(path: str | None, benchmark: str | None) -> "ReportTarget | None":
+    """Return where the report goes, when one is asked for. Raises InputError where it must not go there."""
+    from app.report_files import ReportTarget
+
+    if path is None:
+        if benchmark is not None:
+            raise InputError("--benchmark is for --report.", "Add --report FILE.html, or leave it out.")
+        return None
+    if not path.strip():
+        raise InvalidValue("--report", "empty", "name a file that ends in .html, or a folder.")
+    target = ReportTarget.of(absolute(Path(path)))
+    target.check()
+    return target
+
+
+async def with_files(engine: "Engine", report: "RunReport", target: "ReportTarget | None", benchmark: str | None) -> "RunReport":
+    """Write the files of a run's report, when they are asked for and the run left a result; return it with their names."""
+    import msgspec
+
+    from app.report_files import write_report
+
+    if target is None or report.result is None:
+        return report
+    files = await write_report(engine, report.run.id, target, benchmark=benchmark)
+    return msgspec.structs.replace(report, files=tuple(str(file) for file in files))
 
 
 def run_config(
@@ -100,9 +165,7 @@ def run_config(
     start: str | None = None,
     end: str | None = None,
     cash: str,
-    fees: str = "none",
-    slippage: str = "none",
-    path: str = "adaptive",
+    terms: TermWords,
     source: str | None = None,
     adjustment: str | None = None,
     trace: bool = False,
@@ -111,22 +174,21 @@ def run_config(
     from core.model.instants import parse_instant
     from core.model.market import Adjustment, parse_symbol
     from core.model.money import parse_money
-    from core.model.run import PathModel, RunConfig
+    from core.model.run import RunConfig
 
     found = engine.strategies()
     if strategy not in found:
         raise UnknownName("strategy", strategy, found)
+    settled_symbols = tuple(parse_symbol(text) for text in symbols)
     return RunConfig(
         strategy_id=strategy,
-        symbols=tuple(parse_symbol(text) for text in symbols),
+        symbols=settled_symbols,
         timeframe=parse_timeframe(timeframe),
         params=found[strategy].parse_params(_pairs(given_params)),
         start_ns=None if start is None else parse_instant(start, field="--start"),
         end_ns=None if end is None else parse_instant(end, field="--end"),
         cash=_amount(parse_money(cash, field="--cash")),
-        fees=fees.strip().lower(),
-        slippage=slippage.strip().lower(),
-        path=PathModel(one_of("path", path, PathModel)),
+        **terms.fields(settled_symbols),
         source=source,
         adjustment=None if adjustment is None else Adjustment(one_of("adjustment", adjustment, Adjustment)),
         trace=trace,

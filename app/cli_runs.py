@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.call import Call
-from app.cli_backtest import collect
+from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, with_files
 from app.console import print_json, show
 from app.options import EVERYWHERE, AsJson, WithEquity
-from core.errors import InputError
+from core.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from app.run_document import RunReport
     from core.engine import Engine
     from core.model.run import Run
 
@@ -41,20 +42,35 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         show(run_rows(runs))
 
 
-def show_(context: typer.Context, run: RunId, equity: WithEquity = False, as_json: AsJson = False) -> None:
-    """Show a run: the same report, or JSON document, as `weaver backtest` prints."""
+def show_(
+    context: typer.Context,
+    run: RunId,
+    report: ReportPath = None,
+    benchmark: BenchmarkSymbol = None,
+    equity: WithEquity = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: the same report, JSON document, or files, as `weaver backtest` gives."""
     call: Call = context.obj
     if equity and not as_json:
         raise InputError("--equity is for --json.", "Add --json, or leave it out.")
-    report = call.run(lambda engine: collect(engine, run))
+    target = report_target(report, benchmark)
+
+    async def work(engine: "Engine") -> "RunReport":
+        found = await collect(engine, run)
+        if target is not None and found.result is None:
+            raise RunError(f"Run {found.run.id} is {found.run.status} and left no result.", "A report is made of a run that has ended.")
+        return await with_files(engine, found, target, benchmark)
+
+    found = call.run(work)
     if as_json:
         from app.run_document import run_document
 
-        print_json(run_document(report, equity=equity))
+        print_json(run_document(found, equity=equity))
     else:
         from app.run_text import report_text
 
-        show(*report_text(report))
+        show(*report_text(found))
 
 
 def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:

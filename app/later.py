@@ -19,16 +19,6 @@ VERBS: Final = {
 """Verb → what this version cannot do, to follow `cannot`."""
 
 OPTIONS: Final = {
-    ("backtest", "--volume-cap"): "cap fills at a share of the bar's volume",
-    ("backtest", "--report"): "write a report file; --json prints all figures",
-    ("backtest", "--account margin"): "simulate a margin account; --account cash is what it has",
-    ("backtest", "--path pessimistic"): "assume the worse path per bar; --path takes adaptive, ohlc or olhc",
-    ("backtest", "--path optimistic"): "assume the better path per bar; --path takes adaptive, ohlc or olhc",
-    ("backtest", "--fees per-share"): "charge per share; --fees takes none or bps:N",
-    ("backtest", "--fees per-trade"): "charge per trade; --fees takes none or bps:N",
-    ("backtest", "--fees alpaca"): "charge a broker's own schedule; --fees takes none or bps:N",
-    ("backtest", "--slippage spread"): "slip by a spread; --slippage takes none or bps:N",
-    ("backtest", "--slippage volume"): "slip by volume; --slippage takes none or bps:N",
     ("events tail", "--follow"): "follow the log of another process; the window shows events as they come",
 }
 """Verb and option (with its value where only that value is missing) → what this version cannot do."""

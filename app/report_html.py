@@ -21,6 +21,7 @@ from app.report_tables import (
     trade_table,
 )
 from app.report_words import COLOURED, axis_money, axis_percent, command_of, instant, is_daily, statistic, tone
+from app.run_terms import settings_text
 from core.model.instants import iso
 from core.model.money import plain, to_float
 from core.model.position import Trade
@@ -269,6 +270,7 @@ def _settings(run: Run, report: Report, *, beside: bool) -> str:
         ("Fees", config.fees),
         ("Slippage", config.slippage),
         ("Path inside a bar", str(config.path)),
+        ("Other settings", settings_text(config) or "as usual"),
         ("Created", iso(run.created_ns)),
     ]
     if manifest is not None:

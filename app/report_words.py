@@ -8,7 +8,7 @@ from app.console import figure, percent
 from core.model.instants import from_ns, iso
 from core.model.market import Timeframe
 from core.model.money import plain
-from core.model.run import Run
+from core.model.run import AccountTerms, Run
 from core.model.statistics import StatisticSpec, StatisticUnit
 
 COLOURED: Final = frozenset(
@@ -75,6 +75,27 @@ def command_of(run: Run) -> str:
     for name, value in config.params.items():
         words += ["--param", f"{name}={value}"]
     words += ["--cash", plain(config.cash), "--fees", config.fees, "--slippage", config.slippage, "--path", str(config.path)]
+    account, usual = config.account, AccountTerms()
+    if account.kind is not usual.kind:
+        words += ["--account", str(account.kind)]
+    for option, rate, default in (
+        ("--borrow-rate", account.borrow_rate, usual.borrow_rate),
+        ("--debit-rate", account.debit_rate, usual.debit_rate),
+        ("--credit-rate", account.credit_rate, usual.credit_rate),
+    ):
+        if rate != default:
+            words += [option, plain(rate)]
+    for symbol in account.hard_to_borrow:
+        words += ["--hard-to-borrow", symbol]
+    if config.volume_cap is not None:
+        words += ["--volume-cap", plain(config.volume_cap)]
+    for option, said in (
+        ("--trade-through", config.trade_through),
+        ("--close-at-end", config.close_at_end),
+        ("--no-actions", not config.corporate_actions),
+    ):
+        if said:
+            words.append(option)
     if config.source is not None:
         words += ["--source", config.source]
     if config.adjustment is not None:

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from app.console import finite
+from app.run_terms import terms_document
 from core.model.instants import SECOND_NS, iso
 from core.model.market import Instants
 from core.model.money import plain
@@ -26,6 +27,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     result: RunResult | None
     interrupted: bool = False
     """A signal ended the call while the run went on."""
+    files: tuple[str, ...] = ()
+    """Files of the report that were written."""
 
 
 def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
     result = report.result
     document: dict[str, Any] = {
         "run": run_head(report.run, result),
-        "stats": {} if result is None else {key: _statistic(key, value) for key, value in result.stats.items()},
+        "stats": {} if result is None else {key: statistic(key, value) for key, value in result.stats.items()},
         "fills": [_fill(fill) for fill in report.fills],
         "trades": [],
         "open_positions": [],
@@ -51,6 +54,8 @@ def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
                 "exit_price": plain(trade.exit_price),
                 "pnl": plain(trade.pnl),
                 "fees": plain(trade.fees),
+                "mae": trade.mae,
+                "mfe": trade.mfe,
             }
             for trade in result.trades
         ]
@@ -61,6 +66,8 @@ def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
             {"time": iso(refused.time_ns), "order_id": refused.order_id, "code": str(refused.code), "reason": refused.reason}
             for refused in result.rejections
         ]
+    if report.files:
+        document["report"] = list(report.files)
     if equity:
         document["equity"] = {
             "time": [] if result is None else _instants(result.equity_ns),
@@ -96,11 +103,10 @@ def run_head(run: Run, result: RunResult | None) -> dict[str, Any]:
             "bars_sha256": manifest.bars_sha256,
             "engine": manifest.engine,
             "seed": manifest.seed,
+            "actions_sha256": manifest.actions_sha256,
         },
         "cash": plain(config.cash),
-        "fees": config.fees,
-        "slippage": config.slippage,
-        "path": str(config.path),
+        **terms_document(config),
         "created": iso(run.created_ns),
         "demo": run.demo,
         "error": None if run.error is None else {"code": run.error_code, "sentence": run.error},
@@ -114,7 +120,8 @@ def _instants(instants_ns: Instants) -> list[str]:
     return [text + "Z" for text in np.datetime_as_string(instants_ns.astype("datetime64[ns]"), unit="s").tolist()]
 
 
-def _statistic(key: str, value: float | None) -> float | int | None:
+def statistic(key: str, value: float | None) -> float | int | None:
+    """Return a statistic for JSON: counts whole, what is not finite null."""
     figure = finite(value)
     return int(figure) if figure is not None and key in COUNTS else figure
 

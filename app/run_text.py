@@ -8,6 +8,7 @@ from rich.text import Text
 
 from app.console import figure, percent, short, table
 from app.run_document import RunReport, run_head
+from app.run_terms import settings_text
 from core.model.instants import from_ns
 from core.model.market import Timeframe
 from core.model.money import plain
@@ -42,6 +43,9 @@ def report_text(report: RunReport) -> list["RenderableType"]:
         Text(f"{span}; {run.bars:,} bars{speed}"),
         Text(f"Parameters: {params}. Cash {plain(run.config.cash)}, fees {run.config.fees}, slippage {run.config.slippage}."),
     ]
+    settings = settings_text(run.config)
+    if settings:
+        parts.append(Text(settings))
     if run.error:
         parts.append(Text(run.error))
     if result is not None:
@@ -55,6 +59,8 @@ def report_text(report: RunReport) -> list["RenderableType"]:
             parts += [Text(f"  {_minute(item.time_ns)}  {item.code}: {item.reason}") for item in result.rejections[:REFUSED_SHOWN]]
             if len(result.rejections) > REFUSED_SHOWN:
                 parts.append(Text(f"  … and {len(result.rejections) - REFUSED_SHOWN:,} more"))
+    if report.files:
+        parts += ["", Text(f"Report: {report.files[0]}")]
     parts += ["", Text(f"Run {run.id}; `weaver runs show {run.id[:12]}` prints this again.")]
     return parts
 

@@ -31,7 +31,7 @@ def compute_statistics(
     `equity_ns`, `equity`: shape (n,), oldest first; the first point is the start equity at the requested start.
     `exposure`: one value per point, true or not zero where a position is open; the first point, the start, is not
     counted, and may be left out.
-    `bars`: the run's bars by symbol, the first symbol first: it is the benchmark; bars after the last point do not count.
+    `bars`: the run's bars by symbol, the first symbol first: it is the benchmark, from the first point to the last.
     `asset_class`: of the first symbol.
     """
     # What overflows or has no value is found at the end, by not being finite.
@@ -51,7 +51,7 @@ def _figures(
 ) -> Figures:
     found: Figures = {}
     if len(equity):
-        found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars, int(equity_ns[-1])))
+        found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars, equity_ns))
     mean_equity = float(equity.mean()) if len(equity) else None
     found |= trade_figures(trades) | fill_figures(fills, mean_equity)
     if exposure is not None:
@@ -69,12 +69,12 @@ def _defined(figure: float | None) -> float | None:
     return figure if figure is not None and np.isfinite(figure) else None
 
 
-def _benchmark(bars: Mapping[str, BarSeries] | None, last_ns: int) -> BarSeries | None:
+def _benchmark(bars: Mapping[str, BarSeries] | None, equity_ns: Instants) -> BarSeries | None:
     series = next(iter(bars.values()), None) if bars else None
     if series is None:
         return None
-    # A run that was stopped has more bars than it went through.
-    series = series.between(None, last_ns)
+    # Bars of the warm-up lie before the run, and a run that was stopped has more than it went through.
+    series = series.between(int(equity_ns[0]), int(equity_ns[-1]))
     return series if len(series) else None
 
 

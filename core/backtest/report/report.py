@@ -64,8 +64,9 @@ def _report(
     equity_ns, equity = result.equity_ns, result.equity
     if len(equity_ns):
         # A run that was stopped has more bars than it went through.
-        bars = {symbol: series.between(None, int(equity_ns[-1])) for symbol, series in bars.items()}
-        benchmark = None if benchmark is None else benchmark.between(None, int(equity_ns[-1]))
+        first_ns, last_ns = int(equity_ns[0]), int(equity_ns[-1])
+        bars = {symbol: series.between(first_ns, last_ns) for symbol, series in bars.items()}
+        benchmark = None if benchmark is None else benchmark.between(first_ns, last_ns)
     known = {symbol: series for symbol, series in bars.items() if len(series)}
     trades = result.trades
     if trades and all(trade.mae is None for trade in trades) and known:

@@ -58,9 +58,12 @@ def test_the_document_has_the_contracts_form() -> None:
         "run": {
             "id": "run-1", "strategy": "sma-cross", "mode": "backtest", "status": "completed", "params": {"fast": 2, "slow": 3, "qty": 1.5},
             "symbols": ["BTC/USD"], "timeframe": "1h", "start": "2024-01-02T00:00:00Z", "end": "2024-01-02T03:00:00Z", "bars": 3,
-            "elapsed_s": 0.25, "manifest": {"strategy_sha256": "aa", "bars_sha256": "bb", "engine": "0.1.0", "seed": 0},
-            "cash": "100000", "fees": "none", "slippage": "none", "path": "adaptive", "created": "2024-01-02T00:00:00Z", "demo": False,
-            "error": None,
+            "elapsed_s": 0.25,
+            "manifest": {"strategy_sha256": "aa", "bars_sha256": "bb", "engine": "0.1.0", "seed": 0, "actions_sha256": None},
+            "cash": "100000", "fees": "none", "slippage": "none", "path": "adaptive",
+            "account": {"kind": "cash", "borrow_rate": "0", "debit_rate": "0", "credit_rate": "0", "hard_to_borrow": []},
+            "volume_cap": None, "trade_through": False, "close_at_end": False, "corporate_actions": True,
+            "created": "2024-01-02T00:00:00Z", "demo": False, "error": None,
         },
         "stats": {"total_return": -0.006, "sharpe": None, "calmar": None, "omega": None, "trades": 1},
         "fills": [{
@@ -69,7 +72,7 @@ def test_the_document_has_the_contracts_form() -> None:
         }],
         "trades": [{
             "symbol": "BTC/USD", "side": "long", "entry_time": "2024-01-02T00:00:00Z", "exit_time": "2024-01-02T01:00:00Z", "qty": "1",
-            "entry_price": "10.1", "exit_price": "9.5", "pnl": "-0.6", "fees": "0.02",
+            "entry_price": "10.1", "exit_price": "9.5", "pnl": "-0.6", "fees": "0.02", "mae": None, "mfe": None,
         }],
         "open_positions": [{"symbol": "BTC/USD", "qty": "0.5", "avg_price": "10.1"}],
         "rejections": [{

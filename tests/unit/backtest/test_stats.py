@@ -294,6 +294,13 @@ def test_the_benchmark_is_the_first_symbol() -> None:
     assert figures([100, 101, 102], bars={"A": first.slice(0, 0)})["buy_hold_return"] is None
 
 
+def test_bars_of_the_warm_up_and_those_not_reached_are_not_held() -> None:
+    prices = np.array([1.0, 50.0, 60.0, 75.0, 900.0])
+    series = bars("BTC/USD", prices, prices)
+    found = figures([100, 101, 102, 103], START_NS + DAY_NS * np.arange(1, 5), bars={"BTC/USD": series})
+    assert found["buy_hold_return"] == 0.5
+
+
 # --- excursions ---
 
 
