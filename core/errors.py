@@ -12,7 +12,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── DataError               price files and stored bars
     │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
     │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
-    │   │   └── NoBars              nothing stored for what was asked
+    │   │   ├── NoBars              nothing stored for what was asked
+    │   │   └── AdjustedBars        splits or dividends that the prices hold already
     │   ├── StoreError              the database and its directory
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
@@ -129,6 +130,18 @@ class NoBars(DataError):
     """Nothing is stored for what was asked."""
 
     code = "no_bars"
+
+
+class AdjustedBars(DataError):
+    """Splits and dividends are stored for a symbol whose bars have them in their prices already."""
+
+    code = "adjusted_bars"
+
+    def __init__(self, symbol: str, adjustment: str) -> None:
+        super().__init__(
+            f"The bars of {symbol} are adjusted ({adjustment}), and its stored splits and dividends would count twice.",
+            "Use raw bars, or leave the stored ones out (--no-actions).",
+        )
 
 
 class StoreError(KnownError):

@@ -6,17 +6,19 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
-from core.backtest.simulator import Market, Simulator
-from core.clock import calendar
+from core.backtest.assembly import Rules, larger_market, market_of, simulation
+from core.backtest.simulator import Simulator
+from core.backtest.venue import SimulatedVenue
 from core.clock.simulated import SimulatedClock
+from core.clock.trading_days import CalendarDays
 from core.events.envelope import Envelope
-from core.matching.costs import fee_model, slippage_model
-from core.matching.matcher import Matching
+from core.model.corporate_action import CorporateAction
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, Floats, Instants, Instrument, Timeframe
 from core.model.money import MONEY_CONTEXT
 from core.model.order import Fill, Order, Rejection
-from core.model.run import ParamValue, PathModel
+from core.model.run import AccountTerms, ParamValue, PathModel
+from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.router import DomainRouter
 from core.strategy.api import Strategy
@@ -32,6 +34,7 @@ class Backtest:
     """What came of a run."""
 
     simulator: Simulator
+    venue: SimulatedVenue
     strategy: Strategy
     fills: list[Fill]
     orders: dict[str, Order]
@@ -61,45 +64,68 @@ def backtest(
     start_ns: int | None = None,
     instruments: Mapping[str, Instrument] | None = None,
     slices: bool = False,
+    account: AccountTerms | None = None,
+    volume_cap: str | None = None,
+    trade_through: bool = False,
+    close_at_end: bool = False,
+    actions: Mapping[str, Sequence[CorporateAction]] | None = None,
 ) -> Backtest:
     """Run `strategy` over the bars. With `slices` the loop is handed back after every bar."""
     all_series = [series] if isinstance(series, BarSeries) else list(series)
     with localcontext(MONEY_CONTEXT):
-        markets = []
-        for bars in all_series:
-            instrument = (instruments or {}).get(bars.symbol) or Instrument.of(bars.symbol)
-            ends = calendar.bar_ends(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
-            regular = calendar.regular_bars(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
-            markets.append(Market(instrument=instrument, bars=bars, end_ns=ends, regular=None if regular.all() else regular))
-        first_ns = min((int(bars.start_ns[0]) for bars in all_series if len(bars)), default=0)
-        clock = SimulatedClock(first_ns if start_ns is None else start_ns)
         journal = RunJournal(RUN_ID, "backtest")
         orders = OrderManager(RUN_ID, journal)
-        ticks = {market.instrument.symbol: market.instrument.tick for market in markets}
-        simulator = Simulator(
-            markets=markets,
-            matching=Matching(path=path, slippage=slippage_model(slippage), fees=fee_model(fees), ticks=ticks),
-            cash=Decimal(cash),
-            clock=clock,
-            monotonic_ns=(lambda: 2) if slices else (lambda: 0),
-            session_end=lambda now_ns, instrument: calendar.session_end(now_ns, instrument.asset_class),
-            reports=orders,
-        )
+        clock = SimulatedClock(0)
         router = DomainRouter(RUN_ID, journal=journal, orders=orders, now_ns=clock.now_ns)
-        router.connect(simulator)
-        strategy.account = simulator
         timeframe = str(all_series[0].timeframe)
         symbols = tuple(bars.symbol for bars in all_series)
         config = StrategyConfig(symbols=symbols, timeframe=timeframe, params=dict(params or {}), cash=Decimal(cash))
         runner = StrategyRunner(strategy, config, router.fetch)
+        markets = [
+            market_of(
+                bars,
+                (instruments or {}).get(bars.symbol) or Instrument.of(bars.symbol),
+                start_ns=start_ns if runner.warmup else None,
+                warmup=runner.warmup,
+            )
+            for bars in all_series
+        ]
+        first_ns = min((int(market.bars.start_ns[market.first]) for market in markets if len(market.bars)), default=0)
+        clock.instant_ns = first_ns if start_ns is None else start_ns
+        rules = Rules(
+            cash=Decimal(cash),
+            path=path,
+            fees=fees,
+            slippage=slippage,
+            own_fees=runner.fee_model,
+            own_slippage=runner.slippage_model,
+            terms=account or AccountTerms(),
+            volume_cap=None if volume_cap is None else Decimal(volume_cap),
+            trade_through=trade_through,
+            close_at_end=close_at_end,
+        )
+        made = simulation(
+            markets,
+            rules,
+            clock=clock,
+            monotonic_ns=(lambda: 2) if slices else (lambda: 0),
+            days=CalendarDays(),
+            orders=orders,
+            account=AccountJournal(journal),
+            actions=actions or {},
+        )
+        simulator = made.simulator
+        router.connect(made.venue)
+        strategy.account = made.venue
         simulator.extend(1)
-        simulator.prepare(runner, router.route)
+        simulator.prepare(runner, router.route, larger_market)
         for _ in simulator.steps(runner, router.route, None):
             simulator.extend(1)
         times_ns, equity, _held = simulator.equity_curve()
         known = {event.payload.order.id: orders.order(event.payload.order.id) for event in journal.events if event.type == "orders.Created"}  # type: ignore[attr-defined]
         return Backtest(
             simulator=simulator,
+            venue=made.venue,
             strategy=strategy,
             fills=journal.fills,
             orders=known,

@@ -68,11 +68,8 @@ class Simulator:
         for at, feed in enumerate(self._feeds):
             feed.at = at
         keyed = {(feed.symbol, feed.timeframe): feed for feed in self._feeds}
-        compute_indicators(
-            runner.indicators,
-            {key: feed.market.bars for key, feed in keyed.items()},
-            {key: feed.cursor for key, feed in keyed.items()},
-        )
+        cursors = {key: feed.cursor for key, feed in keyed.items()}
+        compute_indicators(runner.indicators, {key: feed.market.bars for key, feed in keyed.items()}, cursors)
         runner.attach_plots({feed.symbol: feed.cursor for feed in own})
 
     def steps(self, runner: StrategyRunner, route: Route, trace: Trace | None) -> Iterator[None]:
@@ -160,16 +157,11 @@ class Simulator:
         ended: list[Feed] = []
         since_check, stride, checked_ns, own_done = 0, 16, monotonic_ns(), 0
         total, venue.point = len(timeline.end_ns), 0
-        by_feed = [
-            [item for item in runner.indicators if item.symbol == feed.symbol and (item.timeframe or feeds_own(feeds, feed)) == feed.timeframe]
-            for feed in feeds
-        ]
+        by_feed = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
         for first in range(0, total, BLOCK):
             last = min(first + BLOCK, total)
             symbols = timeline.symbol[first:last]
-            rows = [
-                rows_of(feed, timeline.bar[first:last][symbols == at] + firsts[at], by_feed[at]) for at, feed in enumerate(feeds)
-            ]
+            rows = [rows_of(feed, timeline.bar[first:last][symbols == at] + firsts[at], by_feed[at]) for at, feed in enumerate(feeds)]
             ends = timeline.end_ns[first : last + 1].tolist()
             if last == total:
                 ends.append(NEVER)
@@ -224,6 +216,13 @@ class Simulator:
             self.bars_done = own_done
         venue.point = max(0, venue.point - 1)
 
+    def starts_of(self, symbol: str, timeframe: str | None) -> Instants:
+        """Return the starts of a symbol's bars of a timeframe (None: the run's own) that are known now, UTC ns."""
+        found = next(
+            feed for feed in self._feeds if feed.symbol == symbol and (feed.is_own if timeframe is None else feed.timeframe == timeframe)
+        )
+        return found.market.bars.start_ns[: found.cursor.now + 1]
+
     def equity_curve(self) -> tuple[Instants, NDArray[np.float64], NDArray[np.bool_]]:
         """Return times, equity and whether anything was held, at the start and at each decision time so far."""
         ends = [feed.market.end_ns[feed.market.first : feed.cursor.now + 1] for feed in self._feeds]
@@ -236,11 +235,6 @@ class Simulator:
             np.concatenate(([start_cash], equity)),
             np.concatenate(([False], held)),
         )
-
-
-def feeds_own(feeds: Sequence[Feed], feed: Feed) -> str:
-    """Return the run's own timeframe of a feed's symbol."""
-    return next(one.timeframe for one in feeds if one.symbol == feed.symbol and one.is_own)
 
 
 def _blocks(first: int, ready: int, total: int) -> Iterator[tuple[int, int]]:

@@ -138,6 +138,14 @@ def session_days(start_ns: Instants) -> Instants:
     return days
 
 
+def day_start(day: int, asset_class: AssetClass) -> int:
+    """Return when a day (days since 1970) begins, UTC ns: midnight of the exchange for equities, else 00:00 UTC."""
+    if not asset_class.has_sessions:
+        return day * DAY_NS
+    local = datetime.combine(date.fromordinal(day + _EPOCH_ORDINAL), datetime.min.time(), ZoneInfo(EXCHANGE_ZONE))
+    return int(local.timestamp()) * SECOND_NS
+
+
 def _daily_ends(start_ns: Instants, ends: Instants, timeframe_ns: int, table: Sessions) -> Instants:
     days = session_days(start_ns)
     # The last session before the bar's last date is over: a week's bar is not known before its Friday.

@@ -168,6 +168,8 @@ class PlaceRequest(Payload, frozen=True, kw_only=True):
     bar_start_ns: int | None = None
     close: float | None = None
     """The newest bar of the symbol that the strategy could see, and its close: what it decided on."""
+    size: str | None = None
+    """The words in which the quantity was asked for, when not in units."""
 
 
 class CancelRequest(Payload, frozen=True, kw_only=True):

@@ -1,200 +1,146 @@
-"""How orders meet a bar: what the path reaches first happens first.
+"""How orders meet a bar: which path is taken, and which fills hang on it.
 
-Pure: a bar, orders and an account in, what happened out. Source: docs/simulation.md, "Orders".
+Pure: a bar, orders and an account in, what happened out. Source: docs/simulation.md, "The path inside a bar".
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum, auto
 
-import msgspec
-
-from core.matching.costs import FeeModel, SlippageModel
-from core.matching.ledger import Ledger, Refusal
-from core.matching.orders import WorkingOrder
+from core.matching.fill import Filling
+from core.matching.ledger import Ledger
+from core.matching.orders import OrderState, WorkingOrder
+from core.matching.outcomes import Execution, Outcome
 from core.matching.path import high_first
+from core.matching.walk import Walk
 from core.model.market import Bar
-from core.model.money import ZERO, ceil_to, exact, floor_to
-from core.model.order import OrderType, RejectCode
+from core.model.money import exact, floor_to
+from core.model.order import OrderType
 from core.model.run import PathModel
 
-
-class Execution(msgspec.Struct, gc=False):
-    """An order filled whole: `price` with slippage, `fee` and `slippage` as money."""
-
-    order: WorkingOrder
-    price: Decimal
-    fee: Decimal
-    slippage: Decimal
-    path_dependent: bool = False
-
-
-class Refused(msgspec.Struct, gc=False):
-    """An order that the account could not bear when it would have filled."""
-
-    order: WorkingOrder
-    code: RejectCode
-    reason: str
-
-
-class Triggered(msgspec.Struct, gc=False):
-    """A stop-limit order whose stop was reached and which now waits at its limit."""
-
-    order: WorkingOrder
-
-
-Outcome = Execution | Refused | Triggered
-
-
-class _Act(Enum):
-    FILL_AT_MARKET = auto()
-    FILL_AT_LIMIT = auto()
-    TRIGGER = auto()
+_STOP_LIMIT, _TRAILING_STOP = OrderType.STOP_LIMIT, OrderType.TRAILING_STOP
+_OPTIMISTIC = PathModel.OPTIMISTIC
+_BY_EQUITY = (PathModel.PESSIMISTIC, _OPTIMISTIC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matching:
-    """The three models of a run: the path, the slippage and the fee; and the instruments' ticks by symbol."""
+    """How the orders of a run fill: the path, the models of `filling`, and what share of a bar's volume they may take."""
 
     path: PathModel
-    slippage: SlippageModel
-    fees: FeeModel
-    ticks: dict[str, Decimal | None]
+    filling: Filling
+    volume_cap: Decimal | None = None
+    lots: dict[str, Decimal | None] | None = None
 
-    def meet(self, orders: Sequence[WorkingOrder], bar: Bar, ledger: Ledger) -> list[Outcome]:
+    def meet(self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger) -> list[Outcome]:
         """Let `orders` (in the order of their submission, all live for this bar) meet `bar`; book on `ledger`.
 
-        Raises nothing for what an account cannot bear: that is a `Refused`. Sets no state on the orders;
-        the caller does, from what is returned.
+        `legs`: all live exit legs of the symbol, whether or not the bar can reach them. Raises nothing for what an account
+        cannot bear: that is a `Refused`. The orders' own state moves with what is returned.
         """
-        if len(orders) == 1 and orders[0].is_market:
-            return [self._fill_at_market(orders[0], exact(bar.open), bar, ledger)]
+        if (
+            len(orders) == 1
+            and orders[0].is_plain
+            and not orders[0].legs
+            and not legs
+            and self.volume_cap is None
+            and not self.filling.may_reverse
+        ):
+            return [self.filling.fill_market(orders[0], bar, ledger)]
         goes_high_first = high_first(self.path, bar.open, bar.high, bar.low)
+        cap = self._cap(bar)
         if not self._may_depend_on_path(orders, bar):
-            return self._walk(orders, bar, goes_high_first, ledger)
-        other_ledger = ledger.copy()
-        outcomes = self._walk(orders, bar, goes_high_first, ledger)
-        others = self._walk(orders, bar, not goes_high_first, other_ledger)
-        _flag_differences(outcomes, others)
+            return Walk(self.filling, bar, ledger, orders, legs, cap).along(goes_high_first)
+        states = _States(orders, legs)
+        other = self._tried(orders, legs, bar, ledger, cap, not goes_high_first)
+        other_equity = self._equity(other.ledger, bar)
+        states.restore()
+        if self.path in _BY_EQUITY:
+            chosen = self._tried(orders, legs, bar, ledger, cap, goes_high_first)
+            equity = self._equity(chosen.ledger, bar)
+            states.restore()
+            if other_equity > equity if self.path is _OPTIMISTIC else other_equity < equity:
+                goes_high_first, other = not goes_high_first, chosen
+        outcomes = Walk(self.filling, bar, ledger, orders, legs, cap).along(goes_high_first)
+        _flag_differences(outcomes, other.outcomes)
         return outcomes
+
+    def _cap(self, bar: Bar) -> Decimal | None:
+        if self.volume_cap is None:
+            return None
+        return floor_to(exact(bar.volume) * self.volume_cap, (self.lots or {}).get(bar.symbol))
+
+    def _tried(
+        self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger, cap: Decimal | None, high_first: bool
+    ) -> "_Trial":
+        trial = _Trial(ledger.copy())
+        trial.outcomes = Walk(self.filling, bar, trial.ledger, orders, legs, cap).along(high_first)
+        return trial
+
+    def _equity(self, ledger: Ledger, bar: Bar) -> Decimal:
+        """Return the equity at the bar's close as far as it can differ between paths: cash and this symbol."""
+        return ledger.cash + ledger.held(bar.symbol) * exact(bar.close)
 
     def _may_depend_on_path(self, orders: Sequence[WorkingOrder], bar: Bar) -> bool:
-        """Tell whether the two paths could differ: a single plain order fills alike on both."""
+        """Tell whether the two paths could differ: a single plain order in the path fills alike on both."""
         opened = exact(bar.open)
-        fills = (_Act.FILL_AT_MARKET, _Act.FILL_AT_LIMIT)
-        in_path = [order for order in orders if _act_at(order, order.triggered, opened) not in fills]
-        if len(in_path) == 1:
-            return in_path[0].type is OrderType.STOP_LIMIT and not in_path[0].triggered
-        return len(in_path) > 1
-
-    def _walk(self, orders: Sequence[WorkingOrder], bar: Bar, goes_high_first: bool, ledger: Ledger) -> list[Outcome]:
-        """Follow the path from the open over both extremes to the close; act at each point that an order waits for."""
-        waiting = list(orders)
-        triggered = {order.id for order in orders if order.triggered}
-        outcomes: list[Outcome] = []
-        here = exact(bar.open)
-        self._act_here(waiting, triggered, here, bar, ledger, outcomes)
-        extremes = (bar.high, bar.low) if goes_high_first else (bar.low, bar.high)
-        for corner in (*extremes, bar.close):
-            there = exact(corner)
-            while waiting:
-                point = _next_point(waiting, triggered, here, there)
-                if point is None:
-                    break
-                here = point
-                self._act_here(waiting, triggered, here, bar, ledger, outcomes)
-            here = there
-            if not waiting:
-                break
-        return outcomes
-
-    def _act_here(
-        self, waiting: list[WorkingOrder], triggered: set[str], here: Decimal, bar: Bar, ledger: Ledger, outcomes: list[Outcome]
-    ) -> None:
-        """Let all orders that act at this price act, in the order of their submission."""
-        for order in tuple(waiting):
-            act = _act_at(order, order.id in triggered, here)
-            if act is None:
+        in_path = 0
+        for order in orders:
+            if order.legs:
+                return True
+            if order.acts_as_market or order.acts_at_open_only or order.in_closing_auction:
                 continue
-            if act is _Act.TRIGGER:
-                triggered.add(order.id)
-                outcomes.append(Triggered(order))
+            if order.type is _TRAILING_STOP or (order.type is _STOP_LIMIT and not order.triggered):
+                return True
+            level = order.limit if order.acts_as_limit else order.stop
+            if level is None:
                 continue
-            waiting.remove(order)
-            if act is _Act.FILL_AT_MARKET:
-                outcomes.append(self._fill_at_market(order, here, bar, ledger))
-            else:
-                outcomes.append(self._fill(order, here, ZERO, ledger))
-
-    def _fill_at_market(self, order: WorkingOrder, here: Decimal, bar: Bar, ledger: Ledger) -> Execution | Refused:
-        """Fill at the price that the path reached, slipped to the tick against the trader, inside the bar."""
-        distance = self.slippage.distance(here)
-        if not distance:
-            return self._fill(order, here, ZERO, ledger)
-        tick = self.ticks.get(order.symbol)
-        if order.is_buy:
-            price = min(ceil_to(here + distance, tick), exact(bar.high))
-        else:
-            price = max(floor_to(here - distance, tick), exact(bar.low))
-        return self._fill(order, price, abs(price - here) * order.qty, ledger)
-
-    def _fill(self, order: WorkingOrder, price: Decimal, slippage: Decimal, ledger: Ledger) -> Execution | Refused:
-        fee = self.fees.fee(order.side, order.qty, price)
-        try:
-            ledger.book(order.symbol, order.side, order.qty, price, fee)
-        except Refusal as refusal:
-            return Refused(order, refusal.code, refusal.reason)
-        return Execution(order, price, fee, slippage)
+            below_acts = order.is_buy is order.acts_as_limit
+            is_there = opened < level if below_acts else opened > level
+            if not is_there and not (opened == level and not self.filling.trade_through):
+                in_path += 1
+        return in_path > 1
 
 
-def _act_at(order: WorkingOrder, triggered: bool, here: Decimal) -> _Act | None:
-    """Return what an order does when the market is at `here`, or None while it waits."""
-    if order.is_market:
-        return _Act.FILL_AT_MARKET
-    if order.type is OrderType.LIMIT or triggered:
-        return _Act.FILL_AT_LIMIT if _within_limit(order, here) else None
-    stop = order.stop
-    if stop is None or (here < stop if order.is_buy else here > stop):
-        return None
-    if order.type is OrderType.STOP:
-        return _Act.FILL_AT_MARKET
-    return _Act.FILL_AT_LIMIT if _within_limit(order, here) else _Act.TRIGGER
+class _Trial:
+    """What a path gave, booked on a ledger of its own."""
+
+    __slots__ = ("ledger", "outcomes")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.outcomes: list[Outcome] = []
 
 
-def _within_limit(order: WorkingOrder, here: Decimal) -> bool:
-    limit = order.limit
-    return limit is not None and (here <= limit if order.is_buy else here >= limit)
+class _States:
+    """The orders as they were before the bar, with all that hang on them."""
 
+    __slots__ = ("_saved",)
 
-def _next_point(waiting: Sequence[WorkingOrder], triggered: set[str], here: Decimal, there: Decimal) -> Decimal | None:
-    """Return the first price on the way from `here` to `there` at which an order acts, or None."""
-    rising = there > here
-    points = []
-    for order in waiting:
-        level = _waits_for(order, order.id in triggered, rising)
-        if level is not None and (here < level <= there if rising else there <= level < here):
-            points.append(level)
-    if not points:
-        return None
-    return min(points) if rising else max(points)
+    def __init__(self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder]) -> None:
+        saved: dict[int, tuple[WorkingOrder, OrderState]] = {}
+        for order in (*orders, *legs):
+            for each in (order, order.parent, order.sibling, *order.legs):
+                if each is not None and id(each) not in saved:
+                    saved[id(each)] = (each, each.saved())
+        self._saved = saved
 
-
-def _waits_for(order: WorkingOrder, triggered: bool, rising: bool) -> Decimal | None:
-    """Return the price an order waits for in a rising or falling market: its limit or its stop."""
-    if order.type is OrderType.LIMIT or triggered:
-        return order.limit if order.is_buy is not rising else None
-    return order.stop if order.is_buy is rising else None
+    def restore(self) -> None:
+        for order, state in self._saved.values():
+            order.restore(state)
 
 
 def _flag_differences(outcomes: list[Outcome], others: list[Outcome]) -> None:
     """Flag each fill that the other path does not give alike, and each order only the other path fills."""
-    elsewhere = {item.order.id: item.price for item in others if isinstance(item, Execution)}
+    elsewhere = Counter((item.order.id, item.qty, item.price) for item in others if isinstance(item, Execution))
     here = set()
     for item in outcomes:
         if isinstance(item, Execution):
             here.add(item.order.id)
-            item.path_dependent = elsewhere.get(item.order.id) != item.price
+            key = (item.order.id, item.qty, item.price)
+            item.path_dependent = not elsewhere[key]
+            elsewhere[key] -= 1
     for item in others:
         if isinstance(item, Execution) and item.order.id not in here:
             item.order.path_dependent = True

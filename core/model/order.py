@@ -220,6 +220,23 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             raise InvalidValue(field, leg.trigger if leg else "", f"it must lie below the {self.side} price {entry}.")
 
 
+def exit_request(parent: OrderRequest, leg: OrderLeg, time_in_force: TimeInForce | None, expires_ns: int | None) -> OrderRequest:
+    """Return an exit leg as an order of its own: the other side, over the parent's quantity, only to reduce."""
+    return OrderRequest(
+        symbol=parent.symbol,
+        side=OrderSide.SELL if parent.side is OrderSide.BUY else OrderSide.BUY,
+        qty=parent.qty,
+        type=leg.type,
+        limit_price=leg.limit_price,
+        stop_price=leg.stop_price,
+        trail_price=leg.trail_price,
+        trail_percent=leg.trail_percent,
+        time_in_force=time_in_force,
+        expires_ns=expires_ns,
+        reduce_only=True,
+    )
+
+
 def _check_prices(order: OrderRequest | OrderLeg) -> None:
     """Raise InvalidValue for a price that is missing, not wanted or not above zero."""
     type_ = order.type

@@ -7,23 +7,25 @@ from decimal import localcontext
 from hashlib import sha256
 
 from core import ENGINE_VERSION
-from core.backtest.simulator import Market, Simulator
+from core.backtest.assembly import Rules, larger_market, market_of, simulation
+from core.backtest.feeds import Market
 from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
-from core.errors import NoBars
-from core.matching.costs import fee_model, slippage_model
-from core.matching.matcher import Matching
+from core.clock.trading_days import CalendarDays
+from core.errors import AdjustedBars, NoBars
+from core.model.corporate_action import CorporateAction, actions_sha256
 from core.model.instants import iso
-from core.model.market import BarSeries, BarSetKey, Instrument, bars_sha256
+from core.model.market import Adjustment, BarSeries, BarSetKey, Instrument, bars_sha256
 from core.model.money import MONEY_CONTEXT, to_float
 from core.model.plugin import StrategyInfo
 from core.model.result import PlotLine, RunResult
 from core.model.round_trips import round_trips
 from core.model.run import Manifest, Run
-from core.ports import BarStore, Clock, RunStore, StrategySource, UnitOfWork
+from core.ports import BarStore, Clock, CorporateActionStore, RunStore, StrategySource, UnitOfWork
+from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.router import DomainRouter, Tracer
 from core.strategy.actions import FetchWindow
@@ -43,6 +45,7 @@ class Materials:
     """Where a backtest takes its things from."""
 
     bars: BarStore
+    actions: CorporateActionStore
     runs: RunStore
     strategies: StrategySource
     clock: Clock
@@ -65,53 +68,57 @@ class BacktestWork:
         self.orders = OrderManager(run.id, self.journal)
 
     async def load(self) -> Manifest:
-        """Read the bars, load the plug-in, and make the simulator. Raises NoBars, StrategyBroken and what the strategy raises."""
+        """Load the plug-in, read the bars it needs, and make the simulator.
+
+        Raises NoBars, AdjustedBars, StrategyBroken and what the strategy raises.
+        """
         config, clock = self._run.config, self._materials.clock
-        self._markets = tuple([await self._market(key) for key in self._keys])
-        bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
         strategy_class = await self._strategy_class()
-        starts = [int(market.bars.start_ns[0]) for market in self._markets]
-        simulated = SimulatedClock(min(starts) if config.start_ns is None else config.start_ns)
-        self._simulator = Simulator(
-            markets=self._markets,
-            matching=Matching(
-                path=config.path,
-                slippage=slippage_model(config.slippage),
-                fees=fee_model(config.fees),
-                ticks={market.instrument.symbol: market.instrument.tick for market in self._markets},
-            ),
-            cash=config.cash,
-            clock=simulated,
-            monotonic_ns=clock.monotonic_ns,
-            session_end=lambda now_ns, instrument: calendar.session_end(now_ns, instrument.asset_class),
-            reports=self.orders,
-        )
+        simulated = SimulatedClock(config.start_ns or 0)
         router = DomainRouter(self._run.id, journal=self.journal, orders=self.orders, now_ns=simulated.now_ns)
-        router.connect(self._simulator)
         fetch: Callable[[FetchWindow], Window] = router.fetch
-        trace = None
+        tracer = None
         if self._traced:
             tracer = Tracer(self._run.id, journal=self.journal, router=router, now_ns=simulated.now_ns)
             fetch = _traced(router.fetch, tracer)
         settled = StrategyConfig(symbols=config.symbols, timeframe=config.timeframe, params=config.params, cash=config.cash)
 
-        def begin() -> None:
-            strategy = make_strategy(strategy_class, self._simulator)
-            self._runner = StrategyRunner(strategy, settled, fetch)
-            self._simulator.prepare(self._runner, router.route)
+        def make() -> None:
+            self._strategy = make_strategy(strategy_class)
+            self._runner = StrategyRunner(self._strategy, settled, fetch)
 
-        await self._in_thread(begin)
-        if self._traced:
-            trace = _tick_trace(tracer, fetch, self._runner)
+        await self._in_thread(make)
+        self._markets = tuple([await self._market(key, self._runner.warmup) for key in self._keys])
+        bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
+        actions = await self._corporate_actions()
+        simulated.instant_ns = self.first_bar_ns if config.start_ns is None else config.start_ns
+        made = simulation(
+            self._markets,
+            self._rules(),
+            clock=simulated,
+            monotonic_ns=clock.monotonic_ns,
+            days=CalendarDays(),
+            orders=self.orders,
+            account=AccountJournal(self.journal),
+            actions=actions,
+        )
+        self._simulator, self._venue = made.simulator, made.venue
+        router.connect(self._venue)
+        self._strategy.account = self._venue
+        await self._in_thread(lambda: self._simulator.prepare(self._runner, router.route, larger_market))
+        trace = None if tracer is None else _tick_trace(tracer, fetch, self._runner)
         self._steps: Iterator[None] = self._simulator.steps(self._runner, router.route, trace)
         return Manifest(
-            strategy_sha256=self._materials.strategies.loaded_sha256(strategy_class), bars_sha256=bars_hash, engine=ENGINE_VERSION
+            strategy_sha256=self._materials.strategies.loaded_sha256(strategy_class),
+            bars_sha256=bars_hash,
+            engine=ENGINE_VERSION,
+            actions_sha256=actions_sha256([item for own in actions.values() for item in own]) if any(actions.values()) else None,
         )
 
     @property
     def bars_total(self) -> int:
         """How many bars the run goes through, all symbols together."""
-        return sum(len(market.bars) for market in self._markets)
+        return sum(len(market.bars) - market.first for market in self._markets)
 
     @property
     def bars_done(self) -> int:
@@ -121,7 +128,7 @@ class BacktestWork:
     @property
     def first_bar_ns(self) -> int:
         """Start of the run's first bar."""
-        return min(int(market.bars.start_ns[0]) for market in self._markets)
+        return min(int(market.bars.start_ns[market.first]) for market in self._markets)
 
     @property
     def last_bar_ns(self) -> int:
@@ -136,12 +143,12 @@ class BacktestWork:
     @property
     def stopped(self) -> str | None:
         """Why the strategy ended the run early, when it did."""
-        return self._simulator.stopped
+        return self._venue.stopped
 
     def equity(self) -> tuple[int, float]:
         """Return the simulated instant and the equity at it. Between slices only."""
         with localcontext(MONEY_CONTEXT):
-            return self._simulator.now_ns, to_float(self._simulator.equity)
+            return self._venue.now_ns, to_float(self._venue.equity)
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Go through all bars, slice by slice; `on_slice` is called in the loop after each. Cancel to stop.
@@ -169,7 +176,7 @@ class BacktestWork:
 
     def cancel_working(self, reason: str) -> None:
         """Take back every order that still works. Between slices only."""
-        self._simulator.cancel_all(reason)
+        self._venue.cancel_all(reason)
 
     async def _commit(self, on_commit: Callable[[UnitOfWork], None]) -> None:
         async with self._materials.runs.begin() as work:
@@ -205,10 +212,20 @@ class BacktestWork:
                     name=indicator.name,
                     symbol=indicator.symbol,
                     pane=indicator.pane,
-                    start_ns=self._bars_of(indicator.symbol).start_ns[: len(indicator.values)],
+                    start_ns=self._simulator.starts_of(indicator.symbol, indicator.timeframe)[: len(indicator.values)],
                     values=indicator.values,
                 )
                 for indicator in self._runner.indicators
+            ]
+            plots += [
+                PlotLine(
+                    name=plot.name,
+                    symbol=plot.symbol,
+                    pane=plot.pane,
+                    start_ns=(starts := self._simulator.starts_of(plot.symbol, None)),
+                    values=plot.values[: len(starts)],
+                )
+                for plot in self._runner.plots
             ]
             return RunResult(
                 run_id=self._run.id,
@@ -216,13 +233,10 @@ class BacktestWork:
                 equity_ns=times_ns,
                 equity=equity,
                 trades=tuple(trades),
-                open_positions=simulator.open_positions(),
+                open_positions=self._venue.open_positions(),
                 rejections=tuple(self.orders.rejections),
                 plots=tuple(plots),
             )
-
-    def _bars_of(self, symbol: str) -> BarSeries:
-        return next(market.bars for market in self._markets if market.bars.symbol == symbol)
 
     async def _strategy_class(self) -> type:
         """Import the plug-in, in the run's thread: one that never comes back from its import is ended too."""
@@ -233,22 +247,49 @@ class BacktestWork:
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await self._slices.run(lambda _deadline_ns: work())
 
-    async def _market(self, key: BarSetKey) -> Market:
+    async def _market(self, key: BarSetKey, warmup: int) -> Market:
         config = self._run.config
-        bars = await self._materials.bars.read(key, config.start_ns, config.end_ns)
-        if not len(bars):
+        bars = await self._materials.bars.read(key, await self._warm_from(key, warmup), config.end_ns)
+        if not len(bars.between(config.start_ns, None)):
             stored = await self._materials.bars.read(key)
             span = f"{iso(int(stored.start_ns[0]))} to {iso(int(stored.start_ns[-1]))}" if len(stored) else "nothing"
             raise NoBars(f"There are no {key.timeframe} bars of {key.symbol} in that period.", f"Stored: {span}.")
         instrument = Instrument.of(key.symbol)
         await calendar.load(instrument.asset_class)
-        return await asyncio.to_thread(_with_calendar, instrument, bars)
+        return await asyncio.to_thread(market_of, bars, instrument, start_ns=config.start_ns, warmup=warmup)
 
+    async def _warm_from(self, key: BarSetKey, warmup: int) -> int | None:
+        """Return where to read bars from, so that `warmup` of them lie before the run's start where as many are stored."""
+        start_ns = self._run.config.start_ns
+        if start_ns is None or not warmup:
+            return start_ns
+        before = await self._materials.bars.read(key, None, start_ns)
+        return int(before.start_ns[max(0, len(before) - warmup)]) if len(before) else start_ns
 
-def _with_calendar(instrument: Instrument, bars: BarSeries) -> Market:
-    regular = calendar.regular_bars(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
-    ends = calendar.bar_ends(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
-    return Market(instrument=instrument, bars=bars, end_ns=ends, regular=None if regular.all() else regular)
+    async def _corporate_actions(self) -> dict[str, tuple[CorporateAction, ...]]:
+        """Return the stored splits and dividends of the run's symbols. Raises AdjustedBars where the prices hold them already."""
+        if not self._run.config.corporate_actions:
+            return {}
+        actions = {key.symbol: await self._materials.actions.read(key.symbol) for key in self._keys}
+        for key in self._keys:
+            if actions[key.symbol] and key.adjustment is not Adjustment.RAW:
+                raise AdjustedBars(key.symbol, key.adjustment)
+        return actions
+
+    def _rules(self) -> Rules:
+        config = self._run.config
+        return Rules(
+            cash=config.cash,
+            path=config.path,
+            fees=config.fees,
+            slippage=config.slippage,
+            own_fees=self._runner.fee_model,
+            own_slippage=self._runner.slippage_model,
+            terms=config.account,
+            volume_cap=config.volume_cap,
+            trade_through=config.trade_through,
+            close_at_end=config.close_at_end,
+        )
 
 
 def _hash_of(series: list[BarSeries]) -> str:

@@ -29,7 +29,9 @@ class RunManager:
         self._strategies = strategies
         self._clock = clock
         self._on_bug = on_bug
-        self._materials = Materials(bars=store.bars, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s)
+        self._materials = Materials(
+            bars=store.bars, actions=store.actions, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s
+        )
         self._supervisor = Supervisor()
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}

@@ -4,28 +4,48 @@ The strategy does not know where its actions go; the router does not know how th
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import cache
-from typing import Protocol
+from typing import Final, Protocol
 
-from core.errors import NonsenseAction
+import msgspec
+
+from core.errors import InvalidValue, NonsenseAction
 from core.events.envelope import Payload
 from core.events.payloads import (
     BacktestCancelOrder,
     BacktestFetchWindow,
     BacktestPlaceOrder,
+    BacktestReplaceOrder,
     CancelRequest,
     ClockTick,
     PlaceRequest,
+    ReplaceRequest,
     StrategyNoted,
     WindowReady,
 )
 from core.events.payloads import FetchWindow as FetchWindowAsked
 from core.model.market import asset_class_of
-from core.model.order import OrderRequest, TimeInForce
+from core.model.money import plain
+from core.model.order import LegRole, OrderLeg, OrderRequest, TimeInForce, exit_request
+from core.model.ticket import Ticket
 from core.runs.journal import RunJournal
-from core.strategy.actions import Action, CancelOrder, FetchWindow, Note, PlaceOrder, StopRun
+from core.strategy.actions import (
+    Action,
+    CancelOrder,
+    CashSize,
+    EquityShare,
+    FetchWindow,
+    Note,
+    PlaceOneCancelsOther,
+    PlaceOrder,
+    ReplaceOrder,
+    StopRun,
+)
 from core.strategy.windows import Window
 from core.trading.orders import OrderManager
+
+_LEG_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})
 
 
 class Venue(Protocol):
@@ -33,9 +53,26 @@ class Venue(Protocol):
 
     stopped: str | None
 
-    def place(self, order_id: str, ref: str, request: OrderRequest, time_in_force: TimeInForce) -> None: ...
-    def cancel(self, ref: str, reason: str) -> bool: ...
-    def working(self) -> tuple[str, ...]: ...
+    def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
+        """Take an order, with its exit legs."""
+        ...
+
+    def place_pair(self, first: Ticket, second: Ticket) -> None:
+        """Take two orders of which one cancels the other."""
+        ...
+
+    def replace(self, wanted: ReplaceOrder) -> bool:
+        """Change a working order; False when it is already over. Raises InvalidValue for impossible terms."""
+        ...
+
+    def cancel(self, ref: str, reason: str) -> bool:
+        """Take back a working order; False when it is already over."""
+        ...
+
+    def units(self, symbol: str, size: CashSize | EquityShare) -> Decimal:
+        """Return how many units a size is now, on the lot; 0 where it is none."""
+        ...
+
     def window(self, asked: FetchWindow) -> Window: ...
     def newest(self, symbol: str) -> tuple[int, float] | None:
         """Return start and close of the newest bar known, or None."""
@@ -70,6 +107,10 @@ class DomainRouter:
                 self._place(action, now_ns, tick_id, caused_by)
             elif isinstance(action, CancelOrder):
                 self._cancel(action, now_ns, tick_id, caused_by)
+            elif isinstance(action, ReplaceOrder):
+                self._replace(action, now_ns, tick_id, caused_by)
+            elif isinstance(action, PlaceOneCancelsOther):
+                self._place_pair(action, now_ns, tick_id, caused_by)
             elif isinstance(action, Note):
                 self._journal.record(StrategyNoted(text=action.text), ts=now_ns, caused_by=caused_by, trace_id=tick_id)
             elif isinstance(action, StopRun):
@@ -86,29 +127,130 @@ class DomainRouter:
         return self._venue
 
     def _place(self, action: PlaceOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
+        request = action.request
+        if action.size is not None:
+            units = self._at_venue.units(request.symbol, action.size)
+            if not units:
+                text = f"No order: {_size_words(action.size)} is less than one lot of {request.symbol}."
+                self._journal.record(StrategyNoted(text=text), ts=now_ns, caused_by=caused_by, trace_id=tick_id)
+                self._order_ids[action.ref or f"#{self._count}"] = ""
+                return
+            request = msgspec.structs.replace(request, qty=units)
+        time_in_force = request.time_in_force or default_time_in_force(request.symbol)
+        ticket = self._ticket(action.ref, request, time_in_force)
+        routed = self._wish(ticket, now_ns, tick_id, caused_by, action.size)
+        order_id, orders = ticket.order_id, self._orders
+        if request.target is None and request.stop_loss is None:
+            orders.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=routed, trace_id=tick_id)
+            self._at_venue.place(ticket)
+            return
+        # At the same point the stop acts before the target.
+        wanted = ((LegRole.STOP, request.stop_loss), (LegRole.TARGET, request.target))
+        legs = [(role, self._leg(ticket, role, leg)) for role, leg in wanted if leg is not None]
+        orders.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=routed, trace_id=tick_id)
+        for at, (_, leg) in enumerate(legs):
+            sibling = legs[1 - at][1].order_id if len(legs) == 2 else None
+            orders.create(
+                leg.order_id,
+                leg.request,
+                leg.time_in_force,
+                now_ns=now_ns,
+                caused_by=routed,
+                trace_id=tick_id,
+                parent_id=order_id,
+                sibling_id=sibling,
+            )
+        self._at_venue.place(ticket, legs)
+
+    def _leg(self, parent: Ticket, role: LegRole, leg: OrderLeg) -> Ticket:
+        """Return an exit leg as an order of its own; its life is its own, else its parent's where that is no auction."""
+        default = default_time_in_force(parent.request.symbol)
+        inherited = parent.time_in_force if parent.time_in_force in _LEG_TIMES else default
+        time_in_force = leg.time_in_force or inherited
+        expires_ns = leg.expires_ns
+        if time_in_force is TimeInForce.GTD and expires_ns is None:
+            expires_ns = parent.request.expires_ns
+        return self._ticket(f"{parent.ref}.{role}", exit_request(parent.request, leg, time_in_force, expires_ns), time_in_force)
+
+    def _place_pair(self, action: PlaceOneCancelsOther, now_ns: int, tick_id: str, caused_by: str) -> None:
+        pair = [
+            self._ticket(ref, request, request.time_in_force or default_time_in_force(request.symbol))
+            for ref, request in ((action.first_ref, action.first), (action.second_ref, action.second))
+        ]
+        for ticket, sibling in (pair, pair[::-1]):
+            routed = self._wish(ticket, now_ns, tick_id, caused_by, None)
+            self._orders.create(
+                ticket.order_id,
+                ticket.request,
+                ticket.time_in_force,
+                now_ns=now_ns,
+                caused_by=routed,
+                trace_id=tick_id,
+                sibling_id=sibling.order_id,
+            )
+        self._at_venue.place_pair(pair[0], pair[1])
+
+    def _ticket(self, wanted_ref: str | None, request: OrderRequest, time_in_force: TimeInForce) -> Ticket:
         self._count += 1
-        ref = action.ref or f"#{self._count}"
+        ref = wanted_ref or f"#{self._count}"
         if ref in self._order_ids:
             raise NonsenseAction(f"The strategy used the ref {ref!r} for two orders.", "Give each order a ref of its own.")
         order_id = f"{self._run_id}-{self._count}"
         self._order_ids[ref] = order_id
-        request, journal, venue = action.request, self._journal, self._at_venue
-        bar_start_ns, close = venue.newest(request.symbol) or (None, None)
-        wish = PlaceRequest(order_id=order_id, request=request, bar_start_ns=bar_start_ns, close=close)
-        wished = journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
-        routed = journal.record(BacktestPlaceOrder(order_id=order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
-        time_in_force = request.time_in_force or default_time_in_force(request.symbol)
-        self._orders.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=routed, trace_id=tick_id)
-        venue.place(order_id, ref, request, time_in_force)
+        return Ticket(order_id, ref, request, time_in_force)
+
+    def _wish(self, ticket: Ticket, now_ns: int, tick_id: str, caused_by: str, size: CashSize | EquityShare | None) -> str:
+        """Record that an order was wanted and routed; return the id of the routing."""
+        bar_start_ns, close = self._at_venue.newest(ticket.request.symbol) or (None, None)
+        wish = PlaceRequest(
+            order_id=ticket.order_id,
+            request=ticket.request,
+            bar_start_ns=bar_start_ns,
+            close=close,
+            size=None if size is None else _size_words(size),
+        )
+        wished = self._journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
+        return self._journal.record(BacktestPlaceOrder(order_id=ticket.order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
+
+    def _replace(self, action: ReplaceOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
+        order_id = self._known(action.ref, "replaced")
+        if not order_id:
+            return
+        wish = ReplaceRequest(
+            order_id=order_id,
+            qty=action.qty,
+            limit_price=action.limit_price,
+            stop_price=action.stop_price,
+            trail_price=action.trail_price,
+            trail_percent=action.trail_percent,
+            note=action.note,
+        )
+        wished = self._journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
+        self._journal.record(BacktestReplaceOrder(order_id=order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
+        try:
+            self._at_venue.replace(action)
+        except InvalidValue as error:
+            raise NonsenseAction(f"The strategy asked to replace {action.ref!r} by what cannot be: {error}") from error
 
     def _cancel(self, action: CancelOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
-        order_id = self._order_ids.get(action.ref)
-        if order_id is None:
-            raise NonsenseAction(f"The strategy cancelled {action.ref!r}, which it never placed.", "Cancel with the ref that placing gave.")
+        order_id = self._known(action.ref, "cancelled")
+        if not order_id:
+            return
         wish = CancelRequest(order_id=order_id, note=action.note)
         wished = self._journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
         self._journal.record(BacktestCancelOrder(order_id=order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
         self._at_venue.cancel(action.ref, action.note or "The strategy cancelled it.")
+
+    def _known(self, ref: str, done: str) -> str:
+        """Return the id of the order placed as `ref`; empty for one whose size came to nothing."""
+        order_id = self._order_ids.get(ref)
+        if order_id is None:
+            raise NonsenseAction(f"The strategy {done} {ref!r}, which it never placed.", "Use the ref that placing gave.")
+        return order_id
+
+
+def _size_words(size: CashSize | EquityShare) -> str:
+    return f"{plain(size.amount)} of cash" if isinstance(size, CashSize) else f"{plain(size.share * 100)} % of the equity"
 
 
 @cache

@@ -17,6 +17,7 @@ from core.events.payloads import (
     OrderFilled,
     OrderPartiallyFilled,
     OrderRejected,
+    OrderReplaced,
 )
 from core.model.money import ZERO
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderRequest, OrderStatus, RejectCode, Rejection, TimeInForce
@@ -50,10 +51,12 @@ class _State:
         "created_ns",
         "filled_money",
         "filled_qty",
+        "parent_id",
         "path_dependent",
         "reason",
         "reject_code",
         "request",
+        "sibling_id",
         "status",
         "time_in_force",
         "trace_id",
@@ -71,6 +74,8 @@ class _State:
         self.reject_code: RejectCode | None = None
         self.reason: str | None = None
         self.path_dependent = False
+        self.parent_id: str | None = None
+        self.sibling_id: str | None = None
         self.caused_by: str | None = None
         self.trace_id = trace_id
 
@@ -83,22 +88,40 @@ class OrderManager:
         self._journal = journal
         self._states: dict[str, _State] = {}
         self._fills = 0
+        self._own = 0
         self.rejections: list[Rejection] = []
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._states
 
     def create(
-        self, order_id: str, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: str | None, trace_id: str | None
+        self,
+        order_id: str,
+        request: OrderRequest,
+        time_in_force: TimeInForce,
+        *,
+        now_ns: int,
+        caused_by: str | None,
+        trace_id: str | None,
+        parent_id: str | None = None,
+        sibling_id: str | None = None,
     ) -> None:
         """Make an order known. Its id must be new."""
         if order_id in self._states:
             raise BugError(f"Order {order_id} was created twice.")
         state = _State(request, time_in_force, now_ns, trace_id)
+        state.parent_id, state.sibling_id = parent_id, sibling_id
         self._states[order_id] = state
         created = OrderCreated(order=self.order(order_id))
         state.caused_by = self._journal.record(created, ts=now_ns, caused_by=caused_by, trace_id=trace_id)
         self._journal.order_changed(order_id)
+
+    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int) -> str:
+        """Make an order that the venue itself places, and return its id."""
+        self._own += 1
+        order_id = f"{self._run_id}-v{self._own}"
+        self.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=None, trace_id=None)
+        return order_id
 
     def accept(self, order_id: str, *, now_ns: int) -> None:
         """The venue works the order."""
@@ -179,6 +202,19 @@ class OrderManager:
         self.rejections.append(Rejection(time_ns=now_ns, order_id=order_id, code=code, reason=reason))
         self._tell(order_id, state, OrderRejected(order_id=order_id, code=code, reason=reason), now_ns)
 
+    def replace(self, order_id: str, request: OrderRequest, reason: str, *, now_ns: int, filled_qty: Decimal | None = None) -> None:
+        """The order's terms are these from now on. `filled_qty`: what it filled so far, in the units of after a split."""
+        state = self._states[order_id]
+        if state.status.is_final:
+            raise BugError(f"Order {order_id} is {state.status} and cannot be replaced.")
+        if filled_qty is not None:
+            state.filled_qty = filled_qty
+        if request.qty <= state.filled_qty:
+            raise BugError(f"Order {order_id} filled {state.filled_qty} and cannot become one over {request.qty}.")
+        state.request = request
+        state.updated_ns = now_ns
+        self._tell(order_id, state, OrderReplaced(order_id=order_id, request=request, reason=reason), now_ns)
+
     def flag_path_dependent(self, order_id: str) -> None:
         """Note that the order was left unfilled only because of the path assumed inside a bar."""
         self._states[order_id].path_dependent = True
@@ -200,6 +236,8 @@ class OrderManager:
             reject_code=state.reject_code,
             reason=state.reason,
             path_dependent=state.path_dependent,
+            parent_id=state.parent_id,
+            sibling_id=state.sibling_id,
         )
 
     def forget_final(self, order_ids: Iterable[str]) -> None:

@@ -135,4 +135,4 @@ def test_real_bars_of_btc(shared_data: Callable[[str], Path]) -> None:
     assert [(index[fill.time_ns], fill.side.value, float(fill.price)) for fill in run.fills] == expected
     assert run.equity[-1] == pytest.approx(end_equity, abs=0.005)
     spent = sum((fill.qty * fill.price * fill.side.sign + fill.fee for fill in run.fills), Decimal(0))
-    assert run.simulator.cash + spent == Decimal(100_000)
+    assert run.venue.cash + spent == Decimal(100_000)

@@ -97,8 +97,8 @@ def test_invariants_of_fills_and_money(
         held += fill.side.sign * fill.qty
         assert money >= 0, "spent what it did not have"
         assert held >= 0, "sold what it did not have"
-    assert run.simulator.cash == money, "money is not conserved"
-    assert run.simulator.held("X/Y") == held, "the position is not the sum of its fills"
+    assert run.venue.cash == money, "money is not conserved"
+    assert run.venue.held("X/Y") == held, "the position is not the sum of its fills"
     assert float(run.equity[-1]) == float(money) + float(held) * float(bars.close[-1])
     assert all(order.status.is_final for order in run.orders.values())
     assert all((order.status is OrderStatus.FILLED) == (order.filled_qty == order.request.qty) for order in run.orders.values())

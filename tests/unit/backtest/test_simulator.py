@@ -39,7 +39,7 @@ def test_a_market_order_fills_at_the_next_open_and_is_stamped_with_its_start() -
     run = backtest(At({1: [("buy", {"qty": 2})]}), minutes([FLAT, (103, 104, 102, 103), FLAT]))
     (fill,) = run.fills
     assert (fill.time_ns, fill.price, fill.qty) == (MINUTE_NS, Decimal("103.0"), Decimal(2))
-    assert run.simulator.cash == Decimal("99794.0")
+    assert run.venue.cash == Decimal("99794.0")
     assert run.equity.tolist() == [100_000, 100_000, 100_000, 99_794 + 200]
     assert run.times_ns.tolist() == [0, MINUTE_NS, 2 * MINUTE_NS, 3 * MINUTE_NS]
 
@@ -121,7 +121,7 @@ def test_what_the_account_cannot_pay_is_rejected_with_figures_and_stamped_with_t
     (rejection,) = run.rejections
     assert (rejection.code, rejection.time_ns) == (RejectCode.INSUFFICIENT_CASH, MINUTE_NS)
     assert "100100" in rejection.reason
-    assert run.simulator.cash == 100_000
+    assert run.venue.cash == 100_000
 
 
 def test_a_sell_without_the_position_is_rejected() -> None:
@@ -336,7 +336,7 @@ def test_a_window_longer_than_the_data_is_refused_in_a_sentence() -> None:
 
 def test_a_strategy_can_end_the_run() -> None:
     run = backtest(At({2: [("buy", {"qty": 1, "limit": 1}), ("stop_run", {"reason": "enough"})]}), minutes([FLAT] * 5))
-    assert run.simulator.stopped == "enough"
+    assert run.venue.stopped == "enough"
     assert run.simulator.bars_done == 2
     assert len(run.times_ns) == 3
     assert [order.status for order in run.orders.values()] == [OrderStatus.CANCELLED]

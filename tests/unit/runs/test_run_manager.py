@@ -236,7 +236,7 @@ async def test_illegal_moves_raise(desk: Desk) -> None:
         ({"end_ns": 0}, NoBars, "Stored: 1970-01-01"),
         ({"fees": "bps:x"}, InvalidValue, "not a number"),
         ({"fees": "flat"}, UnknownName, "bps"),
-        ({"slippage": "bps:-1"}, InvalidValue, "from 0"),
+        ({"slippage": "bps:-1"}, InvalidValue, "below zero"),
         ({"source": "tset"}, UnknownName, "Did you mean test"),
     ],
 )

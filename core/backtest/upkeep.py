@@ -1,0 +1,165 @@
+"""What happens to an account beside its fills: nights, splits and dividends, and the maintenance margin.
+
+Source: docs/simulation.md, "Account".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Protocol
+
+import msgspec
+
+from core.backtest.feeds import Feed
+from core.backtest.venue import SimulatedVenue
+from core.matching.orders import WorkingOrder
+from core.model.corporate_action import CorporateAction, Split
+from core.model.instants import DAY_NS
+from core.model.market import Bar
+from core.model.money import ceil_to, exact, floor_to, plain
+from core.model.order import OrderRequest
+
+MARGIN_CALL: Final = "margin_call"
+
+
+class AccountReports(Protocol):
+    """Who is told what happened to the account. Money in account currency, times UTC ns."""
+
+    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> None: ...
+    def interest(self, *, amount: Decimal, symbol: str | None, now_ns: int) -> None: ...
+    def split(self, *, symbol: str, ratio: Decimal, qty_before: Decimal, qty: Decimal, cash: Decimal, now_ns: int) -> None: ...
+    def dividend(self, *, symbol: str, per_share: Decimal, qty: Decimal, cash: Decimal, now_ns: int) -> None: ...
+
+
+class OrderReplaced(Protocol):
+    """Who is told that an order's terms changed."""
+
+    def replace(self, order_id: str, request: OrderRequest, reason: str, *, now_ns: int, filled_qty: Decimal | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DatedAction:
+    """A split or dividend, and which of its symbol's bars is the first that starts on its day or after."""
+
+    action: CorporateAction
+    bar: int
+
+
+class Upkeep:
+    """Looks after the account between bars. `before` each bar is met, `after` all bars of a decision time."""
+
+    def __init__(
+        self,
+        venue: SimulatedVenue,
+        *,
+        actions: Mapping[str, Sequence[DatedAction]],
+        orders: OrderReplaced,
+        account: AccountReports,
+        charges_nights: bool,
+        is_margin: bool,
+        start_ns: int,
+    ) -> None:
+        self._venue = venue
+        self._orders = orders
+        self._account = account
+        self._actions = {symbol: list(reversed(dated)) for symbol, dated in actions.items()}
+        self._charges_nights = charges_nights
+        self._is_margin = is_margin
+        self._next_midnight_ns = (start_ns // DAY_NS + 1) * DAY_NS
+
+    def before(self, feed: Feed, at: int, bar: Bar) -> None:
+        """Charge the nights that are over when `bar`, the symbol's number `at`, ends; apply what happens before it starts."""
+        if self._charges_nights and bar.end_ns > self._next_midnight_ns:
+            self._nights_until(bar.end_ns)
+        dated = self._actions.get(feed.symbol)
+        while dated and dated[-1].bar <= at:
+            self._apply(feed, dated.pop().action, bar)
+
+    def after(self, feeds: Iterable[Feed]) -> None:
+        """Mark what ended now, and close everything when equity is below the maintenance margin."""
+        if not self._is_margin:
+            return
+        ledger = self._venue.ledger
+        for feed in feeds:
+            if feed.newest is not None and ledger.held(feed.symbol):
+                ledger.mark(feed.symbol, exact(feed.newest.close))
+        if ledger.restricted:
+            if not ledger.open_positions():
+                ledger.restricted = False
+            return
+        shortfall = ledger.maintenance()
+        if shortfall is None:
+            return
+        venue = self._venue
+        self._account.margin_call(equity=shortfall.equity, required=shortfall.required, exposure=shortfall.exposure, now_ns=venue.now_ns)
+        venue.cancel_all("Margin call: all working orders are cancelled.")
+        ledger.restricted = True
+        for position in ledger.open_positions():
+            venue.liquidate(position.symbol, MARGIN_CALL)
+
+    def _nights_until(self, end_ns: int) -> None:
+        """Charge each 00:00 UTC that lies before `end_ns`; bars that end at midnight come before its charges."""
+        venue = self._venue
+        while self._next_midnight_ns < end_ns:
+            midnight_ns = self._next_midnight_ns
+            self._next_midnight_ns += DAY_NS
+            for charge in venue.ledger.charge_night():
+                self._account.interest(amount=charge.amount, symbol=charge.symbol, now_ns=midnight_ns)
+                venue.step_cash()
+
+    def _apply(self, feed: Feed, action: CorporateAction, bar: Bar) -> None:
+        venue, symbol = self._venue, action.symbol
+        ledger = venue.ledger
+        if isinstance(action, Split):
+            lot = feed.market.instrument.lot
+            change = ledger.split(symbol, action.ratio, exact(bar.open), lot)
+            for order in venue.orders_of(symbol):
+                self._adjust(venue, order, action.ratio, feed, bar.start_ns)
+            if change is not None:
+                self._account.split(
+                    symbol=symbol,
+                    ratio=action.ratio,
+                    qty_before=change.qty_before,
+                    qty=change.qty_after,
+                    cash=change.cash,
+                    now_ns=bar.start_ns,
+                )
+        else:
+            qty = ledger.held(symbol)
+            cash = ledger.dividend(symbol, action.amount)
+            if cash is not None:
+                self._account.dividend(symbol=symbol, per_share=action.amount, qty=qty, cash=cash, now_ns=bar.start_ns)
+        venue.step(feed)
+
+    def _adjust(self, venue: SimulatedVenue, order: WorkingOrder, ratio: Decimal, feed: Feed, now_ns: int) -> None:
+        """Adjust a working order: its quantity times the ratio, its prices divided by it, away from the market."""
+        tick, lot = feed.market.instrument.tick, feed.market.instrument.lot
+        old = order.request
+        qty = floor_to(old.qty * ratio, lot)
+        filled = order.filled * ratio
+        if qty <= filled:
+            venue.cancel(order.ref, "A split left less than one lot of it.")
+            return
+        request = msgspec.structs.replace(
+            old,
+            qty=qty,
+            limit_price=_away(old.limit_price, ratio, tick, down=order.is_buy),
+            stop_price=_away(old.stop_price, ratio, tick, down=not order.is_buy),
+            trail_price=None if old.trail_price is None else ceil_to(old.trail_price / ratio, tick),
+        )
+        order.qty = floor_to(order.qty * ratio, lot)
+        order.filled = filled
+        order.request = request
+        order.price(request)
+        if order.mark is not None:
+            order.mark = order.mark / ratio
+            order.mark_near = float(order.mark)
+        feed.watch()
+        self._orders.replace(order.id, request, f"A split, {plain(ratio)} for 1.", now_ns=now_ns, filled_qty=filled)
+
+
+def _away(price: Decimal | None, ratio: Decimal, tick: Decimal | None, *, down: bool) -> Decimal | None:
+    """Return a price after a split, on the tick away from the market."""
+    if price is None:
+        return None
+    return floor_to(price / ratio, tick) if down else ceil_to(price / ratio, tick)

@@ -1,0 +1,466 @@
+"""The simulated venue of one run: takes orders, lets bars meet them, and keeps the account they are booked on.
+
+Its methods run in the run's own thread.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, Protocol
+
+import msgspec
+
+from core.backtest.equity import EquitySteps
+from core.backtest.feeds import NEVER, Feed
+from core.clock.simulated import SimulatedClock
+from core.errors import InvalidValue, NonsenseAction
+from core.matching.ledger import Ledger
+from core.matching.matcher import Matching
+from core.matching.orders import WorkingOrder
+from core.matching.outcomes import Activated, Cancelled, Execution, Outcome, Refused, Resized
+from core.model.instants import iso
+from core.model.market import Bar, Instrument
+from core.model.money import ZERO, exact, floor_to, is_multiple, plain
+from core.model.order import Fill, LegRole, OrderLeg, OrderRequest, OrderSide, RejectCode, TimeInForce
+from core.model.position import Position
+from core.model.ticket import Ticket
+from core.strategy.actions import CashSize, EquityShare, FetchWindow, ReplaceOrder
+from core.strategy.windows import Window
+
+_DAY, _GTD, _GTC = TimeInForce.DAY, TimeInForce.GTD, TimeInForce.GTC
+_PLAIN_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+_NINE_DECIMALS: Final = Decimal("0.000000001")
+
+
+class OrderReports(Protocol):
+    """Who is told what became of an order."""
+
+    def accept(self, order_id: str, *, now_ns: int) -> None: ...
+    def fill(
+        self,
+        order_id: str,
+        *,
+        qty: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        slippage: Decimal,
+        time_ns: int,
+        path_dependent: bool = False,
+        reason: str | None = None,
+    ) -> Fill: ...
+    def cancel(self, order_id: str, reason: str, *, now_ns: int) -> None: ...
+    def expire(self, order_id: str, reason: str, *, now_ns: int) -> None: ...
+    def reject(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None: ...
+    def replace(self, order_id: str, request: OrderRequest, reason: str, *, now_ns: int, filled_qty: Decimal | None = None) -> None: ...
+    def flag_path_dependent(self, order_id: str) -> None: ...
+    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int) -> str:
+        """Make an order that the venue itself places, and return its id."""
+        ...
+
+
+class TradingDays(Protocol):
+    """When the sessions of an instrument are; UTC ns."""
+
+    def day_end(self, now_ns: int, instrument: Instrument) -> int:
+        """Return when a `day` order decided now dies."""
+        ...
+
+    def extended_day_end(self, now_ns: int, instrument: Instrument) -> int:
+        """Return when a `day` order dies that may trade outside the session."""
+        ...
+
+    def next_open(self, now_ns: int, instrument: Instrument) -> tuple[int, int]:
+        """Return the close before and the close after the first session that opens now or later."""
+        ...
+
+
+class SimulatedVenue:
+    """Orders, account and positions of a run. It is what a strategy sees as its account, too."""
+
+    def __init__(
+        self, *, feeds: Sequence[Feed], matching: Matching, ledger: Ledger, clock: SimulatedClock, days: TradingDays, reports: OrderReports
+    ) -> None:
+        self._feeds = feeds
+        self._own = [feed for feed in feeds if feed.is_own]
+        self._by_symbol = {feed.symbol: feed for feed in self._own}
+        self._by_ref: dict[str, WorkingOrder] = {}
+        self._matching = matching
+        self._clock = clock
+        self._days = days
+        self._reports = reports
+        self.ledger = ledger
+        self.start_cash = ledger.cash
+        self.steps = EquitySteps()
+        self.point = 0
+        """Number of the decision time whose bars are being met."""
+        self.next_expiry_ns = NEVER
+        self.stopped: str | None = None
+        """Why the strategy ended the run early, when it did."""
+
+    # --- the account, as a strategy may see it ---
+
+    @property
+    def now_ns(self) -> int:
+        return self._clock.instant_ns
+
+    @property
+    def cash(self) -> Decimal:
+        return self.ledger.cash
+
+    @property
+    def equity(self) -> Decimal:
+        total = self.ledger.cash
+        for feed in self._own:
+            held = self.ledger.held(feed.symbol)
+            if held and feed.cursor.now >= 0:
+                total += held * exact(feed.market.bars.close[feed.cursor.now])
+        return total
+
+    def position(self, symbol: str) -> Position:
+        return self.ledger.position(symbol)
+
+    def held(self, symbol: str) -> Decimal:
+        return self.ledger.held(symbol)
+
+    def working(self) -> tuple[str, ...]:
+        return tuple(self._by_ref)
+
+    # --- orders ---
+
+    def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
+        """Take an order decided now, with its exit legs; it meets the first bar of its symbol that starts at or after now."""
+        request = ticket.request
+        feed = self._by_symbol[request.symbol]
+        wrong = (
+            self._wrong(request, ticket.time_in_force, feed) if feed.has_grid or ticket.time_in_force not in _PLAIN_TIMES or legs else None
+        )
+        if wrong is not None:
+            self._reject(ticket, wrong)
+            for _, leg in legs:
+                self._reject(leg, "The order it belongs to was refused.")
+            return
+        order = self._work(feed, ticket)
+        if legs:
+            order.legs = tuple([self._leg(order, role, leg, feed) for role, leg in legs])
+            _pair(order.legs)
+
+    def place_pair(self, first: Ticket, second: Ticket) -> None:
+        """Take two orders of which one cancels the other."""
+        feed = self._by_symbol[first.request.symbol]
+        wrong = self._wrong(first.request, first.time_in_force, feed) or self._wrong(second.request, second.time_in_force, feed)
+        if wrong is not None:
+            self._reject(first, wrong)
+            self._reject(second, wrong)
+            return
+        _pair((self._work(feed, first), self._work(feed, second)))
+
+    def replace(self, wanted: ReplaceOrder) -> bool:
+        """Change a working order from now on; False when it is already over. Raises InvalidValue for impossible terms."""
+        order = self._by_ref.get(wanted.ref)
+        if order is None:
+            return False
+        now_ns, feed, old = self._clock.instant_ns, self._by_symbol[order.symbol], order.request
+        changes = {
+            name: value
+            for name in ("qty", "limit_price", "stop_price", "trail_price", "trail_percent")
+            if (value := getattr(wanted, name)) is not None
+        }
+        request = msgspec.structs.replace(old, **changes)
+        wrong = _off_grid(request, feed.market.instrument)
+        if wrong is not None:
+            raise InvalidValue("replace", wanted.ref, wrong)
+        if request.qty <= order.filled:
+            return self.cancel(wanted.ref, f"Replaced by {plain(request.qty)}, of which {plain(order.filled)} are filled already.")
+        if "qty" in changes:
+            order.qty = request.qty
+        order.request = request
+        order.price(request)
+        self._reports.replace(order.id, request, wanted.note or "The strategy replaced it.", now_ns=now_ns)
+        if order.is_live:
+            order.live_from_ns = max(order.live_from_ns, now_ns)
+            del feed.working[order.id]
+            feed.add(order)
+        return True
+
+    def cancel(self, ref: str, reason: str) -> bool:
+        """Take back a working order, with what hangs on it; False when it is already over."""
+        order = self._by_ref.get(ref)
+        if order is None:
+            return False
+        self._cancel(order, reason)
+        if order.role is not None and order.sibling is not None and not order.sibling.gone:
+            self._cancel(order.sibling, "The other exit leg was cancelled.")
+        return True
+
+    def cancel_all(self, reason: str) -> None:
+        """Take back every working order."""
+        for ref in self.working():
+            order = self._by_ref.get(ref)
+            if order is not None:
+                self._cancel(order, reason)
+
+    def units(self, symbol: str, size: CashSize | EquityShare) -> Decimal:
+        """Return how many units a size is at the newest close, rounded down to the lot (without one to nine decimals).
+
+        0 before the first bar.
+        """
+        feed = self._by_symbol[symbol]
+        if feed.cursor.now < 0:
+            return ZERO
+        close = exact(feed.market.bars.close[feed.cursor.now])
+        money = size.amount if isinstance(size, CashSize) else size.share * self.equity
+        return max(ZERO, floor_to(money / close, feed.market.instrument.lot or _NINE_DECIMALS))
+
+    # --- what the strategy sees of the market ---
+
+    def newest(self, symbol: str) -> tuple[int, float] | None:
+        """Return start and close of the symbol's newest bar known now, or None before its first."""
+        bar = self._by_symbol[symbol].newest
+        return None if bar is None else (bar.start_ns, bar.close)
+
+    def window(self, asked: FetchWindow) -> Window:
+        """Return the last bars of a symbol known now. Raises NonsenseAction for more than the run can ever have."""
+        feed = self._feed(asked)
+        bars = feed.market.bars
+        if asked.bars > len(bars):
+            raise NonsenseAction(
+                f"The strategy asked for a window of {asked.bars:,} bars of {asked.symbol}, but the run has only {len(bars):,}.",
+                "Ask for a shorter window, or run it over more bars.",
+            )
+        last = feed.cursor.now + 1
+        return Window(bars, feed.market.end_ns, max(0, last - asked.bars), last, asked.bars)
+
+    def _feed(self, asked: FetchWindow) -> Feed:
+        own = self._by_symbol[asked.symbol]
+        if asked.timeframe is None or asked.timeframe == own.timeframe:
+            return own
+        for feed in self._feeds:
+            if feed.symbol == asked.symbol and feed.timeframe == asked.timeframe:
+                return feed
+        raise NonsenseAction(
+            f"The strategy asked for {asked.timeframe} bars of {asked.symbol}, which it did not declare.",
+            f'Add timeframes = ("{asked.timeframe}",) to its class.',
+        )
+
+    # --- bars ---
+
+    def meet(self, feed: Feed, bar: Bar, *, is_regular: bool = True) -> None:
+        """Let the symbol's working orders meet a bar, and tell what became of them."""
+        start_ns, high, low = bar.start_ns, bar.high, bar.low
+        live = [
+            order
+            for order in feed.working.values()
+            if order.can_meet(start_ns) and (is_regular or order.is_extended) and order.can_act(high, low)
+        ]
+        if not live:
+            feed.watch()
+            return
+        legs = [order for order in feed.working.values() if order.role is not None]
+        self.report(feed, self._matching.meet(live, legs, bar, self.ledger), start_ns)
+        for order in live:
+            for each in (order, *order.legs):
+                if each.path_dependent:
+                    each.path_dependent = False
+                    self._reports.flag_path_dependent(each.id)
+        feed.watch()
+
+    def report(self, feed: Feed, outcomes: Sequence[Outcome], time_ns: int) -> None:
+        """Tell what became of orders in a bar that started at `time_ns`."""
+        reports = self._reports
+        for outcome in outcomes:
+            order = outcome.order
+            if isinstance(outcome, Execution):
+                reports.fill(
+                    order.id,
+                    qty=outcome.qty,
+                    price=outcome.price,
+                    fee=outcome.fee,
+                    slippage=outcome.slippage,
+                    time_ns=time_ns,
+                    path_dependent=outcome.path_dependent,
+                    reason=order.reason,
+                )
+                self.step(feed)
+                if outcome.complete:
+                    self._drop(order, feed)
+            elif isinstance(outcome, Refused):
+                self._drop(order, feed)
+                reports.reject(order.id, outcome.code, outcome.reason, now_ns=time_ns)
+            elif isinstance(outcome, Cancelled):
+                self._drop(order, feed)
+                reports.cancel(order.id, outcome.reason, now_ns=time_ns)
+            elif isinstance(outcome, Activated):
+                self._go_live(order, feed, outcome.qty, time_ns)
+            else:
+                self._resize(outcome, time_ns)
+
+    def step(self, feed: Feed) -> None:
+        """Note the account after a change, for the equity curve."""
+        self.steps.add(self.point, float(self.ledger.cash), feed.at, float(self.ledger.held(feed.symbol)))
+
+    def step_cash(self) -> None:
+        """Note that the cash changed, and no position."""
+        self.step(self._own[0])
+
+    def orders_of(self, symbol: str) -> list[WorkingOrder]:
+        """Return the symbol's orders that can still fill, exit legs that wait included."""
+        return [order for order in self._by_ref.values() if order.symbol == symbol]
+
+    def open_positions(self) -> tuple[Position, ...]:
+        """Return what is held now."""
+        return self.ledger.open_positions()
+
+    def expire(self, now_ns: int) -> None:
+        """Let the orders go whose time is over, and look when the next one's is."""
+        self.next_expiry_ns = NEVER
+        for feed in self._own:
+            for order in tuple(feed.working.values()):
+                dead_from_ns = order.dead_from_ns
+                if dead_from_ns is None or order.gone:
+                    continue
+                if dead_from_ns > now_ns:
+                    self.next_expiry_ns = min(self.next_expiry_ns, dead_from_ns)
+                    continue
+                order.gone = True
+                self._drop(order, feed)
+                if order.in_auction:
+                    self._reports.cancel(order.id, "The session had no bar left for its auction.", now_ns=dead_from_ns)
+                elif order.time_in_force is _GTD:
+                    self._reports.expire(order.id, f"Its time ended at {iso(dead_from_ns)}.", now_ns=dead_from_ns)
+                else:
+                    self._reports.expire(order.id, f"Its session ended at {iso(dead_from_ns)}.", now_ns=dead_from_ns)
+                self._end_legs(order)
+
+    # --- orders of the venue's own ---
+
+    def liquidate(self, symbol: str, reason: str) -> None:
+        """Place an order that closes what is held of `symbol` at its next open."""
+        held = self.ledger.held(symbol)
+        feed, now_ns = self._by_symbol[symbol], self._clock.instant_ns
+        request = _closing(symbol, held)
+        order_id = self._reports.create_own(request, _GTC, now_ns=now_ns)
+        order = self._work(feed, Ticket(order_id, f"#{order_id}", request, _GTC))
+        order.reason = reason
+
+    def close_at_end(self, reason: str) -> None:
+        """Close what is held at the last closes, with fee and without slippage."""
+        filling = self._matching.filling
+        for feed in self._own:
+            held = self.ledger.held(feed.symbol)
+            bar = feed.newest
+            if not held or bar is None:
+                continue
+            request = _closing(feed.symbol, held)
+            order_id = self._reports.create_own(request, _GTC, now_ns=self._clock.instant_ns)
+            order = self._work(feed, Ticket(order_id, f"#{order_id}", request, _GTC))
+            order.reason = reason
+            self.report(feed, filling.fill(order, exact(bar.close), bar, self.ledger, None, slips=False, is_maker=False), bar.start_ns)
+
+    # --- one order ---
+
+    def _work(self, feed: Feed, ticket: Ticket) -> WorkingOrder:
+        now_ns, request, time_in_force = self._clock.instant_ns, ticket.request, ticket.time_in_force
+        live_from_ns, dead_from_ns = now_ns, None
+        if time_in_force is not _GTC:
+            live_from_ns, dead_from_ns = self._life(feed, request, time_in_force, now_ns)
+            if dead_from_ns is not None and dead_from_ns < self.next_expiry_ns:
+                self.next_expiry_ns = dead_from_ns
+        order = WorkingOrder(ticket.order_id, ticket.ref, request, live_from_ns, dead_from_ns, time_in_force)
+        order.tick = feed.market.instrument.tick
+        self._reports.accept(ticket.order_id, now_ns=now_ns)
+        feed.add(order)
+        self._by_ref[ticket.ref] = order
+        return order
+
+    def _life(self, feed: Feed, request: OrderRequest, time_in_force: TimeInForce, now_ns: int) -> tuple[int, int | None]:
+        """Return the first bar start an order decided now can meet and the first it cannot."""
+        instrument = feed.market.instrument
+        if time_in_force is _DAY:
+            end = self._days.extended_day_end if request.extended_hours else self._days.day_end
+            return now_ns, end(now_ns, instrument)
+        if time_in_force is _GTD:
+            return now_ns, request.expires_ns
+        if time_in_force is TimeInForce.OPG:
+            before_ns, close_ns = self._days.next_open(now_ns, instrument)
+            return max(now_ns, before_ns), close_ns
+        if time_in_force is TimeInForce.CLS:
+            close_ns = self._days.day_end(now_ns, instrument)
+            return feed.last_bar_of_session(now_ns, close_ns), close_ns
+        return now_ns, None
+
+    def _leg(self, parent: WorkingOrder, role: LegRole, ticket: Ticket, feed: Feed) -> WorkingOrder:
+        order = WorkingOrder.leg(ticket.order_id, ticket.ref, ticket.request, role, parent, ticket.time_in_force)
+        order.tick = feed.market.instrument.tick
+        self._by_ref[ticket.ref] = order
+        return order
+
+    def _go_live(self, leg: WorkingOrder, feed: Feed, qty: Decimal, time_ns: int) -> None:
+        self._reports.accept(leg.id, now_ns=time_ns)
+        if qty != leg.request.qty:
+            self._resize(Resized(leg, qty, "Its entry filled a part."), time_ns)
+        leg.live_from_ns = time_ns
+        if leg.time_in_force is not _GTC:
+            _, leg.dead_from_ns = self._life(feed, leg.request, leg.time_in_force, time_ns)
+            if leg.dead_from_ns is not None:
+                self.next_expiry_ns = min(self.next_expiry_ns, leg.dead_from_ns)
+        feed.add(leg)
+
+    def _resize(self, outcome: Resized, time_ns: int) -> None:
+        order = outcome.order
+        order.request = msgspec.structs.replace(order.request, qty=outcome.qty)
+        self._reports.replace(order.id, order.request, outcome.reason, now_ns=time_ns)
+
+    def _cancel(self, order: WorkingOrder, reason: str) -> None:
+        order.gone = True
+        feed = self._by_symbol[order.symbol]
+        self._drop(order, feed)
+        self._reports.cancel(order.id, reason, now_ns=self._clock.instant_ns)
+        self._end_legs(order)
+
+    def _end_legs(self, order: WorkingOrder) -> None:
+        """Legs whose parent ended before it filled anything can never live."""
+        if order.filled:
+            return
+        for leg in order.legs:
+            if not leg.gone:
+                self._cancel(leg, "The order it belongs to did not fill.")
+
+    def _drop(self, order: WorkingOrder, feed: Feed) -> None:
+        self._by_ref.pop(order.ref, None)
+        feed.working.pop(order.id, None)
+
+    def _reject(self, ticket: Ticket, wrong: str) -> None:
+        self._reports.reject(ticket.order_id, RejectCode.INVALID_ORDER, wrong, now_ns=self._clock.instant_ns)
+
+    def _wrong(self, request: OrderRequest, time_in_force: TimeInForce, feed: Feed) -> str | None:
+        """Return the sentence that says why the venue does not take an order, or None."""
+        instrument, now_ns = feed.market.instrument, self._clock.instant_ns
+        if time_in_force in {TimeInForce.OPG, TimeInForce.CLS} and not instrument.asset_class.has_sessions:
+            return f"{request.symbol} has no auctions: it trades around the clock."
+        for expires_ns in (request.expires_ns, *(leg.expires_ns for leg in (request.target, request.stop_loss) if leg is not None)):
+            if expires_ns is not None and expires_ns <= now_ns:
+                return f"Its end {iso(expires_ns)} is not after now, {iso(now_ns)}."
+        for terms in (request, request.target, request.stop_loss):
+            wrong = None if terms is None else _off_grid(terms, instrument)
+            if wrong is not None:
+                return wrong
+        return None
+
+
+def _pair(orders: Sequence[WorkingOrder]) -> None:
+    if len(orders) == 2:
+        orders[0].sibling, orders[1].sibling = orders[1], orders[0]
+
+
+def _closing(symbol: str, held: Decimal) -> OrderRequest:
+    return OrderRequest(symbol=symbol, side=OrderSide.SELL if held > 0 else OrderSide.BUY, qty=abs(held), reduce_only=True)
+
+
+def _off_grid(terms: OrderRequest | OrderLeg, instrument: Instrument) -> str | None:
+    """Return the sentence that says which figure is off the instrument's tick or lot, or None."""
+    if isinstance(terms, OrderRequest) and not is_multiple(terms.qty, instrument.lot):
+        return f"The quantity {plain(terms.qty)} is not a multiple of the lot, {instrument.lot}."
+    prices = (("limit", terms.limit_price), ("stop", terms.stop_price), ("trail", terms.trail_price))
+    for name, price in prices:
+        if price is not None and not is_multiple(price, instrument.tick):
+            return f"The {name} price {plain(price)} is not a multiple of the tick, {instrument.tick}."
+    return None

@@ -1,0 +1,224 @@
+"""One walk along the path inside a bar: what the path reaches first happens first.
+
+Source: docs/simulation.md, "Orders".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.matching.fill import Filling
+from core.matching.ledger import Ledger
+from core.matching.orders import WorkingOrder
+from core.matching.outcomes import Activated, Cancelled, Execution, Outcome, Refused, Resized
+from core.model.market import Bar
+from core.model.money import exact
+from core.model.order import OrderType
+
+_STOP_LIMIT, _TRAILING_STOP = OrderType.STOP_LIMIT, OrderType.TRAILING_STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where the walk is: the price, whether it is the bar's open, and the corner it is on the way to (None while it stands)."""
+
+    here: Decimal
+    at_open: bool = False
+    there: Decimal | None = None
+
+
+class Walk:
+    """Leads the orders of one symbol along one path of a bar, and books on one ledger.
+
+    `waiting`: the orders that may act, in the order of their submission; `legs`: all exit legs of the symbol that are live.
+    """
+
+    __slots__ = ("_bar", "_filling", "_ledger", "_legs", "_waiting", "cap_left", "outcomes")
+
+    def __init__(
+        self, filling: Filling, bar: Bar, ledger: Ledger, waiting: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], cap: Decimal | None
+    ) -> None:
+        self._filling = filling
+        self._bar = bar
+        self._ledger = ledger
+        self._waiting = list(waiting)
+        self._legs = list(legs)
+        self.cap_left = cap
+        self.outcomes: list[Outcome] = []
+
+    def along(self, high_first: bool) -> list[Outcome]:
+        """Go from the open over both extremes to the close; return what happened, in order."""
+        bar = self._bar
+        here = exact(bar.open)
+        self._act(Spot(here, at_open=True))
+        for order in self._waiting:
+            if order.acts_at_open_only and not order.gone:
+                self._cancel(order, _missed(order))
+        for corner in ((bar.high, bar.low) if high_first else (bar.low, bar.high)) + (bar.close,):
+            if not self._waiting:
+                break
+            here = self._go(here, exact(corner))
+        self._close(exact(bar.close))
+        return self.outcomes
+
+    def _go(self, here: Decimal, there: Decimal) -> Decimal:
+        """Follow one straight piece of the path."""
+        while here != there:
+            point = self._next_point(here, there)
+            if point is None:
+                break
+            here = point
+            self._act(Spot(here, there=there))
+        for order in self._waiting:
+            if order.type is _TRAILING_STOP and not order.triggered:
+                order.follow(there)
+        return there
+
+    def _act(self, spot: Spot) -> None:
+        """Let all orders that act at this price act, in the order of their submission; legs that become live come next."""
+        at = 0
+        while at < len(self._waiting):
+            order = self._waiting[at]
+            at += 1
+            if not order.gone and not order.in_closing_auction:
+                self._act_one(order, spot, at)
+        self._waiting = [order for order in self._waiting if not order.gone]
+
+    def _act_one(self, order: WorkingOrder, spot: Spot, at: int) -> None:
+        here = spot.here
+        was_triggered = order.triggered
+        if order.acts_as_market:
+            if spot.at_open:
+                self._fill(order, here, at, slips=not order.in_auction)
+            return
+        if not order.acts_as_limit and not was_triggered:
+            stop = order.stop_now()
+            if order.type is _TRAILING_STOP:
+                order.follow(here)
+            if stop is None or (here < stop if order.is_buy else here > stop):
+                return
+            order.triggered = True
+            if order.type is not _STOP_LIMIT:
+                self._fill(order, here, at, slips=True)
+                return
+        if self._within_limit(order, spot):
+            self._fill(order, here, at, is_maker=not spot.at_open and was_triggered is order.triggered and here == order.limit)
+
+    def _within_limit(self, order: WorkingOrder, spot: Spot) -> bool:
+        limit, here = order.limit, spot.here
+        if limit is None:
+            return False
+        if here < limit if order.is_buy else here > limit:
+            return True
+        if here != limit:
+            return False
+        if not self._filling.trade_through:
+            return True
+        # The path must go on strictly beyond the limit.
+        return spot.there is not None and (spot.there < limit if order.is_buy else spot.there > limit)
+
+    def _next_point(self, here: Decimal, there: Decimal) -> Decimal | None:
+        """Return the first price on the way from `here` to `there` at which an order acts, or None."""
+        rising = there > here
+        is_used_up = self.cap_left is not None and not self.cap_left
+        nearest: Decimal | None = None
+        for order in self._waiting:
+            level = self._level(order, rising, is_used_up)
+            if level is None:
+                continue
+            if order.acts_as_limit and self._filling.trade_through:
+                on_the_way = here <= level < there if rising else there < level <= here
+            else:
+                on_the_way = here < level <= there if rising else there <= level < here
+            if on_the_way and (nearest is None or (level < nearest if rising else level > nearest)):
+                nearest = level
+        return nearest
+
+    def _level(self, order: WorkingOrder, rising: bool, is_used_up: bool) -> Decimal | None:
+        """Return the price an order waits for in a rising or falling market: its limit or its stop."""
+        if order.in_closing_auction or order.gone:
+            return None
+        if order.acts_as_limit:
+            return order.limit if order.is_buy is not rising and not is_used_up else None
+        if order.acts_as_market:
+            return None
+        return order.stop_now() if order.is_buy is rising else None
+
+    def _close(self, here: Decimal) -> None:
+        """Hold the closing auction."""
+        for order in tuple(self._waiting):
+            if not order.in_closing_auction or order.gone:
+                continue
+            limit = order.limit
+            if limit is None or (here <= limit if order.is_buy else here >= limit):
+                self._fill(order, here, len(self._waiting), slips=False)
+            if not order.gone:
+                self._cancel(order, _missed(order))
+
+    # --- what a fill brings with it ---
+
+    def _fill(self, order: WorkingOrder, here: Decimal, at: int, *, slips: bool = False, is_maker: bool = False) -> None:
+        for outcome in self._filling.fill(order, here, self._bar, self._ledger, self.cap_left, slips=slips, is_maker=is_maker):
+            self.outcomes.append(outcome)
+            if isinstance(outcome, Execution):
+                if self.cap_left is not None:
+                    self.cap_left -= outcome.qty
+                self._after_fill(order, outcome.qty, at)
+            elif isinstance(outcome, Refused | Cancelled):
+                self._after_end(order)
+
+    def _after_fill(self, order: WorkingOrder, qty: Decimal, at: int) -> None:
+        if order.role is not None:
+            parent = order.parent
+            if parent is not None and not parent.gone:
+                self._cancel(parent, "An exit leg filled.")
+        sibling = order.sibling
+        if sibling is not None and not sibling.gone:
+            if order.gone:
+                self._cancel(sibling, "The other order filled.")
+            else:
+                sibling.qty -= qty
+                self.outcomes.append(Resized(sibling, sibling.qty, "The other order filled a part."))
+        if order.legs:
+            self._activate(order, qty, at)
+        if self._legs:
+            self._drop_idle_legs(order.symbol)
+
+    def _activate(self, parent: WorkingOrder, qty: Decimal, at: int) -> None:
+        """Make the parent's legs live over what it filled; the stop comes before the target."""
+        for leg in parent.legs:
+            if leg.gone:
+                continue
+            leg.qty += qty
+            if leg.is_live:
+                self.outcomes.append(Resized(leg, leg.qty, "Its entry filled another part."))
+                continue
+            leg.is_live = True
+            self.outcomes.append(Activated(leg, leg.qty))
+            self._waiting.insert(at, leg)
+            self._legs.append(leg)
+            at += 1
+
+    def _drop_idle_legs(self, symbol: str) -> None:
+        """Cancel exit legs that have no position left to reduce."""
+        for leg in self._legs:
+            if leg.is_live and not leg.gone and not self._ledger.closing_part(symbol, leg.side, leg.open_qty):
+                self._cancel(leg, "The position it was to close is flat.")
+
+    def _after_end(self, order: WorkingOrder) -> None:
+        """Legs whose parent ended before it filled anything can never live."""
+        if not order.filled:
+            for leg in order.legs:
+                if not leg.gone:
+                    self._cancel(leg, "The order it belongs to did not fill.")
+
+    def _cancel(self, order: WorkingOrder, reason: str) -> None:
+        order.gone = True
+        self.outcomes.append(Cancelled(order, reason))
+        self._after_end(order)
+
+
+def _missed(order: WorkingOrder) -> str:
+    if order.in_auction:
+        return "The auction is over."
+    return "It could not fill whole at the open." if order.is_fok else "It could not fill at the open."
