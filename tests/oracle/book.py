@@ -173,12 +173,12 @@ class Book:
             if self.orders[name].status == "held":
                 self.orders[name].status = "cancelled"
 
-    def expire(self, time_ns: int) -> None:
-        """End what is dead at `time_ns`: its time is over and no bar that it could meet is still to come."""
+    def expire(self, time_ns: int, done_ns: int) -> None:
+        """End what is dead by `time_ns`: its time is over, and no bar that ends after `done_ns`, the last that was seen, would meet it."""
         for order in self.orders.values():
             if order.status != "working" or order.expires_ns is None or time_ns < order.expires_ns:
                 continue
-            if not any(bar.end_ns > time_ns and order.meets(bar) for bar in self.bars.get(order.symbol, [])):
+            if not any(bar.end_ns > done_ns and order.meets(bar) for bar in self.bars.get(order.symbol, [])):
                 self.end(order, "cancelled" if order.time_in_force in ("opg", "cls") else "expired")
 
     # What a fill does to the family.

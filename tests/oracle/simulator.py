@@ -78,12 +78,13 @@ class _Run:
         for midnight in midnights:
             if midnight < time_ns:
                 self.book.account.night()
+        self.book.expire(time_ns, before_ns)
         for bar in self.bars:
             if bar.end_ns == time_ns:
                 self._bar(bar)
         if time_ns in midnights:
             self.book.account.night()
-        self.book.expire(time_ns)
+        self.book.expire(time_ns, time_ns)
         self.equity.append((time_ns, self.book.account.equity()))
         self._margin_test(time_ns)
         self._decide(script, time_ns)

@@ -66,3 +66,15 @@ def test_a_dividend_of_a_day_without_bars_waits_for_the_next() -> None:
 def test_what_is_bought_on_the_day_earns_no_dividend() -> None:
     outcome = run(BARS, {at(1): [order("a", "buy", 10)]}, actions=[Dividend(symbol="X", day_ns=DAY_ONE, amount=d(1))])
     assert (told(outcome.fills), outcome.totals.dividends) == (["a 10 @ 33"], d(0))
+
+
+def test_legs_and_trails_are_adjusted_too() -> None:
+    # A stop of 90 is 30 after the split, a trail of 10 under the mark 100 is 3.34 under 33.33..: 29.9933, down to 29.99.
+    stop = Order(id="s", symbol="X", side="sell", type="stop", stop=d(90))
+    parent = order("p", "buy", 10, children=(stop,))
+    trail = order("t", "sell", 10, type="trailing_stop", trail_price=d(10))
+    held = order("h", "buy", 10)
+    bars = [BARS[0], bar("33 33 29 29.50", at(0, 1))]
+    outcome = run(bars, [parent, held, trail], actions=[Split(symbol="X", day_ns=DAY_ONE, ratio=d(3))])
+    # O-H-L-C.
+    assert told(outcome.fills)[2:] == ["s 30 @ 30", "t 30 @ 29.99"]

@@ -163,6 +163,48 @@ def test_one_cancels_other(row: str, expected: list[str]) -> None:
     assert sorted(ends(outcome).values()) == ["cancelled", "filled"]
 
 
+def test_the_rejection_of_one_leaves_the_other() -> None:
+    # 600 of cash do not pay 10 at 103, but 10 at 50.
+    pair = PlaceOco(order("up", "buy", type="stop", stop=d(103)), order("down", "buy", type="limit", limit=d(50)))
+    outcome = run(hourly("100 104 99 100", "60 61 49 55"), [pair], cash=d(600))
+    assert told(outcome.fills) == ["down 10 @ 50"]
+    assert ends(outcome) == {"up": "rejected: insufficient_cash", "down": "filled"}
+
+
+def test_legs_take_the_parent_s_gtd() -> None:
+    # Until the end of bar 1: the target of bar 2 comes too late.
+    parent = bracket(
+        Order(id="p", symbol="X", side="buy", qty=d(10), time_in_force="gtd", gtd_ns=at(2)), take_profit=d(104), stop_loss=d(97)
+    )
+    outcome = run(hourly("100 101 99 100", "100 101 99 100", "100 105 99 100"), parent)
+    assert told(outcome.fills) == ["p 10 @ 100"]
+    assert ends(outcome)["p.stop"] == ends(outcome)["p.target"] == "expired"
+
+
+def test_legs_stay_when_the_parent_expires_after_a_part() -> None:
+    # 4 of 10 in session 0; the legs are gtc of their own.
+    legs = long_bracket().children
+    free = [Order(**{**{n: getattr(leg, n) for n in Order.__dataclass_fields__}, "time_in_force": "gtc"}) for leg in legs]
+    parent = Order(id="p", symbol="X", side="buy", qty=d(10), time_in_force="day", children=tuple(free))
+    bars = [*hourly("100 101 99 100", volume=40), *hourly("100 105 99 100", day=1)]
+    outcome = run(bars, parent, volume_cap=d("0.1"))
+    assert told(outcome.fills) == ["p 4 @ 100", "p.target 4 @ 104"]
+    assert ends(outcome)["p"] == "expired"
+
+
+def test_a_short_bracket_mirrors() -> None:
+    asked = bracket(order("p", "sell"), take_profit=d(97), stop_loss=d(104))
+    # O-H-L-C: the stop first.
+    outcome = run(hourly("100 105 94 95"), asked, account="margin")
+    assert told(outcome.fills) == ["p 10 @ 100", "p.stop 10 @ 104"]
+
+
+def test_a_stop_leg_with_a_limit_waits_over_it() -> None:
+    # O-L-H-C: bought at 100, the stop 97 triggers, its limit 98 is over the market there; on the way up it sells at 98.
+    asked = bracket(order("p", "buy"), take_profit=d(110), stop_loss=d(97), stop_loss_limit=d(98))
+    assert told(run(hourly("100 105 95 102"), asked).fills) == ["p 10 @ 100", "p.stop 10 @ 98"]
+
+
 def test_wrong_legs_refuse_the_whole() -> None:
     outcome = run(hourly("100 105 94 95"), long_bracket(target="97", stop="104"))
     assert ends(outcome) == {"p": "rejected: invalid_order", "p.stop": "cancelled", "p.target": "cancelled"}

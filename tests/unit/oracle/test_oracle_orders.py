@@ -87,6 +87,13 @@ def test_a_limit_may_have_to_be_traded_through(limit: str, row: str, expected: l
     assert told(run(hourly(row), order("buy", "limit", limit=limit), trade_through=True).fills) == expected
 
 
+@pytest.mark.parametrize(("limit", "expected"), [("103", []), ("103.01", ["a 10 @ 103"])])
+def test_a_trigger_at_the_limit_is_no_trade_through_it(limit: str, expected: list[str]) -> None:
+    # O-L-H-C: 99, 105 (triggered at 103), 104.
+    asked = order("buy", "stop_limit", stop="103", limit=limit)
+    assert told(run(hourly("100 105 99 104"), asked, trade_through=True).fills) == expected
+
+
 def test_an_order_meets_the_first_bar_that_starts_after_its_decision() -> None:
     # Decided at the end of bar 0; bar 1 is missing; bar 2 opens at 103.
     bars = [bar("100 101 99 100", at(0)), bar("103 104 102 103", at(2))]

@@ -192,3 +192,22 @@ def test_a_replacement_inside_a_coarse_bar_meets_the_next_one() -> None:
     script: dict[int, list[Request]] = {at(0): [Place(limit("gtc", "90"))], at(1): [Replace(id="a", limit=d(99))]}
     outcome = run([bar("100 101 95 100", at(0), hours=4), bar("100 101 98 100", at(0, 1))], script)
     assert [fill.time_ns for fill in outcome.fills] == [at(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fills", "status"),
+    [
+        (market("day"), ["a 10 @ 103"], "filled"),
+        (market("opg"), ["a 10 @ 103"], "filled"),
+        (market("cls"), ["a 10 @ 104"], "filled"),
+        (limit("day", "99"), [], "expired"),
+        (limit("gtc", "99"), ["a 10 @ 99"], "filled"),
+    ],
+)
+def test_bars_of_a_day_are_stamped_before_their_session_opens(asked: Order, fills: list[str], status: str) -> None:
+    # Three bars from 05:00 UTC to their session's close; decided at the first one's close.
+    rows = ("100 101 99 100", "103 105 100 104", "104 105 98 100")
+    begins = MIDNIGHT + 5 * HOUR
+    bars = [bar(row, begins + day * DAY, hours=14) for day, row in enumerate(rows)]
+    outcome = run(bars, {at(4): [Place(asked)]}, start_ns=MIDNIGHT)
+    assert (told(outcome.fills), ends(outcome)["a"]) == (fills, status)
