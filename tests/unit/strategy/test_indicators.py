@@ -1,33 +1,45 @@
 """Indicators against direct computations and figures worked out by hand."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import InvalidValue
 from core.model.market import Floats
-from core.strategy import indicators
 from core.strategy.indicators import (
     atr,
     bollinger_lower,
     bollinger_upper,
+    cci,
     ema,
     macd,
+    mfi,
+    obv,
+    regression_r2,
+    regression_slope,
+    regression_value,
+    roc,
     rolling_high,
     rolling_low,
     rolling_std,
+    rolling_vwap,
     rsi,
     sma,
+    stochastic_d,
+    stochastic_k,
+    supertrend,
     true_range,
+    vwap,
     wilder,
+    williams_r,
     wma,
     zscore,
 )
+from tests.unit.strategy.indicator_cases import NAMES, call
+from tests.unit.strategy.indicator_cases import walk as walk_of_bars
 
 NAN = float("nan")
-DOCS = Path(__file__).parents[3] / "docs"
 WINDOWED = [sma, wma, rolling_high, rolling_low, rolling_std, bollinger_upper, bollinger_lower, zscore]
 REMEMBERING = [ema, wilder, rsi]
 ONE_COLUMN: list[Callable[[Floats, int], Floats]] = [*WINDOWED, *REMEMBERING]
@@ -178,8 +190,104 @@ def test_integers_and_views_are_taken_as_floats() -> None:
     assert sma(np.arange(10)[::2], 2).tolist()[1:] == [1.0, 3.0, 5.0, 7.0]  # type: ignore[arg-type]
 
 
-def test_every_public_indicator_is_documented() -> None:
-    public = [name for name, item in vars(indicators).items() if callable(item) and getattr(item, "__module__", "") == indicators.__name__]
-    names = [name for name in public if not name.startswith("_")]
-    text = (DOCS / "indicators.md").read_text(encoding="utf-8")
-    assert [name for name in names if f"`{name}(" not in text] == []
+def still(count: int = 60, price: float = 745.1) -> dict[str, Floats]:
+    """Bars that do not move; price 745.10 is no sum of powers of two."""
+    bars = walk_of_bars(count)
+    return {**bars, **{name: np.full(count, price) for name in ("values", "high", "low", "close")}}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("adx", 0.0), ("plus_di", 0.0), ("minus_di", 0.0), ("atr", 0.0), ("true_range", 0.0), ("cci", 0.0), ("rsi", 50.0), ("mfi", 50.0),
+        ("stochastic_k", 50.0), ("stochastic_d", 50.0), ("williams_r", -50.0), ("zscore", NAN), ("bollinger_percent_b", NAN),
+        ("bollinger_bandwidth", 0.0), ("rolling_std", 0.0), ("regression_slope", 0.0), ("regression_r2", NAN), ("regression_value", 745.1),
+        ("momentum", 0.0), ("roc", 0.0), ("macd", 0.0), ("macd_signal", 0.0), ("macd_histogram", 0.0),
+        ("obv", 0.0), ("donchian_middle", 745.1),
+    ],
+)  # fmt: skip
+def test_where_nothing_moves(name: str, expected: float) -> None:
+    found = call(name, still(), {"zscore": [20], "rolling_std": [20]}.get(name, []))[-10:]
+    np.testing.assert_allclose(found, np.full(10, expected), rtol=1e-13, atol=1e-12)
+
+
+def test_bands_and_stops_lie_on_a_price_that_does_not_move() -> None:
+    for name in ("keltner_upper", "keltner_lower", "bollinger_upper", "bollinger_lower", "supertrend", "vwap", "rolling_vwap"):
+        np.testing.assert_allclose(call(name, still())[-10:], np.full(10, 745.1), rtol=1e-14)
+
+
+def test_prices_that_only_rounding_tells_apart_are_equal() -> None:
+    # 25.10 + 25.09 + 25.10 and 25.11 + 25.09 + 25.09 are equal, and differ in binary.
+    high, low, close = np.array([25.10, 25.11] * 5), np.full(10, 25.09), np.array([25.10, 25.09] * 5)
+    assert (high + low + close)[0] != (high + low + close)[1]
+    assert mfi(high, low, close, np.ones(10), 3)[3:].tolist() == [50.0] * 7
+    assert cci(high, low, close, 4)[3:].tolist() == [0.0] * 7
+
+
+def test_vwap_begins_anew_with_each_session_and_waits_for_volume() -> None:
+    price = np.array([10.0, 20.0, 40.0, 7.0, 9.0, 11.0])
+    volume = np.array([1.0, 3.0, 0.0, 0.0, 2.0, 2.0])
+    session = np.array([3.0, 3.0, 3.0, 4.0, 4.0, 6.0])
+    np.testing.assert_array_equal(vwap(price, price, price, volume, session), [10.0, 17.5, 17.5, NAN, 9.0, 11.0])
+    np.testing.assert_array_equal(rolling_vwap(price, price, price, volume, 2), [NAN, 17.5, 20.0, NAN, 9.0, 10.0])
+
+
+def test_a_nan_spoils_the_average_of_its_session_alone() -> None:
+    bars = walk_of_bars(120)
+    whole = call("vwap", bars)
+    bars["close"][45] = NAN
+    found = call("vwap", bars)
+    assert np.isnan(found[45:78]).all()
+    found[45:78] = whole[45:78]
+    np.testing.assert_array_equal(found, whole)
+
+
+def test_volume_worked_out_by_hand() -> None:
+    close, volume = np.array([10.0, 11.0, 11.0, 9.0, 9.5]), np.array([5.0, 2.0, 7.0, 4.0, 1.0])
+    assert obv(close, volume).tolist() == [0.0, 2.0, 2.0, -2.0, -1.0]
+    # Flows 22, none, 36, 9.5 with signs + 0 − +.
+    np.testing.assert_allclose(mfi(close, close, close, volume, 2), [NAN, NAN, 100.0, 0.0, 100 * 9.5 / 45.5])
+
+
+def test_oscillators_worked_out_by_hand() -> None:
+    high, low, close = np.array([3.0, 5.0, 6.0, 6.0]), np.array([1.0, 2.0, 4.0, 2.0]), np.array([2.0, 4.0, 6.0, 3.0])
+    np.testing.assert_allclose(stochastic_k(high, low, close, 2, 1), [NAN, 75.0, 100.0, 25.0])
+    np.testing.assert_allclose(stochastic_k(high, low, close, 2, 2), [NAN, NAN, 87.5, 62.5])
+    np.testing.assert_allclose(stochastic_d(high, low, close, 2, 1, 3), [NAN, NAN, NAN, 200 / 3])
+    np.testing.assert_allclose(williams_r(high, low, close, 2), [NAN, -25.0, 0.0, -75.0])
+    np.testing.assert_allclose(roc(close, 1), [NAN, 100.0, 50.0, -50.0])
+    assert np.isnan(roc(np.array([0.0, 1.0]), 1)[1])
+
+
+def test_a_straight_line_is_found() -> None:
+    values = 100.0 + 0.25 * np.arange(50.0)
+    np.testing.assert_allclose(regression_value(values, 10)[9:], values[9:], rtol=1e-15)
+    np.testing.assert_allclose(regression_slope(values, 10)[9:], np.full(41, 0.25), rtol=1e-13)
+    np.testing.assert_allclose(regression_r2(values, 10)[9:], np.ones(41), rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", [1.0, 1e4, 1e8])
+def test_a_line_keeps_its_digits_far_from_zero(level: float) -> None:
+    wave = np.sin(np.arange(300.0))
+    found = regression_slope(wave + level, 14)
+    lost = np.finfo(float).eps * level
+    np.testing.assert_allclose(found, regression_slope(wave, 14), rtol=1e-9, atol=2 * lost)
+
+
+def test_supertrend_follows_a_rise_and_changes_sides_when_a_close_is_beyond_it() -> None:
+    close = np.concatenate((np.arange(100.0, 140.0), np.arange(139.0, 99.0, -1.0)))
+    found = supertrend(close + 0.5, close - 0.5, close, 5, 2.0)
+    rising, falling = found[4:40], found[50:]
+    assert (np.diff(rising) >= 0).all()
+    assert (rising < close[4:40]).all()
+    assert (np.diff(falling) <= 0).all()
+    assert (falling > close[50:]).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_values_are_no_reason_to_warn(name: str) -> None:
+    for odd in (1e308, -1e308, 5e-324, float("inf")):
+        bars = walk_of_bars(30)
+        for column in bars.values():
+            column[10] = odd
+        assert call(name, bars).shape == (30,)
