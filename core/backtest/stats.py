@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.backtest.adjusted import NO_ACTIONS, Actions, as_held
 from core.backtest.stats_drawdown import drawdown_figures
 from core.backtest.stats_returns import YEAR_NS, Figures, Returns, alpha_and_beta, daily_returns, period_returns, return_figures
 from core.backtest.stats_trades import excursions, fill_figures, trade_figures
@@ -25,6 +26,7 @@ def compute_statistics(
     asset_class: AssetClass,
     exposure: NDArray[Any] | None = None,
     bars: Mapping[str, BarSeries] | None = None,
+    actions: Actions = NO_ACTIONS,
 ) -> Figures:
     """Return every key of `STATISTICS`; None where a figure is undefined, never nan or infinite.
 
@@ -32,11 +34,11 @@ def compute_statistics(
     `exposure`: one value per point, true or not zero where a position is open; the first point, the start, is not
     counted, and may be left out.
     `bars`: the run's bars by symbol, the first symbol first: it is the benchmark, from the first point to the last.
-    `asset_class`: of the first symbol.
+    `asset_class`: of the first symbol. `actions`: splits and dividends that happened, by symbol.
     """
     # What overflows or has no value is found at the end, by not being finite.
     with np.errstate(all="ignore"):
-        found = _figures(equity_ns, equity, trades, fills, asset_class, exposure, bars)
+        found = _figures(equity_ns, equity, trades, fills, asset_class, exposure, bars, actions)
     return {spec.key: _defined(found.get(spec.key)) for spec in STATISTICS}
 
 
@@ -48,17 +50,18 @@ def _figures(
     asset_class: AssetClass,
     exposure: NDArray[Any] | None,
     bars: Mapping[str, BarSeries] | None,
+    actions: Actions,
 ) -> Figures:
     found: Figures = {}
     if len(equity):
-        found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars, equity_ns))
+        found |= _equity_figures(equity_ns, equity, asset_class, _benchmark(bars, equity_ns, actions))
     mean_equity = float(equity.mean()) if len(equity) else None
     found |= trade_figures(trades) | fill_figures(fills, mean_equity)
     if exposure is not None:
         counted = exposure[1:] if len(exposure) == len(equity) else exposure
         found["exposure"] = float(np.count_nonzero(counted)) / len(counted) if len(counted) else None
     if bars and trades:
-        adverse, favourable = excursions(trades, bars)
+        adverse, favourable = excursions(trades, bars, actions)
         known = ~np.isnan(adverse)
         if known.any():
             found["mae"], found["mfe"] = float(adverse[known].mean()), float(favourable[known].mean())
@@ -69,13 +72,13 @@ def _defined(figure: float | None) -> float | None:
     return figure if figure is not None and np.isfinite(figure) else None
 
 
-def _benchmark(bars: Mapping[str, BarSeries] | None, equity_ns: Instants) -> BarSeries | None:
+def _benchmark(bars: Mapping[str, BarSeries] | None, equity_ns: Instants, actions: Actions) -> BarSeries | None:
     series = next(iter(bars.values()), None) if bars else None
     if series is None:
         return None
     # Bars of the warm-up lie before the run, and a run that was stopped has more than it went through.
     series = series.between(int(equity_ns[0]), int(equity_ns[-1]))
-    return series if len(series) else None
+    return as_held(series, actions.get(series.symbol, ())) if len(series) else None
 
 
 def _equity_figures(equity_ns: Instants, equity: Floats, asset_class: AssetClass, benchmark: BarSeries | None) -> Figures:

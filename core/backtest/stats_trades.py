@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from core.backtest.adjusted import NO_ACTIONS, Actions, in_first_units, split_factors
 from core.backtest.stats_returns import Figures
 from core.model.instants import SECOND_NS
 from core.model.market import BarSeries, Floats, Instants
@@ -66,11 +67,12 @@ def fill_figures(fills: Sequence[Fill], mean_equity: float | None) -> Figures:
     return {"fees": to_float(fees), "slippage": to_float(slippage), "turnover": turnover}
 
 
-def excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries]) -> tuple[Floats, Floats]:
+def excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries], actions: Actions = NO_ACTIONS) -> tuple[Floats, Floats]:
     """Return, per trade, the worst and the best price while it was open as a fraction of the entry price, signed.
 
     float64, shape (trades,): adverse ≤ 0 ≤ favourable; nan without bars of its symbol. Bars count from the entry's to
     the one before the exit's, whole, and the exit price counts too: what the exit's bar did around it is not known.
+    `actions`: a trade's prices are per unit of its exit's time, so bars from before a split are brought to those.
     """
     adverse, favourable = np.full(len(trades), np.nan), np.full(len(trades), np.nan)
     by_symbol: dict[str, list[int]] = {}
@@ -87,6 +89,11 @@ def excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries]) -> tuple[
         sign = np.fromiter((1.0 if trade.side is PositionSide.LONG else -1.0 for trade in of_symbol), np.float64, count)
         first = np.searchsorted(series.start_ns, np.fromiter((trade.entry_ns for trade in of_symbol), np.int64, count))
         last = np.searchsorted(series.start_ns, np.fromiter((trade.exit_ns for trade in of_symbol), np.int64, count))
+        factors = split_factors(series, actions.get(symbol, ()))
+        if factors is not None:
+            series = in_first_units(series, actions.get(symbol, ()))
+            at_exit = factors[np.clip(last, 0, len(series) - 1)]
+            entry, leave = entry * at_exit, leave * at_exit
         low = np.minimum(np.minimum(lowest_between(series.low, first, last), leave), entry)
         high = np.maximum(np.maximum(-lowest_between(-series.high, first, last), leave), entry)
         down, up = low / entry - 1.0, high / entry - 1.0
@@ -95,9 +102,9 @@ def excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries]) -> tuple[
     return adverse, favourable
 
 
-def with_excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries]) -> list[Trade]:
+def with_excursions(trades: Sequence[Trade], bars: Mapping[str, BarSeries], actions: Actions = NO_ACTIONS) -> list[Trade]:
     """Return the trades with their own `mae` and `mfe`; see `excursions`."""
-    found = zip(*(_or_none(figures) for figures in excursions(trades, bars)), strict=True)
+    found = zip(*(_or_none(figures) for figures in excursions(trades, bars, actions)), strict=True)
     return [msgspec.structs.replace(trade, mae=worst, mfe=best) for trade, (worst, best) in zip(trades, found, strict=True)]
 
 

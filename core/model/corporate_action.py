@@ -53,6 +53,19 @@ class Dividend(msgspec.Struct, frozen=True, kw_only=True):
 CorporateAction = Split | Dividend
 
 
+class PositionChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a split did to a position: `ratio` new units for each old one, `qty` of them kept (signed), the rest paid in `cash`.
+
+    `time_ns`: the start of the bar before which it happened, UTC.
+    """
+
+    symbol: str
+    ratio: Decimal
+    qty: Decimal
+    cash: Decimal
+    time_ns: int
+
+
 class ActionMerge(msgspec.Struct, frozen=True, kw_only=True):
     """What storing actions did: those that were new, the same as before, and replaced by a different value."""
 

@@ -5,23 +5,30 @@ from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Final
 
+from core.model.corporate_action import PositionChange
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderSide
 from core.model.position import PositionSide, Trade
 
+_PRICE_DECIMALS: Final = 12
+"""Decimals of an entry's price after a split; profit is taken from the exact one."""
 _FEE_DECIMALS: Final = 10
 """Decimals a part of a fee has beyond its fee's own; the last part takes the exact rest."""
 
 
 class OpenLot:
-    """What is left of an entry fill: `qty` units above zero at `price`, and `fee`, the part of its fee not yet in a trade."""
+    """What is left of an entry fill: `qty` units above zero at `price`, and `fee`, the part of its fee not yet in a trade.
 
-    __slots__ = ("_fill", "fee", "qty")
+    After a split, quantity and price are those of the new units.
+    """
+
+    __slots__ = ("_fill", "_ratio", "fee", "qty")
 
     def __init__(self, fill: Fill) -> None:
         self._fill = fill
         self.qty = fill.qty
         self.fee = fill.fee
+        self._ratio: Decimal | None = None
 
     @property
     def symbol(self) -> str:
@@ -33,7 +40,12 @@ class OpenLot:
 
     @property
     def price(self) -> Decimal:
-        return self._fill.price
+        return self._fill.price if self._ratio is None else self._fill.price / self._ratio
+
+    def split(self, ratio: Decimal) -> None:
+        """Become `ratio` units for each one."""
+        self.qty *= ratio
+        self._ratio = ratio if self._ratio is None else self._ratio * ratio
 
     @property
     def time_ns(self) -> int:
@@ -51,7 +63,8 @@ class OpenLot:
             whole = self._fill
             exponent = whole.fee.as_tuple().exponent
             step = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, 0) - _FEE_DECIMALS)
-            share = (whole.fee * qty / whole.qty).quantize(step, ROUND_DOWN)
+            of = whole.qty if self._ratio is None else whole.qty * self._ratio
+            share = (whole.fee * qty / of).quantize(step, ROUND_DOWN)
         self.qty -= qty
         self.fee -= share
         return share
@@ -76,9 +89,31 @@ class RoundTrips:
         incoming = OpenLot(fill)
         with localcontext(MONEY_CONTEXT):
             while lots and incoming.qty > ZERO and lots[0].side is not incoming.side:
-                trades.append(_close(lots, incoming, fill))
+                trades.append(_close(lots, incoming))
         if incoming.qty > ZERO:
             lots.append(incoming)
+        return trades
+
+    def split(self, change: PositionChange) -> list[Trade]:
+        """Turn what is open of a symbol into the units of after a split; return the trade of the fraction that was paid in cash."""
+        lots = self._open.get(change.symbol)
+        if not lots:
+            return []
+        trades: list[Trade] = []
+        with localcontext(MONEY_CONTEXT):
+            for lot in lots:
+                lot.split(change.ratio)
+            fraction = sum((lot.qty for lot in lots), ZERO) - abs(change.qty)
+            if fraction <= ZERO:
+                return []
+            side = OrderSide.SELL if lots[0].side is PositionSide.LONG else OrderSide.BUY
+            paid = Fill(
+                id="", run_id="", order_id="", symbol=change.symbol, side=side, qty=fraction, price=abs(change.cash) / fraction,
+                fee=ZERO, slippage=ZERO, time_ns=change.time_ns, reason="split",
+            )  # fmt: skip
+            incoming = OpenLot(paid)
+            while lots and incoming.qty > ZERO:
+                trades.append(_close(lots, incoming))
         return trades
 
     def open_lots(self) -> list[OpenLot]:
@@ -86,30 +121,48 @@ class RoundTrips:
         return [lot for lots in self._open.values() for lot in lots]
 
 
-def round_trips(fills: Iterable[Fill]) -> list[Trade]:
-    """Return all trades of `fills`, in the order of the exits; see `RoundTrips`."""
+def round_trips(fills: Iterable[Fill], changes: Iterable[PositionChange] = ()) -> list[Trade]:
+    """Return all trades of `fills`, in the order of the exits; see `RoundTrips`.
+
+    `changes`: what splits did to positions, oldest first; each comes before the fills of its time. The fraction of a unit
+    that one leaves is a trade without an exit order.
+    """
     matched = RoundTrips()
-    return [trade for fill in fills for trade in matched.add(fill)]
+    waiting = deque(changes)
+    trades: list[Trade] = []
+    for fill in fills:
+        while waiting and waiting[0].time_ns <= fill.time_ns:
+            trades += matched.split(waiting.popleft())
+        trades += matched.add(fill)
+    while waiting:
+        trades += matched.split(waiting.popleft())
+    return trades
 
 
-def _close(lots: deque[OpenLot], incoming: OpenLot, fill: Fill) -> Trade:
+def _close(lots: deque[OpenLot], incoming: OpenLot) -> Trade:
     entry = lots[0]
     qty = min(entry.qty, incoming.qty)
     fees = entry.take_fee(qty) + incoming.take_fee(qty)
     if entry.qty == ZERO:
         lots.popleft()
-    side = entry.side
-    gain = (fill.price - entry.price) * qty
+    side, entry_price, exit_price = entry.side, entry.price, incoming.price
+    gain = (exit_price - entry_price) * qty
     return Trade(
-        symbol=fill.symbol,
+        symbol=incoming.symbol,
         side=side,
         qty=qty,
         entry_ns=entry.time_ns,
-        exit_ns=fill.time_ns,
-        entry_price=entry.price,
-        exit_price=fill.price,
+        exit_ns=incoming.time_ns,
+        entry_price=_shown(entry_price),
+        exit_price=exit_price,
         pnl=(gain if side is PositionSide.LONG else -gain) - fees,
         fees=fees,
         entry_order_id=entry.order_id,
-        exit_order_id=fill.order_id,
+        exit_order_id=incoming.order_id,
     )
+
+
+def _shown(price: Decimal) -> Decimal:
+    """Return a price without the endless digits that a split may give it."""
+    exponent = price.as_tuple().exponent
+    return round(price, _PRICE_DECIMALS) if isinstance(exponent, int) and exponent < -_PRICE_DECIMALS else price

@@ -66,6 +66,8 @@ class BacktestWork:
         self._elapsed_ns = 0
         self.journal = RunJournal(run.id, PRODUCER)
         self.orders = OrderManager(run.id, self.journal)
+        self._account = AccountJournal(self.journal)
+        self._actions: dict[str, tuple[CorporateAction, ...]] = {}
 
     async def load(self) -> Manifest:
         """Load the plug-in, read the bars it needs, and make the simulator.
@@ -90,7 +92,7 @@ class BacktestWork:
         await self._in_thread(make)
         self._markets = tuple([await self._market(key, self._runner.warmup) for key in self._keys])
         bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
-        actions = await self._corporate_actions()
+        actions = self._actions = await self._corporate_actions()
         simulated.instant_ns = self.first_bar_ns if config.start_ns is None else config.start_ns
         made = simulation(
             self._markets,
@@ -99,7 +101,7 @@ class BacktestWork:
             monotonic_ns=clock.monotonic_ns,
             days=CalendarDays(),
             orders=self.orders,
-            account=AccountJournal(self.journal),
+            account=self._account,
             actions=actions,
         )
         self._simulator, self._venue = made.simulator, made.venue
@@ -197,7 +199,7 @@ class BacktestWork:
             simulator, fills = self._simulator, self.journal.fills
             times_ns, equity, held = simulator.equity_curve()
             bars = {market.bars.symbol: market.bars for market in self._markets}
-            trades = with_excursions(round_trips(fills), bars)
+            trades = with_excursions(round_trips(fills, self._account.position_changes), bars, self._actions)
             stats = compute_statistics(
                 equity_ns=times_ns,
                 equity=equity,
@@ -206,6 +208,7 @@ class BacktestWork:
                 asset_class=self._markets[0].instrument.asset_class,
                 exposure=held,
                 bars=bars,
+                actions=self._actions,
             )
             plots = [
                 PlotLine(

@@ -27,11 +27,16 @@ async def report_of(run_id: str, *, runs: RunManager, store: Store, benchmark: s
     bars = await _bars_of(run, runs, store)
     against = None if benchmark is None else await _benchmark(benchmark, run, bars, store)
     fills, orders = await store.runs.fills(run.id), await store.runs.orders(run.id)
+    actions = {}
+    if run.manifest is not None and run.manifest.actions_sha256 is not None:  # those stored since did not happen in the run
+        compared = () if against is None else (against.symbol,)
+        actions = {symbol: await store.actions.read(symbol) for symbol in dict.fromkeys((*bars, *compared))}
     for symbol in (*bars, *run.config.symbols):
         await calendar.load(asset_class_of(symbol))
 
     def make() -> Report:
-        return make_report(run, result, bars=bars, fills=fills, orders=orders, coverage=coverage_of(bars, end_ns), benchmark=against)
+        coverage = coverage_of(bars, end_ns)
+        return make_report(run, result, bars=bars, fills=fills, orders=orders, coverage=coverage, benchmark=against, actions=actions)
 
     end_ns = int(result.equity_ns[-1]) if len(result.equity_ns) else None
     return await asyncio.to_thread(make)

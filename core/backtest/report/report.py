@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from core.backtest.adjusted import NO_ACTIONS, Actions, as_held
 from core.backtest.report.benchmark import compare
 from core.backtest.report.drawdowns import drawdown_table
 from core.backtest.report.evidence import Evidence
@@ -39,15 +40,16 @@ def make_report(
     orders: Sequence[Order] = (),
     coverage: DataCoverage | None = None,
     benchmark: BarSeries | None = None,
+    actions: Actions = NO_ACTIONS,
 ) -> Report:
     """Return the report of a run: a pure function of what it is given, some hundred milliseconds for a million points.
 
     `bars`: the run's own by symbol, in the run's order; a symbol whose bars are gone may be missing, and what is made
     from its bars then is too. `benchmark`: what to compare with; None is the first symbol. `coverage`: of the bars
-    against the calendar. Call it in a thread.
+    against the calendar. `actions`: splits and dividends that happened, by symbol. Call it in a thread.
     """
     with np.errstate(all="ignore"):
-        return _report(run, result, bars, fills, orders, coverage, benchmark)
+        return _report(run, result, bars, fills, orders, coverage, benchmark, actions)
 
 
 def _report(
@@ -58,6 +60,7 @@ def _report(
     orders: Sequence[Order],
     coverage: DataCoverage | None,
     benchmark: BarSeries | None,
+    actions: Actions,
 ) -> Report:
     symbols = run.config.symbols
     asset_class = asset_class_of(symbols[0])
@@ -70,13 +73,15 @@ def _report(
     known = {symbol: series for symbol, series in bars.items() if len(series)}
     trades = result.trades
     if trades and all(trade.mae is None for trade in trades) and known:
-        trades = tuple(with_excursions(trades, known))
+        trades = tuple(with_excursions(trades, known, actions))
     columns = TradeColumns(trades)
     returns = _returns(equity_ns, equity, asset_class)
     open_profit = _open_profit(result, known)
     daily = Timeframe.parse(run.config.timeframe).is_daily
     months, gains = monthly_gains(equity_ns, equity, asset_class)
     against = benchmark if benchmark is not None else known.get(symbols[0])
+    if against is not None:
+        against = as_held(against, actions.get(against.symbol, ()))
     return Report(
         run_id=run.id,
         asset_class=asset_class,
@@ -90,7 +95,7 @@ def _report(
         returns=None if returns is None else histogram(returns.values),
         returns_are_daily=len(equity_ns) < 2 or int(equity_ns[-1]) - int(equity_ns[0]) > DAY_NS,
         trade_returns=histogram(columns.returns()),
-        exposure=exposure_curve(fills, known, equity_ns, equity),
+        exposure=exposure_curve(fills, known, equity_ns, equity, actions),
         trades=trades,
         by_symbol=by_symbol(columns, symbols),
         by_side=by_side(columns),
