@@ -194,6 +194,9 @@ class Indicator:
             raise StrategyFailed(
                 f"Indicator {self.name} returned shape {values.shape} for {len(inputs[0])} bars.", "Return one value per bar."
             )
+        # Others are made from it: nobody may write to it.
+        values = values.view()
+        values.flags.writeable = False
         return values
 
     @property

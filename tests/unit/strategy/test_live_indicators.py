@@ -144,6 +144,29 @@ def test_declared_ones_with_the_session_column() -> None:
     assert bits(np.concatenate([piece[smooth] for piece in pieces])) == bits(indicators.ema(expected, 4))
 
 
+def test_bars_of_another_timeframe_are_for_others() -> None:
+    fast, slow, either = (
+        Indicator(indicators.sma, (Column("SPY", "close", timeframe), 2), "SPY", "average", "price", timeframe)
+        for timeframe in ("1m", "1h", None)
+    )
+    live = LiveIndicators([fast, slow, either])
+    assert list(live.extend(minutes(walk(3)))) == [fast, either]
+
+
+def test_nobody_writes_into_an_indicator_that_others_are_made_from() -> None:
+    def careless(values: Floats) -> Floats:
+        values[np.isnan(values)] = 0.0
+        return values
+
+    first = Indicator(indicators.sma, (Column("SPY", "close"), 2), "SPY", "average", "price")
+    second = Indicator(careless, (first,), "SPY", "careless one", "price")
+    series = minutes(walk(5))
+    with pytest.raises(StrategyFailed, match="careless one raised ValueError: assignment destination is read-only"):
+        LiveIndicators([first, second]).extend(series)
+    with pytest.raises(StrategyFailed, match="careless one raised ValueError: assignment destination is read-only"):
+        second.compute(first.compute(series.close))
+
+
 def test_what_goes_wrong_in_a_declared_one_has_its_name() -> None:
     series = minutes(walk(5))
     wrong = Indicator(indicators.sma, (Column("SPY", "close"), 0), "SPY", "my average", "price")
