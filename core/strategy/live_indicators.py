@@ -22,9 +22,9 @@ _BUILT_IN: Final = frozenset(getattr(indicators, name) for name in indicators.__
 class LiveIndicator:
     """`function(*columns, *parameters)` over a history that grows.
 
-    A built-in function takes up to half a millisecond a bar, most a tenth of one, and keeps at most twice its period, or 8,192 values where
-    it remembers all its past (`vwap` and `obv` a single sum). Another function costs at each bar what it costs over all
-    bars so far, and the whole history is kept.
+    A built-in function takes up to half a millisecond a bar, most a tenth of one, and keeps at most twice its period, or
+    8,192 values where it remembers all its past (`vwap` and `obv` a single sum). Another function costs at each bar what
+    it costs over all bars so far, and the whole history is kept.
     """
 
     def __init__(self, function: Callable[..., Floats], *parameters: Any) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.model.plugin import StrategyInfo
+from core.model.market import BarSeries, Timeframe
 from core.strategy import api
 from core.strategy.loader import StrategyLoader
+from tests.backtests import backtest
 from tests.unit.strategy.indicator_cases import FORMULAS, NAMES, call, settings_of, walk
 
 PAGE = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text(encoding="utf-8")
@@ -63,8 +64,14 @@ def test_a_strategy_gets_all_of_them_from_the_api() -> None:
     assert {name for name in NAMES if getattr(api, name, None) is FORMULAS[name]} == set(NAMES) <= set(api.__all__)
 
 
-def test_the_strategy_it_shows_is_sound(tmp_path: Path) -> None:
+def test_the_strategy_it_shows_trades(tmp_path: Path) -> None:
     (source,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "squeeze.py").write_text(source, encoding="utf-8")
-    found: list[StrategyInfo] = [info for info in StrategyLoader([tmp_path]).find_all().values() if not info.builtin]
-    assert [(info.id, info.error) for info in found] == [("squeeze-example", None)]
+    loader = StrategyLoader([tmp_path])
+    (info,) = (info for info in loader.find_all().values() if not info.builtin)
+    assert (info.id, info.error) == ("squeeze-example", None)
+    bars, minute = walk(3_000), Timeframe.parse("1m")
+    start = np.datetime64("2024-01-02T00:00", "ns").astype(np.int64) + np.arange(3_000) * minute.ns
+    series = BarSeries.from_columns("BTC/USD", minute, start, *(bars[name] for name in ("close", "high", "low", "close", "volume")))
+    ran = backtest(loader.load(info)(), [series], params=info.parse_params({}))
+    assert len(ran.fills) > 4
