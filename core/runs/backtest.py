@@ -219,6 +219,7 @@ class BacktestWork:
                     values=indicator.values,
                 )
                 for indicator in self._runner.indicators
+                if indicator.pane
             ]
             plots += [
                 PlotLine(

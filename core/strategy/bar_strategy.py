@@ -77,7 +77,7 @@ class BarStrategy(Strategy):
         """Declare `function(*arguments)`; columns among the arguments become float64 arrays, one value per bar.
 
         The function must return an array of the same length in which value i depends on no input after i.
-        `pane` is where the chart draws it: `price`, or the name of a pane of its own.
+        `pane` is where the chart draws it: `price`, or the name of a pane of its own; with "" it is not drawn.
         """
         function_name = getattr(function, "__name__", "indicator")
         self._check_declaring("indicator", name or function_name)
