@@ -12,7 +12,15 @@ from core.views.orders import FillTable, OrderTable
 from core.views.positions import PositionTable, TradeTable
 from core.views.runs import RunTable
 
-DESK_PATTERNS = ("run.*", "data.BarsImported", "data.BarsDeleted", "data.CorporateActions*", "strategy.Noted", "system.*")
+DESK_PATTERNS = (
+    "run.*",
+    "data.BarsImported",
+    "data.BarsDeleted",
+    "data.CorporateActionsImported",
+    "data.CorporateActionsDeleted",
+    "strategy.Noted",
+    "system.*",
+)
 """What the desk listens to for all runs. Never `*`: an event that nobody asks for need not be made."""
 
 RUN_PATTERNS = ("orders.*",)
