@@ -1,6 +1,7 @@
 """The equity curve: computed from the account's steps at the end, so that no bar pays for it."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +12,14 @@ from core.model.market import BarSeries, Floats, Instants
 class EquitySteps:
     """Where the account changed: at which decision time, to what cash, and to how many units of which symbol."""
 
-    __slots__ = ("_cash", "_point", "_qty", "_symbol")
+    __slots__ = ("_steps",)
 
     def __init__(self) -> None:
-        self._point: list[int] = []
-        self._cash: list[float] = []
-        self._symbol: list[int] = []
-        self._qty: list[float] = []
+        self._steps: list[tuple[int, Decimal, int, Decimal]] = []
 
-    def add(self, point: int, cash: float, symbol: int, qty: float) -> None:
+    def add(self, point: int, cash: Decimal, symbol: int, qty: Decimal) -> None:
         """Note the account after a fill in a bar that ended at decision time number `point`."""
-        self._point.append(point)
-        self._cash.append(cash)
-        self._symbol.append(symbol)
-        self._qty.append(qty)
+        self._steps.append((point, cash, symbol, qty))
 
     def curve(
         self, start_cash: float, times_ns: Instants, series: Sequence[BarSeries], ends: Sequence[Instants]
@@ -34,15 +29,16 @@ class EquitySteps:
         Equity is cash + Σ units × the newest close known at that time.
         """
         n = len(times_ns)
-        points = np.asarray(self._point, np.int64)
-        symbols = np.asarray(self._symbol, np.int64)
-        equity = _steps(n, points, np.asarray(self._cash), start_cash)
+        points = np.asarray([step[0] for step in self._steps], np.int64)
+        symbols = np.asarray([step[2] for step in self._steps], np.int64)
+        equity = _steps(n, points, np.asarray([float(step[1]) for step in self._steps]), start_cash)
+        quantities = np.asarray([float(step[3]) for step in self._steps])
         held = np.zeros(n, bool)
         for at, bars in enumerate(series):
             own = symbols == at
             if not own.any():
                 continue
-            qty = _steps(n, points[own], np.asarray(self._qty)[own], 0.0)
+            qty = _steps(n, points[own], quantities[own], 0.0)
             newest = np.searchsorted(ends[at], times_ns, side="right") - 1
             equity += qty * bars.close[np.maximum(newest, 0)]
             held |= qty != 0

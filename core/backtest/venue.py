@@ -246,6 +246,14 @@ class SimulatedVenue:
     def meet(self, feed: Feed, bar: Bar, *, is_regular: bool = True) -> None:
         """Let the symbol's working orders meet a bar, and tell what became of them."""
         start_ns, high, low = bar.start_ns, bar.high, bar.low
+        if len(feed.working) == 1:
+            (order,) = feed.working.values()
+            if order.is_plain and self._matching.is_simple and is_regular and not order.legs:
+                # By far the most frequent: one market order, alone.
+                if order.can_meet(start_ns):
+                    self.report(feed, (self._matching.filling.fill_market(order, bar, self.ledger),), start_ns)
+                    feed.watch()
+                return
         live = [
             order
             for order in feed.working.values()
@@ -295,7 +303,7 @@ class SimulatedVenue:
 
     def step(self, feed: Feed) -> None:
         """Note the account after a change, for the equity curve."""
-        self.steps.add(self.point, float(self.ledger.cash), feed.at, float(self.ledger.held(feed.symbol)))
+        self.steps.add(self.point, self.ledger.cash, feed.at, self.ledger.held(feed.symbol))
 
     def step_cash(self) -> None:
         """Note that the cash changed, and no position."""

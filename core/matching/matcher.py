@@ -5,7 +5,7 @@ Pure: a bar, orders and an account in, what happened out. Source: docs/simulatio
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from core.matching.fill import Filling
@@ -32,6 +32,11 @@ class Matching:
     filling: Filling
     volume_cap: Decimal | None = None
     lots: dict[str, Decimal | None] | None = None
+    is_simple: bool = field(init=False)
+    """Whether a plain market order can only fill whole or be refused: no volume cap, no reversals."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_simple", self.volume_cap is None and not self.filling.may_reverse)
 
     def meet(self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger) -> list[Outcome]:
         """Let `orders` (in the order of their submission, all live for this bar) meet `bar`; book on `ledger`.

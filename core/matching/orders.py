@@ -24,48 +24,36 @@ class WorkingOrder:
     is done. `mark` is a trailing stop's water mark. `legs` wait for its fills; `parent`, `sibling` and `role` are a leg's own.
     """
 
-    __slots__ = (
-        "acts_at_open_only",
-        "dead_from_ns",
-        "fees",
-        "filled",
-        "filled_money",
-        "gone",
-        "id",
-        "in_closing_auction",
-        "is_buy",
-        "is_extended",
-        "is_fok",
-        "is_limit",
-        "is_live",
-        "is_market",
-        "is_plain",
-        "legs",
-        "limit",
-        "limit_near",
-        "live_from_ns",
-        "mark",
-        "mark_near",
-        "parent",
-        "path_dependent",
-        "qty",
-        "reason",
-        "reduces",
-        "ref",
-        "request",
-        "role",
-        "sibling",
-        "side",
-        "stop",
-        "stop_near",
-        "symbol",
-        "tick",
-        "time_in_force",
-        "trail_percent",
-        "trail_price",
-        "triggered",
-        "type",
-    )
+    # What most orders never have is said once, for the class: an order is made for each of hundreds of thousands of decisions.
+    filled = ZERO
+    filled_money = ZERO
+    fees = ZERO
+    tick: Decimal | None = None
+    role: LegRole | None = None
+    parent: "WorkingOrder | None" = None
+    sibling: "WorkingOrder | None" = None
+    legs: "tuple[WorkingOrder, ...]" = ()
+    is_live = True
+    gone = False
+    triggered = False
+    mark: Decimal | None = None
+    mark_near = 0.0
+    path_dependent = False
+    reason: str | None = None
+    reduces = False
+    is_extended = False
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    limit_near = 0.0
+    stop_near = 0.0
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    is_market = False
+    is_limit = False
+    is_plain = False
+    is_fok = False
+    acts_at_open_only = False
+    in_closing_auction = False
 
     def __init__(
         self,
@@ -80,47 +68,29 @@ class WorkingOrder:
         self.ref = ref
         self.request = request
         self.symbol = request.symbol
-        self.side = request.side
-        self.is_buy = request.side is _BUY
+        self.side = side = request.side
+        self.is_buy = side is _BUY
         self.qty = request.qty
         self.live_from_ns = live_from_ns
         self.dead_from_ns = dead_from_ns
         self.time_in_force = time_in_force
-        self.filled = ZERO
-        self.filled_money = ZERO
-        self.fees = ZERO
-        self.tick: Decimal | None = None
-        self.role: LegRole | None = None
-        self.parent: WorkingOrder | None = None
-        self.sibling: WorkingOrder | None = None
-        self.legs: tuple[WorkingOrder, ...] = ()
-        self.is_live = True
-        self.gone = False
-        self.triggered = False
-        self.mark: Decimal | None = None
-        self.mark_near = 0.0
-        self.path_dependent = False
-        self.reason: str | None = None
-        self.reduces = request.reduce_only
-        self.is_extended = request.extended_hours
-        self.type = request.type
-        self.limit: Decimal | None = None
-        self.stop: Decimal | None = None
-        self.limit_near = self.stop_near = 0.0
-        self.trail_price: Decimal | None = None
-        self.trail_percent: Decimal | None = None
-        self.is_fok = self.acts_at_open_only = self.in_closing_auction = False
-        self.is_market = self.type is _MARKET
-        self.is_limit = self.type is _LIMIT
-        if not self.is_market:
-            self.price(request)
-        if time_in_force in _AT_OPEN_ONLY or time_in_force is _CLS:
-            self.is_fok = time_in_force is TimeInForce.FOK
-            self.acts_at_open_only = time_in_force is not _CLS
-            self.in_closing_auction = time_in_force is _CLS
-            self.is_plain = False
+        self.type = kind = request.type
+        if kind is _MARKET:
+            self.is_market = True
         else:
-            self.is_plain = self.is_market and not self.reduces
+            self.is_limit = kind is _LIMIT
+            self.price(request)
+        if request.reduce_only:
+            self.reduces = True
+        if request.extended_hours:
+            self.is_extended = True
+        if time_in_force in _AT_OPEN_ONLY:
+            self.is_fok = time_in_force is TimeInForce.FOK
+            self.acts_at_open_only = True
+        elif time_in_force is _CLS:
+            self.in_closing_auction = True
+        elif kind is _MARKET and not request.reduce_only:
+            self.is_plain = True
 
     def price(self, terms: OrderRequest | OrderLeg) -> None:
         """Take the prices of `terms`."""

@@ -30,4 +30,4 @@ class AccountJournal:
         self._record(DividendPaid(symbol=symbol, per_share=per_share, qty=qty, cash=cash), now_ns)
 
     def _record(self, payload: Payload, now_ns: int) -> None:
-        self._journal.record(payload, ts=now_ns, caused_by=None, trace_id=None)
+        self._journal.record(payload, now_ns, None, None)

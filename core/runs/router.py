@@ -112,7 +112,7 @@ class DomainRouter:
             elif isinstance(action, PlaceOneCancelsOther):
                 self._place_pair(action, now_ns, tick_id, caused_by)
             elif isinstance(action, Note):
-                self._journal.record(StrategyNoted(text=action.text), ts=now_ns, caused_by=caused_by, trace_id=tick_id)
+                self._journal.record(StrategyNoted(text=action.text), now_ns, caused_by, tick_id)
             elif isinstance(action, StopRun):
                 self._at_venue.stopped = action.reason or "The strategy ended the run."
 
@@ -132,7 +132,7 @@ class DomainRouter:
             units = self._at_venue.units(request.symbol, action.size)
             if not units:
                 text = f"No order: {_size_words(action.size)} is less than one lot of {request.symbol}."
-                self._journal.record(StrategyNoted(text=text), ts=now_ns, caused_by=caused_by, trace_id=tick_id)
+                self._journal.record(StrategyNoted(text=text), now_ns, caused_by, tick_id)
                 self._order_ids[action.ref or f"#{self._count}"] = ""
                 return
             request = msgspec.structs.replace(request, qty=units)
@@ -209,8 +209,8 @@ class DomainRouter:
             close=close,
             size=None if size is None else _size_words(size),
         )
-        wished = self._journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
-        return self._journal.record(BacktestPlaceOrder(order_id=ticket.order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
+        wished = self._journal.record(wish, now_ns, caused_by, tick_id)
+        return self._journal.record(BacktestPlaceOrder(order_id=ticket.order_id), now_ns, wished, tick_id)
 
     def _replace(self, action: ReplaceOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
         order_id = self._known(action.ref, "replaced")
@@ -225,8 +225,8 @@ class DomainRouter:
             trail_percent=action.trail_percent,
             note=action.note,
         )
-        wished = self._journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
-        self._journal.record(BacktestReplaceOrder(order_id=order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
+        wished = self._journal.record(wish, now_ns, caused_by, tick_id)
+        self._journal.record(BacktestReplaceOrder(order_id=order_id), now_ns, wished, tick_id)
         try:
             self._at_venue.replace(action)
         except InvalidValue as error:
@@ -237,8 +237,8 @@ class DomainRouter:
         if not order_id:
             return
         wish = CancelRequest(order_id=order_id, note=action.note)
-        wished = self._journal.record(wish, ts=now_ns, caused_by=caused_by, trace_id=tick_id)
-        self._journal.record(BacktestCancelOrder(order_id=order_id), ts=now_ns, caused_by=wished, trace_id=tick_id)
+        wished = self._journal.record(wish, now_ns, caused_by, tick_id)
+        self._journal.record(BacktestCancelOrder(order_id=order_id), now_ns, wished, tick_id)
         self._at_venue.cancel(action.ref, action.note or "The strategy cancelled it.")
 
     def _known(self, ref: str, done: str) -> str:
@@ -294,4 +294,4 @@ class Tracer:
         return f"{self._run_id}@{self._now_ns()}"
 
     def _record(self, payload: Payload, caused_by: str | None) -> str:
-        return self._journal.record(payload, ts=self._now_ns(), caused_by=caused_by, trace_id=self._tick_id())
+        return self._journal.record(payload, self._now_ns(), caused_by, self._tick_id())

@@ -3,7 +3,6 @@
 It lets nothing happen that the transition table forbids. It does not know who fills the orders.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Protocol
 
@@ -30,7 +29,7 @@ _PARTIALLY_FILLED, _FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 class Journal(Protocol):
     """Where events and rows are gathered until they are committed together."""
 
-    def record(self, payload: Payload, *, ts: int, caused_by: str | None, trace_id: str | None) -> str:
+    def record(self, payload: Payload, ts: int, caused_by: str | None, trace_id: str | None) -> str:
         """Keep an event and return its id."""
         ...
 
@@ -38,45 +37,25 @@ class Journal(Protocol):
         """Keep a fill's row."""
         ...
 
-    def order_changed(self, order_id: str) -> None:
-        """Note that an order's row must be written."""
-        ...
-
 
 class _State:
-    """An order while it can still change."""
+    """An order while it can still change. What most orders never have is said once, for the class."""
 
-    __slots__ = (
-        "caused_by",
-        "created_ns",
-        "filled_money",
-        "filled_qty",
-        "parent_id",
-        "path_dependent",
-        "reason",
-        "reject_code",
-        "request",
-        "sibling_id",
-        "status",
-        "time_in_force",
-        "trace_id",
-        "updated_ns",
-    )
+    status = _CREATED
+    filled_qty = ZERO
+    filled_money = ZERO
+    reject_code: RejectCode | None = None
+    reason: str | None = None
+    path_dependent = False
+    parent_id: str | None = None
+    sibling_id: str | None = None
+    caused_by: str | None = None
 
     def __init__(self, request: OrderRequest, time_in_force: TimeInForce, now_ns: int, trace_id: str | None) -> None:
         self.request = request
         self.time_in_force = time_in_force
-        self.status = _CREATED
         self.created_ns = now_ns
         self.updated_ns = now_ns
-        self.filled_qty = ZERO
-        self.filled_money = ZERO
-        self.reject_code: RejectCode | None = None
-        self.reason: str | None = None
-        self.path_dependent = False
-        self.parent_id: str | None = None
-        self.sibling_id: str | None = None
-        self.caused_by: str | None = None
         self.trace_id = trace_id
 
 
@@ -86,7 +65,9 @@ class OrderManager:
     def __init__(self, run_id: str, journal: Journal) -> None:
         self._run_id = run_id
         self._journal = journal
+        self._record = journal.record
         self._states: dict[str, _State] = {}
+        self._changed: dict[str, None] = {}
         self._fills = 0
         self._own = 0
         self.rejections: list[Rejection] = []
@@ -109,12 +90,22 @@ class OrderManager:
         """Make an order known. Its id must be new."""
         if order_id in self._states:
             raise BugError(f"Order {order_id} was created twice.")
-        state = _State(request, time_in_force, now_ns, trace_id)
-        state.parent_id, state.sibling_id = parent_id, sibling_id
-        self._states[order_id] = state
-        created = OrderCreated(order=self.order(order_id))
-        state.caused_by = self._journal.record(created, ts=now_ns, caused_by=caused_by, trace_id=trace_id)
-        self._journal.order_changed(order_id)
+        self._states[order_id] = state = _State(request, time_in_force, now_ns, trace_id)
+        if parent_id is not None or sibling_id is not None:
+            state.parent_id, state.sibling_id = parent_id, sibling_id
+        order = Order(
+            id=order_id,
+            run_id=self._run_id,
+            request=request,
+            time_in_force=time_in_force,
+            status=_CREATED,
+            created_ns=now_ns,
+            updated_ns=now_ns,
+            parent_id=parent_id,
+            sibling_id=sibling_id,
+        )
+        state.caused_by = self._record(OrderCreated(order=order), now_ns, caused_by, trace_id)
+        self._changed[order_id] = None
 
     def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int) -> str:
         """Make an order that the venue itself places, and return its id."""
@@ -218,7 +209,7 @@ class OrderManager:
     def flag_path_dependent(self, order_id: str) -> None:
         """Note that the order was left unfilled only because of the path assumed inside a bar."""
         self._states[order_id].path_dependent = True
-        self._journal.order_changed(order_id)
+        self._changed[order_id] = None
 
     def order(self, order_id: str) -> Order:
         """Return the order as it stands."""
@@ -240,12 +231,17 @@ class OrderManager:
             sibling_id=state.sibling_id,
         )
 
-    def forget_final(self, order_ids: Iterable[str]) -> None:
-        """Let go of orders that are over and whose rows are committed, so that a long run stays small."""
-        for order_id in order_ids:
+    def changed(self) -> list[Order]:
+        """Return the orders that changed since the last commit, as they stand."""
+        return [self.order(order_id) for order_id in self._changed]
+
+    def forget_committed(self) -> None:
+        """The changes are stored: let go of orders that are over, so that a long run stays small."""
+        for order_id in self._changed:
             state = self._states.get(order_id)
             if state is not None and state.status.is_final:
                 del self._states[order_id]
+        self._changed = {}
 
     def _move(self, order_id: str, status: OrderStatus, now_ns: int) -> _State:
         state = self._states[order_id]
@@ -256,5 +252,5 @@ class OrderManager:
         return state
 
     def _tell(self, order_id: str, state: _State, payload: Payload, now_ns: int) -> None:
-        state.caused_by = self._journal.record(payload, ts=now_ns, caused_by=state.caused_by, trace_id=state.trace_id)
-        self._journal.order_changed(order_id)
+        state.caused_by = self._record(payload, now_ns, state.caused_by, state.trace_id)
+        self._changed[order_id] = None

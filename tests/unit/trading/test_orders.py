@@ -80,10 +80,13 @@ def test_an_order_is_created_once(orders: OrderManager) -> None:
 
 def test_only_orders_that_are_over_are_forgotten(orders: OrderManager) -> None:
     orders.accept("o", now_ns=2)
-    orders.forget_final(["o", "unknown"])
+    assert [order.id for order in orders.changed()] == ["o"]
+    orders.forget_committed()
     assert "o" in orders
+    assert orders.changed() == []
     orders.cancel("o", "x", now_ns=3)
-    orders.forget_final(["o"])
+    assert [order.status for order in orders.changed()] == [S.CANCELLED]
+    orders.forget_committed()
     assert "o" not in orders
 
 
