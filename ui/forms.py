@@ -209,17 +209,32 @@ class ParamForm(QWidget):
         return values
 
 
-def group(title: str, content: QWidget, parent: QWidget | None = None) -> QWidget:
-    """Return `content` under a heading."""
-    box = QWidget(parent)
-    layout = QVBoxLayout(box)
-    layout.setContentsMargins(0, 0, 0, 0)
-    heading = QLabel(title, box)
-    heading.setProperty("role", "heading")
-    layout.addWidget(heading)
-    layout.addWidget(content)
-    layout.addStretch(1)
-    return box
+class Section(QWidget):
+    """A heading and what belongs under it, at the end of a column.
+
+    Content is made with the section as its parent: a widget that changes its parent is styled anew, with all that is in it.
+    """
+
+    def __init__(self, title: str, column: QVBoxLayout, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(8)
+        heading = QLabel(title, self)
+        heading.setProperty("role", "heading")
+        self._layout.addWidget(heading)
+        column.addWidget(self)
+
+    def add(self, content: QWidget) -> None:
+        """Put a child of this section at its end."""
+        self._layout.addWidget(content)
+
+    def replace(self, content: QWidget, by: QWidget) -> None:
+        """Put a child of this section in the place of another, which goes."""
+        self._layout.replaceWidget(content, by)
+        content.setParent(None)
+        content.deleteLater()
+        by.show()
 
 
 def _object_name(name: str) -> str:

@@ -1,50 +1,37 @@
-"""The new-run dialog: a strategy, the bars it reads, its parameters and what trading costs."""
+"""The new-run dialog: a strategy, the bars it reads, its parameters, and what trading costs.
+
+Making some eighty widgets takes longer than a turn of the loop may, so the dialog is there at once and its parts follow one a turn.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QScrollArea,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from core.errors import InvalidValue, KnownError, UnknownName
-from core.model.money import parse_money
-from core.model.plugin import StrategyInfo
-from core.model.run import PathModel, RunConfig, RunMode
+from core.model.plugin import ParamValue
+from core.model.run import RunConfig
+from ui.dialogs.account_fields import AccountFields
+from ui.dialogs.cost_fields import CostFields
 from ui.dialogs.empty_state import EmptyState
-from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
+from ui.dialogs.field_grid import FieldRow
 from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.dialogs.new_run_fields import BarFields
 from ui.dialogs.new_run_memory import NewRunEntries, NewRunMemory
 from ui.dialogs.run_preview import RunPreview
-from ui.forms import ParamForm, group
+from ui.dialogs.strategy_fields import StrategyFields
+from ui.forms import ParamForm, Section
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
 
 if TYPE_CHECKING:
     from core.engine import Engine
 
-_LATER = "Paper and live come with a broker connection, in a later version."
-_PATH_WORDS = {
-    PathModel.ADAPTIVE: "the open's nearer extreme first",
-    PathModel.OHLC: "the high before the low",
-    PathModel.OLHC: "the low before the high",
-}
-_FEES = ("none", "bps:1", "bps:5", "bps:10", "bps:25")
-_SLIPPAGE = ("none", "bps:1", "bps:2", "bps:5", "bps:10")
+_OPENING = "new-run: opening"
 
 
 class NewRunDialog(QDialog):
@@ -72,108 +59,81 @@ class NewRunDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setStyleSheet(role_sheet(theme, sizes))
         self._engine, self._tasks, self._sizes, self._memory = engine, tasks, sizes, memory
-        self._strategies: dict[str, StrategyInfo] = {}
         self._busy = False
-        self._params = ParamForm((), parent=self)
-        self._params_place = QVBoxLayout()
-        self._strategy_grid = self._make_strategy_grid()
-        self._bars = BarFields(sizes, self)
-        self._costs = self._make_costs_grid(cash)
-        self._preview = RunPreview(engine, tasks, self)
-        self._banner = Banner("new-run-message", self)
-        self._pages = QStackedWidget(self)
-        self._pages.addWidget(self._make_form())
-        self._pages.addWidget(self._make_empty())
+        self._complete = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(sizes.step * 5, sizes.step * 4, sizes.step * 5, sizes.step * 4)
         layout.setSpacing(sizes.step * 3)
+        self._pages = QStackedWidget(self)
+        self._preview = RunPreview(engine, tasks, self)
+        self._banner = Banner("new-run-message", self)
         layout.addWidget(self._pages, 1)
         layout.addWidget(self._preview)
         layout.addWidget(self._banner)
         layout.addLayout(self._make_footer())
-        resize_to_screen(self, sizes.font * 66, sizes.font * 50)
-        self._bars.changed.connect(self._on_bars_changed)
-        self._load_strategies()
-        self._tasks.start(self._load_sets(), what="reading what bars are stored", latest="new-run: sets")
+        resize_to_screen(self, sizes.font * 72, sizes.font * 60)
+        self._show_ready()
+        self._tasks.start(self._fill(cash), what="opening the new-run dialog", latest=_OPENING)
 
     # --- what is shown ---
 
-    def _make_strategy_grid(self) -> FieldGrid:
-        grid = FieldGrid(self._sizes, self)
-        self.strategy = narrow(QComboBox(grid))
-        self._strategy_row = grid.add("field-strategy", "Strategy", self.strategy)
-        self._broken = QLabel(grid)
-        self._broken.setObjectName("new-run-broken-strategies")
-        self._broken.setProperty("role", "doubt")
-        self._broken.setWordWrap(True)
-        self._broken.hide()
-        self.mode = narrow(QComboBox(grid))
-        self.mode.addItems(["Backtest", "Paper", "Live"])
-        for row, mode in enumerate((RunMode.BACKTEST, RunMode.PAPER, RunMode.LIVE)):
-            self.mode.setItemData(row, mode.value)
-            if mode is not RunMode.BACKTEST:
-                item = _item(self.mode, row)
-                item.setEnabled(False)
-                item.setToolTip(_LATER)
-        grid.add("field-mode", "Mode", self.mode, _LATER)
-        self.strategy.currentIndexChanged.connect(lambda _index: self._on_strategy_changed())
-        return grid
-
-    def _make_costs_grid(self, cash: str) -> FieldGrid:
-        grid = FieldGrid(self._sizes, self)
-        self.cash = QLineEdit(cash, grid)
-        self._cash_row = grid.add("field-cash", "Start cash", self.cash)
-        self.fees = _suggestions(_FEES, grid)
-        self._fees_row = grid.add("field-fees", "Fees", self.fees, "none, or bps:10 for 0.10 % of the amount")
-        self.slippage = _suggestions(_SLIPPAGE, grid)
-        self._slippage_row = grid.add("field-slippage", "Slippage", self.slippage, "none, or bps:5 for 0.05 % against you")
-        self.path = narrow(QComboBox(grid))
-        for model, words in _PATH_WORDS.items():
-            self.path.addItem(f"{model.value} – {words}", model.value)
-        grid.add("field-path", "Path in a bar", self.path, "The order in which a bar's high and low are taken to have come.")
-        self.cash.textChanged.connect(lambda _text: self._cash_row.show_error(""))
-        self.fees.currentTextChanged.connect(lambda _text: self._fees_row.show_error(""))
-        self.slippage.currentTextChanged.connect(lambda _text: self._slippage_row.show_error(""))
-        return grid
-
-    def _make_form(self) -> QWidget:
-        left, right = QVBoxLayout(), QVBoxLayout()
+    async def _fill(self, cash: str) -> None:
+        left, right = self._make_columns()
+        self.strategies = StrategyFields(self._sizes, (section := Section("Strategy", left, self._form)))
+        section.add(self.strategies)
+        await asyncio.sleep(0)
+        self.bars = BarFields(self._sizes, (section := Section("Bars", left, self._form)))
+        section.add(self.bars)
+        await asyncio.sleep(0)
+        self.costs = CostFields(self._sizes, (section := Section("Costs and account", right, self._form)))
+        section.add(self.costs)
+        await asyncio.sleep(0)
+        self.account = AccountFields(cash, self._sizes, section)
+        section.add(self.account)
+        await asyncio.sleep(0)
+        self._params_section = Section("Parameters", left, self._form)
+        self._params = ParamForm((), parent=self._params_section)
+        self._params_section.add(self._params)
         for column in (left, right):
-            column.setSpacing(self._sizes.step * 5)
-        strategy = QWidget(self)
-        strategy_layout = QVBoxLayout(strategy)
-        strategy_layout.setContentsMargins(0, 0, 0, 0)
-        strategy_layout.addWidget(self._strategy_grid)
-        strategy_layout.addWidget(self._broken)
-        left.addWidget(group("Strategy", strategy, self))
-        left.addWidget(group("Bars", self._bars, self))
-        left.addStretch(1)
-        params = QWidget(self)
-        params.setLayout(self._params_place)
-        self._params_place.setContentsMargins(0, 0, 0, 0)
-        self._params_place.addWidget(self._params)
-        right.addWidget(group("Parameters", params, self))
-        right.addWidget(group("Account and costs", self._costs, self))
-        right.addStretch(1)
-        content = QWidget(self)
-        columns = QHBoxLayout(content)
-        columns.setContentsMargins(0, 0, self._sizes.step * 2, 0)
-        columns.setSpacing(self._sizes.step * 8)
-        columns.addLayout(left, 1)
-        columns.addLayout(right, 1)
-        area = QScrollArea(self)
+            column.addStretch(1)
+        self.bars.changed.connect(self._on_bars_changed)
+        self.strategies.changed.connect(self._on_strategy_changed)
+        self._pages.addWidget(self._make_empty())
+        sets = await self._engine.bar_sets()
+        self._complete = True
+        self.strategies.set_strategies(self._engine.strategies(), self._memory.last_strategy)
+        await asyncio.sleep(0)
+        self.bars.set_sets(sets)
+        self._pages.setCurrentIndex(0 if sets else 1)
+        for widget in (self.create_button, self.start_button, self._preview):
+            widget.setVisible(bool(sets))
+        self._recall()
+        self._show_ready()
+        self.strategies.strategy.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _make_columns(self) -> tuple[QVBoxLayout, QVBoxLayout]:
+        area = QScrollArea(self._pages)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(content)
-        return area
+        self._form = QWidget(area)
+        layout = QHBoxLayout(self._form)
+        layout.setContentsMargins(0, 0, self._sizes.step * 2, 0)
+        layout.setSpacing(self._sizes.step * 8)
+        columns = QVBoxLayout(), QVBoxLayout()
+        for column in columns:
+            column.setSpacing(self._sizes.step * 5)
+            layout.addLayout(column, 1)
+        area.setWidget(self._form)
+        self._pages.addWidget(area)
+        return columns
 
     def _make_empty(self) -> QWidget:
         empty = EmptyState(
             "No bars are stored yet",
             "A run reads stored bars. Import a price file, or open the simulated market to try the program.",
             self._sizes,
-            self,
+            self._pages,
         )
         empty.add_button("button-empty-import", "Import a file", self._ask_import)
         empty.add_button("button-empty-demo", "Open the demo", self._ask_demo)
@@ -201,107 +161,57 @@ class NewRunDialog(QDialog):
 
     # --- what can be chosen ---
 
-    def _load_strategies(self) -> None:
-        self._strategies = dict(self._engine.strategies())
-        blocked = self.strategy.blockSignals(True)
-        broken: list[str] = []
-        for info in sorted(self._strategies.values(), key=lambda info: (info.error is not None, info.id)):
-            if info.error is None:
-                self.strategy.addItem(f"{info.name} ({info.id})" if info.name != info.id else info.id, info.id)
-                continue
-            self.strategy.addItem(f"{info.id} – cannot be loaded", info.id)
-            item = _item(self.strategy, self.strategy.count() - 1)
-            item.setEnabled(False)
-            item.setToolTip(info.error)
-            broken.append(f"{info.id} cannot be loaded: {info.error}")
-        self.strategy.blockSignals(blocked)
-        self._broken.setText("\n".join(broken))
-        self._broken.setVisible(bool(broken))
-        usual = next((info.id for info in self._strategies.values() if info.error is None and info.symbols == 1), "")
-        self.choose_strategy(self._memory.last_strategy or usual)
-        self._on_strategy_changed()
-
     def choose_strategy(self, strategy_id: str) -> None:
         """Choose a strategy, if it can run."""
-        index = self.strategy.findData(strategy_id)
-        if index >= 0 and _item(self.strategy, index).isEnabled():
-            self.strategy.setCurrentIndex(index)
-
-    def _info(self) -> StrategyInfo | None:
-        info = self._strategies.get(str(self.strategy.currentData()))
-        return info if info is not None and info.error is None else None
+        self.strategies.choose(strategy_id)
 
     def _on_strategy_changed(self) -> None:
-        info = self._info()
-        form = ParamForm(info.params if info else (), label_width=self._sizes.font * 7, parent=self)
-        self._params_place.replaceWidget(self._params, form)
-        self._params.setParent(None)
-        self._params.deleteLater()
+        info = self.strategies.info()
+        form = ParamForm(info.params if info else (), label_width=self._sizes.font * 7, parent=self._params_section)
+        self._params_section.replace(self._params, form)
         self._params = form
-        form.show()
-        self._strategy_row.show_error("" if info else "No strategy can be loaded.")
-        self._strategy_row.show_hint(" ".join(info.description.replace("`", "").split()) if info else "")
-        self._bars.set_count(info.symbols if info else 1)
+        self.bars.set_count(info.symbols if info else 1)
         self._order_tabs()
         self._recall()
         self._show_ready()
 
     def _order_tabs(self) -> None:
-        costs = [self.cash, self.fees, self.slippage, self.path]
-        buttons = [self.cancel_button, self.create_button, self.start_button]
-        order = [self.strategy, self.mode, *self._bars.tab_order(), *self._params.tab_order(), *costs, *buttons]
-        for before, after in pairwise(order):
+        fields = [*self.strategies.tab_order(), *self.bars.tab_order(), *self._params.tab_order()]
+        fields += [*self.costs.tab_order(), *self.account.tab_order()]
+        for before, after in pairwise([*fields, self.cancel_button, self.create_button, self.start_button]):
             self.setTabOrder(before, after)
 
     def _recall(self) -> None:
-        info = self._info()
+        info = self.strategies.info()
         entries = self._memory.by_strategy.get(info.id) if info else None
         if entries is None:
             return
         self._params.set_values(entries.params)
-        self._bars.symbols.set_symbols(entries.symbols)
-        self._bars.timeframe.setCurrentText(entries.timeframe)
-        self._bars.source.setCurrentText(entries.source)
-        self._bars.show_dates(entries.start, entries.end)
-        self.cash.setText(entries.cash)
-        self.fees.setCurrentText(entries.fees)
-        self.slippage.setCurrentText(entries.slippage)
-        self.path.setCurrentIndex(max(0, self.path.findData(entries.path)))
-
-    async def _load_sets(self) -> None:
-        sets = await self._engine.bar_sets()
-        self._bars.set_sets(sets)
-        self._pages.setCurrentIndex(0 if sets else 1)
-        for widget in (self.create_button, self.start_button, self._preview):
-            widget.setVisible(bool(sets))
-        self._recall()
-        self._show_ready()
+        self.bars.symbols.set_symbols(entries.symbols)
+        self.bars.timeframe.setCurrentText(entries.timeframe)
+        self.bars.source.setCurrentText(entries.source)
+        self.bars.show_dates(entries.start, entries.end)
+        self.costs.show_entries(entries.costs)
+        self.account.show_entries(entries.account)
 
     def _show_ready(self) -> None:
-        ready = not self._busy and self._info() is not None and self._bars.choice() is not None
+        ready = self._complete and not self._busy and self.strategies.info() is not None and self.bars.choice() is not None
         self.create_button.setEnabled(ready)
         self.start_button.setEnabled(ready)
 
-    # --- what would be read ---
-
     def _on_bars_changed(self) -> None:
-        for row in self._bars.rows().values():
+        for row in self.bars.rows().values():
             row.show_error("")
         self._show_ready()
-        self._preview.show_choice(self._bars.choice(), self._bars.period())
+        self._preview.show_choice(self.bars.choice(), self.bars.period())
 
     # --- what is done ---
 
     def _rows(self) -> dict[str, FieldRow]:
-        return self._bars.rows() | {
-            "strategy": self._strategy_row,
-            "cash": self._cash_row,
-            "fees": self._fees_row,
-            "slippage": self._slippage_row,
-        }
+        return self.strategies.rows() | self.bars.rows() | self.costs.rows() | self.account.rows()
 
     def _submit(self, *, start: bool) -> None:
-        if self._busy:
+        if self._busy or not self._complete:
             return
         self._banner.say("")
         for row in self._rows().values():
@@ -317,23 +227,22 @@ class NewRunDialog(QDialog):
         self._set_busy(busy=True)
         self._tasks.start(self._create(config, start=start), what="creating a run")
 
-    def _config(self, params: dict[str, bool | int | float | str]) -> RunConfig:
-        choice = self._bars.choice()
-        start_ns, end_ns = self._bars.period()
+    def _config(self, params: dict[str, ParamValue]) -> RunConfig:
+        choice = self.bars.choice()
+        start_ns, end_ns = self.bars.period()
+        symbols = self.bars.symbols.symbols()
         return RunConfig(
-            strategy_id=str(self.strategy.currentData()),
-            symbols=self._bars.symbols.symbols(),
-            timeframe=self._bars.timeframe.currentText(),
+            strategy_id=str(self.strategies.strategy.currentData()),
+            symbols=symbols,
+            timeframe=self.bars.timeframe.currentText(),
             params=params,
-            mode=RunMode(self.mode.currentData()),
+            mode=self.strategies.chosen_mode(),
             start_ns=start_ns,
             end_ns=end_ns,
-            cash=parse_money(self.cash.text().replace(",", ""), field="cash"),
-            fees=self.fees.currentText().strip(),
-            slippage=self.slippage.currentText().strip(),
-            path=PathModel(self.path.currentData()),
             source=choice.source if choice else None,
             adjustment=choice.adjustment if choice else None,
+            **self.costs.terms(),
+            **self.account.terms(symbols),
         )
 
     async def _create(self, config: RunConfig, *, start: bool) -> None:
@@ -353,17 +262,15 @@ class NewRunDialog(QDialog):
         self.accept()
 
     def _remember(self, config: RunConfig) -> None:
-        start, end = self._bars.dates()
+        start, end = self.bars.dates()
         entries = NewRunEntries(
             symbols=config.symbols,
             timeframe=config.timeframe,
-            source=self._bars.source.currentText(),
+            source=self.bars.source.currentText(),
             start=start,
             end=end,
-            cash=self.cash.text(),
-            fees=config.fees,
-            slippage=config.slippage,
-            path=config.path.value,
+            costs=self.costs.entries(),
+            account=self.account.entries(),
             params=config.params,
         )
         self._memory.remember(config.strategy_id, entries)
@@ -372,7 +279,7 @@ class NewRunDialog(QDialog):
         """Show a refusal at its field, or across the dialog when it belongs to none."""
         # The kind of an unknown name begins with its field: `slippage model`, `symbol`.
         field = error.field if isinstance(error, InvalidValue) else error.kind.split()[0] if isinstance(error, UnknownName) else ""
-        place = self._params.field(field) or self._rows().get(field)
+        place = self._params.field(field) or self._rows().get(field.replace(" ", "_"))
         if place is None:
             self._banner.say(str(error))
             return
@@ -398,20 +305,5 @@ class NewRunDialog(QDialog):
 
     def done(self, result: int) -> None:
         self._preview.stop()
-        self._tasks.cancel("new-run: sets")
+        self._tasks.cancel(_OPENING)
         super().done(result)
-
-
-def _item(box: QComboBox, row: int) -> QStandardItem:
-    model = box.model()
-    if not isinstance(model, QStandardItemModel):
-        raise TypeError("A combo box keeps its items in a standard model.")
-    return model.item(row)
-
-
-def _suggestions(texts: tuple[str, ...], parent: QWidget) -> QComboBox:
-    box = narrow(QComboBox(parent))
-    box.setEditable(True)
-    box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-    box.addItems(list(texts))
-    return box

@@ -7,6 +7,13 @@ import msgspec
 from core.model.plugin import ParamValue
 
 
+class Entries(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a grid as text, and whether its boxes were checked."""
+
+    texts: dict[str, str]
+    checks: dict[str, bool]
+
+
 class NewRunEntries(msgspec.Struct, frozen=True, kw_only=True):
     """The fields as they were when a run was created. Dates are ISO dates, empty for the edge of the stored bars."""
 
@@ -15,10 +22,8 @@ class NewRunEntries(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     start: str
     end: str
-    cash: str
-    fees: str
-    slippage: str
-    path: str
+    costs: Entries
+    account: Entries
     params: dict[str, ParamValue]
 
 

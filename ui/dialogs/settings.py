@@ -10,7 +10,7 @@ from core.errors import KnownError
 from core.model.run import ParamValue
 from core.settings import SETTINGS, Setting, Settings
 from ui.dialogs.look import Banner, resize_to_screen, role_sheet
-from ui.forms import ParamForm, group
+from ui.forms import ParamForm, Section
 from ui.theme import Sizes, Theme
 
 ChangeSetting = Callable[[str, ParamValue], Settings]
@@ -42,7 +42,7 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(0, 0, sizes.step * 2, 0)
         column.setSpacing(sizes.step * 5)
         for name in dict.fromkeys(_group_of(setting) for setting in SETTINGS):
-            column.addWidget(self._make_group(name))
+            self._make_section(name, column, content)
         column.addStretch(1)
         area = QScrollArea(self)
         area.setWidgetResizable(True)
@@ -63,19 +63,20 @@ class SettingsDialog(QDialog):
         """Take other colours."""
         self.setStyleSheet(role_sheet(theme, self._sizes))
 
-    def _make_group(self, name: str) -> QWidget:
+    def _make_section(self, name: str, column: QVBoxLayout, content: QWidget) -> None:
+        section = Section(_GROUPS.get(name, name.capitalize()), column, content)
         settings = [setting for setting in SETTINGS if _group_of(setting) == name]
         form = ParamForm(
             [setting.spec for setting in settings],
             prefix="setting-",
             titles={setting.key: setting.title for setting in settings},
             label_width=self._sizes.font * 11,
-            parent=self,
+            parent=section,
         )
         form.set_values({setting.key: self._stored[setting.key] for setting in settings})
         form.changed.connect(self._preview)
         self._forms.append(form)
-        return group(_GROUPS.get(name, name.capitalize()), form, self)
+        section.add(form)
 
     def _make_footer(self) -> QHBoxLayout:
         footer = QHBoxLayout()
