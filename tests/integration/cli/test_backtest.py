@@ -95,9 +95,20 @@ def test_what_cannot_be_paid_is_listed_with_its_figures(with_hours: Weaver) -> N
         ([*CROSS[1:], "--start", "2024-02-01", "--end", "2024-01-01"], "it must be after the start, 2024-02-01T00:00:00Z."),
         ([*CROSS[1:], "--start", "01/02/2024"], "--start cannot be '01/02/2024': write it as 2024-01-31"),
         ([*CROSS[1:], "--path", "olch"], "Did you mean olhc?"),
-        ([*CROSS[1:], "--fees", "bsp:1"], "Did you mean bps:N?"),
-        ([*CROSS[1:], "--fees", "bps:x"], "fees cannot be 'x': it is not a number."),
+        ([*CROSS[1:], "--fees", "bsp:1"], "Did you mean bps?"),
+        ([*CROSS[1:], "--fees", "bps:x"], "fees cannot be 'bps:x': the number of basis points is 'x', which is not a number."),
         ([*CROSS[1:], "--slippage", "bps:-1"], "slippage cannot be"),
+        ([*CROSS[1:], "--fees", "pershare:1"], "Did you mean per-share?"),
+        ([*CROSS[1:], "--slippage", "spred:1"], "Did you mean spread?"),
+        ([*CROSS[1:], "--path", "pesimistic"], "Did you mean pessimistic?"),
+        ([*CROSS[1:], "--account", "mrgin"], "There is no account named 'mrgin'. Did you mean margin?"),
+        ([*CROSS[1:], "--borrow-rate", "0.05"], "--borrow-rate is for a margin account. Add --account margin, or leave it out."),
+        ([*CROSS[1:], "--hard-to-borrow", "BTC/USD"], "--hard-to-borrow is for a margin account."),
+        ([*CROSS[1:], "--account", "margin", "--hard-to-borrow", "BTC/USDT"], "Did you mean BTC/USD?"),
+        ([*CROSS[1:], "--account", "margin", "--debit-rate", "5%"], "--debit-rate cannot be '5%': it is not a number."),
+        ([*CROSS[1:], "--credit-rate", "-0.01"], "credit_rate cannot be -0.01: a rate is a fraction a year"),
+        ([*CROSS[1:], "--volume-cap", "10"], "volume_cap cannot be 10: it is a share of the bar's volume, above 0 and at most 1."),
+        ([*CROSS[1:], "--volume-cap", "some"], "--volume-cap cannot be 'some': it is not a number."),
         ([*CROSS[1:], "--symbol", "BTC/USD"], "symbols cannot be BTC/USD, BTC/USD: one is named twice."),
         ([*CROSS[1:], "--source", "fil"], "Did you mean file?"),
         ([*CROSS[1:], "--adjustment", "rw"], "Did you mean raw?"),
@@ -110,6 +121,38 @@ def test_a_wrong_call_makes_no_run(with_hours: Weaver, words: list[str], part: s
     assert said.err.count("\n") == 1
     assert "Traceback" not in said.err
     assert with_hours("runs", "list", "--json").json() == {"runs": []}
+
+
+TERMS = (
+    "--account", "margin", "--borrow-rate", "0.03", "--debit-rate", "5e-2", "--credit-rate", "0.01", "--hard-to-borrow", "btc/usd",
+    "--volume-cap", "0.10", "--path", "pessimistic", "--fees", "bps:10:1", "--slippage", "spread:4", "--trade-through",
+    "--close-at-end", "--no-actions",
+)  # fmt: skip
+
+
+def test_costs_and_account_are_kept_with_the_run_and_shown_where_they_differ(with_hours: Weaver) -> None:
+    run = with_hours(*CROSS, *TERMS, "--json").json()["run"]
+    assert run["account"] == {
+        "kind": "margin", "borrow_rate": "0.03", "debit_rate": "0.05", "credit_rate": "0.01", "hard_to_borrow": ["BTC/USD"],
+    }  # fmt: skip
+    assert (run["fees"], run["slippage"], run["path"], run["volume_cap"]) == ("bps:10:1", "spread:4", "pessimistic", "0.1")
+    assert (run["trade_through"], run["close_at_end"], run["corporate_actions"]) == (True, True, False)
+    shown = with_hours("runs", "show", run["id"]).out
+    assert "fees bps:10:1, slippage spread:4." in shown
+    assert (
+        "Margin account, shorts pay 3 % a year, debit pays 5 % a year, cash earns 1 % a year; not shortable: BTC/USD; "
+        "at most 10 % of a bar's volume; path pessimistic; limits fill only when traded through; positions closed at the end; "
+        "without splits and dividends."
+    ) in shown
+
+
+def test_a_run_without_such_words_has_the_defaults(with_hours: Weaver) -> None:
+    run = with_hours(*CROSS, "--json").json()["run"]
+    assert run["account"] == {"kind": "cash", "borrow_rate": "0", "debit_rate": "0", "credit_rate": "0", "hard_to_borrow": []}
+    assert (run["volume_cap"], run["trade_through"], run["close_at_end"], run["corporate_actions"]) == (None, False, False, True)
+    lines = with_hours("runs", "show", run["id"]).out.splitlines()
+    assert lines[2].startswith("Parameters: ")
+    assert lines[3].strip() == ""
 
 
 def test_a_period_without_bars_is_no_wrong_call(with_hours: Weaver) -> None:
