@@ -100,8 +100,11 @@ class NewRunDialog(QDialog):
         self.strategies.changed.connect(self._on_strategy_changed)
         self._pages.addWidget(self._make_empty())
         sets = await self._engine.bar_sets()
+        await asyncio.sleep(0)
+        strategies = self._engine.strategies()
+        await asyncio.sleep(0)
         self._complete = True
-        self.strategies.set_strategies(self._engine.strategies(), self._memory.last_strategy)
+        self.strategies.set_strategies(strategies, self._memory.last_strategy)
         await asyncio.sleep(0)
         self.bars.set_sets(sets)
         self._pages.setCurrentIndex(0 if sets else 1)

@@ -129,7 +129,7 @@ class BarFields(FieldGrid):
             for edit, edge in ((self.start, first), (self.end, last)):
                 edit.setDateRange(first, last)
                 edit.setDate(edge)
-            self.end_row.show_hint(f"stored: {first.toString('yyyy-MM-dd')} to {last.toString('yyyy-MM-dd')}; the end is included")
+            self.end_row.show_hint(f"stored {first.toString('yyyy-MM-dd')} to {last.toString('yyyy-MM-dd')}, end included")
         else:
             self.end_row.show_hint("" if choice is None else "These symbols have no time in common.")
         known = choice is not None and choice.first_ns <= choice.last_ns
