@@ -69,9 +69,12 @@ def market_of(bars: BarSeries, instrument: Instrument, *, start_ns: int | None =
     )
 
 
-def larger_market(own: Market, timeframe: str) -> Market:
-    """Return a symbol's bars of a larger timeframe, built from its own; known no earlier than they end."""
-    bars, ends = resampled(own.bars, Timeframe.parse(timeframe), own.instrument.asset_class)
+def larger_market(own: Market, timeframe: str, until_ns: int | None = None) -> Market:
+    """Return a symbol's bars of a larger timeframe, built from its own; known no earlier than they end.
+
+    `until_ns`: up to when the data tell what there was, when that is beyond the last bar's end.
+    """
+    bars, ends = resampled(own.bars, Timeframe.parse(timeframe), own.instrument.asset_class, until_ns)
     # What ended before the run's first bar is history: it is known, and calls nobody.
     start_ns = int(own.bars.start_ns[own.first]) if own.first < len(own.bars) else int(own.end_ns[-1])
     first = int(np.searchsorted(ends, start_ns, side="right"))
@@ -98,8 +101,8 @@ def simulation(
     matching = Matching(
         path=rules.path,
         filling=Filling(
-            slippage=slippage_model(rules.slippage, rules.own_slippage),
-            fees=fee_model(rules.fees, rules.own_fees),
+            slippage=slippage_model(_text(rules.slippage, rules.own_slippage), rules.own_slippage),
+            fees=fee_model(_text(rules.fees, rules.own_fees), rules.own_fees),
             ticks={instrument.symbol: instrument.tick for instrument in instruments},
             classes=classes,
             trade_through=rules.trade_through,
@@ -126,6 +129,11 @@ def simulation(
         )
     simulator = Simulator(feeds=feeds, venue=venue, clock=clock, monotonic_ns=monotonic_ns, upkeep=upkeep, closes_at_end=rules.close_at_end)
     return Simulation(simulator, venue)
+
+
+def _text(text: str, own: object) -> str:
+    """Return the text of the model that counts: a strategy's own stands where the run names none."""
+    return "plugin" if own is not None and text.strip().lower() == "none" else text
 
 
 def _dated(actions: Sequence[CorporateAction], market: Market) -> list[DatedAction]:

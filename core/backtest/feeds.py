@@ -1,6 +1,6 @@
 """The bars of a run, symbol by symbol and timeframe by timeframe, as the loop goes through them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final
@@ -18,7 +18,8 @@ class Market:
     """One symbol of a run: its instrument, its bars, when each is known, and which are of regular hours (None: all).
 
     `first`: the run's first bar; those before it are known from the start, for warming up. `ready`: the first bar at whose
-    end the strategy may be called.
+    end the strategy may be called. `whole`: the market that these bars were cut from, when they are cut: which bars the
+    venue will hold an auction on is in its calendar, not in the prices.
     """
 
     instrument: Instrument
@@ -27,6 +28,7 @@ class Market:
     regular: NDArray[np.bool_] | None = None
     first: int = 0
     ready: int = 0
+    whole: "Market | None" = None
 
 
 NEVER: Final = 2**63 - 1
@@ -100,7 +102,7 @@ class Feed:
 
         The last bar of the data counts only if it reaches the close: what came after it is not known.
         """
-        market = self.market
+        market = self.market.whole or self.market
         at = int(np.searchsorted(market.end_ns, close_ns, side="right")) - 1
         while at >= 0 and market.regular is not None and not market.regular[at]:
             at -= 1
@@ -117,16 +119,52 @@ def bars_of(symbol: str, market: Market, first: int, last: int) -> Iterator[Bar]
     return map(Bar, repeat(symbol), market.bars.start_ns[first:last].tolist(), market.end_ns[first:last].tolist(), *columns)
 
 
-def rows_of(feed: Feed, own: NDArray[np.int64], indicators: Iterable[Indicator]) -> Iterator[tuple[Bar, bool]]:
-    """Return the feed's bars `own` (consecutive) with whether each is of regular hours, and load its indicators' values for them."""
-    if not len(own):
-        return iter(())
-    first, last = int(own[0]), int(own[-1]) + 1
-    # The newest bar may lie before this block: one value more keeps it readable.
-    before = max(0, first - 1)
-    for indicator in indicators:
-        indicator.load_block(before, last)
-    feed.cursor.block = before
-    feed.cursor.in_block = first - 1 - before
-    regular = repeat(True) if feed.market.regular is None else feed.market.regular[first:last].tolist()
-    return zip(bars_of(feed.symbol, feed.market, first, last), regular, strict=False)
+class Rows:
+    """A block of the timeline: bar, feed, whether it is of regular hours and whether the strategy may see it, in their order.
+
+    Makes the block the one that cursors and indicators read from; each feed's cursor stands before its first bar of it.
+    """
+
+    __slots__ = ("_own", "_rows")
+
+    def __init__(
+        self,
+        feeds: Sequence[Feed],
+        symbols: NDArray[np.int32],
+        numbers: NDArray[np.int64],
+        indicators: Sequence[Sequence[Indicator]],
+    ) -> None:
+        self._own = np.asarray([feed.is_own for feed in feeds], bool)[symbols]
+        n = len(symbols)
+        starts, ends = np.empty(n, np.int64), np.empty(n, np.int64)
+        prices = [np.empty(n) for _ in range(5)]
+        regular, is_warm = np.ones(n, bool), np.empty(n, bool)
+        for at, feed in enumerate(feeds):
+            places = np.flatnonzero(symbols == at)
+            if not len(places):
+                continue
+            market = feed.market
+            first = int(numbers[places[0]]) + market.first
+            last = first + len(places)
+            # The newest bar may lie before this block: one value more keeps it readable.
+            before = max(0, first - 1)
+            for indicator in indicators[at]:
+                indicator.load_block(before, last)
+            feed.cursor.block = before
+            feed.cursor.in_block = first - 1 - before
+            starts[places], ends[places] = market.bars.start_ns[first:last], market.end_ns[first:last]
+            for column, own in zip(prices, market.bars.columns(), strict=True):
+                column[places] = own[first:last]
+            if market.regular is not None:
+                regular[places] = market.regular[first:last]
+            is_warm[places] = np.arange(first, last) >= market.ready
+        order = [feeds[at] for at in symbols.tolist()]
+        bars = map(Bar, [feed.symbol for feed in order], starts.tolist(), ends.tolist(), *[column.tolist() for column in prices])
+        self._rows = zip(bars, order, regular.tolist(), is_warm.tolist(), strict=True)
+
+    def __iter__(self) -> Iterator[tuple[Bar, Feed, bool, bool]]:
+        return self._rows
+
+    def own_until(self, count: int) -> int:
+        """Return how many of the first `count` rows are bars of the run's own timeframe."""
+        return int(np.count_nonzero(self._own[:count]))

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backtest.feeds import NEVER, Feed, Market, bars_of, rows_of
+from core.backtest.feeds import NEVER, Feed, Market, Rows, bars_of
 from core.backtest.timeline import distinct, merge
 from core.backtest.upkeep import Upkeep
 from core.backtest.venue import SimulatedVenue
@@ -150,59 +150,54 @@ class Simulator:
     def _many_feeds(self, runner: StrategyRunner, route: Route, trace: Trace | None) -> Iterator[None]:
         """The loop for several symbols or timeframes: all bars that ended at the same time are one decision."""
         clock, monotonic_ns, feeds, venue, upkeep = self._clock, self._monotonic_ns, self._feeds, self._venue, self._upkeep
-        firsts = [feed.market.first for feed in feeds]
         timeline = merge([feed.market.end_ns[feed.market.first :] for feed in feeds])
+        by_feed = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
         bars: dict[str, Bar] = {}
         larger: list[tuple[str, Bar]] = []
-        ended: list[Feed] = []
-        since_check, stride, checked_ns, own_done = 0, 16, monotonic_ns(), 0
+        since_check, stride, checked_ns, own_before = 0, 16, monotonic_ns(), 0
         total, venue.point = len(timeline.end_ns), 0
-        by_feed = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
         for first in range(0, total, BLOCK):
             last = min(first + BLOCK, total)
-            symbols = timeline.symbol[first:last]
-            rows = [rows_of(feed, timeline.bar[first:last][symbols == at] + firsts[at], by_feed[at]) for at, feed in enumerate(feeds)]
+            rows = Rows(feeds, timeline.symbol[first:last], timeline.bar[first:last], by_feed)
             ends = timeline.end_ns[first : last + 1].tolist()
             if last == total:
                 ends.append(NEVER)
-            for within, at in enumerate(symbols.tolist()):
-                feed = feeds[at]
-                bar, is_regular = next(rows[at])
-                cursor = feed.cursor
-                cursor.in_block += 1
+            within = 0
+            for bar, feed, is_regular, is_warm in rows:
+                within += 1
+                feed.cursor.in_block += 1
                 feed.newest = bar
                 now_ns = bar.end_ns
                 if feed.is_own:
-                    own_done += 1
                     if upkeep is not None:
                         clock.instant_ns = now_ns
-                        upkeep.before(feed, cursor.now, bar)
-                        ended.append(feed)
+                        upkeep.before(feed, feed.cursor.now, bar)
                     if feed.working and (bar.low <= feed.acts_below or bar.high >= feed.acts_above):
                         venue.meet(feed, bar, is_regular=is_regular)
-                    if cursor.now >= feed.market.ready:
+                    if is_warm:
                         bars[feed.symbol] = bar
-                elif cursor.now >= feed.market.ready:
+                elif is_warm:
                     larger.append((feed.timeframe, bar))
-                if ends[within + 1] == now_ns:
+                if ends[within] == now_ns:
                     continue
                 clock.instant_ns = now_ns
                 if now_ns >= venue.next_expiry_ns:
                     venue.expire(now_ns)
                 if upkeep is not None:
-                    upkeep.after(ended)
-                    ended = []
+                    upkeep.after(now_ns)
                 since_check += 1
                 if bars or larger:
                     if trace is not None:
                         trace(now_ns, tuple(bars))
                     actions = runner.decide(now_ns, bars, larger)
                     since_check += len(bars)
-                    bars, larger = {}, []
+                    bars = {}
+                    if larger:
+                        larger = []
                     if actions:
                         route(actions)
                         if venue.stopped is not None:
-                            self.bars_done = own_done
+                            self.bars_done = own_before + rows.own_until(within)
                             return
                 venue.point += 1
                 if since_check >= stride:
@@ -210,10 +205,10 @@ class Simulator:
                     stride = _stride(stride, turn_ns - checked_ns)
                     since_check, checked_ns = 0, turn_ns
                     if turn_ns >= self._deadline_ns:
-                        self.bars_done = own_done
+                        self.bars_done = own_before + rows.own_until(within)
                         yield
                         checked_ns = monotonic_ns()
-            self.bars_done = own_done
+            self.bars_done = own_before = own_before + rows.own_until(within)
         venue.point = max(0, venue.point - 1)
 
     def starts_of(self, symbol: str, timeframe: str | None) -> Instants:

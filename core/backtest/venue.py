@@ -219,15 +219,17 @@ class SimulatedVenue:
 
     def window(self, asked: FetchWindow) -> Window:
         """Return the last bars of a symbol known now. Raises NonsenseAction for more than the run can ever have."""
-        feed = self._feed(asked)
-        bars = feed.market.bars
-        if asked.bars > len(bars):
+        feed = self._by_symbol[asked.symbol] if asked.timeframe is None else self._feed(asked)
+        market, cursor, count = feed.market, feed.cursor, asked.bars
+        if count > cursor.bars:
+            bars = market.bars
             raise NonsenseAction(
                 f"The strategy asked for a window of {asked.bars:,} bars of {asked.symbol}, but the run has only {len(bars):,}.",
                 "Ask for a shorter window, or run it over more bars.",
             )
-        last = feed.cursor.now + 1
-        return Window(bars, feed.market.end_ns, max(0, last - asked.bars), last, asked.bars)
+        last = cursor.block + cursor.in_block + 1
+        first = last - count
+        return Window(market.bars, market.end_ns, max(0, first), last, count)
 
     def _feed(self, asked: FetchWindow) -> Feed:
         own = self._by_symbol[asked.symbol]

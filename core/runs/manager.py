@@ -9,7 +9,7 @@ import msgspec
 from core.errors import InvalidValue, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
-from core.matching.costs import fee_model, slippage_model
+from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.instants import iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
@@ -215,8 +215,9 @@ class RunManager:
         symbols = tuple(parse_symbol(symbol) for symbol in config.symbols)
         if info.symbols and len(symbols) != info.symbols:
             raise InvalidValue("symbols", ", ".join(symbols), f"{info.id} trades {info.symbols} of them.")
-        fee_model(config.fees)
-        slippage_model(config.slippage)
+        # A strategy may bring models of its own; whether this one does is known when it is loaded.
+        fee_model(config.fees, NoFee())
+        slippage_model(config.slippage, NoSlippage())
         timeframe = str(Timeframe.parse(config.timeframe))
         params = info.parse_params(dict(config.params))
         return msgspec.structs.replace(config, symbols=symbols, timeframe=timeframe, params=params), info

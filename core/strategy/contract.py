@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from core.model.cost_models import FeeModel, SlippageModel
 from core.strategy.actions import Actions
 from core.strategy.windows import AccountView, StrategyConfig, Tick, Window
@@ -22,11 +24,13 @@ class Strategy:
     warmup: ClassVar[int] = 0
     """Bars of the run's own timeframe that must be known before it is called for the first time."""
     fee_model: ClassVar[FeeModel | None] = None
-    """Its own model of fees, in place of the run's."""
+    """Its own model of fees, where the run names none (`none` or `plugin`)."""
     slippage_model: ClassVar[SlippageModel | None] = None
-    """Its own model of slippage, in place of the run's."""
+    """Its own model of slippage, where the run names none (`none` or `plugin`)."""
 
     account: AccountView
+    random: np.random.Generator
+    """Where chance comes from: it starts from the run's seed, so that the run can be repeated."""
 
     def warmup_bars(self) -> int:
         """Return the warm-up where it depends on parameters, which are set; called once, before `initialize`."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from core.clock.resample import larger_timeframe
 from core.errors import BugError, InvalidValue, NonsenseAction, StrategyError, StrategyFailed, UnknownName, WeaverError
 from core.model.cost_models import FeeModel, SlippageModel
@@ -66,6 +68,8 @@ class StrategyRunner:
         self._own = Timeframe.parse(config.timeframe)
         self._now_ns: int | None = None
         self._ended: dict[tuple[str, ...], tuple[Key, ...]] = {}
+        if not hasattr(type(strategy), "random"):
+            strategy.random = np.random.Generator(np.random.PCG64(config.seed))
         for name, value in config.params.items():
             setattr(strategy, name, value)
         self._larger = self._declared_timeframes()
@@ -78,9 +82,11 @@ class StrategyRunner:
         # A BarStrategy that overrides the base contract's methods wants to be driven by them.
         methods = type(strategy)
         own = (getattr(methods, "on_tick", None), getattr(methods, "on_data", None))
+        self._on_tick, self._on_data = strategy.on_tick, strategy.on_data
         self._bars: BarStrategy | None = None
         if isinstance(strategy, BarStrategy) and own == (BarStrategy.on_tick, BarStrategy.on_data):
             self._bars = strategy
+            self._on_bars = strategy.on_bars
 
     def initialize(self) -> list[Action]:
         """Call `initialize` and return what it asks for; afterwards `timeframes`, `indicators` and `plots` are known."""
@@ -109,13 +115,32 @@ class StrategyRunner:
             for timeframe, bar in larger:
                 self._call("on_larger_bar", strategy.on_larger_bar, bar, timeframe)
             if bars:
-                self._call("on_bar", strategy.on_bars, bars)
+                try:
+                    self._on_bars(bars)
+                except (Exception, SystemExit) as error:
+                    raise self.failure("on_bar", error) from error
             return self._checked(strategy.take_actions()) if strategy.actions else []
         symbols = tuple(bars)
-        asked = self._call("on_tick", self._strategy.on_tick, Tick(now_ns, symbols, self._all_ended(symbols, larger)))
+        try:
+            asked = self._on_tick(Tick(now_ns, symbols, self._all_ended(symbols, larger)))
+        except (Exception, SystemExit) as error:
+            raise self.failure("on_tick", error) from error
         if asked is None:
             return []
+        if type(asked) is FetchWindow:
+            # By far the most frequent: one window a bar, and nothing to do about it.
+            self._check(asked)
+            answer = self._given(asked)
+            return [] if answer is None else self._with_windows(self._checked(answer))
         return self._with_windows(self._checked(asked))
+
+    def _given(self, asked: FetchWindow) -> Actions:
+        """Hand the strategy the window it asked for; return its answer."""
+        window = self._fetch(asked if asked.timeframe is None else self._settled(asked))
+        try:
+            return self._on_data(window)
+        except (Exception, SystemExit) as error:
+            raise self.failure("on_data", error) from error
 
     def _all_ended(self, symbols: tuple[str, ...], larger: Sequence[tuple[str, Bar]]) -> tuple[Key, ...]:
         ended = self._ended.get(symbols)
@@ -139,8 +164,7 @@ class StrategyRunner:
                 raise NonsenseAction(
                     f"The strategy asked for more than {MOST_FETCHES} windows at {self._when()}.", "Ask for fewer at a time."
                 )
-            window = self._fetch(action if action.timeframe is None else self._settled(action))
-            answer = self._call("on_data", self._strategy.on_data, window)
+            answer = self._given(action)
             if answer is not None:
                 waiting.extend(reversed(self._checked(answer)))
         return done
