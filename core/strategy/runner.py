@@ -76,9 +76,9 @@ class StrategyRunner:
         self.warmup = self._declared_warmup()
         """Bars of the run's own timeframe that must be known before the first decision."""
         self.fee_model: FeeModel | None = own_fees(getattr(strategy, "fee_model", None), self.failure)
-        """The strategy's own, checked at each call; None: the run's."""
+        """The strategy's own, checked at each call; None when it has none."""
         self.slippage_model: SlippageModel | None = own_slippage(getattr(strategy, "slippage_model", None), self.failure)
-        """The strategy's own, checked at each call; None: the run's."""
+        """The strategy's own, checked at each call; None when it has none."""
         # A BarStrategy that overrides the base contract's methods wants to be driven by them.
         methods = type(strategy)
         own = (getattr(methods, "on_tick", None), getattr(methods, "on_data", None))
