@@ -3,7 +3,7 @@
 Source: docs/simulation.md, "Account".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
@@ -68,21 +68,23 @@ class Upkeep:
         self._next_midnight_ns = (start_ns // DAY_NS + 1) * DAY_NS
 
     def before(self, feed: Feed, at: int, bar: Bar) -> None:
-        """Charge the nights that are over when `bar`, the symbol's number `at`, ends; apply what happens before it starts."""
+        """Charge the nights before the end of `bar`, the symbol's number `at`; apply what happens before it starts; mark its close."""
         if self._charges_nights and bar.end_ns > self._next_midnight_ns:
-            self._nights_until(bar.end_ns)
+            self._nights_before(bar.end_ns)
         dated = self._actions.get(feed.symbol)
         while dated and dated[-1].bar <= at:
             self._apply(feed, dated.pop().action, bar)
+        # A fill of this bar is judged with its own price and the others' marks: nothing in the bar sees this one.
+        if self._is_margin and (feed.working or self._venue.ledger.held(feed.symbol)):
+            self._venue.ledger.mark(feed.symbol, exact(bar.close))
 
-    def after(self, feeds: Iterable[Feed]) -> None:
-        """Mark what ended now, and close everything when equity is below the maintenance margin."""
+    def after(self, now_ns: int) -> None:
+        """Charge a midnight that is now; close everything when equity is below the maintenance margin."""
+        if self._charges_nights and now_ns >= self._next_midnight_ns:
+            self._nights_before(now_ns + 1)
         if not self._is_margin:
             return
         ledger = self._venue.ledger
-        for feed in feeds:
-            if feed.newest is not None and ledger.held(feed.symbol):
-                ledger.mark(feed.symbol, exact(feed.newest.close))
         if ledger.restricted:
             if not ledger.open_positions():
                 ledger.restricted = False
@@ -97,7 +99,7 @@ class Upkeep:
         for position in ledger.open_positions():
             venue.liquidate(position.symbol, MARGIN_CALL)
 
-    def _nights_until(self, end_ns: int) -> None:
+    def _nights_before(self, end_ns: int) -> None:
         """Charge each 00:00 UTC that lies before `end_ns`; bars that end at midnight come before its charges."""
         venue = self._venue
         while self._next_midnight_ns < end_ns:

@@ -60,8 +60,10 @@ class Filling:
             ledger.book(order.symbol, order.side, qty, price, fee)
         except Refusal as refused:
             refusal = refused
+            if order.is_fok:
+                return [_cancelled(order, f"It could not fill whole. {refused.reason}")]
             closing = ledger.closing_part(order.symbol, order.side, qty)
-            if not closing or closing == qty or order.is_fok or not self.may_reverse:
+            if not closing or closing == qty or not self.may_reverse:
                 return [_refused(order, refused)]
             qty = closing
             price = self._slipped(order, here, qty, bar) if slips else here

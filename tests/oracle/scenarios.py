@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 
 from tests.oracle.market import Action, Bar, Dividend, Instrument, Session, Split
-from tests.oracle.orders import Cancel, Order, OrderType, Place, PlaceOco, Replace, Script, Side, TimeInForce, bracket
+from tests.oracle.orders import Cancel, Order, OrderType, Place, PlaceOco, Replace, Request, Script, Side, TimeInForce, bracket
 from tests.oracle.settings import Settings
 
 HOUR = 3_600_000_000_000
@@ -16,6 +16,7 @@ OPENING = 14 * HOUR + HOUR // 2
 CLOSING = 21 * HOUR
 SESSIONS = tuple(Session(MONDAY + day * DAY + OPENING, MONDAY + day * DAY + CLOSING) for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11))
 TICK = Decimal("0.25")
+Span = tuple[int, int, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +33,12 @@ class Scenario:
 
 def scenario(seed: int, *, days: int = 3, with_actions: bool = True) -> Scenario:
     """One to three symbols over some days of hourly bars, an order or two at most times."""
-    return _Dice(seed).scenario(days, with_actions)
+    return Dice(seed).scenario(days, with_actions)
 
 
-class _Dice:
+class Dice:
+    """Draws one run; what a wider kind of run draws otherwise, it overrides."""
+
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.number = 0
@@ -47,21 +50,27 @@ class _Dice:
         return self.random.choice(choices)
 
     def scenario(self, days: int, with_actions: bool) -> Scenario:
-        stocks = [
-            Instrument(symbol=name, tick=TICK, lot=Decimal(1), sessions=SESSIONS, hard_to_borrow=self.chance(0.1))
-            for name in ("AAA", "BBB")[: self.random.choice((1, 1, 2))]
-        ]
-        coins = [Instrument(symbol="COIN/USD", asset_class="crypto", tick=TICK, lot=Decimal("0.5"))] if self.chance(0.3) else []
-        instruments = stocks + coins
+        instruments = self.instruments()
         late = self.chance(0.3)
         bars = [bar for instrument in instruments for bar in self._bars(instrument, days, late=late)]
         times = sorted({MONDAY} | {bar.end_ns for bar in bars})
         script: Script = {}
         for time_ns in times:
             if self.chance(0.5):
-                script[time_ns] = [self._request(instruments, time_ns, late=late) for _ in range(self.random.choice((1, 1, 2, 3)))]
+                asked = [self.request(instruments, time_ns, late=late) for _ in range(self.random.choice((1, 1, 2, 3)))]
+                script[time_ns] = [request for request in asked if request is not None]
+        stocks = [instrument for instrument in instruments if not instrument.crypto]
         actions = self._actions(stocks, days) if with_actions and self.chance(0.3) else []
         return Scenario(bars=bars, script=script, instruments=instruments, settings=self._settings(), actions=actions, start_ns=MONDAY)
+
+    def instruments(self) -> list[Instrument]:
+        """One or two stocks, sometimes a coin."""
+        stocks = [
+            Instrument(symbol=name, tick=TICK, lot=Decimal(1), sessions=SESSIONS, hard_to_borrow=self.chance(0.1))
+            for name in ("AAA", "BBB")[: self.random.choice((1, 1, 2))]
+        ]
+        coins = [Instrument(symbol="COIN/USD", asset_class="crypto", tick=TICK, lot=Decimal("0.5"))] if self.chance(0.3) else []
+        return stocks + coins
 
     def _settings(self) -> Settings:
         return Settings(
@@ -78,8 +87,9 @@ class _Dice:
             close_at_end=self.chance(0.3),
         )
 
-    def _bars(self, instrument: Instrument, days: int, *, late: bool) -> list[Bar]:
-        spans: list[tuple[int, int, bool]] = []
+    def spans(self, instrument: Instrument, days: int, *, late: bool) -> list[Span]:
+        """Start, end and regularity of the bars that may exist, oldest first."""
+        spans: list[Span] = []
         if instrument.crypto:
             spans = [(MONDAY + hour * HOUR, MONDAY + (hour + 1) * HOUR, True) for hour in range(days * 24)]
         for session in instrument.sessions[:days]:
@@ -89,11 +99,14 @@ class _Dice:
             spans += [(start, min(start + HOUR, session.close_ns), True) for start in hours]
             if late:
                 spans.append((session.close_ns, session.close_ns + HOUR, False))
+        return spans
+
+    def _bars(self, instrument: Instrument, days: int, *, late: bool) -> list[Bar]:
         level = 400
         # Wild markets are for margin calls.
         reach = self.random.choice((12, 12, 80))
         bars = []
-        for start_ns, end_ns, regular in spans:
+        for start_ns, end_ns, regular in self.spans(instrument, days, late=late):
             first = max(100, level + self.random.choice((0, 0, 0, -reach // 2, reach // 2)))
             high = first + self.random.randint(0, reach)
             low = max(60, first - self.random.randint(0, reach))
@@ -116,7 +129,8 @@ class _Dice:
                 actions.append(Split(symbol=stock.symbol, day_ns=day_ns, ratio=self.random.choice((Decimal(2), Decimal("0.25")))))
         return actions
 
-    def _request(self, instruments: list[Instrument], time_ns: int, *, late: bool) -> Place | PlaceOco | Cancel | Replace:
+    def request(self, instruments: list[Instrument], time_ns: int, *, late: bool) -> Request | None:
+        """One thing asked for at a decision; None: nothing after all."""
         draw = self.random.random()
         if draw < 0.08 and self.number:
             return Cancel(self._earlier())
@@ -130,11 +144,11 @@ class _Dice:
                 )
             )
         instrument = self.random.choice(instruments)
-        order = self._order(instrument, time_ns, late=late)
+        order = self.order(instrument, time_ns, late=late)
         if draw < 0.36 and not order.extended_hours:
-            return Place(self._bracket(order))
+            return Place(self.family(order, time_ns))
         if draw < 0.44:
-            return PlaceOco(order, self._order(instrument, time_ns, late=late))
+            return PlaceOco(order, self.order(instrument, time_ns, late=late))
         return Place(order)
 
     def _earlier(self) -> str:
@@ -143,7 +157,12 @@ class _Dice:
     def _price(self) -> Decimal:
         return TICK * (400 + self.random.randint(-24, 24))
 
-    def _order(self, instrument: Instrument, time_ns: int, *, late: bool) -> Order:
+    def gtd_ns(self, time_ns: int) -> int:
+        """When an order decided now, good till a date, ends."""
+        return time_ns + self.random.randint(1, 30) * HOUR
+
+    def order(self, instrument: Instrument, time_ns: int, *, late: bool) -> Order:
+        """One order of any kind, without a family."""
         self.number += 1
         side: Side = self.random.choice(("buy", "buy", "sell"))
         kinds: tuple[OrderType, ...] = ("market", "market", "limit", "limit", "stop", "stop_limit", "trailing_stop")
@@ -165,12 +184,13 @@ class _Dice:
             trail_price=TICK * self.random.randint(1, 12) if trailing and by_price else None,
             trail_percent=Decimal(self.random.randint(1, 3)) if trailing and not by_price else None,
             time_in_force=life,
-            gtd_ns=time_ns + self.random.randint(1, 30) * HOUR if life == "gtd" else None,
+            gtd_ns=self.gtd_ns(time_ns) if life == "gtd" else None,
             reduce_only=self.chance(0.1),
             extended_hours=late and kind == "limit" and life not in ("opg", "cls") and self.chance(0.3),
         )
 
-    def _bracket(self, order: Order) -> Order:
+    def family(self, order: Order, time_ns: int) -> Order:
+        """The order as the parent of a bracket."""
         low, high = sorted(self.random.sample(range(380, 421), 2))
         target, stop = (high, low) if order.side == "buy" else (low, high)
         stop_limit = TICK * (stop + self.random.randint(-3, 3)) if self.chance(0.3) else None
