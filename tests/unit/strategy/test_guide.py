@@ -10,6 +10,7 @@ from core.model.market import BarSeries, Timeframe
 from core.model.plugin import StrategyInfo
 from core.strategy.api import Strategy
 from core.strategy.loader import StrategyLoader
+from core.strategy.requests import OrderTerms
 from tests.backtests import backtest
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text(encoding="utf-8")
@@ -58,7 +59,7 @@ def test_every_file_trades(loader: StrategyLoader, name: str) -> None:
     ran = backtest(made, series, params=info.parse_params({}))
     assert len(ran.fills) > 4
     assert not ran.rejections
-    assert all(order.request.note for order in ran.orders.values())
+    assert all(order.request.note for order in ran.orders.values() if order.parent_id is None)
 
 
 def test_the_errors_it_shows_are_the_ones_that_come(tmp_path: Path) -> None:
@@ -81,3 +82,15 @@ def test_the_errors_it_shows_are_the_ones_that_come(tmp_path: Path) -> None:
         path.write_text(source, encoding="utf-8")
         (info,) = own(StrategyLoader([tmp_path])).values()
         assert info.error == line
+
+
+def rows(heading: str) -> list[str]:
+    """Return the first column of the table under a heading."""
+    section = GUIDE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    table = re.findall(r"^\| (.*?) \|", section, re.MULTILINE)
+    return [name for cell in table for name in re.findall(r"`([\w-]+)", cell)]
+
+
+def test_it_lists_every_term_of_an_order_and_every_built_in_strategy() -> None:
+    assert set(rows("Orders")) == set(OrderTerms.__annotations__) | {"symbol", "note", "ref"}
+    assert set(rows("Strategies that are built in")) == set(StrategyLoader([]).find_all())
