@@ -113,7 +113,10 @@ def figure(value: float | None, decimals: int = 2) -> str:
     """Return a number for a person, with thousands apart and a real minus; `–` where it is undefined."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    text = f"{value:,.{decimals}f}"
+    if not text.strip("-0.,"):
+        text = text.removeprefix("-")  # what rounds to nothing has no sign
+    return text.replace("-", "−")
 
 
 def percent(fraction: float | None, decimals: int = 2) -> str:
