@@ -23,6 +23,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── StrategyBroken      its file cannot be loaded
     │   │   ├── StrategyFailed      it raised in one of its methods
     │   │   ├── StrategyTooSlow     a callback did not come back in time
+    │   │   ├── LookAhead           its decisions used bars that were still to come
+    │   │   ├── NotRepeatable       the same bars gave other decisions
     │   │   └── NonsenseAction      it returned something that is not an action, or an impossible one
     │   ├── RunError
     │   │   ├── RunNotStartable     the run's state does not allow a start
@@ -196,6 +198,18 @@ class StrategyTooSlow(StrategyError):
     """A callback of the strategy did not come back in time."""
 
     code = "strategy_too_slow"
+
+
+class LookAhead(StrategyError):
+    """What the strategy decided, or an indicator showed, depended on bars that were still to come."""
+
+    code = "look_ahead"
+
+
+class NotRepeatable(StrategyError):
+    """The strategy decided otherwise when it was given the very same bars again."""
+
+    code = "not_repeatable"
 
 
 class NonsenseAction(StrategyError):

@@ -32,19 +32,22 @@ def larger_timeframe(text: str, own: Timeframe) -> Timeframe:
     return timeframe
 
 
-def resampled(series: BarSeries, timeframe: Timeframe, asset_class: AssetClass) -> tuple[BarSeries, Instants]:
+def resampled(
+    series: BarSeries, timeframe: Timeframe, asset_class: AssetClass, until_ns: int | None = None
+) -> tuple[BarSeries, Instants]:
     """Return the larger bars and when each is known, UTC ns, strictly increasing.
 
     Open is the first, high the highest, low the lowest, close the last, volume the sum. An interval without a bar has
     none. A larger bar that is not over when the data end does not appear; the first one may begin before the data.
-    The bars of a shorter history are the first ones of a longer history. Raises InvalidValue, see `larger_timeframe`.
+    The bars of a shorter history are the first ones of a longer history. `until_ns`: where the data end, when that is not
+    at their last bar's end. Raises InvalidValue, see `larger_timeframe`.
     """
     larger_timeframe(str(timeframe), series.timeframe)
     own_ends = calendar.bar_ends(series.start_ns, series.timeframe.ns, asset_class)
     if not len(series):
         return BarSeries.empty(series.symbol, timeframe), own_ends
     regular = calendar.regular_bars(series.start_ns, series.timeframe.ns, asset_class)
-    data_end_ns = int(own_ends.max())
+    data_end_ns = int(own_ends.max()) if until_ns is None else until_ns
     starts, ends = series.start_ns[regular], own_ends[regular]
     stamps, known = _intervals(starts, series.timeframe, timeframe, asset_class)
     first = _begins(stamps)

@@ -114,10 +114,14 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     adjustment: Adjustment | None = None
     trace: bool = False
     """Store ticks and windows too."""
+    seed: int = 0
+    """What the strategy's `random` starts from."""
 
     def __post_init__(self) -> None:
         if not self.symbols:
             raise InvalidValue("symbols", "empty", "name at least one.")
+        if self.seed < 0:
+            raise InvalidValue("seed", self.seed, "it is a whole number from 0 on.")
         if len(set(self.symbols)) != len(self.symbols):
             raise InvalidValue("symbols", ", ".join(self.symbols), "one is named twice.")
         if not self.cash.is_finite() or self.cash <= 0:

@@ -1,7 +1,7 @@
 """What a backtest is made of: its bars, its strategy, the simulator, and the thread in which its slices go on."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import localcontext
 from hashlib import sha256
@@ -27,6 +27,8 @@ from core.model.run import Manifest, Run
 from core.ports import BarStore, Clock, CorporateActionStore, RunStore, StrategySource, UnitOfWork
 from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
+from core.runs.lookahead import Sentinel
+from core.runs.replay import Original
 from core.runs.router import DomainRouter, Tracer
 from core.strategy.actions import FetchWindow
 from core.strategy.runner import StrategyRunner, make_strategy
@@ -83,7 +85,9 @@ class BacktestWork:
         if self._traced:
             tracer = Tracer(self._run.id, journal=self.journal, router=router, now_ns=simulated.now_ns)
             fetch = _traced(router.fetch, tracer)
-        settled = StrategyConfig(symbols=config.symbols, timeframe=config.timeframe, params=config.params, cash=config.cash)
+        settled = StrategyConfig(
+            symbols=config.symbols, timeframe=config.timeframe, params=config.params, cash=config.cash, seed=config.seed
+        )
 
         def make() -> None:
             self._strategy = make_strategy(strategy_class)
@@ -94,9 +98,11 @@ class BacktestWork:
         bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
         actions = self._actions = await self._corporate_actions()
         simulated.instant_ns = self.first_bar_ns if config.start_ns is None else config.start_ns
+        self._sentinel = self._watched(settled, strategy_class, actions, simulated.instant_ns, bars_hash)
+        router.witness = self._sentinel.witness
         made = simulation(
             self._markets,
-            self._rules(),
+            self._rules(self._runner),
             clock=simulated,
             monotonic_ns=clock.monotonic_ns,
             days=CalendarDays(),
@@ -114,6 +120,7 @@ class BacktestWork:
             strategy_sha256=self._materials.strategies.loaded_sha256(strategy_class),
             bars_sha256=bars_hash,
             engine=ENGINE_VERSION,
+            seed=config.seed,
             actions_sha256=actions_sha256([item for own in actions.values() for item in own]) if any(actions.values()) else None,
         )
 
@@ -155,6 +162,9 @@ class BacktestWork:
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Go through all bars, slice by slice; `on_slice` is called in the loop after each. Cancel to stop.
 
+        Raises LookAhead or NotRepeatable when the decisions do not stand without the bars that came after them; the time
+        that takes is not counted as the simulation's.
+
         `on_commit` may put more into each unit of work: how far the run is belongs to what it did.
         """
         over = False
@@ -175,6 +185,11 @@ class BacktestWork:
             if len(self.journal) >= FLUSH_EVENTS:
                 await self._commit(on_commit)
             on_slice()
+            if not self._sentinel.is_checked and self._venue.now_ns >= self._sentinel.until_ns:
+                await self._sentinel.check(self._venue.now_ns)
+        if not self._sentinel.is_checked:
+            await self._sentinel.check(self._venue.now_ns)
+        await self._sentinel.check_indicators(self._runner.indicators)
 
     def cancel_working(self, reason: str) -> None:
         """Take back every order that still works. Between slices only."""
@@ -280,15 +295,43 @@ class BacktestWork:
                 raise AdjustedBars(key.symbol, key.adjustment)
         return actions
 
-    def _rules(self) -> Rules:
+    def _watched(
+        self,
+        settled: StrategyConfig,
+        strategy_class: type,
+        actions: Mapping[str, Sequence[CorporateAction]],
+        start_ns: int,
+        bars_hash: str,
+    ) -> Sentinel:
+        """Return what compares the run's decisions with those over data that are cut."""
+        strategies = self._materials.strategies
+        source = strategies.loaded_sha256(strategy_class)
+
+        def make_class() -> type:
+            # With globals of its own, as the run's had: what a plug-in keeps in its module is not handed on.
+            fresh = strategies.load(self._info)
+            return fresh if strategies.loaded_sha256(fresh) == source else strategy_class
+
+        original = Original(
+            config=settled,
+            markets=self._markets,
+            rules=self._rules,
+            actions=actions,
+            start_ns=start_ns,
+            indicators=lambda: self._runner.indicators,
+            monotonic_ns=self._materials.clock.monotonic_ns,
+        )
+        return Sentinel(original, make_class, self._slices.run, f"{bars_hash} {self._run.config.seed}")
+
+    def _rules(self, runner: StrategyRunner) -> Rules:
         config = self._run.config
         return Rules(
             cash=config.cash,
             path=config.path,
             fees=config.fees,
             slippage=config.slippage,
-            own_fees=self._runner.fee_model,
-            own_slippage=self._runner.slippage_model,
+            own_fees=runner.fee_model,
+            own_slippage=runner.slippage_model,
             terms=config.account,
             volume_cap=config.volume_cap,
             trade_through=config.trade_through,

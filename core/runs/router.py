@@ -90,6 +90,8 @@ class DomainRouter:
         self._venue: Venue | None = None
         self._order_ids: dict[str, str] = {}
         self._count = 0
+        self.witness: Callable[[int, Sequence[Action]], bool] | None = None
+        """Told of each decision and when it was made, until it returns False."""
         self.decided_on: str | None = None
         """The event a traced decision rests on: its newest window. Otherwise the tick, which is known by its time."""
 
@@ -102,6 +104,8 @@ class DomainRouter:
         now_ns = self._now_ns()
         tick_id = f"{self._run_id}@{now_ns}"
         caused_by = self.decided_on or tick_id
+        if self.witness is not None and actions and not self.witness(now_ns, actions):
+            self.witness = None
         for action in actions:
             if isinstance(action, PlaceOrder):
                 self._place(action, now_ns, tick_id, caused_by)

@@ -21,6 +21,8 @@ class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeframe: str
     params: dict[str, ParamValue]
     cash: Decimal
+    seed: int = 0
+    """What the strategy's `random` starts from."""
 
 
 class Tick(msgspec.Struct, frozen=True, gc=False):
@@ -216,6 +218,12 @@ class Indicator:
             raise BugError(f"Indicator {self.name} has {len(values)} values for {cursor.bars} bars.")
         self._values = values
         self._at = cursor
+
+    def renew(self, values: Floats) -> None:
+        """Take other values of the first bars; those after them are nan. The loaded block stays where it is."""
+        self._values = np.full(self._at.bars, np.nan)
+        self._values[: len(values)] = values
+        self.load_block(self._at.block, self._at.block + len(self._block) - 1)
 
     def load_block(self, first: int, last: int) -> None:
         """Make bars `first` to `last` (exclusive) the ones `value` reads from."""
