@@ -27,19 +27,19 @@ class DamagedArrays(ValueError):
 def pack(arrays: Sequence[NDArray[Any]]) -> bytes:
     """Return one-dimensional int64 and float64 arrays as bytes."""
     head = bytearray(_HEAD.pack(_VERSION, len(arrays)))
-    # Filled in place: unlike `tobytes` and `join`, this copy does not keep the interpreter's lock.
-    raw = np.empty(sum(len(array) for array in arrays) * _WIDTH, np.uint8)
-    start = 0
+    # Array by array into one frame: a long result is never held twice.
+    frame = zstandard.ZstdCompressor(level=_LEVEL).compressobj(size=sum(len(array) for array in arrays) * _WIDTH)
+    body = []
     for array in arrays:
         kind = 0 if array.dtype == np.int64 else 1
         head += _ENTRY.pack(kind, len(array))
         values = np.ascontiguousarray(array, _DTYPES[kind])
         if kind == 0:
             values = np.diff(values, prepend=np.int64(0))  # wraps at the ends of int64, and cumsum wraps back
-        end = start + len(array) * _WIDTH
-        raw[start:end].reshape(_WIDTH, len(array))[:] = values.view(np.uint8).reshape(len(array), _WIDTH).T
-        start = end
-    return bytes(head) + zstandard.ZstdCompressor(level=_LEVEL).compress(raw.data)
+        # Unlike `tobytes` and `join`, this copy does not keep the interpreter's lock.
+        body.append(frame.compress(np.ascontiguousarray(values.view(np.uint8).reshape(len(array), _WIDTH).T).data))
+    body.append(frame.flush())
+    return bytes(head) + b"".join(body)
 
 
 def unpack(data: bytes) -> list[NDArray[Any]]:
