@@ -1,12 +1,14 @@
 """The look-ahead sentinel: honest strategies pass, planted cheats are caught, named with their bar and both decisions."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.backtest.assembly import larger_market
+from core.backtest.feeds import Market
 from core.clock.realtime import SystemClock
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -434,3 +436,34 @@ async def test_a_traced_run_and_one_of_a_later_period_are_watched_too(desk: Desk
     cheat = CHEATS["the array behind a window"]
     assert (await desk.ran(cheat, trace=True)).error_code == "look_ahead"
     assert (await desk.ran(CHEATS["the next close"], start_ns=3_000 * MINUTE_NS)).error_code == "look_ahead"
+
+
+async def test_larger_bars_shown_before_they_end_are_caught(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def early(own: Market, timeframe: str, until_ns: int | None = None) -> Market:
+        honest = larger_market(own, timeframe, until_ns)
+        return replace(honest, end_ns=honest.end_ns - 20 * MINUTE_NS)
+
+    monkeypatch.setattr("core.runs.backtest.larger_market", early)
+    monkeypatch.setattr("core.runs.replay.larger_market", early)
+    run = await desk.ran('''
+class Trial(BarStrategy):
+    """A trial."""
+    id = "trial"
+    def setup(self):
+        self.hour = self.indicator(ema, self.column("close", timeframe="1h"), 1)
+    def on_bar(self, bar):
+        if self.hour.value > bar.close and not self.held():
+            self.buy(1)
+        elif self.hour.value < bar.close and self.held():
+            self.sell(1)
+''')
+    assert run.error_code == "look_ahead"
+
+
+async def test_the_seed_makes_the_chance(desk: Desk) -> None:
+    source = HONEST["chance from the run's seed"]
+    first, same, other = [await desk.ran(source, seed=seed) for seed in (1, 1, 2)]
+    bought = [[fill.time_ns for fill in await desk.store.runs.fills(run.id)] for run in (first, same, other)]
+    assert bought[0] == bought[1] != bought[2]
+    assert first.manifest is not None
+    assert first.manifest.seed == 1
