@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from benchmarks.measuring import ROOT, Table, day_of_commit, machine
 
-CASES = ("backtest", "loop", "data", "window", "panning", "events")
+CASES = ("backtest", "strategies", "loop", "data", "window", "panning", "events")
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 
 

@@ -27,6 +27,11 @@ def random_walk(count: int) -> BarSeries:
     return BarSeries.from_columns(SYMBOL, Timeframe(MINUTE_NS), start_ns, open_, high, low, close, volume)
 
 
+def renamed(bars: BarSeries, symbol: str) -> BarSeries:
+    """The same bars under another symbol."""
+    return BarSeries.from_columns(symbol, bars.timeframe, bars.start_ns, *bars.columns())
+
+
 def as_frame(bars: BarSeries) -> Any:
     """The bars as backtesting.py wants them."""
     import pandas as pd

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from app.compose import compose_engine, compose_store
 from benchmarks.bars import KEY
 from core.engine import Engine
@@ -20,15 +22,15 @@ CONFIG = RunConfig(
 
 
 @asynccontextmanager
-async def desk(url: str | None = None) -> AsyncIterator[tuple[Engine, Store]]:
-    """An open engine and its store, on a fresh SQLite file; or on `url`."""
+async def desk(url: str | None = None, plugins: Path | None = None) -> AsyncIterator[tuple[Engine, Store]]:
+    """An open engine and its store, on a fresh SQLite file or on `url`, with the strategies of the folder `plugins` too."""
 
     def on_bug(error: BaseException, doing: str) -> None:
         raise RuntimeError(f"a bug while {doing}") from error
 
     with TemporaryDirectory(prefix="weaver-benchmark-") as folder:
         store = compose_store(url or f"sqlite:///{Path(folder) / 'weaver.db'}")
-        engine = compose_engine(store, Path(folder), Settings({}, {}), on_bug)
+        engine = compose_engine(store, plugins or Path(folder), Settings({}, {}), on_bug)
         await engine.open()
         gc.freeze()  # as the command line does
         try:
@@ -39,7 +41,7 @@ async def desk(url: str | None = None) -> AsyncIterator[tuple[Engine, Store]]:
 
 async def stored(store: Store, bars: BarSeries) -> None:
     """Put the bars where the engine reads them."""
-    await store.bars.merge(KEY, bars)
+    await store.bars.merge(msgspec.structs.replace(KEY, symbol=bars.symbol), bars)
 
 
 async def run_once(engine: Engine, config: RunConfig = CONFIG) -> Run:
