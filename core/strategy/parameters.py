@@ -9,7 +9,7 @@ from core.model.plugin import ParamKind, ParamSpec
 from core.strategy.api import BarStrategy
 from core.strategy.literals import SourceError, literal
 
-_TAKEN: Final = frozenset(dir(BarStrategy)) | {"account", "actions", "config", "indicators", "name"}
+_TAKEN: Final = frozenset(dir(BarStrategy)) | {"account", "actions", "config", "indicators", "name", "plots"}
 _KINDS: Final = {"bool": ParamKind.BOOL, "int": ParamKind.INT, "float": ParamKind.FLOAT, "str": ParamKind.TEXT}
 _ARGUMENTS: Final = ("default", "minimum", "maximum", "choices", "help")
 

@@ -2,6 +2,9 @@
 
 from core.strategy.api import Bar, BarStrategy, equity_share, macd, macd_histogram, macd_signal, param
 
+TIE = 1e-9
+"""Share of the price within which the MACD is neither above nor below its signal, whatever the rounding."""
+
 
 class MacdCross(BarStrategy):
     """MACD cross.
@@ -30,10 +33,10 @@ class MacdCross(BarStrategy):
         self.gap = self.indicator(macd_histogram, self.close, *periods, self.signal, name="histogram", pane="macd")
 
     def on_bar(self, bar: Bar) -> None:
-        before, now = self.gap[-2], self.gap.value
-        if before <= 0 < now:
+        before, now, tie = self.gap[-2], self.gap.value, TIE * bar.close
+        if before <= tie < now:
             self.turn(1, f"MACD {self.line.value:.4g} above its signal {self.average.value:.4g}")
-        elif before >= 0 > now:
+        elif before >= -tie > now:
             self.turn(-1, f"MACD {self.line.value:.4g} below its signal {self.average.value:.4g}")
 
     def turn(self, way: int, why: str) -> None:

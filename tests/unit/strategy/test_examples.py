@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.model.market import BarSeries, Floats
+from core.model.market import BarSeries, Floats, Timeframe
 from core.model.order import Order, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.run import AccountKind, AccountTerms
-from core.strategy.api import Strategy, atr, bollinger_lower, bollinger_middle, ema, macd_histogram, rsi, sma, vwap
+from core.strategy.api import Strategy, atr, bollinger_lower, bollinger_middle, ema, macd_histogram, roc, rsi, sma, vwap
 from core.strategy.loader import StrategyLoader
 from tests.backtests import Backtest, backtest
 from tests.unit.strategy.prices import excerpt, hours, sessions
@@ -200,13 +200,37 @@ def test_vwap_reversion_buys_below_and_takes_its_profit_at_the_vwap() -> None:
     assert targets[: len(bought)] == [round(float(average[row]), 2) for row in bought]
 
 
+def best_gains(pair: Sequence[BarSeries], lookback: int, rankings: Sequence[int]) -> dict[int, str]:
+    """Return the symbol that gained most at each bar that is a ranking."""
+    gains = [roc(bars.close, lookback) for bars in pair]
+    return {row: pair[int(np.argmax([gain[row] for gain in gains]))].symbol for row in rankings if not np.isnan(gains[0][row])}
+
+
+def bought_as_ranked(ran: Backtest, pair: Sequence[BarSeries], best: dict[int, str]) -> int:
+    """Check that every buy is of the symbol that was best at the last ranking; return how many there were."""
+    at = {int(start): row for row, start in enumerate(pair[0].start_ns)}
+    buys = [fill for fill in ran.fills if fill.side is OrderSide.BUY]
+    for fill in buys:
+        decided = at[fill.time_ns] - 1
+        assert fill.symbol == best[max(row for row in best if row <= decided)]
+    return len(buys)
+
+
 def test_momentum_rotation_holds_the_strongest_alone() -> None:
     ran = run("momentum-rotation", [GOOG, AAPL], lookback=20, every=5, places=1)
     held = {"GOOG": Decimal(0), "AAPL": Decimal(0)}
     for fill in ran.fills:
         held[fill.symbol] += fill.qty * fill.side.sign
         assert sum(1 for qty in held.values() if qty > 0) <= 1
-    assert {fill.symbol for fill in ran.fills} == {"GOOG", "AAPL"}
+    # The first ranking is at the first bar it is called for, the one that completes the warm-up of 21.
+    assert bought_as_ranked(ran, [GOOG, AAPL], best_gains([GOOG, AAPL], 20, range(20, len(GOOG), 5))) > 3
+
+
+def test_dual_momentum_judges_at_the_first_bar_of_a_month() -> None:
+    ran = run("dual-momentum", [GOOG, AAPL], lookback=20)
+    months = GOOG.start_ns.astype("datetime64[ns]").astype("datetime64[M]")
+    firsts = [row for row in range(20, len(GOOG)) if row == 20 or months[row] != months[row - 1]]
+    assert bought_as_ranked(ran, [GOOG, AAPL], best_gains([GOOG, AAPL], 20, firsts)) > 3
 
 
 def test_dual_momentum_goes_to_cash_below_its_hurdle() -> None:
@@ -222,3 +246,22 @@ def test_trend_pullback_leaves_by_one_of_two_orders() -> None:
     bids = [order for order in entries(ran) if order.request.side is OrderSide.BUY]
     assert {order.time_in_force for order in bids} == {TimeInForce.GTD}
     assert OrderStatus.EXPIRED in {order.status for order in bids}
+
+
+# --- bars that nobody would trade ---
+
+
+def flat(symbol: str, count: int, price: float, volume: float) -> BarSeries:
+    starts = np.datetime64("2024-01-01", "ns").astype(np.int64) + np.arange(count, dtype=np.int64) * 3_600 * 10**9
+    column = np.full(count, price)
+    return BarSeries.from_columns(symbol, Timeframe.parse("1h"), starts, column, column, column, column, np.full(count, volume))
+
+
+@pytest.mark.parametrize("strategy_id", FOUND)
+@pytest.mark.parametrize(("count", "price", "volume"), [(1, 100.0, 5.0), (300, 100.0, 0.0), (400, 1e-6, 1.0), (300, 1e9, 1e12)])
+def test_a_price_that_stands_still_is_not_traded(strategy_id: str, count: int, price: float, volume: float) -> None:
+    symbols = ["A/B", "B/C"][: FOUND[strategy_id].symbols or 2]
+    params = {"lookback": 20} if count > 1 and strategy_id in {"dual-momentum", "momentum-rotation"} else {}
+    ran = run(strategy_id, [flat(symbol, count, price, volume) for symbol in symbols], **params)
+    # A bid at the band stands where the price is, and its offer too.
+    assert strategy_id == "bollinger-bids" or ran.fills == []
