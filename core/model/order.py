@@ -37,12 +37,12 @@ class OrderType(StrEnum):
     @property
     def has_limit(self) -> bool:
         """Whether it takes a limit price."""
-        return self is OrderType.LIMIT or self is OrderType.STOP_LIMIT
+        return self is _LIMIT or self is _STOP_LIMIT
 
     @property
     def has_stop(self) -> bool:
         """Whether it takes a stop price."""
-        return self is OrderType.STOP or self is OrderType.STOP_LIMIT
+        return self is _STOP or self is _STOP_LIMIT
 
 
 class TimeInForce(StrEnum):
@@ -111,6 +111,7 @@ class RejectCode(StrEnum):
 
 
 _MARKET, _LIMIT, _TRAILING_STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.TRAILING_STOP
+_STOP, _STOP_LIMIT = OrderType.STOP, OrderType.STOP_LIMIT
 _GTD = TimeInForce.GTD
 _AUCTIONS: Final = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 _LEG_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})

@@ -27,7 +27,7 @@ class BollingerBids(BarStrategy):
         self.lower = self.indicator(bollinger_lower, self.close, self.period, self.width, name="lower band")
         self.middle = self.indicator(bollinger_middle, self.close, self.period, name="middle band")
         self.bid = self.offer = ""
-        self.asked = 0.0
+        self.asked = self.began = 0.0
         self.waited = 0
 
     def on_bar(self, bar: Bar) -> None:
@@ -38,10 +38,12 @@ class BollingerBids(BarStrategy):
         if held == 0:
             self.waited = 0
             price = round(self.lower.value, self.digits)
-            if self.bid in working:
+            if self.bid in working and price > 1.05 * self.began:
+                self.cancel(self.bid, note=f"the band rose to {price:g}: another bid for fewer units")
+            elif self.bid in working:
                 self.follow(self.bid, price, "lower")
             elif price > 0:
-                self.asked = price
+                self.asked = self.began = price
                 self.bid = self.buy(equity_share(self.share), limit=price, time_in_force="gtc", note=f"bid at the lower band, {price:g}")
             return
         if self.bid in working:

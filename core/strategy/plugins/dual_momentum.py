@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
-from core.strategy.api import Action, Actions, FetchWindow, Strategy, StrategyConfig, Tick, Window, buy, equity_share, param, sell
+from core.strategy.api import DAY_NS, Action, Actions, FetchWindow, Strategy, StrategyConfig, Tick, Window, buy, equity_share, param, sell
+
+STALE_NS = 10 * DAY_NS
 
 
 class DualMomentum(Strategy):
@@ -10,7 +12,7 @@ class DualMomentum(Strategy):
 
     At the first bar of each month takes the symbol that gained most over the last `lookback` bars (relative momentum).
     If it gained more than `hurdle` it holds that one alone, else nothing (absolute momentum). It sells first and buys
-    when that is done. Trades two symbols or more. Long only.
+    when that is done. A symbol without a bar in the last ten days is out. Trades two symbols or more. Long only.
     """
 
     id = "dual-momentum"
@@ -26,8 +28,9 @@ class DualMomentum(Strategy):
 
     def initialize(self, config: StrategyConfig) -> Actions:
         self.names = config.symbols
-        self.month = 0
+        self.month = self.now_ns = 0
         self.gains: dict[str, float] = {}
+        self.traded: set[str] = set()
         self.missing: set[str] = set()
         self.best: str | None = None
         self.why = ""
@@ -37,14 +40,16 @@ class DualMomentum(Strategy):
         month = datetime.fromtimestamp(tick.time_ns // 1_000_000_000, UTC).month
         if month == self.month:
             return self.move()
-        self.month = month
-        self.gains, self.missing = {}, set(self.names)
+        self.month, self.now_ns = month, tick.time_ns
+        self.gains, self.traded, self.missing = {}, set(), set(self.names)
         return [FetchWindow(symbol, self.lookback + 1) for symbol in self.names]
 
     def on_data(self, window: Window) -> Actions:
         self.missing.discard(window.symbol)
-        if window.is_full and window.close[0] > 0:
-            self.gains[window.symbol] = float(window.close[-1] / window.close[0]) - 1.0
+        if len(window) and self.now_ns - window.newest().end_ns < STALE_NS:
+            self.traded.add(window.symbol)
+            if window.is_full and window.close[0] > 0:
+                self.gains[window.symbol] = float(window.close[-1] / window.close[0]) - 1.0
         if self.missing:
             return None
         self.judge()
@@ -66,7 +71,7 @@ class DualMomentum(Strategy):
         held = {symbol: self.account.held(symbol) for symbol in self.names}
         out = [symbol for symbol, qty in held.items() if qty > 0 and symbol != self.best]
         if out:
-            return [sell(symbol, held[symbol], reduce_only=True, note=self.why) for symbol in out]
+            return [sell(symbol, held[symbol], reduce_only=True, note=self.why) for symbol in out if symbol in self.traded]
         if self.best is not None and held[self.best] == 0:
             return [buy(self.best, equity_share(self.share), note=self.why)]
         return []

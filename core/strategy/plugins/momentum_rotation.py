@@ -35,24 +35,24 @@ class MomentumRotation(BarStrategy):
 
     def on_bars(self, bars: Mapping[str, Bar]) -> None:
         if self.times % self.every == 0:
-            self.rank()
+            self.rank(bars)
         self.times += 1
-        self.move()
+        self.move(bars)
 
-    def rank(self) -> None:
-        """Choose what to hold, and why."""
-        rising = {symbol: gain.value for symbol, gain in self.gains.items() if gain.value > 0}
+    def rank(self, bars: Mapping[str, Bar]) -> None:
+        """Choose what to hold, and why; a symbol without a bar now is out."""
+        rising = {symbol: gain.value for symbol, gain in self.gains.items() if symbol in bars and gain.value > 0}
         ranked = sorted(rising, key=lambda symbol: (-rising[symbol], symbol))[: self.places]
         self.wanted = {symbol: f"rank {rank} with {rising[symbol]:+.1f} %" for rank, symbol in enumerate(ranked, 1)}
 
-    def move(self) -> None:
+    def move(self, bars: Mapping[str, Bar]) -> None:
         """Sell what is not wanted; buy what is, once that is done."""
         if self.account.working():
             return
-        out = [symbol for symbol in self.config.symbols if self.held(symbol) > 0 and symbol not in self.wanted]
+        out = [symbol for symbol in bars if self.held(symbol) > 0 and symbol not in self.wanted]
         for symbol in out:
             self.close_position(symbol, note=f"fell out of the first {self.places}: {self.gains[symbol].value:+.1f} %")
-        missing = [symbol for symbol in self.wanted if self.held(symbol) == 0]
+        missing = [symbol for symbol in self.wanted if symbol in bars and self.held(symbol) == 0]
         if out or not missing:
             return
         money = min(float(self.account.equity) / self.places, float(self.account.cash) / len(missing)) * self.share
