@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.backtest.timeline import Timeline
 from core.matching.orders import WorkingOrder
 from core.model.market import Bar, BarSeries, Instants, Instrument
 from core.strategy.windows import Cursor, Indicator
@@ -77,6 +78,24 @@ class Feed:
         self.working[order.id] = order
         self._mind(order)
 
+    def sort(self) -> None:
+        """Put the working orders in the order of their places: a leg's is beside its parent's, however late it becomes live."""
+        ranked = sorted(self.working.items(), key=lambda item: item[1].place)
+        self.working.clear()
+        self.working.update(ranked)
+
+    def last_bar_to_meet(self, order: WorkingOrder) -> int | None:
+        """Return when the next bar ends, if it started before the order's end and the order can fill in it; else None.
+
+        Bars of another symbol may tell of an instant that lies inside this one's.
+        """
+        market, at = self.market, self.cursor.now + 1
+        if at >= len(market.bars) or not order.can_meet(int(market.bars.start_ns[at])):
+            return None
+        if market.regular is not None and not market.regular[at] and not order.is_extended:
+            return None
+        return int(market.end_ns[at])
+
     def watch(self) -> None:
         """Work out again which bars can move an order: those that are gone no longer count."""
         self.acts_below, self.acts_above = _NEVER_BELOW, _NEVER_ABOVE
@@ -119,52 +138,49 @@ def bars_of(symbol: str, market: Market, first: int, last: int) -> Iterator[Bar]
     return map(Bar, repeat(symbol), market.bars.start_ns[first:last].tolist(), market.end_ns[first:last].tolist(), *columns)
 
 
-class Rows:
-    """A block of the timeline: bar, feed, whether it is of regular hours and whether the strategy may see it, in their order.
+LAST: Final = 1
+"""No other bar ends at the same time after this one."""
+LATE: Final = 2
+"""Outside regular hours."""
+UNSEEN: Final = 4
+"""Not a bar for `on_bar`: of a larger timeframe, or before the strategy is warm."""
+LARGER: Final = 8
+"""A bar of a larger timeframe that the strategy may see."""
+
+
+def rows_of(
+    feeds: Sequence[Feed], timeline: Timeline, first: int, last: int, next_end_ns: int, indicators: Sequence[Sequence[Indicator]]
+) -> Iterator[tuple[Bar, Feed, Cursor, int]]:
+    """Return rows `first` to `last` (exclusive) of the timeline: bar, feed, its cursor, and what kind of bar it is, as flags.
 
     Makes the block the one that cursors and indicators read from; each feed's cursor stands before its first bar of it.
+    `next_end_ns`: when the bar after the block ends.
     """
-
-    __slots__ = ("_own", "_rows")
-
-    def __init__(
-        self,
-        feeds: Sequence[Feed],
-        symbols: NDArray[np.int32],
-        numbers: NDArray[np.int64],
-        indicators: Sequence[Sequence[Indicator]],
-    ) -> None:
-        self._own = np.asarray([feed.is_own for feed in feeds], bool)[symbols]
-        n = len(symbols)
-        starts, ends = np.empty(n, np.int64), np.empty(n, np.int64)
-        prices = [np.empty(n) for _ in range(5)]
-        regular, is_warm = np.ones(n, bool), np.empty(n, bool)
-        for at, feed in enumerate(feeds):
-            places = np.flatnonzero(symbols == at)
-            if not len(places):
-                continue
-            market = feed.market
-            first = int(numbers[places[0]]) + market.first
-            last = first + len(places)
-            # The newest bar may lie before this block: one value more keeps it readable.
-            before = max(0, first - 1)
-            for indicator in indicators[at]:
-                indicator.load_block(before, last)
-            feed.cursor.block = before
-            feed.cursor.in_block = first - 1 - before
-            starts[places], ends[places] = market.bars.start_ns[first:last], market.end_ns[first:last]
-            for column, own in zip(prices, market.bars.columns(), strict=True):
-                column[places] = own[first:last]
-            if market.regular is not None:
-                regular[places] = market.regular[first:last]
-            is_warm[places] = np.arange(first, last) >= market.ready
-        order = [feeds[at] for at in symbols.tolist()]
-        bars = map(Bar, [feed.symbol for feed in order], starts.tolist(), ends.tolist(), *[column.tolist() for column in prices])
-        self._rows = zip(bars, order, regular.tolist(), is_warm.tolist(), strict=True)
-
-    def __iter__(self) -> Iterator[tuple[Bar, Feed, bool, bool]]:
-        return self._rows
-
-    def own_until(self, count: int) -> int:
-        """Return how many of the first `count` rows are bars of the run's own timeframe."""
-        return int(np.count_nonzero(self._own[:count]))
+    symbols, numbers = timeline.symbol[first:last], timeline.bar[first:last]
+    n = last - first
+    starts, ends = np.empty(n, np.int64), timeline.end_ns[first:last]
+    prices = [np.empty(n) for _ in range(5)]
+    kinds = np.where(np.append(ends[1:], next_end_ns) != ends, LAST, 0)
+    for at, feed in enumerate(feeds):
+        places = np.flatnonzero(symbols == at)
+        if not len(places):
+            continue
+        market = feed.market
+        begin = int(numbers[places[0]]) + market.first
+        end = begin + len(places)
+        # The newest bar may lie before this block: one value more keeps it readable.
+        before = max(0, begin - 1)
+        for indicator in indicators[at]:
+            indicator.load_block(before, end)
+        feed.cursor.block = before
+        feed.cursor.in_block = begin - 1 - before
+        starts[places] = market.bars.start_ns[begin:end]
+        for column, own in zip(prices, market.bars.columns(), strict=True):
+            column[places] = own[begin:end]
+        is_warm = np.arange(begin, end) >= market.ready
+        kinds[places] |= np.where(is_warm, 0 if feed.is_own else UNSEEN | LARGER, UNSEEN)
+        if market.regular is not None:
+            kinds[places] |= np.where(market.regular[begin:end], 0, LATE)
+    order = [feeds[at] for at in symbols.tolist()]
+    bars = map(Bar, [feed.symbol for feed in order], starts.tolist(), ends.tolist(), *[column.tolist() for column in prices])
+    return zip(bars, order, [feed.cursor for feed in order], kinds.tolist(), strict=True)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backtest.feeds import NEVER, Feed, Market, Rows, bars_of
+from core.backtest.feeds import LARGER, LAST, LATE, NEVER, UNSEEN, Feed, Market, bars_of, rows_of
 from core.backtest.timeline import distinct, merge
 from core.backtest.upkeep import Upkeep
 from core.backtest.venue import SimulatedVenue
@@ -154,33 +154,26 @@ class Simulator:
         by_feed = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
         bars: dict[str, Bar] = {}
         larger: list[tuple[str, Bar]] = []
-        since_check, stride, checked_ns, own_before = 0, 16, monotonic_ns(), 0
+        since_check, stride, checked_ns = 0, 16, monotonic_ns()
         total, venue.point = len(timeline.end_ns), 0
         for first in range(0, total, BLOCK):
             last = min(first + BLOCK, total)
-            rows = Rows(feeds, timeline.symbol[first:last], timeline.bar[first:last], by_feed)
-            ends = timeline.end_ns[first : last + 1].tolist()
-            if last == total:
-                ends.append(NEVER)
-            within = 0
-            for bar, feed, is_regular, is_warm in rows:
-                within += 1
-                feed.cursor.in_block += 1
+            next_end_ns = NEVER if last == total else int(timeline.end_ns[last])
+            for bar, feed, cursor, kind in rows_of(feeds, timeline, first, last, next_end_ns, by_feed):
+                cursor.in_block += 1
                 feed.newest = bar
-                now_ns = bar.end_ns
-                if feed.is_own:
-                    if upkeep is not None:
-                        clock.instant_ns = now_ns
-                        upkeep.before(feed, feed.cursor.now, bar)
-                    if feed.working and (bar.low <= feed.acts_below or bar.high >= feed.acts_above):
-                        venue.meet(feed, bar, is_regular=is_regular)
-                    if is_warm:
-                        bars[feed.symbol] = bar
-                elif is_warm:
+                if upkeep is not None and feed.is_own:
+                    clock.instant_ns = bar.end_ns
+                    upkeep.before(feed, cursor.now, bar)
+                if feed.working and (bar.low <= feed.acts_below or bar.high >= feed.acts_above):
+                    venue.meet(feed, bar, is_regular=not kind & LATE)
+                if not kind & UNSEEN:
+                    bars[bar.symbol] = bar
+                elif kind & LARGER:
                     larger.append((feed.timeframe, bar))
-                if ends[within] == now_ns:
+                if not kind & LAST:
                     continue
-                clock.instant_ns = now_ns
+                clock.instant_ns = now_ns = bar.end_ns
                 if now_ns >= venue.next_expiry_ns:
                     venue.expire(now_ns)
                 if upkeep is not None:
@@ -197,7 +190,7 @@ class Simulator:
                     if actions:
                         route(actions)
                         if venue.stopped is not None:
-                            self.bars_done = own_before + rows.own_until(within)
+                            self._count_bars()
                             return
                 venue.point += 1
                 if since_check >= stride:
@@ -205,11 +198,14 @@ class Simulator:
                     stride = _stride(stride, turn_ns - checked_ns)
                     since_check, checked_ns = 0, turn_ns
                     if turn_ns >= self._deadline_ns:
-                        self.bars_done = own_before + rows.own_until(within)
+                        self._count_bars()
                         yield
                         checked_ns = monotonic_ns()
-            self.bars_done = own_before = own_before + rows.own_until(within)
+        self._count_bars()
         venue.point = max(0, venue.point - 1)
+
+    def _count_bars(self) -> None:
+        self.bars_done = sum(feed.cursor.now + 1 - feed.market.first for feed in self._feeds if feed.is_own)
 
     def starts_of(self, symbol: str, timeframe: str | None) -> Instants:
         """Return the starts of a symbol's bars of a timeframe (None: the run's own) that are known now, UTC ns."""
