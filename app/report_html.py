@@ -101,7 +101,8 @@ def _findings(report: Report) -> str:
     if not report.findings:
         return _section("Findings", '<p class="muted">Nothing noteworthy was found. That does not prove the rule.</p>', style="findings")
     items = "".join(
-        f'<li class="{finding.severity}"><em>{finding.severity.capitalize()}</em><span>{escape(finding.sentence)}</span></li>'
+        f'<li class="{finding.severity}"><em>{finding.severity.capitalize()}</em>'
+        f"<span>{escape(finding.sentence).replace(' %', '&nbsp;%')}</span></li>"
         for finding in report.findings
     )
     return _section("Before you believe it", f"<ul>{items}</ul>", style="findings")

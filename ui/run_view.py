@@ -141,9 +141,19 @@ class RunView(QObject):
         self.offered.emit()
         self._report.show_result(loaded.run, loaded.result)
         self._load_chart(loaded)
+        if loaded.result is not None:
+            self._tasks.start(self._load_report(loaded.run.id), what="making the report", latest="report")
+        else:
+            self._tasks.cancel("report")
 
     def _load_chart(self, loaded: LoadedRun) -> None:
         self._tasks.start(self._feed.load_run(loaded), what="loading the chart", latest="chart")
+
+    async def _load_report(self, run_id: str) -> None:
+        """Show what takes a moment to compute; it is done in a thread, and only the newest run's is shown."""
+        report = await self._engine.report(run_id)
+        if run_id == self._views.selected:
+            self._report.show_report(report)
 
     async def _mark_positions(self) -> None:
         """Give the positions the newest closes that the run saw."""
@@ -185,6 +195,7 @@ class RunView(QObject):
     def _on_run_deleted(self, run_id: str) -> None:
         if run_id != self._views.selected:
             return
+        self._tasks.cancel("report")
         current = self._tables["runs"].table.selected_rows()
         row = current[0] if current else None
         if isinstance(row, RunRow) and row.run.id != run_id:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
+from core.model.report import Report
 from core.model.result import RunResult
 from core.model.run import Run, RunStatus
 from core.model.statistics import STATISTICS
@@ -13,6 +14,7 @@ from ui.dialogs.look import Banner, role_sheet
 from ui.dialogs.text_table import TextTableView
 from ui.models.look import Look
 from ui.panels.report_cards import Card, CardGrid
+from ui.panels.report_details import ReportDetails, ReportFindings
 from ui.panels.report_figures import CARDS, SPECS, facts, figure, figure_role, heading, period
 from ui.panels.report_months import MonthlyReturns, monthly_returns
 
@@ -27,6 +29,7 @@ class ReportPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._look = look
         self._shown: tuple[Run, RunResult | None] | None = None
+        self._report: Report | None = None
         self._empty = EmptyState(
             "No report yet", "Choose a run in the list of runs: its figures, monthly returns and settings will be here.", look.sizes, self
         )
@@ -55,6 +58,10 @@ class ReportPanel(QWidget):
         self._months_heading = _label("report-months-heading", "heading", content)
         self._months_heading.setText("Monthly returns, percent")
         self._months = MonthlyReturns(self._look, content)
+        self._findings_heading = _label("report-findings-heading", "heading", content)
+        self._findings_heading.setText("Before you believe it")
+        self._findings = ReportFindings(content)
+        self.details = ReportDetails(self._look, content)
         self._figures_heading = _label("report-statistics-heading", "heading", content)
         self._figures_heading.setText("All statistics")
         self.statistics = _FullTable("table-statistics", "Statistics of the run", self._look, content)
@@ -68,9 +75,12 @@ class ReportPanel(QWidget):
             self._heading,
             self._period,
             self._message,
+            self._findings_heading,
+            self._findings,
             self._grid,
             self._months_heading,
             self._months,
+            self.details,
             self._figures_heading,
             self.statistics,
             facts_heading,
@@ -90,10 +100,13 @@ class ReportPanel(QWidget):
     def clear(self) -> None:
         """Show that there is no run."""
         self._shown = None
+        self._report = None
         self._stack.setCurrentIndex(1)
 
     def show_result(self, run: Run, result: RunResult | None) -> None:
         """Show a run; `result` is None while it goes on, or when it left none."""
+        if self._report is not None and self._report.run_id != run.id:
+            self._report = None
         self._shown = (run, result)
         self._stack.setCurrentIndex(0)
         self._heading.setText(heading(run))
@@ -117,6 +130,21 @@ class ReportPanel(QWidget):
             widget.setVisible(result is not None)
         for widget in months:
             widget.setVisible(bool(years))
+        self._show_details(self._report if result is not None else None)
+
+    def show_report(self, report: Report) -> None:
+        """Show the rest of the run that is shown, now that it is computed; that of another run is ignored."""
+        if self._shown is not None and self._shown[0].id == report.run_id and self._shown[1] is not None:
+            self._report = report
+            self._show_details(report)
+
+    def _show_details(self, report: Report | None) -> None:
+        findings = () if report is None else report.findings
+        self._findings.show_findings(findings, self._look)
+        self._findings_heading.setVisible(bool(findings))
+        self.details.setVisible(report is not None)
+        if report is not None:
+            self.details.show_report(report)
 
     def set_look(self, look: Look) -> None:
         """Take over theme, sizes and zone."""
@@ -133,6 +161,7 @@ QLabel[role="loss"] {{ color: {theme.down}; font-weight: 600; font-size: {round(
         )
         self._grid.set_look(look)
         self._months.set_look(look)
+        self.details.set_look(look)
         if self._shown is not None:
             self.show_result(*self._shown)
 
