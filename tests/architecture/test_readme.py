@@ -36,9 +36,9 @@ def test_the_script_is_there(script: str) -> None:
 
 def test_the_strategy_can_be_run(tmp_path: Path) -> None:
     code = next(block for kind, block in BLOCKS if kind == "python")
-    (tmp_path / "breakout.py").write_text(code, encoding="utf-8")
+    (tmp_path / "above_average.py").write_text(code, encoding="utf-8")
     loader = StrategyLoader((tmp_path,))
-    info = loader.find_all()["breakout"]
+    info = loader.find_all()["above-average"]
     assert info.error is None
     assert [spec.name for spec in info.params] == ["length", "qty"]
-    assert loader.load(info).__name__ == "Breakout"
+    assert loader.load(info).__name__ == "AboveAverage"
