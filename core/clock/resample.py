@@ -32,9 +32,7 @@ def larger_timeframe(text: str, own: Timeframe) -> Timeframe:
     return timeframe
 
 
-def resampled(
-    series: BarSeries, timeframe: Timeframe, asset_class: AssetClass, until_ns: int | None = None
-) -> tuple[BarSeries, Instants]:
+def resampled(series: BarSeries, timeframe: Timeframe, asset_class: AssetClass, until_ns: int | None = None) -> tuple[BarSeries, Instants]:
     """Return the larger bars and when each is known, UTC ns, strictly increasing.
 
     Open is the first, high the highest, low the lowest, close the last, volume the sum. An interval without a bar has
