@@ -116,7 +116,10 @@ class Upkeep:
             lot = feed.market.instrument.lot
             change = ledger.split(symbol, action.ratio, exact(bar.open), lot)
             for order in venue.orders_of(symbol):
-                self._adjust(venue, order, action.ratio, feed, bar.start_ns)
+                is_over = order.gone or (order.dead_from_ns is not None and order.dead_from_ns <= bar.start_ns)
+                if not is_over:
+                    self._adjust(venue, order, action.ratio, feed, bar.start_ns)
+            venue.drop_idle(symbol)
             if change is not None:
                 self._account.split(
                     symbol=symbol,
@@ -136,21 +139,30 @@ class Upkeep:
     def _adjust(self, venue: SimulatedVenue, order: WorkingOrder, ratio: Decimal, feed: Feed, now_ns: int) -> None:
         """Adjust a working order: its quantity times the ratio, its prices divided by it, away from the market."""
         tick, lot = feed.market.instrument.tick, feed.market.instrument.lot
-        old = order.request
-        qty = floor_to(old.qty * ratio, lot)
-        filled = order.filled * ratio
-        if qty <= filled:
-            venue.cancel(order.ref, "A split left less than one lot of it.")
+        old, filled = order.request, order.filled * ratio
+        # What is still to be filled must be whole lots; what was filled is what it was.
+        rest = floor_to((order.open_qty if order.is_live else old.qty) * ratio, lot)
+        limit_price = _away(old.limit_price, ratio, tick, down=order.is_buy)
+        stop_price = _away(old.stop_price, ratio, tick, down=not order.is_buy)
+        if not rest:
+            venue.cancel_alone(order, "A split left less than one lot of it.")
             return
+        if limit_price == 0 or stop_price == 0:
+            venue.cancel_alone(order, "A split left its price below one tick.")
+            return
+        # The legs are orders of their own by now, adjusted like this one.
         request = msgspec.structs.replace(
             old,
-            qty=qty,
-            limit_price=_away(old.limit_price, ratio, tick, down=order.is_buy),
-            stop_price=_away(old.stop_price, ratio, tick, down=not order.is_buy),
+            qty=filled + rest,
+            limit_price=limit_price,
+            stop_price=stop_price,
             trail_price=None if old.trail_price is None else ceil_to(old.trail_price / ratio, tick),
+            target=None,
+            stop_loss=None,
         )
-        order.qty = floor_to(order.qty * ratio, lot)
         order.filled = filled
+        if order.is_live:
+            order.qty = filled + rest
         order.request = request
         order.price(request)
         if order.mark is not None:

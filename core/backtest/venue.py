@@ -3,7 +3,7 @@
 Its methods run in the run's own thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -28,6 +28,9 @@ from core.strategy.windows import Window
 
 _DAY, _GTD, _GTC = TimeInForce.DAY, TimeInForce.GTD, TimeInForce.GTC
 _PLAIN_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+_PRICES: Final = ("limit_price", "stop_price", "trail_price")
+_TRAILS: Final = frozenset({"trail_price", "trail_percent"})
+_REPLACEABLE: Final = ("qty", *_PRICES, "trail_percent")
 _NINE_DECIMALS: Final = Decimal("0.000000001")
 
 
@@ -51,6 +54,7 @@ class OrderReports(Protocol):
     def expire(self, order_id: str, reason: str, *, now_ns: int) -> None: ...
     def reject(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None: ...
     def replace(self, order_id: str, request: OrderRequest, reason: str, *, now_ns: int, filled_qty: Decimal | None = None) -> None: ...
+    def refuse_replacement(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None: ...
     def flag_path_dependent(self, order_id: str) -> None: ...
     def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int) -> str:
         """Make an order that the venue itself places, and return its id."""
@@ -92,6 +96,7 @@ class SimulatedVenue:
         self.steps = EquitySteps()
         self.point = 0
         """Number of the decision time whose bars are being met."""
+        self._places = 0
         self.next_expiry_ns = NEVER
         self.stopped: str | None = None
         """Why the strategy ended the run early, when it did."""
@@ -133,11 +138,14 @@ class SimulatedVenue:
         wrong = (
             self._wrong(request, ticket.time_in_force, feed) if feed.has_grid or ticket.time_in_force not in _PLAIN_TIMES or legs else None
         )
-        if wrong is not None:
-            self._reject(ticket, wrong)
-            for _, leg in legs:
-                self._reject(leg, "The order it belongs to was refused.")
-            return
+        if wrong is not None or self.ledger.restricted:
+            code = RejectCode.INVALID_ORDER if wrong is not None else RejectCode.INSUFFICIENT_MARGIN
+            wrong = wrong or self._raises_exposure(request)
+            if wrong is not None:
+                self._reject(ticket, wrong, code)
+                for _, leg in legs:
+                    self._reports.cancel(leg.order_id, "The order it belongs to was refused.", now_ns=self._clock.instant_ns)
+                return
         order = self._work(feed, ticket)
         if legs:
             order.legs = tuple([self._leg(order, role, leg, feed) for role, leg in legs])
@@ -147,27 +155,28 @@ class SimulatedVenue:
         """Take two orders of which one cancels the other."""
         feed = self._by_symbol[first.request.symbol]
         wrong = self._wrong(first.request, first.time_in_force, feed) or self._wrong(second.request, second.time_in_force, feed)
+        code = RejectCode.INVALID_ORDER
+        if wrong is None and self.ledger.restricted:
+            wrong = self._raises_exposure(first.request) or self._raises_exposure(second.request)
+            code = RejectCode.INSUFFICIENT_MARGIN
         if wrong is not None:
-            self._reject(first, wrong)
-            self._reject(second, wrong)
+            self._reject(first, wrong, code)
+            self._reject(second, wrong, code)
             return
         _pair((self._work(feed, first), self._work(feed, second)))
 
     def replace(self, wanted: ReplaceOrder) -> bool:
-        """Change a working order from now on; False when it is already over. Raises InvalidValue for impossible terms."""
+        """Change a working order from now on; False when it is already over, or cannot be what is wanted."""
         order = self._by_ref.get(wanted.ref)
         if order is None:
             return False
-        now_ns, feed, old = self._clock.instant_ns, self._by_symbol[order.symbol], order.request
-        changes = {
-            name: value
-            for name in ("qty", "limit_price", "stop_price", "trail_price", "trail_percent")
-            if (value := getattr(wanted, name)) is not None
-        }
-        request = msgspec.structs.replace(old, **changes)
-        wrong = _off_grid(request, feed.market.instrument)
-        if wrong is not None:
-            raise InvalidValue("replace", wanted.ref, wrong)
+        now_ns, feed = self._clock.instant_ns, self._by_symbol[order.symbol]
+        changes = {name: value for name in _REPLACEABLE if (value := getattr(wanted, name)) is not None}
+        try:
+            request = _replaced(order, changes, feed.market.instrument)
+        except InvalidValue as error:
+            self._reports.refuse_replacement(order.id, RejectCode.INVALID_ORDER, str(error), now_ns=now_ns)
+            return False
         if request.qty <= order.filled:
             return self.cancel(wanted.ref, f"Replaced by {plain(request.qty)}, of which {plain(order.filled)} are filled already.")
         if "qty" in changes:
@@ -175,6 +184,8 @@ class SimulatedVenue:
         order.request = request
         order.price(request)
         self._reports.replace(order.id, request, wanted.note or "The strategy replaced it.", now_ns=now_ns)
+        self._places += 1
+        order.place = self._places
         if order.is_live:
             order.live_from_ns = max(order.live_from_ns, now_ns)
             del feed.working[order.id]
@@ -186,9 +197,9 @@ class SimulatedVenue:
         order = self._by_ref.get(ref)
         if order is None:
             return False
-        self._cancel(order, reason)
-        if order.role is not None and order.sibling is not None and not order.sibling.gone:
-            self._cancel(order.sibling, "The other exit leg was cancelled.")
+        self.cancel_alone(order, reason)
+        if order.sibling is not None and not order.sibling.gone:
+            self.cancel_alone(order.sibling, "The order it is linked with was cancelled.")
         return True
 
     def cancel_all(self, reason: str) -> None:
@@ -196,7 +207,7 @@ class SimulatedVenue:
         for ref in self.working():
             order = self._by_ref.get(ref)
             if order is not None:
-                self._cancel(order, reason)
+                self.cancel_alone(order, reason)
 
     def units(self, symbol: str, size: CashSize | EquityShare) -> Decimal:
         """Return how many units a size is at the newest close, rounded down to the lot (without one to nine decimals).
@@ -248,6 +259,8 @@ class SimulatedVenue:
     def meet(self, feed: Feed, bar: Bar, *, is_regular: bool = True) -> None:
         """Let the symbol's working orders meet a bar, and tell what became of them."""
         start_ns, high, low = bar.start_ns, bar.high, bar.low
+        if start_ns >= self.next_expiry_ns:
+            self.expire(start_ns)
         if len(feed.working) == 1:
             (order,) = feed.working.values()
             if order.is_plain and self._matching.is_simple and is_regular and not order.legs:
@@ -264,8 +277,8 @@ class SimulatedVenue:
         if not live:
             feed.watch()
             return
-        legs = [order for order in feed.working.values() if order.role is not None]
-        self.report(feed, self._matching.meet(live, legs, bar, self.ledger), start_ns)
+        legs = [order for order in feed.working.values() if order.goes_when_flat]
+        self.report(feed, self._matching.meet(live, legs, bar, self.ledger, is_regular=is_regular), start_ns)
         for order in live:
             for each in (order, *order.legs):
                 if each.path_dependent:
@@ -330,6 +343,10 @@ class SimulatedVenue:
                 if dead_from_ns > now_ns:
                     self.next_expiry_ns = min(self.next_expiry_ns, dead_from_ns)
                     continue
+                last_bar_ns = feed.last_bar_to_meet(order)
+                if last_bar_ns is not None:
+                    self.next_expiry_ns = min(self.next_expiry_ns, last_bar_ns)
+                    continue
                 order.gone = True
                 self._drop(order, feed)
                 if order.in_auction:
@@ -350,6 +367,13 @@ class SimulatedVenue:
         order_id = self._reports.create_own(request, _GTC, now_ns=now_ns)
         order = self._work(feed, Ticket(order_id, f"#{order_id}", request, _GTC))
         order.reason = reason
+        order.goes_when_flat = True
+
+    def drop_idle(self, symbol: str) -> None:
+        """Cancel what was there to close a position that is flat now."""
+        for order in self.orders_of(symbol):
+            if order.goes_when_flat and order.is_live and not self.ledger.closing_part(symbol, order.side, order.open_qty):
+                self.cancel_alone(order, "The position it was to close is flat.")
 
     def close_at_end(self, reason: str) -> None:
         """Close what is held at the last closes, with fee and without slippage."""
@@ -376,6 +400,8 @@ class SimulatedVenue:
                 self.next_expiry_ns = dead_from_ns
         order = WorkingOrder(ticket.order_id, ticket.ref, request, live_from_ns, dead_from_ns, time_in_force)
         order.tick = feed.market.instrument.tick
+        self._places += 1
+        order.place = self._places
         self._reports.accept(ticket.order_id, now_ns=now_ns)
         feed.add(order)
         self._by_ref[ticket.ref] = order
@@ -400,6 +426,10 @@ class SimulatedVenue:
     def _leg(self, parent: WorkingOrder, role: LegRole, ticket: Ticket, feed: Feed) -> WorkingOrder:
         order = WorkingOrder.leg(ticket.order_id, ticket.ref, ticket.request, role, parent, ticket.time_in_force)
         order.tick = feed.market.instrument.tick
+        self._places += 1
+        order.place = self._places
+        if ticket.time_in_force is _GTD:
+            order.dead_from_ns = ticket.request.expires_ns
         self._by_ref[ticket.ref] = order
         return order
 
@@ -413,13 +443,14 @@ class SimulatedVenue:
             if leg.dead_from_ns is not None:
                 self.next_expiry_ns = min(self.next_expiry_ns, leg.dead_from_ns)
         feed.add(leg)
+        feed.sort()
 
     def _resize(self, outcome: Resized, time_ns: int) -> None:
         order = outcome.order
         order.request = msgspec.structs.replace(order.request, qty=outcome.qty)
         self._reports.replace(order.id, order.request, outcome.reason, now_ns=time_ns)
 
-    def _cancel(self, order: WorkingOrder, reason: str) -> None:
+    def cancel_alone(self, order: WorkingOrder, reason: str) -> None:
         order.gone = True
         feed = self._by_symbol[order.symbol]
         self._drop(order, feed)
@@ -427,19 +458,27 @@ class SimulatedVenue:
         self._end_legs(order)
 
     def _end_legs(self, order: WorkingOrder) -> None:
-        """Legs whose parent ended before it filled anything can never live."""
-        if order.filled:
-            return
+        """Legs that were not live when their parent ended never will be."""
         for leg in order.legs:
-            if not leg.gone:
-                self._cancel(leg, "The order it belongs to did not fill.")
+            if not leg.is_live and not leg.gone:
+                self.cancel_alone(leg, "The order it belongs to opened nothing.")
 
     def _drop(self, order: WorkingOrder, feed: Feed) -> None:
         self._by_ref.pop(order.ref, None)
         feed.working.pop(order.id, None)
 
-    def _reject(self, ticket: Ticket, wrong: str) -> None:
-        self._reports.reject(ticket.order_id, RejectCode.INVALID_ORDER, wrong, now_ns=self._clock.instant_ns)
+    def _reject(self, ticket: Ticket, wrong: str, code: RejectCode) -> None:
+        self._reports.reject(ticket.order_id, code, wrong, now_ns=self._clock.instant_ns)
+
+    def _raises_exposure(self, request: OrderRequest) -> str | None:
+        """Return the sentence that refuses an order which would open something while a margin call is carried out, or None."""
+        closes = self.ledger.closing_part(request.symbol, request.side, request.qty)
+        if request.reduce_only or closes == request.qty:
+            return None
+        return (
+            f"A {request.side} of {plain(request.qty)} {request.symbol} would raise exposure: only {plain(closes)} of it would close a "
+            "position. After a margin call nothing may until all positions are closed."
+        )
 
     def _wrong(self, request: OrderRequest, time_in_force: TimeInForce, feed: Feed) -> str | None:
         """Return the sentence that says why the venue does not take an order, or None."""
@@ -459,18 +498,41 @@ class SimulatedVenue:
 def _pair(orders: Sequence[WorkingOrder]) -> None:
     if len(orders) == 2:
         orders[0].sibling, orders[1].sibling = orders[1], orders[0]
+        orders[0].is_plain = orders[1].is_plain = False  # its fill does something to the other
 
 
 def _closing(symbol: str, held: Decimal) -> OrderRequest:
     return OrderRequest(symbol=symbol, side=OrderSide.SELL if held > 0 else OrderSide.BUY, qty=abs(held), reduce_only=True)
 
 
+def _replaced(order: WorkingOrder, changes: dict[str, Decimal], instrument: Instrument) -> OrderRequest:
+    """Return the order's request with the changes. Raises InvalidValue where it cannot be that."""
+    qty = changes.get("qty")
+    if qty is not None and not order.is_live:
+        raise InvalidValue("qty", plain(qty), "an exit leg is over what its entry fills, and that has not filled yet.")
+    # A trail by price may become one by percent, and the other way round.
+    trail = {name: changes.get(name) for name in ("trail_price", "trail_percent")} if changes.keys() & _TRAILS else {}
+    # The legs of an entry are orders of their own by now and were compared with it when all were placed.
+    request = msgspec.structs.replace(order.request, target=None, stop_loss=None, **(changes | trail))
+    wrong = _off_lot(qty, instrument) if qty is not None else None
+    wrong = wrong or _off_tick({name: price for name, price in changes.items() if name in _PRICES}, instrument)
+    if wrong is not None:
+        raise InvalidValue("replace", order.ref, wrong)
+    return request
+
+
 def _off_grid(terms: OrderRequest | OrderLeg, instrument: Instrument) -> str | None:
     """Return the sentence that says which figure is off the instrument's tick or lot, or None."""
-    if isinstance(terms, OrderRequest) and not is_multiple(terms.qty, instrument.lot):
-        return f"The quantity {plain(terms.qty)} is not a multiple of the lot, {instrument.lot}."
-    prices = (("limit", terms.limit_price), ("stop", terms.stop_price), ("trail", terms.trail_price))
-    for name, price in prices:
+    wrong = _off_lot(terms.qty, instrument) if isinstance(terms, OrderRequest) else None
+    return wrong or _off_tick({name: getattr(terms, name) for name in _PRICES}, instrument)
+
+
+def _off_lot(qty: Decimal, instrument: Instrument) -> str | None:
+    return None if is_multiple(qty, instrument.lot) else f"The quantity {plain(qty)} is not a multiple of the lot, {instrument.lot}."
+
+
+def _off_tick(prices: Mapping[str, Decimal | None], instrument: Instrument) -> str | None:
+    for name, price in prices.items():
         if price is not None and not is_multiple(price, instrument.tick):
-            return f"The {name} price {plain(price)} is not a multiple of the tick, {instrument.tick}."
+            return f"The {name.removesuffix('_price')} price {plain(price)} is not a multiple of the tick, {instrument.tick}."
     return None

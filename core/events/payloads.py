@@ -313,6 +313,15 @@ class OrderReplaced(Payload, frozen=True, kw_only=True):
     reason: str
 
 
+class OrderReplaceRefused(Payload, frozen=True, kw_only=True):
+    """A change of the order was refused; the order goes on as it was."""
+
+    wire: ClassVar[str] = "orders.ReplaceRefused"
+    order_id: str
+    code: RejectCode
+    reason: str
+
+
 class OrderRejected(Payload, frozen=True, kw_only=True):
     """The order was refused, with the code and the figures."""
 

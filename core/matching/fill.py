@@ -74,6 +74,7 @@ class Filling:
                 return [_refused(order, refused)]
         order.filled += qty
         order.filled_money += qty * price
+        order.charged_qty += qty
         order.fees += fee
         complete = order.filled == order.qty
         order.gone = complete
@@ -110,7 +111,7 @@ class Filling:
             return ZERO
         asset_class = self.classes.get(order.symbol, AssetClass.EQUITY)
         return self.fees.fee(
-            Part(order.symbol, asset_class, order.side, qty, price, is_maker, order.filled, order.filled_money, order.fees)
+            Part(order.symbol, asset_class, order.side, qty, price, is_maker, order.charged_qty, order.filled_money, order.fees)
         )
 
     def _slipped(self, order: WorkingOrder, here: Decimal, qty: Decimal, bar: Bar) -> Decimal:

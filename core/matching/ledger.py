@@ -181,6 +181,8 @@ class Ledger:
             if crypto or symbol in self.terms.hard_to_borrow:
                 why = "crypto cannot be sold short" if crypto else "the symbol is hard to borrow and cannot be sold short"
                 raise Refusal(RejectCode.NOT_SHORTABLE, f"{what} would leave {plain(after)}: {why}; the account holds {plain(before)}.")
+        # Positions that are closed inside a bar end the restriction there and then.
+        self.restricted = self.restricted and any(holding.qty for holding in self.holdings.values())
         if after >= ZERO and not self.restricted and self._owes_nothing(cash):
             return
         weight = weigh(self.holdings, self.marks, self.classes, INITIAL, (symbol, after, price))

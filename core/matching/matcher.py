@@ -38,11 +38,13 @@ class Matching:
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_simple", self.volume_cap is None and not self.filling.may_reverse)
 
-    def meet(self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger) -> list[Outcome]:
+    def meet(
+        self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger, *, is_regular: bool = True
+    ) -> list[Outcome]:
         """Let `orders` (in the order of their submission, all live for this bar) meet `bar`; book on `ledger`.
 
-        `legs`: all live exit legs of the symbol, whether or not the bar can reach them. Raises nothing for what an account
-        cannot bear: that is a `Refused`. The orders' own state moves with what is returned.
+        `legs`: all live orders of the symbol that go once it is flat, whether or not the bar can reach them. Raises nothing
+        for what an account cannot bear: that is a `Refused`. The orders' own state moves with what is returned.
         """
         if (
             len(orders) == 1
@@ -56,18 +58,18 @@ class Matching:
         goes_high_first = high_first(self.path, bar.open, bar.high, bar.low)
         cap = self._cap(bar)
         if not self._may_depend_on_path(orders, bar):
-            return Walk(self.filling, bar, ledger, orders, legs, cap).along(goes_high_first)
+            return Walk(self.filling, bar, ledger, orders, legs, cap, is_regular).along(goes_high_first)
         states = _States(orders, legs)
-        other = self._tried(orders, legs, bar, ledger, cap, not goes_high_first)
+        other = self._tried(orders, legs, bar, ledger, cap, is_regular, not goes_high_first)
         other_equity = self._equity(other.ledger, bar)
         states.restore()
         if self.path in _BY_EQUITY:
-            chosen = self._tried(orders, legs, bar, ledger, cap, goes_high_first)
+            chosen = self._tried(orders, legs, bar, ledger, cap, is_regular, goes_high_first)
             equity = self._equity(chosen.ledger, bar)
             states.restore()
             if other_equity > equity if self.path is _OPTIMISTIC else other_equity < equity:
                 goes_high_first, other = not goes_high_first, chosen
-        outcomes = Walk(self.filling, bar, ledger, orders, legs, cap).along(goes_high_first)
+        outcomes = Walk(self.filling, bar, ledger, orders, legs, cap, is_regular).along(goes_high_first)
         _flag_differences(outcomes, other.outcomes)
         return outcomes
 
@@ -77,10 +79,17 @@ class Matching:
         return floor_to(exact(bar.volume) * self.volume_cap, (self.lots or {}).get(bar.symbol))
 
     def _tried(
-        self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger, cap: Decimal | None, high_first: bool
+        self,
+        orders: Sequence[WorkingOrder],
+        legs: Sequence[WorkingOrder],
+        bar: Bar,
+        ledger: Ledger,
+        cap: Decimal | None,
+        is_regular: bool,
+        high_first: bool,
     ) -> "_Trial":
         trial = _Trial(ledger.copy())
-        trial.outcomes = Walk(self.filling, bar, trial.ledger, orders, legs, cap).along(high_first)
+        trial.outcomes = Walk(self.filling, bar, trial.ledger, orders, legs, cap, is_regular).along(high_first)
         return trial
 
     def _equity(self, ledger: Ledger, bar: Bar) -> Decimal:

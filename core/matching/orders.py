@@ -14,7 +14,7 @@ _OPG, _CLS = TimeInForce.OPG, TimeInForce.CLS
 _AT_OPEN_ONLY: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG})
 _PERCENT: Final = Decimal("0.01")
 
-OrderState = tuple[Decimal, Decimal, Decimal, Decimal, bool, bool, bool, Decimal | None, float]
+OrderState = tuple[Decimal, Decimal, Decimal, Decimal, Decimal, bool, bool, bool, Decimal | None, float]
 
 
 class WorkingOrder:
@@ -27,6 +27,8 @@ class WorkingOrder:
     # What most orders never have is said once, for the class: an order is made for each of hundreds of thousands of decisions.
     filled = ZERO
     filled_money = ZERO
+    charged_qty = ZERO
+    """Units filled as they were counted then: a split changes `filled`, and no fee that was paid."""
     fees = ZERO
     tick: Decimal | None = None
     role: LegRole | None = None
@@ -34,6 +36,10 @@ class WorkingOrder:
     sibling: "WorkingOrder | None" = None
     legs: "tuple[WorkingOrder, ...]" = ()
     is_live = True
+    goes_when_flat = False
+    """Whether it is there to close a position only, and is cancelled once there is none."""
+    place = 0
+    """Its place among the orders of the run, by which it acts at a price that several reach at once."""
     gone = False
     triggered = False
     mark: Decimal | None = None
@@ -107,7 +113,7 @@ class WorkingOrder:
         order = cls(id, ref, request, 0, None, time_in_force)
         order.role = role
         order.parent = parent
-        order.reduces = True
+        order.reduces = order.goes_when_flat = True
         order.is_live = False
         order.qty = ZERO
         return order
@@ -185,10 +191,8 @@ class WorkingOrder:
         return None if self.mark is None else self.trail_from(self.mark)
 
     def trail_from(self, mark: Decimal) -> Decimal:
-        """Return the trailing stop that belongs to a water mark; percent rounds to the tick, away from the market."""
-        if self.trail_price is not None:
-            return mark + self.trail_price if self.is_buy else mark - self.trail_price
-        distance = mark * (self.trail_percent or ZERO) * _PERCENT
+        """Return the trailing stop that belongs to a water mark, rounded to the tick away from the market."""
+        distance = self.trail_price if self.trail_price is not None else mark * (self.trail_percent or ZERO) * _PERCENT
         return ceil_to(mark + distance, self.tick) if self.is_buy else floor_to(mark - distance, self.tick)
 
     def follow(self, here: Decimal) -> None:
@@ -199,8 +203,30 @@ class WorkingOrder:
 
     def saved(self) -> OrderState:
         """Return the state that meeting a bar changes; see `restore`."""
-        return (self.qty, self.filled, self.filled_money, self.fees, self.is_live, self.gone, self.triggered, self.mark, self.mark_near)
+        return (
+            self.qty,
+            self.filled,
+            self.filled_money,
+            self.charged_qty,
+            self.fees,
+            self.is_live,
+            self.gone,
+            self.triggered,
+            self.mark,
+            self.mark_near,
+        )
 
     def restore(self, state: OrderState) -> None:
         """Go back to a saved state."""
-        (self.qty, self.filled, self.filled_money, self.fees, self.is_live, self.gone, self.triggered, self.mark, self.mark_near) = state
+        (
+            self.qty,
+            self.filled,
+            self.filled_money,
+            self.charged_qty,
+            self.fees,
+            self.is_live,
+            self.gone,
+            self.triggered,
+            self.mark,
+            self.mark_near,
+        ) = state

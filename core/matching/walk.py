@@ -20,29 +20,40 @@ _STOP_LIMIT, _TRAILING_STOP = OrderType.STOP_LIMIT, OrderType.TRAILING_STOP
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where the walk is: the price, whether it is the bar's open, and the corner it is on the way to (None while it stands)."""
+    """Where the walk is: the price, whether it is the bar's open or its close, and the corner it goes to (None while it stands)."""
 
     here: Decimal
     at_open: bool = False
     there: Decimal | None = None
+    at_close: bool = False
 
 
 class Walk:
     """Leads the orders of one symbol along one path of a bar, and books on one ledger.
 
-    `waiting`: the orders that may act, in the order of their submission; `legs`: all exit legs of the symbol that are live.
+    `waiting`: the orders that may act, in the order of their submission; `legs`: all orders of the symbol that go once the
+    position is flat; `is_regular`: whether the bar is of regular hours, outside which no leg acts.
     """
 
-    __slots__ = ("_bar", "_filling", "_ledger", "_legs", "_waiting", "cap_left", "outcomes")
+    __slots__ = ("_bar", "_born", "_filling", "_is_regular", "_ledger", "_legs", "_waiting", "cap_left", "outcomes")
 
     def __init__(
-        self, filling: Filling, bar: Bar, ledger: Ledger, waiting: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], cap: Decimal | None
+        self,
+        filling: Filling,
+        bar: Bar,
+        ledger: Ledger,
+        waiting: Sequence[WorkingOrder],
+        legs: Sequence[WorkingOrder],
+        cap: Decimal | None,
+        is_regular: bool = True,
     ) -> None:
         self._filling = filling
         self._bar = bar
         self._ledger = ledger
         self._waiting = list(waiting)
         self._legs = list(legs)
+        self._is_regular = is_regular
+        self._born: set[str] = set()
         self.cap_left = cap
         self.outcomes: list[Outcome] = []
 
@@ -54,21 +65,23 @@ class Walk:
         for order in self._waiting:
             if order.acts_at_open_only and not order.gone:
                 self._cancel(order, _missed(order))
-        for corner in ((bar.high, bar.low) if high_first else (bar.low, bar.high)) + (bar.close,):
+        for corner in (bar.high, bar.low) if high_first else (bar.low, bar.high):
             if not self._waiting:
-                break
+                return self.outcomes
             here = self._go(here, exact(corner))
-        self._close(exact(bar.close))
+        here = self._go(here, exact(bar.close), is_last=True)
+        if any(order.in_closing_auction for order in self._waiting):
+            self._act(Spot(here, there=here, at_close=True))
         return self.outcomes
 
-    def _go(self, here: Decimal, there: Decimal) -> Decimal:
+    def _go(self, here: Decimal, there: Decimal, *, is_last: bool = False) -> Decimal:
         """Follow one straight piece of the path."""
         while here != there:
-            point = self._next_point(here, there)
+            point = self._next_point(here, there, is_last)
             if point is None:
                 break
             here = point
-            self._act(Spot(here, there=there))
+            self._act(Spot(here, there=there, at_close=is_last and here == there))
         for order in self._waiting:
             if order.type is _TRAILING_STOP and not order.triggered:
                 order.follow(there)
@@ -80,8 +93,15 @@ class Walk:
         while at < len(self._waiting):
             order = self._waiting[at]
             at += 1
-            if not order.gone and not order.in_closing_auction:
+            if order.gone:
+                continue
+            if not order.in_closing_auction:
                 self._act_one(order, spot, at)
+            elif spot.at_close:
+                self._close(order, spot.here, at)
+        if self._born:
+            self._born.clear()
+            self._waiting.sort(key=lambda order: order.place)
         self._waiting = [order for order in self._waiting if not order.gone]
 
     def _act_one(self, order: WorkingOrder, spot: Spot, at: int) -> None:
@@ -102,7 +122,8 @@ class Walk:
                 self._fill(order, here, at, slips=True)
                 return
         if self._within_limit(order, spot):
-            self._fill(order, here, at, is_maker=not spot.at_open and was_triggered is order.triggered and here == order.limit)
+            rested = not spot.at_open and was_triggered is order.triggered and order.id not in self._born
+            self._fill(order, here, at, is_maker=rested and here == order.limit)
 
     def _within_limit(self, order: WorkingOrder, spot: Spot) -> bool:
         limit, here = order.limit, spot.here
@@ -114,16 +135,16 @@ class Walk:
             return False
         if not self._filling.trade_through:
             return True
-        # The path must go on strictly beyond the limit.
-        return spot.there is not None and (spot.there < limit if order.is_buy else spot.there > limit)
+        # The path must go on strictly beyond the limit; a leg that became live here waits for that like any other.
+        return spot.there is not None and order.id not in self._born and (spot.there < limit if order.is_buy else spot.there > limit)
 
-    def _next_point(self, here: Decimal, there: Decimal) -> Decimal | None:
-        """Return the first price on the way from `here` to `there` at which an order acts, or None."""
+    def _next_point(self, here: Decimal, there: Decimal, is_last: bool) -> Decimal | None:
+        """Return the first price on the way from `here` to `there` at which an order acts, or None. `is_last`: `there` is the close."""
         rising = there > here
         is_used_up = self.cap_left is not None and not self.cap_left
         nearest: Decimal | None = None
         for order in self._waiting:
-            level = self._level(order, rising, is_used_up)
+            level = self._level(order, rising, is_used_up) if not order.in_closing_auction else there if is_last else None
             if level is None:
                 continue
             if order.acts_as_limit and self._filling.trade_through:
@@ -136,7 +157,7 @@ class Walk:
 
     def _level(self, order: WorkingOrder, rising: bool, is_used_up: bool) -> Decimal | None:
         """Return the price an order waits for in a rising or falling market: its limit or its stop."""
-        if order.in_closing_auction or order.gone:
+        if order.gone:
             return None
         if order.acts_as_limit:
             return order.limit if order.is_buy is not rising and not is_used_up else None
@@ -144,16 +165,12 @@ class Walk:
             return None
         return order.stop_now() if order.is_buy is rising else None
 
-    def _close(self, here: Decimal) -> None:
-        """Hold the closing auction."""
-        for order in tuple(self._waiting):
-            if not order.in_closing_auction or order.gone:
-                continue
-            limit = order.limit
-            if limit is None or (here <= limit if order.is_buy else here >= limit):
-                self._fill(order, here, len(self._waiting), slips=False)
-            if not order.gone:
-                self._cancel(order, _missed(order))
+    def _close(self, order: WorkingOrder, here: Decimal, at: int) -> None:
+        """Let an order take part in the closing auction."""
+        if order.limit is None or self._within_limit(order, Spot(here)):
+            self._fill(order, here, at)
+        if not order.gone:
+            self._cancel(order, _missed(order))
 
     # --- what a fill brings with it ---
 
@@ -163,18 +180,17 @@ class Walk:
             if isinstance(outcome, Execution):
                 if self.cap_left is not None:
                     self.cap_left -= outcome.qty
-                self._after_fill(order, outcome.qty, at)
+                self._after_fill(order, outcome, at)
             elif isinstance(outcome, Refused | Cancelled):
                 self._after_end(order)
 
-    def _after_fill(self, order: WorkingOrder, qty: Decimal, at: int) -> None:
-        if order.role is not None:
-            parent = order.parent
-            if parent is not None and not parent.gone:
-                self._cancel(parent, "An exit leg filled.")
-        sibling = order.sibling
+    def _after_fill(self, order: WorkingOrder, execution: Execution, at: int) -> None:
+        qty, parent, sibling = execution.qty, order.parent, order.sibling
+        if parent is not None and not parent.gone:
+            self._cancel(parent, "An exit leg filled.")
         if sibling is not None and not sibling.gone:
-            if order.gone:
+            # Replaced, the two may differ in what is left of them.
+            if execution.complete or sibling.open_qty <= qty:
                 self._cancel(sibling, "The other order filled.")
             else:
                 sibling.qty -= qty
@@ -185,32 +201,39 @@ class Walk:
             self._drop_idle_legs(order.symbol)
 
     def _activate(self, parent: WorkingOrder, qty: Decimal, at: int) -> None:
-        """Make the parent's legs live over what it filled; the stop comes before the target."""
+        """Make the parent's legs live over what it filled; the stop comes before the target.
+
+        A parent that only covered a short, say, has no position yet for its legs to close: they wait for its next part.
+        """
         for leg in parent.legs:
             if leg.gone:
                 continue
-            leg.qty += qty
             if leg.is_live:
+                leg.qty += qty
                 self.outcomes.append(Resized(leg, leg.qty, "Its entry filled another part."))
-                continue
-            leg.is_live = True
-            self.outcomes.append(Activated(leg, leg.qty))
-            self._waiting.insert(at, leg)
-            self._legs.append(leg)
-            at += 1
+            elif self._ledger.closing_part(leg.symbol, leg.side, parent.filled):
+                leg.is_live = True
+                leg.qty = parent.filled
+                self.outcomes.append(Activated(leg, leg.qty))
+                self._legs.append(leg)
+                if self._is_regular and leg.can_meet(self._bar.start_ns):
+                    self._born.add(leg.id)
+                    self._waiting.insert(at, leg)
+                    at += 1
+        if parent.gone:
+            self._after_end(parent)
 
     def _drop_idle_legs(self, symbol: str) -> None:
-        """Cancel exit legs that have no position left to reduce."""
+        """Cancel what was to close a position that is flat now."""
         for leg in self._legs:
             if leg.is_live and not leg.gone and not self._ledger.closing_part(symbol, leg.side, leg.open_qty):
                 self._cancel(leg, "The position it was to close is flat.")
 
     def _after_end(self, order: WorkingOrder) -> None:
-        """Legs whose parent ended before it filled anything can never live."""
-        if not order.filled:
-            for leg in order.legs:
-                if not leg.gone:
-                    self._cancel(leg, "The order it belongs to did not fill.")
+        """Legs that were not live when their parent ended never will be."""
+        for leg in order.legs:
+            if not leg.is_live and not leg.gone:
+                self._cancel(leg, "The order it belongs to opened nothing.")
 
     def _cancel(self, order: WorkingOrder, reason: str) -> None:
         order.gone = True

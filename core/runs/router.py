@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from core.errors import InvalidValue, NonsenseAction
+from core.errors import NonsenseAction
 from core.events.envelope import Payload
 from core.events.payloads import (
     BacktestCancelOrder,
@@ -62,7 +62,7 @@ class Venue(Protocol):
         ...
 
     def replace(self, wanted: ReplaceOrder) -> bool:
-        """Change a working order; False when it is already over. Raises InvalidValue for impossible terms."""
+        """Change a working order; False when it is already over, or cannot be what is wanted: then the order stays as it was."""
         ...
 
     def cancel(self, ref: str, reason: str) -> bool:
@@ -231,10 +231,7 @@ class DomainRouter:
         )
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
         self._journal.record(BacktestReplaceOrder(order_id=order_id), now_ns, wished, tick_id)
-        try:
-            self._at_venue.replace(action)
-        except InvalidValue as error:
-            raise NonsenseAction(f"The strategy asked to replace {action.ref!r} by what cannot be: {error}") from error
+        self._at_venue.replace(action)
 
     def _cancel(self, action: CancelOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
         order_id = self._known(action.ref, "cancelled")

@@ -17,6 +17,7 @@ from core.events.payloads import (
     OrderPartiallyFilled,
     OrderRejected,
     OrderReplaced,
+    OrderReplaceRefused,
 )
 from core.model.money import ZERO
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderRequest, OrderStatus, RejectCode, Rejection, TimeInForce
@@ -205,6 +206,12 @@ class OrderManager:
         state.request = request
         state.updated_ns = now_ns
         self._tell(order_id, state, OrderReplaced(order_id=order_id, request=request, reason=reason), now_ns)
+
+    def refuse_replacement(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None:
+        """A change of the order is refused; the order goes on as it was."""
+        state = self._states[order_id]
+        self.rejections.append(Rejection(time_ns=now_ns, order_id=order_id, code=code, reason=reason))
+        self._tell(order_id, state, OrderReplaceRefused(order_id=order_id, code=code, reason=reason), now_ns)
 
     def flag_path_dependent(self, order_id: str) -> None:
         """Note that the order was left unfilled only because of the path assumed inside a bar."""

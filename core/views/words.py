@@ -122,6 +122,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderExpired: lambda e, find: f"{_order(e.order_id, find)} expired: {e.reason}",
     p.ReplaceRequest: _replaced,
     p.OrderReplaced: lambda e, _: f"Order {short_id(e.order_id)} is now: {request_words(e.request)}. {e.reason}",
+    p.OrderReplaceRefused: lambda e, find: f"{_order(e.order_id, find)} stays as it was: {e.reason}",
     p.MarginCall: lambda e, _: (
         f"Margin call: equity {plain(e.equity)} is below the {plain(e.required)} that positions of {plain(e.exposure)} need. "
         "All positions are closed at their next opens."

@@ -128,7 +128,7 @@ class Book:
         order.stop = order.stop if request.stop is None else request.stop
         if request.trail_price is not None or request.trail_percent is not None:
             order.trail_price, order.trail_percent = request.trail_price, request.trail_percent
-        if request.qty is not None and order.status != "held":
+        if request.qty is not None:
             order.qty = request.qty
             if order.qty <= order.filled:
                 order.qty = order.filled
@@ -145,7 +145,9 @@ class Book:
         values |= {"time_in_force": "gtc", "gtd_ns": None}
         if fault(Order(**values), instrument, 0, leg=True) is not None:
             return True
-        return request.qty is not None and (request.qty < 0 or not on_step(request.qty, instrument.lot))
+        if request.qty is None:
+            return False
+        return order.status == "held" or request.qty < 0 or not on_step(request.qty, instrument.lot)
 
     # How orders end.
 

@@ -61,7 +61,7 @@ class BarWalk:
         while True:
             events = []
             for order in self._meeting():
-                where = self._event(order, here, stop, last=last)
+                where = self._event(order, here, stop, stop - start, last=last)
                 if where is not None:
                     events.append((abs(where - here), order.placement, where, order))
             if not events:
@@ -76,14 +76,14 @@ class BarWalk:
         for order in self._meeting():
             order.follow(price)
 
-    def _event(self, order: WorkingOrder, here: Decimal, stop: Decimal, *, last: bool) -> Decimal | None:
-        """The price between `here` and `stop` at which the order acts, or None."""
+    def _event(self, order: WorkingOrder, here: Decimal, stop: Decimal, way: Decimal, *, last: bool) -> Decimal | None:
+        """The price between `here` and `stop` at which the order acts, or None. `way`: up or down, also once `here` is at the stop."""
         if order.time_in_force == "opg":
             return None
         if order.time_in_force == "cls":
             return stop if last and order.auction_ns == self.bar.start_ns else None
-        rising = stop > here
-        if order.is_market_now or stop == here:
+        rising = way > 0
+        if order.is_market_now or way == 0:
             return None
         if order.is_limit_now:
             if self.available is not None and self.available <= 0:

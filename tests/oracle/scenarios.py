@@ -39,6 +39,9 @@ def scenario(seed: int, *, days: int = 3, with_actions: bool = True) -> Scenario
 class Dice:
     """Draws one run; what a wider kind of run draws otherwise, it overrides."""
 
+    # Where the exchange's day begins, after midnight UTC.
+    day_begins = 5 * HOUR
+
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.number = 0
@@ -121,8 +124,7 @@ class Dice:
     def _actions(self, stocks: list[Instrument], days: int) -> list[Action]:
         actions: list[Action] = []
         for stock in stocks:
-            # The exchange's day begins at 05:00 UTC.
-            day_ns = MONDAY + self.random.randrange(days) * DAY + 5 * HOUR
+            day_ns = MONDAY + self.random.randrange(days) * DAY + self.day_begins
             if self.chance(0.5):
                 actions.append(Dividend(symbol=stock.symbol, day_ns=day_ns, amount=Decimal("0.35")))
             if self.chance(0.5):

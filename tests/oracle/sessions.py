@@ -37,11 +37,11 @@ def bars_of(session: Session, bars: list[Bar]) -> list[Bar]:
 def opening_auction(instrument: Instrument, bars: list[Bar], time_ns: int) -> tuple[Bar | None, int | None]:
     """The bar at whose open an opg order acts, and the session's close, with which it is gone.
 
-    The session is the first whose opening is still ahead of `time_ns`: none of its bars has started before.
+    The session is the first that opens at `time_ns` or later.
     """
     for session in instrument.sessions:
-        inside = bars_of(session, bars)
-        if session.close_ns > time_ns and all(bar.start_ns >= time_ns for bar in inside):
+        if session.open_ns >= time_ns:
+            inside = bars_of(session, bars)
             return (inside[0] if inside else None), session.close_ns
     return None, None
 

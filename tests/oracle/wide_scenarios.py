@@ -26,6 +26,9 @@ class _WideDice(Dice):
     def __init__(self, seed: int, step_ns: int) -> None:
         super().__init__(seed)
         self.step_ns = step_ns
+        if step_ns == DAY:
+            # A day's bar may be stamped with the midnight of its date.
+            self.day_begins = 0
         self.placed: dict[str, Order] = {}
 
     def scenario(self, days: int, with_actions: bool) -> Scenario:
