@@ -106,6 +106,8 @@ def test_the_fraction_that_a_split_pays_in_cash_is_a_trade() -> None:
     # All the money: −630 − 7 + 30 + 660.
     assert fraction.pnl + rest.pnl == pytest.approx(Decimal(53))
     assert fraction.fees + rest.fees == 7
+    # The half is 0.5 of 10.5 units: a third of one.
+    assert fraction.fees == Decimal("0.3333333333")
 
 
 def test_a_split_while_flat_and_one_after_the_last_fill() -> None:

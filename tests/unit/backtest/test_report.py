@@ -381,6 +381,9 @@ def test_what_is_open_at_the_end_is_valued_at_its_last_close() -> None:
     held = Position(symbol="BTC/USD", qty=Decimal(-2), avg_price=Decimal(120))
     made = report(when, np.array([100.0, 101.0, 120.0]), bars={"BTC/USD": bars}, result={"open_positions": (held,)})
     assert made.open_profit == 20.0
+    # A run that was stopped after the first bar never saw the second.
+    stopped = report(when[:2], np.array([100.0, 101.0]), bars={"BTC/USD": bars}, result={"open_positions": (held,)})
+    assert stopped.open_profit == 40.0
     assert report(when, np.array([100.0, 1, 2]), bars={}, result={"open_positions": (held,)}).open_profit is None
 
 
