@@ -54,7 +54,7 @@ def build() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(weaver)
     data, strategies = _group("Import, list, check, export and delete price bars."), _group("List strategies and their parameters.")
-    runs, events = _group("List, show, stop and delete runs."), _group("Read the event log.")
+    runs, events = _group("List, show, compare, verify, stop and delete runs."), _group("Read the event log.")
     app.add_typer(data, name="data")
     app.add_typer(strategies, name="strategies")
     cli_data.add_to(data)
@@ -68,7 +68,7 @@ def build() -> typer.Typer:
     app.add_typer(events, name="events")
     cli_events.add_to(events)
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
-    groups = {"data": data, "runs": runs}
+    groups = {"data": data}
     for verb in later.VERBS:
         _add_later(app if len(verb) == 1 else groups[verb[0]], verb)
     return app

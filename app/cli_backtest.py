@@ -72,6 +72,7 @@ def backtest(
     hard_to_borrow: HardToBorrow = None,
     source: Annotated[str | None, typer.Option(help="Source of the bars, where there are several.", metavar="NAME")] = None,
     adjustment: Annotated[str | None, typer.Option(help="raw, split or all, where there are several.", metavar="A")] = None,
+    seed: Annotated[int, typer.Option(help="What the strategy's chance starts from.", metavar="N")] = 0,
     trace: Annotated[bool, typer.Option("--trace", help="Store ticks and windows too, to follow a decision back.")] = False,
     report: ReportPath = None,
     benchmark: BenchmarkSymbol = None,
@@ -117,6 +118,7 @@ def backtest(
             source=source,
             adjustment=adjustment,
             trace=trace,
+            seed=seed,
         )
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
@@ -169,6 +171,7 @@ def run_config(
     source: str | None = None,
     adjustment: str | None = None,
     trace: bool = False,
+    seed: int = 0,
 ) -> "RunConfig":
     """Return the words of a call as a checked config, every parameter with its value. Raises InputError."""
     from core.model.instants import parse_instant
@@ -192,6 +195,7 @@ def run_config(
         source=source,
         adjustment=None if adjustment is None else Adjustment(one_of("adjustment", adjustment, Adjustment)),
         trace=trace,
+        seed=seed,
     )
 
 

@@ -1,26 +1,36 @@
-"""`weaver runs`: list, show, stop and delete."""
+"""`weaver runs`: list, show, compare, verify, stop and delete."""
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.call import Call
 from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, with_files
-from app.console import print_json, show
+from app.console import fail, print_json, progress, show
 from app.options import EVERYWHERE, AsJson, WithEquity
-from core.errors import InputError, RunError
+from core.errors import InputError, NotTheSame, RunError
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
     from core.engine import Engine
     from core.model.run import Run
+    from core.model.verification import Verification
 
 RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning.", metavar="RUN")]
 
 
 def add_to(group: typer.Typer) -> None:
     """Add the verbs to their group."""
-    for name, verb in (("list", list_), ("show", show_), ("stop", stop), ("delete", delete)):
+    for name, verb in (
+        ("list", list_),
+        ("show", show_),
+        ("compare", compare),
+        ("verify", verify),
+        ("stop", stop),
+        ("delete", delete),
+    ):
         group.command(name, epilog=EVERYWHERE)(verb)
 
 
@@ -71,6 +81,44 @@ def show_(
         from app.run_text import report_text
 
         show(*report_text(found))
+
+
+def compare(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(help="Ids of two runs or more, or their beginnings.", metavar="RUN RUN…")],
+    as_json: AsJson = False,
+) -> None:
+    """Show runs side by side: settings that differ, statistics, and the first fills that are not the same."""
+    call: Call = context.obj
+    comparison = call.run(lambda engine: engine.compare_runs(runs))
+    if as_json:
+        from app.run_comparison import comparison_document
+
+        print_json(comparison_document(comparison))
+    else:
+        from app.run_comparison import comparison_text
+
+        show(*comparison_text(comparison))
+
+
+def verify(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
+    """Run a run again from its manifest and compare everything that comes out, bit for bit; exit code 1 when it differs."""
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "Verification":
+        with progress(call.shows_progress) as on_progress:
+            return await engine.verify_run(run, on_progress)
+
+    with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
+        verification = call.run(work)
+    from app.run_comparison import verdict, verification_document, verification_text
+
+    if as_json:
+        print_json(verification_document(verification))
+    else:
+        show(*verification_text(verification))
+    if not verification.is_same:
+        fail(NotTheSame.code, verdict(verification))
 
 
 def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:

@@ -6,8 +6,6 @@ from core.errors import NotInThisVersion
 
 VERBS: Final = {
     ("data", "download"): "download bars from a broker; import a file with `weaver data import`",
-    ("runs", "compare"): "compare runs; `weaver runs show` prints one",
-    ("runs", "verify"): "run again from the manifest and compare",
     ("trade",): "run a strategy on a paper or live account",
     ("orders",): "list the orders of an account; `weaver runs show` prints those of a run",
     ("positions",): "list the positions of an account",

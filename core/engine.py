@@ -3,7 +3,7 @@
 Commands are async methods with domain types; what changed comes back as events.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.data.desk import DataDesk
@@ -16,10 +16,13 @@ from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportRepor
 from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.run import Run, RunConfig
+from core.model.verification import RunComparison, Verification
 from core.ports import Callback, Clock, Store, StrategySource
 from core.ports import Subscription as Subscription
+from core.runs.comparing import compare_runs
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
+from core.runs.verify import verify_run
 
 OnProgress = Callable[[Progress], None]
 """Called in the loop's thread, a few times a second at most."""
@@ -179,3 +182,19 @@ class Engine:
     async def report(self, run_id: str, *, benchmark: str | None = None) -> Report:
         """Return the report of a run that has ended, compared with `benchmark` or the run's first symbol. Raises RunError, NoBars."""
         return await report_of(run_id, runs=self._runs, store=self._store, benchmark=benchmark)
+
+    async def verify_run(self, run_id: str, on_progress: OnProgress | None = None) -> Verification:
+        """Run a run that is over again, from its manifest, and compare it bit for bit; nothing is stored. Raises RunError.
+
+        Cancelling the caller's task ends it.
+        """
+
+        def tell(done: int, total: int) -> None:
+            if on_progress is not None:
+                on_progress(Progress(done=done, total=total, what="bars"))
+
+        return await verify_run(run_id, runs=self._runs, store=self._store, on_bars=tell)
+
+    async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
+        """Return two runs or more side by side. Raises InputError."""
+        return await compare_runs(run_ids, runs=self._runs, store=self._store)

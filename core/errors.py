@@ -28,7 +28,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   └── NonsenseAction      it returned something that is not an action, or an impossible one
     │   ├── RunError
     │   │   ├── RunNotStartable     the run's state does not allow a start
-    │   │   └── RunNotStoppable     the run's state does not allow a stop
+    │   │   ├── RunNotStoppable     the run's state does not allow a stop
+    │   │   └── NotTheSame          a run cannot be repeated, or came out otherwise
     │   ├── AlreadyOpen             another window has the same database open
     │   ├── NoDisplay               the window has no screen, or its system libraries are missing
     │   └── Cancelled               the person stopped a long job; nothing was changed
@@ -234,6 +235,12 @@ class RunNotStoppable(RunError):
     """Only a running run can be stopped."""
 
     code = "run_not_stoppable"
+
+
+class NotTheSame(RunError):
+    """A run cannot be repeated from its manifest, or was and came out otherwise."""
+
+    code = "not_the_same"
 
 
 class AlreadyOpen(KnownError):

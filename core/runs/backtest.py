@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import localcontext
 from hashlib import sha256
+from typing import Protocol
 
 from core import ENGINE_VERSION
 from core.backtest.assembly import Rules, larger_market, market_of, simulation
@@ -15,7 +17,7 @@ from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
 from core.clock.trading_days import CalendarDays
-from core.errors import AdjustedBars, NoBars
+from core.errors import AdjustedBars, LookAhead, NoBars, NotRepeatable
 from core.model.corporate_action import CorporateAction, actions_sha256
 from core.model.instants import iso
 from core.model.market import Adjustment, BarSeries, BarSetKey, Instrument, bars_sha256
@@ -24,7 +26,7 @@ from core.model.plugin import StrategyInfo
 from core.model.result import PlotLine, RunResult
 from core.model.round_trips import round_trips
 from core.model.run import Manifest, Run
-from core.ports import BarStore, Clock, CorporateActionStore, RunStore, StrategySource, UnitOfWork
+from core.ports import BarStore, Clock, CorporateActionStore, StrategySource, UnitOfWork
 from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.lookahead import Sentinel
@@ -42,13 +44,21 @@ IMPORT_LIMIT_S = 30.0
 """Seconds a plug-in's import may take, with the libraries that it imports itself."""
 
 
+class Rows(Protocol):
+    """Where a backtest puts what it did: the store's runs, or somebody who only looks at it."""
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a unit of work."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
     """Where a backtest takes its things from."""
 
     bars: BarStore
     actions: CorporateActionStore
-    runs: RunStore
+    runs: Rows
     strategies: StrategySource
     clock: Clock
     callback_limit_s: float
@@ -66,6 +76,8 @@ class BacktestWork:
         self._slices = SliceThread(f"run-{run.id}", materials.clock, materials.callback_limit_s)
         self._markets: tuple[Market, ...] = ()
         self._elapsed_ns = 0
+        self.objection: LookAhead | NotRepeatable | None = None
+        """Why the decisions do not stand, once the sentinel has found out."""
         self.journal = RunJournal(run.id, PRODUCER)
         self.orders = OrderManager(run.id, self.journal)
         self._account = AccountJournal(self.journal)
@@ -186,10 +198,19 @@ class BacktestWork:
                 await self._commit(on_commit)
             on_slice()
             if not self._sentinel.is_checked and self._venue.now_ns >= self._sentinel.until_ns:
-                await self._sentinel.check(self._venue.now_ns)
+                await self._watch()
         if not self._sentinel.is_checked:
-            await self._sentinel.check(self._venue.now_ns)
+            await self._watch()
+        if self.objection is not None:
+            raise self.objection
         await self._sentinel.check_indicators(self._runner.indicators)
+
+    async def _watch(self) -> None:
+        """Let the sentinel look. What it finds is kept until the run is over: so the run ends at the same bar whenever it is repeated."""
+        try:
+            await self._sentinel.check(self._venue.now_ns)
+        except (LookAhead, NotRepeatable) as error:
+            self.objection = error
 
     def cancel_working(self, reason: str) -> None:
         """Take back every order that still works. Between slices only."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -16,7 +17,7 @@ from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import Clock, Store, StrategySource
-from core.runs.backtest import BacktestWork, Materials
+from core.runs.backtest import BacktestWork, Materials, Rows
 from core.runs.session import OnBug, RunSession
 from core.runs.supervisor import Supervisor
 
@@ -170,6 +171,15 @@ class RunManager:
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""
         return list(await self._bar_sets((await self.get(run_id)).config))
+
+    def strategy_of(self, run: Run) -> StrategyInfo:
+        """Return the plug-in of a run as it is on disk now. Raises UnknownName or StrategyBroken."""
+        return self._strategy(run.config.strategy_id)
+
+    async def work_again(self, run: Run, rows: Rows) -> BacktestWork:
+        """Return a run's work once more, for the caller to drive and close; what it did goes to `rows`."""
+        keys = await self._bar_sets(run.config)
+        return BacktestWork(run, self.strategy_of(run), keys, replace(self._materials, runs=rows), traced=False)
 
     # --- inside ---
 

@@ -68,6 +68,10 @@ class RunSession:
             else:
                 await self._end(RunStatus.STOPPED, RunStopped(bars=self._work.bars_done, reason=stopped), result, error=stopped)
         except asyncio.CancelledError:
+            objection = self._work.objection
+            if objection is not None:
+                await self._fail(objection.code, str(objection), await self._so_far())
+                raise
             reason = "It was stopped."
             await self._end(RunStatus.STOPPED, RunStopped(bars=self._bars_done(), reason=reason), await self._so_far(), error=reason)
             raise

@@ -1,0 +1,106 @@
+"""What `weaver runs verify` and `weaver runs compare` print."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
+
+from app.console import table
+from app.run_document import statistic
+from core.model.verification import Difference, RunComparison, Side, Verification
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_ABSENT: Final = "–"
+
+
+def verdict(verification: Verification) -> str:
+    """Return in a sentence what came of it."""
+    run_id, fills = verification.run_id, f"{verification.fills:,} fill{'' if verification.fills == 1 else 's'}"
+    if not verification.was_repeated:
+        return f"Run {run_id} cannot be repeated: {' '.join(item.sentence for item in verification.causes)}"
+    if verification.differences:
+        return f"Run {run_id} was repeated and came out otherwise. {verification.differences[0].sentence}"
+    if not verification.is_whole:
+        return (
+            f"Run {run_id} was {verification.status}: its {fills} are, bit for bit, the first ones of the run when it goes on to its end."
+        )
+    return f"Run {run_id} was repeated: {fills}, {verification.orders:,} orders, equity and statistics are the same, bit for bit."
+
+
+def verification_text(verification: Verification) -> list["RenderableType"]:
+    """Return the verdict with everything that differs, a line each."""
+    lines = [verdict(verification)] if verification.is_same else []
+    if verification.was_repeated:
+        lines += [item.sentence for item in verification.causes]
+    lines += [item.sentence for item in verification.differences]
+    return [Text(line) for line in lines]
+
+
+def verification_document(verification: Verification) -> dict[str, Any]:
+    """Return the JSON document."""
+    return {
+        "run": verification.run_id,
+        "status": str(verification.status),
+        "same": verification.is_same,
+        "repeated": verification.was_repeated,
+        "whole": verification.is_whole,
+        "sentence": verdict(verification),
+        "fills": verification.fills,
+        "orders": verification.orders,
+        "bars": verification.bars,
+        "causes": [_difference(item) for item in verification.causes],
+        "differences": [_difference(item) for item in verification.differences],
+    }
+
+
+def _difference(item: Difference) -> dict[str, str]:
+    return {"what": item.what, "then": item.then, "now": item.now, "sentence": item.sentence}
+
+
+def comparison_text(comparison: RunComparison) -> list["RenderableType"]:
+    """Return the runs side by side."""
+    names = [run_id[:12] for run_id in comparison.run_ids]
+    parts: list[RenderableType] = []
+    if comparison.settings:
+        parts += [Text("Settings that differ", style="bold"), _sides("setting", names, comparison.settings), ""]
+    else:
+        parts += [Text("The settings are the same."), ""]
+    parts += [Text("Statistics", style="bold"), _sides("statistic", names, comparison.statistics), ""]
+    counts = ", ".join(f"{count:,}" for count in comparison.fills)
+    if not comparison.fill_differences:
+        parts.append(Text(f"The fills are the same: {comparison.same_fills:,}."))
+        return parts
+    parts.append(Text(f"Fills: {counts}. The first {comparison.same_fills:,} are the same; then they differ:"))
+    for difference in comparison.fill_differences:
+        parts.append(Text(f"  fill {difference.number:,}"))
+        parts += [Text(f"    {name}  {value or 'none'}") for name, value in zip(names, difference.values, strict=True)]
+    return parts
+
+
+def _sides(what: str, names: list[str], sides: tuple[Side, ...]) -> "RenderableType":
+    rows = [(side.name, *(_shown(value) for value in side.values)) for side in sides]
+    return table((what, *names), rows, right=names if what == "statistic" else ())
+
+
+def _shown(value: str | float | None) -> str:
+    if value is None:
+        return _ABSENT
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def comparison_document(comparison: RunComparison) -> dict[str, Any]:
+    """Return the JSON document: statistics as in `weaver backtest --json`, by key, one value a run."""
+    return {
+        "runs": list(comparison.run_ids),
+        "settings": {side.name: list(side.values) for side in comparison.settings},
+        "stats": {
+            side.name: [statistic(side.name, value if isinstance(value, (int, float)) else None) for value in side.values]
+            for side in comparison.statistics
+        },
+        "fills": {
+            "counts": list(comparison.fills),
+            "same": comparison.same_fills,
+            "differences": [{"number": item.number, "values": list(item.values)} for item in comparison.fill_differences],
+        },
+    }
