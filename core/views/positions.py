@@ -115,6 +115,8 @@ class TradeTable(RowTable[Trade]):
         Column[Trade]("return", "Return", Kind.PERCENT, _trade_return, 72, decimals=2, signed=True, tip="P/L by the value at entry."),
         Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 92),
         Column[Trade]("fees", "Fees", Kind.MONEY, lambda trade: trade.fees, 68, decimals=2),
+        Column[Trade]("mae", "MAE", Kind.PERCENT, lambda trade: trade.mae, 72, decimals=2, tip="Worst price while open against the entry."),
+        Column[Trade]("mfe", "MFE", Kind.PERCENT, lambda trade: trade.mfe, 72, decimals=2, tip="Best price while open against the entry."),
         Column[Trade]("entry_order", "Entry order", Kind.ID, lambda trade: trade.entry_order_id, 96, hidden=True),
         Column[Trade]("exit_order", "Exit order", Kind.ID, lambda trade: trade.exit_order_id, 96, hidden=True),
     )  # fmt: skip
