@@ -53,6 +53,7 @@ class RunCommands(QObject):
         acts.bind("delete-run", self.ask_delete, enabled=False)
         acts.bind("kill-switch", self.halt)
         acts.bind("import-data", self.import_data)
+        acts.bind("corporate-actions", self.corporate_actions)
         acts.bind("open-demo", self.open_demo)
 
     def offer(self) -> None:
@@ -125,6 +126,10 @@ class RunCommands(QObject):
     def import_data(self, path: str | None = None) -> None:
         """Open the import dialog, on a file if there is one."""
         self._dialogs.import_data(path)
+
+    def corporate_actions(self) -> None:
+        """Open the dialog of splits and dividends."""
+        self._dialogs.corporate_actions()
 
     def open_demo(self) -> None:
         """Make the simulated market and a run on it, and look at the run."""

@@ -12,6 +12,7 @@ from core.model.money import exact, plain
 from core.settings import Settings
 from ui.dialogs.about import AboutDialog
 from ui.dialogs.command_palette import CommandPalette
+from ui.dialogs.corporate_actions import CorporateActionsDialog
 from ui.dialogs.import_data import ImportDataDialog
 from ui.dialogs.new_run import NewRunDialog
 from ui.dialogs.new_run_memory import NewRunMemory
@@ -71,6 +72,14 @@ class Dialogs:
         """Open the import dialog, on a file if there is one."""
         dialog = ImportDataDialog(
             engine=self._engine, tasks=self._tasks, theme=self._theme, sizes=self._sizes, path=path, parent=self._parent
+        )
+        dialog.open()
+        return dialog
+
+    def corporate_actions(self) -> CorporateActionsDialog:
+        """Open the dialog of splits and dividends."""
+        dialog = CorporateActionsDialog(
+            engine=self._engine, tasks=self._tasks, theme=self._theme, sizes=self._sizes, confirm=self.confirm, parent=self._parent
         )
         dialog.open()
         return dialog

@@ -25,6 +25,7 @@ class ImportResultPage(QWidget):
         self._refused = _label("heading", "import-result-refused", self)
         self.reasons = TextTableView("table-import-reasons", "Refused rows by reason", sizes, self)
         self.rows = TextTableView("table-import-bad-rows", "Refused rows with their line numbers", sizes, self)
+        self.rows.fold_last_column()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(sizes.step * 2)

@@ -1,6 +1,8 @@
 """The fields of the new-run dialog that concern the strategy: which one, in which mode, and its parameters."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
@@ -11,6 +13,8 @@ from core.model.run import RunMode
 from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
 from ui.theme import Sizes
 
+_MARKS: Final = re.compile(r"`|\*(?=\w)|(?<=\w)\*")
+"""Signs of emphasis in a docstring; a line under a field is plain text."""
 _LATER = "Paper and live come with a broker connection, in a later version."
 
 
@@ -94,7 +98,7 @@ class StrategyFields(QWidget):
     def _on_chosen(self) -> None:
         info = self.info()
         self._strategy_row.show_error("" if info else "No strategy can be loaded.")
-        self._strategy_row.show_hint(" ".join(info.description.replace("`", "").split()) if info else "")
+        self._strategy_row.show_hint(_MARKS.sub("", " ".join(info.description.split())) if info else "")
         self.changed.emit()
 
 

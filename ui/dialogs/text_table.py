@@ -1,6 +1,7 @@
 """A small table of finished text, for previews and results. What grows or changes uses the models of `ui.models`."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
@@ -12,6 +13,10 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+_MEASURED_ROWS: Final = 50
+"""So many rows tell how wide a column of a long table is."""
 
 
 class TextTable(QAbstractTableModel):
@@ -42,6 +47,10 @@ class TextTable(QAbstractTableModel):
         self._row_names = tuple(row_names)
         self._tips = tuple(tips)
         self.endResetModel()
+
+    def longest(self, column: int) -> str:
+        """Return the longest text of a column."""
+        return max((row[column] for row in self._rows if column < len(row)), key=len, default="")
 
     def rowCount(self, parent: AnyIndex | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._rows)
@@ -76,6 +85,7 @@ class TextTableView(QTableView):
 
     def __init__(self, name: str, title: str, sizes: Sizes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._sizes = sizes
         self.setObjectName(name)
         self.setAccessibleName(title)
         self.table = TextTable(self)
@@ -98,6 +108,34 @@ class TextTableView(QTableView):
         copy.triggered.connect(self.copy_selected)
         self.addAction(copy)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def fold_last_column(self) -> None:
+        """Give the last column the room that is left, and fold its text into two lines where it needs them: nothing scrolls to the side.
+
+        All rows are of one height, by the longest text: measuring a thousand of them would take a second.
+        """
+        self.setWordWrap(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.horizontalHeader().setResizeContentsPrecision(_MEASURED_ROWS)
+        self.horizontalHeader().sectionResized.connect(self._on_resized)
+        self.table.modelReset.connect(self._stretch_last)
+
+    def _stretch_last(self) -> None:
+        if self.table.columnCount():
+            self.horizontalHeader().setSectionResizeMode(self.table.columnCount() - 1, QHeaderView.ResizeMode.Stretch)
+            self._fit_fold(self.columnWidth(self.table.columnCount() - 1))
+
+    def _on_resized(self, column: int, _before: int, width: int) -> None:
+        if column == self.table.columnCount() - 1:
+            self._fit_fold(width)
+
+    def _fit_fold(self, width: int) -> None:
+        last = self.table.columnCount() - 1
+        needed = self.fontMetrics().horizontalAdvance(self.table.longest(last)) + 4 * self._sizes.step
+        lines = 2 if needed > width else 1
+        height = self._sizes.dense_row + (lines - 1) * self.fontMetrics().lineSpacing()
+        if height != self.verticalHeader().defaultSectionSize():
+            self.verticalHeader().setDefaultSectionSize(height)
 
     def fit_rows(self, at_most: int | None = None) -> None:
         """Become as tall as the rows, or as the first `at_most` of them."""

@@ -40,6 +40,8 @@ class DataPanel(QWidget):
 
     import_requested = Signal()
     demo_requested = Signal()
+    actions_requested = Signal()
+    """The person wants to see or change splits and dividends."""
     set_chosen = Signal(object)
     """The BarSet whose row was clicked or entered."""
 
@@ -95,7 +97,8 @@ class DataPanel(QWidget):
         self.import_action = self._action("action-data-import", "Import…", "Import a price file", self.import_requested.emit)
         self.export_action = self._action("action-data-export", "Export…", "Write the selected bars to a file", self._export)
         self.delete_action = self._action("action-data-delete", "Delete…", "Remove the selected bars from the store", self._delete)
-        for action in (self.import_action, self.export_action, self.delete_action):
+        splits = self._action("action-data-actions", "Splits…", "Splits and dividends: import, list, delete", self.actions_requested.emit)
+        for action in (self.import_action, self.export_action, self.delete_action, splits):
             button = QToolButton(self)
             button.setObjectName(action.objectName().replace("action-", "button-"))
             button.setDefaultAction(action)

@@ -256,3 +256,15 @@ async def test_another_delimiter_makes_other_columns_and_the_right_one_brings_th
     assert dialog.fields.file_format().columns == ("time", "open", "high", "low", "close", "volume")
     assert dialog.import_button.isEnabled()
     dialog.reject()
+
+
+async def test_what_is_wrong_with_a_row_is_read_without_scrolling_to_the_side(desk: Desk, tmp_path: Path) -> None:
+    dialog = await opened(desk, written(tmp_path, BAD_DAILY))
+    dialog.import_button.click()
+    await desk.idle()
+    table = dialog.result_page.rows
+    assert sum(table.columnWidth(column) for column in range(3)) == table.viewport().width()
+    one_line = table.rowHeight(0)
+    table.horizontalHeader().sectionResized.emit(2, table.columnWidth(2), 260)
+    assert table.rowHeight(0) == table.rowHeight(1) > 1.5 * one_line
+    dialog.reject()

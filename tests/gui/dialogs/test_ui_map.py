@@ -40,6 +40,7 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[dict[str, Q
     dialogs: list[QWidget] = [
         new_run,
         importing,
+        window.dialogs.corporate_actions(),
         window.dialogs.settings(),
         window.dialogs.command_palette(window.acts.all()),
         window.dialogs.about(),
