@@ -25,7 +25,10 @@ MARGIN_CALL: Final = "margin_call"
 class AccountReports(Protocol):
     """Who is told what happened to the account. Money in account currency, times UTC ns."""
 
-    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> None: ...
+    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> str:
+        """Returns the id of the event it became."""
+        ...
+
     def interest(self, *, amount: Decimal, symbol: str | None, now_ns: int) -> None: ...
     def split(self, *, symbol: str, ratio: Decimal, qty_before: Decimal, qty: Decimal, cash: Decimal, now_ns: int) -> None: ...
     def dividend(self, *, symbol: str, per_share: Decimal, qty: Decimal, cash: Decimal, now_ns: int) -> None: ...
@@ -93,11 +96,13 @@ class Upkeep:
         if shortfall is None:
             return
         venue = self._venue
-        self._account.margin_call(equity=shortfall.equity, required=shortfall.required, exposure=shortfall.exposure, now_ns=venue.now_ns)
+        called = self._account.margin_call(
+            equity=shortfall.equity, required=shortfall.required, exposure=shortfall.exposure, now_ns=venue.now_ns
+        )
         venue.cancel_all("Margin call: all working orders are cancelled.")
         ledger.restricted = True
         for position in ledger.open_positions():
-            venue.liquidate(position.symbol, MARGIN_CALL)
+            venue.liquidate(position.symbol, MARGIN_CALL, called)
 
     def _nights_before(self, end_ns: int) -> None:
         """Charge each 00:00 UTC that lies before `end_ns`; bars that end at midnight come before its charges."""

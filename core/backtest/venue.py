@@ -56,8 +56,8 @@ class OrderReports(Protocol):
     def replace(self, order_id: str, request: OrderRequest, reason: str, *, now_ns: int, filled_qty: Decimal | None = None) -> None: ...
     def refuse_replacement(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None: ...
     def flag_path_dependent(self, order_id: str) -> None: ...
-    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int) -> str:
-        """Make an order that the venue itself places, and return its id."""
+    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: str | None = None) -> str:
+        """Make an order that the venue itself places, because of the event `caused_by`, and return its id."""
         ...
 
 
@@ -359,12 +359,12 @@ class SimulatedVenue:
 
     # --- orders of the venue's own ---
 
-    def liquidate(self, symbol: str, reason: str) -> None:
-        """Place an order that closes what is held of `symbol` at its next open."""
+    def liquidate(self, symbol: str, reason: str, caused_by: str) -> None:
+        """Place an order that closes what is held of `symbol` at its next open, because of the event `caused_by`."""
         held = self.ledger.held(symbol)
         feed, now_ns = self._by_symbol[symbol], self._clock.instant_ns
         request = _closing(symbol, held)
-        order_id = self._reports.create_own(request, _GTC, now_ns=now_ns)
+        order_id = self._reports.create_own(request, _GTC, now_ns=now_ns, caused_by=caused_by)
         order = self._work(feed, Ticket(order_id, f"#{order_id}", request, _GTC))
         order.reason = reason
         order.goes_when_flat = True

@@ -16,8 +16,8 @@ class AccountJournal:
         self.position_changes: list[PositionChange] = []
         """What splits did to positions, oldest first."""
 
-    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> None:
-        self._record(MarginCall(equity=equity, required=required, exposure=exposure), now_ns)
+    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> str:
+        return self._record(MarginCall(equity=equity, required=required, exposure=exposure), now_ns)
 
     def interest(self, *, amount: Decimal, symbol: str | None, now_ns: int) -> None:
         self._record(InterestCharged(amount=amount, symbol=symbol), now_ns)
@@ -29,5 +29,5 @@ class AccountJournal:
     def dividend(self, *, symbol: str, per_share: Decimal, qty: Decimal, cash: Decimal, now_ns: int) -> None:
         self._record(DividendPaid(symbol=symbol, per_share=per_share, qty=qty, cash=cash), now_ns)
 
-    def _record(self, payload: Payload, now_ns: int) -> None:
-        self._journal.record(payload, now_ns, None, None)
+    def _record(self, payload: Payload, now_ns: int) -> str:
+        return self._journal.record(payload, now_ns, None, None)

@@ -230,7 +230,7 @@ class DomainRouter:
             note=action.note,
         )
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
-        self._journal.record(BacktestReplaceOrder(order_id=order_id), now_ns, wished, tick_id)
+        self._orders.commanded(order_id, self._journal.record(BacktestReplaceOrder(order_id=order_id), now_ns, wished, tick_id))
         self._at_venue.replace(action)
 
     def _cancel(self, action: CancelOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
@@ -239,7 +239,7 @@ class DomainRouter:
             return
         wish = CancelRequest(order_id=order_id, note=action.note)
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
-        self._journal.record(BacktestCancelOrder(order_id=order_id), now_ns, wished, tick_id)
+        self._orders.commanded(order_id, self._journal.record(BacktestCancelOrder(order_id=order_id), now_ns, wished, tick_id))
         self._at_venue.cancel(action.ref, action.note or "The strategy cancelled it.")
 
     def _known(self, ref: str, done: str) -> str:

@@ -108,16 +108,26 @@ class OrderManager:
         state.caused_by = self._record(OrderCreated(order=order), now_ns, caused_by, trace_id)
         self._changed[order_id] = None
 
-    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int) -> str:
-        """Make an order that the venue itself places, and return its id."""
+    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: str | None = None) -> str:
+        """Make an order that the venue itself places, because of the event `caused_by`, and return its id."""
         self._own += 1
         order_id = f"{self._run_id}-v{self._own}"
-        self.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=None, trace_id=None)
+        self.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=caused_by, trace_id=None)
         return order_id
+
+    def commanded(self, order_id: str, caused_by: str) -> None:
+        """Note that what happens to the order next was asked for by the event `caused_by`."""
+        state = self._states.get(order_id)
+        if state is not None:
+            state.caused_by = caused_by
 
     def accept(self, order_id: str, *, now_ns: int) -> None:
         """The venue works the order."""
         state = self._move(order_id, _ACCEPTED, now_ns)
+        if state.parent_id is not None:
+            parent = self._states.get(state.parent_id)
+            if parent is not None and parent.filled_qty:
+                state.caused_by = parent.caused_by  # an exit leg lives because its entry filled
         self._tell(order_id, state, OrderAccepted(order_id=order_id), now_ns)
 
     def fill(
