@@ -1,0 +1,1 @@
+"""The simulator against backtesting.py, an engine that others wrote, on real bars."""
