@@ -42,6 +42,8 @@ class Filling:
         Changes the order's own state (`filled`, `gone`). An order that the account cannot bear is refused whole, but the part
         of a reversal that only closes fills.
         """
+        if cap_left is not None and not cap_left and not order.is_fok:
+            return []
         qty = wanted = order.open_qty
         if order.reduces:
             qty = ledger.closing_part(order.symbol, order.side, qty)
@@ -51,8 +53,6 @@ class Filling:
             if order.is_fok:
                 return [_cancelled(order, "The bar's volume does not allow it to fill whole.")]
             qty = cap_left
-            if not qty:
-                return []
         price = self._slipped(order, here, qty, bar) if slips else here
         refusal: Refusal | None = None
         fee = self._fee(order, qty, price, is_maker)

@@ -253,6 +253,9 @@ class Book:
         rest = order.remaining * ratio
         if instrument.lot is not None:
             rest = down_to(rest, instrument.lot)
+        if rest == 0 and order.status == "working":
+            self.end(order, "cancelled")
+            return
         order.filled *= ratio
         order.qty = order.filled + rest
         buying = order.side == "buy"
@@ -261,8 +264,6 @@ class Book:
         order.trail_price = _away(order.trail_price, ratio, instrument.tick, up=True)
         if order.mark is not None:
             order.mark /= ratio
-        if rest == 0 and order.status == "working":
-            self.end(order, "cancelled")
 
 
 def _away(price: Decimal | None, ratio: Decimal, tick: Decimal | None, *, up: bool) -> Decimal | None:

@@ -138,6 +138,8 @@ class BarWalk:
         """Fill as much as rules, volume and account allow at `price`."""
         book, account = self.book, self.book.account
         wanted = order.remaining
+        if self.available == 0 and order.time_in_force != "fok":
+            return
         if order.reduce_only:
             wanted = min(wanted, account.closable(order.symbol, order.side))
             if wanted == 0:
@@ -146,8 +148,6 @@ class BarWalk:
         qty = wanted if self.available is None else min(wanted, self.available)
         if order.time_in_force == "fok" and qty < order.remaining:
             book.end(order, "cancelled")
-            return
-        if qty <= 0:
             return
         code = self._refusal(order, qty, price, slipping=slipping, maker=maker)
         if code is None:

@@ -1,7 +1,7 @@
 """Plays a run of the reference through the product's simulator, with a strategy that only reads the script."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Final
@@ -11,8 +11,8 @@ import numpy as np
 from core.model.corporate_action import CorporateAction, Dividend, Split
 from core.model.market import AssetClass, BarSeries, Instrument, Timeframe
 from core.model.money import MONEY_CONTEXT, to_float
-from core.model.order import OrderLeg, OrderRequest, OrderSide, OrderType, TimeInForce
 from core.model.order import Order as ProductOrder
+from core.model.order import OrderLeg, OrderRequest, OrderSide, OrderType, TimeInForce
 from core.model.run import AccountKind, AccountTerms, PathModel
 from core.strategy.api import Action, Actions, CancelOrder, PlaceOneCancelsOther, PlaceOrder, ReplaceOrder, Strategy, StrategyConfig, Tick
 from tests.backtests import Backtest, backtest
@@ -188,7 +188,9 @@ def _differences(expected: Outcome, played: Played) -> Iterator[str]:
         for fill in expected.fills
     ]  # fmt: skip
     yield from _unlike("fill", wanted, fills)
-    orders = {names[name]: (_status(order, run), order.filled_qty, _code(order), order.path_dependent) for name, order in run.orders.items()}
+    orders = {
+        names[name]: (_status(order, run), order.filled_qty, _code(order), order.path_dependent) for name, order in run.orders.items()
+    }
     told = {
         name: ("working" if result.status == "held" else result.status, result.filled, result.code, result.path_dependent)
         for name, result in expected.orders.items()
@@ -224,7 +226,7 @@ def _differences(expected: Outcome, played: Played) -> Iterator[str]:
     yield from _unlike_equity(expected, played)
 
 
-def _unlike(what: str, expected: list[tuple[object, ...]], got: list[tuple[object, ...]]) -> Iterator[str]:
+def _unlike(what: str, expected: Sequence[tuple[object, ...]], got: Sequence[tuple[object, ...]]) -> Iterator[str]:
     for at in range(max(len(expected), len(got))):
         one = expected[at] if at < len(expected) else None
         two = got[at] if at < len(got) else None

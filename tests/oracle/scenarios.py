@@ -55,7 +55,7 @@ class Dice:
     def scenario(self, days: int, with_actions: bool) -> Scenario:
         instruments = self.instruments()
         late = self.chance(0.3)
-        bars = [bar for instrument in instruments for bar in self._bars(instrument, days, late=late)]
+        bars = [bar for instrument in instruments for bar in self.bars(instrument, days, late=late)]
         times = sorted({MONDAY} | {bar.end_ns for bar in bars})
         script: Script = {}
         for time_ns in times:
@@ -104,7 +104,8 @@ class Dice:
                 spans.append((session.close_ns, session.close_ns + HOUR, False))
         return spans
 
-    def _bars(self, instrument: Instrument, days: int, *, late: bool) -> list[Bar]:
+    def bars(self, instrument: Instrument, days: int, *, late: bool) -> list[Bar]:
+        """The bars of one symbol, oldest first."""
         level = 400
         # Wild markets are for margin calls.
         reach = self.random.choice((12, 12, 80))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from tests.oracle.market import Bar, Instrument
-from tests.oracle.orders import Cancel, Order, Place, PlaceOco, Replace, Request, Side
+from tests.oracle.orders import Cancel, Order, Place, PlaceOco, Replace, Request, Side, TimeInForce
 from tests.oracle.scenarios import DAY, HOUR, MONDAY, TICK, Dice, Scenario, Span
 from tests.oracle.settings import AlpacaFees
 
@@ -30,6 +30,7 @@ class _WideDice(Dice):
             # A day's bar may be stamped with the midnight of its date.
             self.day_begins = 0
         self.placed: dict[str, Order] = {}
+        self.made: dict[str, list[Bar]] = {}
 
     def scenario(self, days: int, with_actions: bool) -> Scenario:
         made = super().scenario(days, with_actions)
@@ -41,6 +42,19 @@ class _WideDice(Dice):
         if self.step_ns == DAY:
             return self._daily(instrument, days)
         return self._minutes(instrument, days, late=late)
+
+    def bars(self, instrument: Instrument, days: int, *, late: bool) -> list[Bar]:
+        made = super().bars(instrument, days, late=late)
+        if self.chance(0.15):
+            # Prices between two ticks, as adjusted data have them.
+            made = [replace(bar, **{name: getattr(bar, name) + TICK / 5 for name in ("open", "high", "low", "close")}) for bar in made]
+        self.made[instrument.symbol] = made
+        return made
+
+    def _off_centre(self, symbol: str, time_ns: int) -> Decimal:
+        """How far, in whole ticks, the symbol is from where orders are drawn: most should be near the market."""
+        known = [bar for bar in self.made[symbol] if bar.end_ns <= time_ns]
+        return (known[-1].close // TICK - 400) * TICK if known and self.chance(0.7) else Decimal(0)
 
     def _daily(self, instrument: Instrument, days: int) -> list[Span]:
         if instrument.crypto:
@@ -76,7 +90,7 @@ class _WideDice(Dice):
             case Cancel(name):
                 return asked if name in self.placed else None
             case Replace():
-                return self._replacement(asked)
+                return self._replacement(asked, time_ns)
             case PlaceOco(first, second):
                 # A strategy's pair is of one symbol, side and quantity, and for no auction.
                 first, second = (self._unauctioned(order) for order in (first, second))
@@ -89,7 +103,7 @@ class _WideDice(Dice):
     def _unauctioned(self, order: Order) -> Order:
         return replace(order, time_in_force="ioc") if order.time_in_force in ("opg", "cls") else order
 
-    def _replacement(self, asked: Replace) -> Replace | None:
+    def _replacement(self, asked: Replace, time_ns: int) -> Replace | None:
         """A replacement whose figures belong to its order's type; others cannot be asked for."""
         order = self.placed.get(asked.id)
         if order is None:
@@ -100,7 +114,10 @@ class _WideDice(Dice):
             return Replace(id=asked.id, trail_price=TICK * self.random.randint(1, 12)) if order.trail_price is not None else None
         wanted = {"limit": ("limit",), "stop": ("stop",), "stop_limit": ("limit", "stop"), "market": ()}[order.type]
         given = "limit" if asked.limit is not None else "stop"
-        return asked if given in wanted else None
+        if given not in wanted:
+            return None
+        off = self._off_centre(order.symbol, time_ns)
+        return replace(asked, limit=_moved(asked.limit, off), stop=_moved(asked.stop, off))
 
     def gtd_ns(self, time_ns: int) -> int:
         return time_ns + self.random.randint(1, 60) * self.step_ns // 2
@@ -111,14 +128,15 @@ class _WideDice(Dice):
             made = replace(made, extended_hours=False)
         if instrument.lot is None and self.chance(0.3):
             made = replace(made, qty=made.qty / 8)
-        return made
+        off = self._off_centre(instrument.symbol, time_ns)
+        return replace(made, limit=_moved(made.limit, off), stop=_moved(made.stop, off))
 
     def family(self, order: Order, time_ns: int) -> Order:
         """An entry with a target, a stop or both on their right sides of its own price."""
         side: Side = "sell" if order.side == "buy" else "buy"
         order = replace(order, reduce_only=False)
         entry = order.stop if order.type == "stop" else order.limit
-        middle = 400 if entry is None else int(entry / TICK)
+        middle = int((TICK * 400 + self._off_centre(order.symbol, time_ns) if entry is None else entry) / TICK)
         upper, lower = middle + self.random.randint(1, 14), middle - self.random.randint(1, 14)
         target_at, stop_at = (upper, lower) if order.side == "buy" else (lower, upper)
         target = Order(id=f"{order.id}.target", symbol=order.symbol, side=side, type="limit", limit=TICK * target_at)
@@ -134,8 +152,13 @@ class _WideDice(Dice):
         return replace(order, children=tuple(self._leg_life(leg, time_ns) for leg in legs))
 
     def _leg_life(self, leg: Order, time_ns: int) -> Order:
-        life = self.random.choice((None, None, None, "day", "gtc", "gtd"))
+        lives: tuple[TimeInForce | None, ...] = (None, None, None, "day", "gtc", "gtd")
+        life = self.random.choice(lives)
         return replace(leg, time_in_force=life, gtd_ns=self.gtd_ns(time_ns) if life == "gtd" else None)
+
+
+def _moved(price: Decimal | None, off: Decimal) -> Decimal | None:
+    return None if price is None else max(TICK, price + off)
 
 
 def bars_by_symbol(scenario: Scenario) -> dict[str, list[Bar]]:
