@@ -8,11 +8,14 @@ from app.call import Call
 from app.console import print_json, show
 from app.later import refuse_option
 from app.options import EVERYWHERE, AsJson
-from core.errors import InputError, InvalidValue, UnknownName
+from core.errors import InvalidValue, UnknownName
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from core.engine import Engine
     from core.events.envelope import Envelope
+    from core.views.chain import ChainStep
 
 PAGE = 10_000
 
@@ -60,37 +63,26 @@ def tail(
 
 
 def show_(context: typer.Context, seq: Annotated[int, typer.Argument(help="Number of the event.")], as_json: AsJson = False) -> None:
-    """Print the chain of causes of one event, from the first cause to the event."""
-    from rich.text import Text
+    """Print what led to an event, from the first cause to it: each step with its figures."""
+    from core.views.chain import chain_steps
 
     call: Call = context.obj
-
-    async def work(engine: "Engine") -> list["Envelope"]:
-        found = await engine.events(after_seq=seq - 1, limit=1)
-        if not found or found[0].seq != seq:
-            raise InputError(f"There is no event {seq}.", "`weaver events tail` lists the last ones.")
-        return await _chain(engine, found[0])
-
-    chain = call.run(work)
-    missing = chain[0].causation_id
+    chain = call.run(lambda engine: engine.chain(seq))
+    steps = chain_steps(chain)
     if as_json:
-        print_json({"chain": [_event_document(event) for event in chain], "cause_not_stored": missing})
-        return
-    if missing is not None:
-        show(Text("(the first cause was a tick or a window; they are stored by runs with --trace)"))
-    show(*(Text("  " * depth + _line(event)) for depth, event in enumerate(chain)))
+        said = {step.seq: step for step in steps}
+        told = [{**_event_document(event), "step": said[event.seq].title, "sentence": said[event.seq].sentence} for event in chain]
+        print_json({"chain": told, "cause_not_stored": chain[0].causation_id})
+    else:
+        show(*(_step_text(step) for step in steps))
 
 
-async def _chain(engine: "Engine", event: "Envelope") -> list["Envelope"]:
-    by_id: dict[str, Envelope] = {}
-    after = 0
-    while after < event.seq and (page := await engine.events(after_seq=after, run_id=event.run_id, limit=PAGE)):
-        by_id |= {item.id: item for item in page if item.seq < event.seq}
-        after = page[-1].seq
-    chain = [event]
-    while (cause := chain[0].causation_id) is not None and cause in by_id:
-        chain.insert(0, by_id[cause])
-    return chain
+def _step_text(step: "ChainStep") -> "RenderableType":
+    from rich.text import Text
+
+    from core.model.instants import iso
+
+    return Text(f"{step.seq or '':>6} {iso(step.time_ns)} {step.title}: {step.sentence} ({step.type})")
 
 
 def _check_pattern(pattern: str) -> None:

@@ -19,6 +19,7 @@ from core.model.run import Run, RunConfig
 from core.model.verification import RunComparison, Verification
 from core.ports import Callback, Clock, Store, StrategySource
 from core.ports import Subscription as Subscription
+from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.comparing import compare_runs
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
@@ -70,6 +71,18 @@ class Engine:
     async def events(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
         """Return stored events after `after_seq`, oldest first."""
         return await self._store.log.read(after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
+
+    async def chain(self, seq: int) -> list[Envelope]:
+        """Return what led to a stored event, oldest first, itself last. Raises InputError."""
+        return await chain_of(seq, self._store.log)
+
+    async def chain_of_fill(self, run_id: str, fill_id: str) -> list[Envelope]:
+        """Return what led to a fill of a run, from its decision on. Raises UnknownName."""
+        return await chain_of_fill(run_id, fill_id, self._store.log)
+
+    async def chain_of_order(self, run_id: str, order_id: str) -> list[Envelope]:
+        """Return what led to where an order stands. Raises UnknownName."""
+        return await chain_of_order(run_id, order_id, self._store.log)
 
     # --- strategies ---
 

@@ -52,3 +52,17 @@ def test_runs_are_compared(with_hours: Weaver) -> None:
     assert document["fills"]["differences"][0]["number"] == 1
     assert with_hours("runs", "compare", one).code == 2
     assert with_hours("runs", "compare", one, "nothing").code == 2
+
+
+def test_the_chain_of_a_fill_is_told_in_sentences(with_hours: Weaver) -> None:
+    ran(with_hours, "--param", "slow=2")
+    (bought, _) = with_hours("events", "tail", "--type", "orders.Filled", "--json").json()["events"]
+    said = with_hours("events", "show", str(bought["seq"]))
+    assert said.code == 0, said.err
+    lines = said.out.splitlines()
+    assert [line.split("Z ")[1].partition(":")[0] for line in lines] == ["Tick", "Decision", "Routed", "Order", "Accepted", "Filled"]
+    assert "Decided to buy" in lines[1]
+    assert "its close" in lines[1]
+    assert lines[-1].endswith("(orders.Filled)")
+    chain = with_hours("events", "show", str(bought["seq"]), "--json").json()["chain"]
+    assert [step["step"] for step in chain] == ["Decision", "Routed", "Order", "Accepted", "Filled"]
