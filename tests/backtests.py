@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.backtest.assembly import Rules, larger_market, market_of, simulation
 from core.backtest.simulator import Simulator
@@ -12,7 +13,7 @@ from core.backtest.venue import SimulatedVenue
 from core.clock.simulated import SimulatedClock
 from core.clock.trading_days import CalendarDays
 from core.events.envelope import Envelope
-from core.model.corporate_action import CorporateAction
+from core.model.corporate_action import CorporateAction, PositionChange
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, Floats, Instants, Instrument, Timeframe
 from core.model.money import MONEY_CONTEXT
@@ -42,6 +43,9 @@ class Backtest:
     events: list[Envelope]
     times_ns: Instants
     equity: Floats
+    held: NDArray[np.bool_]
+    """Whether anything was held, at each of the times."""
+    position_changes: list[PositionChange]
 
 
 def minutes(rows: Sequence[Sequence[float]], *, symbol: str = "X/Y", timeframe: str = "1m", at: Sequence[int] | None = None) -> BarSeries:
@@ -104,6 +108,7 @@ def backtest(
             trade_through=trade_through,
             close_at_end=close_at_end,
         )
+        account_journal = AccountJournal(journal)
         made = simulation(
             markets,
             rules,
@@ -111,7 +116,7 @@ def backtest(
             monotonic_ns=(lambda: 2) if slices else (lambda: 0),
             days=CalendarDays(),
             orders=orders,
-            account=AccountJournal(journal),
+            account=account_journal,
             actions=actions or {},
         )
         simulator = made.simulator
@@ -121,7 +126,7 @@ def backtest(
         simulator.prepare(runner, router.route, larger_market)
         for _ in simulator.steps(runner, router.route, None):
             simulator.extend(1)
-        times_ns, equity, _held = simulator.equity_curve()
+        times_ns, equity, held = simulator.equity_curve()
         known = {event.payload.order.id: orders.order(event.payload.order.id) for event in journal.events if event.type == "orders.Created"}  # type: ignore[attr-defined]
         return Backtest(
             simulator=simulator,
@@ -133,4 +138,6 @@ def backtest(
             events=list(journal.events),
             times_ns=times_ns,
             equity=equity,
+            held=held,
+            position_changes=account_journal.position_changes,
         )
