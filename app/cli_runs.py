@@ -111,7 +111,8 @@ def verify(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
         verification = call.run(work)
-    from app.run_comparison import verdict, verification_document, verification_text
+    from app.run_comparison import verification_document, verification_text
+    from core.views.verdict import verdict
 
     if as_json:
         print_json(verification_document(verification))

@@ -7,25 +7,12 @@ from rich.text import Text
 from app.console import table
 from app.run_document import statistic
 from core.model.verification import Difference, RunComparison, Side, Verification
+from core.views.verdict import verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _ABSENT: Final = "–"
-
-
-def verdict(verification: Verification) -> str:
-    """Return in a sentence what came of it."""
-    run_id, fills = verification.run_id, f"{verification.fills:,} fill{'' if verification.fills == 1 else 's'}"
-    if not verification.was_repeated:
-        return f"Run {run_id} cannot be repeated: {' '.join(item.sentence for item in verification.causes)}"
-    if verification.differences:
-        return f"Run {run_id} was repeated and came out otherwise. {verification.differences[0].sentence}"
-    if not verification.is_whole:
-        return (
-            f"Run {run_id} was {verification.status}: its {fills} are, bit for bit, the first ones of the run when it goes on to its end."
-        )
-    return f"Run {run_id} was repeated: {fills}, {verification.orders:,} orders, equity and statistics are the same, bit for bit."
 
 
 def verification_text(verification: Verification) -> list["RenderableType"]:

@@ -31,6 +31,7 @@ ACTS: Final = (
     Act(name="start-run", text="Start", group="Run", tip="Start the selected run", shortcut="F5", icon="start"),
     Act(name="stop-run", text="Stop", group="Run", tip="Stop the selected run", shortcut="Shift+F5", icon="stop"),
     Act(name="run-again", text="Run again", group="Run", tip="Start a new run with the same settings", shortcut="Ctrl+R", icon="again"),
+    Act(name="verify-run", text="Verify", group="Run", tip="Run the selected run again and compare it bit for bit"),
     Act(name="delete-run", text="Delete run", group="Run", tip="Remove the selected run with its orders, fills and result", icon="delete"),
     Act(name="kill-switch", text="HALT", group="Run", tip="Stop every run at once", shortcut="Ctrl+Shift+H", icon="halt"),
     Act(name="import-data", text="Import data", group="Data", tip="Read a price file", shortcut="Ctrl+I", icon="import"),

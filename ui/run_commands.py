@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from core.model.money import plain
+from core.model.order import Fill, Order
+from core.model.position import Trade
 from core.model.run import RunStatus
-from core.views.words import Level
+from core.views.verdict import verdict
+from core.views.words import Level, request_words
 from ui.format import percent
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.events.envelope import Envelope
     from core.model.result import Progress
     from core.views.desk import DeskViews
     from core.views.runs import RunRow
@@ -50,6 +55,7 @@ class RunCommands(QObject):
         acts.bind("start-run", self.start, enabled=False)
         acts.bind("stop-run", self.stop, enabled=False)
         acts.bind("run-again", self.again, enabled=False)
+        acts.bind("verify-run", self.verify, enabled=False)
         acts.bind("delete-run", self.ask_delete, enabled=False)
         acts.bind("kill-switch", self.halt)
         acts.bind("import-data", self.import_data)
@@ -63,6 +69,7 @@ class RunCommands(QObject):
         self._acts["start-run"].setEnabled(status is RunStatus.PENDING)
         self._acts["stop-run"].setEnabled(status is RunStatus.RUNNING)
         self._acts["run-again"].setEnabled(status is not None and status.is_final)
+        self._acts["verify-run"].setEnabled(status is not None and status.is_final and row is not None and row.run.manifest is not None)
         self._acts["delete-run"].setEnabled(status is not None and status is not RunStatus.RUNNING)
 
     def _selected(self) -> RunRow | None:
@@ -99,6 +106,22 @@ class RunCommands(QObject):
         run = await self._engine.run_again(run_id)
         self.run_wanted.emit(run.id)
 
+    def verify(self) -> None:
+        """Run the selected run again, compare, and say what came of it."""
+        row = self._selected()
+        if row is not None:
+            self._tasks.start(self._verify(row.run.id), what=f"verifying {row.title}", latest="verify")
+
+    async def _verify(self, run_id: str) -> None:
+        try:
+            found = await self._engine.verify_run(run_id, self._show_progress)
+        finally:
+            self.progressed.emit("")
+        self.say(verdict(found), "info" if found.is_same else "warning")
+        if not found.is_same:
+            details = "\n".join(item.sentence for item in (*found.causes, *found.differences))
+            self._dialogs.error(verdict(found), "Run it again to get a result of what is there now.", details)
+
     def ask_delete(self) -> None:
         """Ask, then remove the selected run."""
         row = self._selected()
@@ -120,6 +143,21 @@ class RunCommands(QObject):
         stopped = await self._engine.stop_all_runs()
         runs = "1 run" if stopped == 1 else f"{stopped} runs"
         self.say(f"HALT stopped {runs}." if stopped else "HALT: no run was going on.", "warning" if stopped else "info")
+
+    # --- why ---
+
+    def why(self, row: Fill | Order | Trade) -> None:
+        """Open the dialog that says what led to a fill, an order or a trade of the run that is looked at."""
+        self._dialogs.chain(_subject(row), lambda: self._chain(row, self._views.selected or ""))
+
+    async def _chain(self, row: Fill | Order | Trade, run_id: str) -> list[Envelope]:
+        if isinstance(row, Fill):
+            return await self._engine.chain_of_fill(row.run_id, row.id)
+        if isinstance(row, Order):
+            return await self._engine.chain_of_order(row.run_id, row.id)
+        entry = await self._engine.chain_of_order(run_id, row.entry_order_id)
+        both = {event.seq: event for event in (*entry, *await self._engine.chain_of_order(run_id, row.exit_order_id))}
+        return [both[seq] for seq in sorted(both)]
 
     # --- data ---
 
@@ -155,3 +193,13 @@ class RunCommands(QObject):
         self._views.activity.say(text, time_ns=self._engine.now_ns(), level=Level(level))
         self._bridge.schedule()
         self.said.emit(text, level)
+
+
+def _subject(row: Fill | Order | Trade) -> str:
+    """Return what a chain is about, in words."""
+    if isinstance(row, Fill):
+        done = "bought" if row.side.sign > 0 else "sold"
+        return f"Why was {plain(row.qty)} {row.symbol} {done} at {plain(row.price)}?"
+    if isinstance(row, Order):
+        return f"How did the order to {request_words(row.request)} come to be {row.status.replace('_', ' ')}?"
+    return f"Why was {plain(row.qty)} {row.symbol} traded, in at {plain(row.entry_price)} and out at {plain(row.exit_price)}?"

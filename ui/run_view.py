@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QKeySequence
 
 from core.model.instants import DAY_NS
 from core.model.order import Fill, Order
@@ -43,6 +43,8 @@ class RunView(QObject):
     """A run that went on has failed: the sentence why."""
     offered = Signal()
     """What can be done with the selected run may have changed."""
+    why_asked = Signal(object)
+    """A person asks what led to a fill, an order or a trade: the row."""
     trade_shown = Signal()
     """A row of the table of trades was selected from the chart."""
 
@@ -77,7 +79,7 @@ class RunView(QObject):
         runs = self._tables["runs"]
         runs.table.current_row_changed.connect(self._on_row)
         runs.row_chosen.connect(self._on_row_chosen)
-        runs.set_menu(lambda: (acts["start-run"], acts["stop-run"], acts["run-again"], None, acts["delete-run"], None))
+        runs.set_menu(lambda: (acts["start-run"], acts["stop-run"], acts["run-again"], acts["verify-run"], None, acts["delete-run"], None))
         delete = acts["delete-run"]
         delete.setShortcut(Qt.Key.Key_Delete)
         delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -88,7 +90,26 @@ class RunView(QObject):
             go = QAction("Show on the chart", panel)
             go.setObjectName(f"action-show-on-chart-{name}")
             go.triggered.connect(lambda _checked=False, table=panel.table: self._go_to_first(table.selected_rows()))
-            panel.set_menu(lambda go=go: (go, None))  # type: ignore[misc]
+            why = self._why(panel) if name in {"orders", "fills", "trades"} else None
+            own = (go, None) if why is None else (go, why, None)
+            panel.set_menu(lambda own=own: own)  # type: ignore[misc]
+
+    def _why(self, panel: TablePanel) -> QAction:
+        """Return the act that asks what led to the first selected row of a table."""
+        why = QAction("Why?", panel)
+        why.setObjectName(f"action-why-{panel.name}")
+        why.setToolTip("Show what led to it, step by step (Ctrl+Return)")
+        why.setShortcut(QKeySequence("Ctrl+Return"))
+        why.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        panel.table.addAction(why)
+
+        def ask() -> None:
+            rows = panel.table.selected_rows()
+            if rows:
+                self.why_asked.emit(rows[0])
+
+        why.triggered.connect(lambda _checked=False: ask())
+        return why
 
     # --- which run ---
 

@@ -151,6 +151,7 @@ class MainWindow(QMainWindow):
         view.said.connect(self.status.say)
         view.failed.connect(lambda text: self.banner.say(text, level="error"))
         view.offered.connect(self.commands.offer)
+        view.why_asked.connect(self.commands.why)
         view.trade_shown.connect(self.docks["trades"].raise_)
         self.bridge.bars_changed.connect(self.data.refresh)
         self.chart.set_chosen.connect(view.choose_set)

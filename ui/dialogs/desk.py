@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from core.model.money import exact, plain
 from core.settings import Settings
 from ui.dialogs.about import AboutDialog
+from ui.dialogs.chain import ChainDialog, ReadChain
 from ui.dialogs.command_palette import CommandPalette
 from ui.dialogs.corporate_actions import CorporateActionsDialog
 from ui.dialogs.import_data import ImportDataDialog
@@ -81,6 +82,12 @@ class Dialogs:
         dialog = CorporateActionsDialog(
             engine=self._engine, tasks=self._tasks, theme=self._theme, sizes=self._sizes, confirm=self.confirm, parent=self._parent
         )
+        dialog.open()
+        return dialog
+
+    def chain(self, heading: str, read: ReadChain) -> ChainDialog:
+        """Open the dialog that says what led to something, step by step."""
+        dialog = ChainDialog(heading=heading, read=read, tasks=self._tasks, theme=self._theme, sizes=self._sizes, parent=self._parent)
         dialog.open()
         return dialog
 
