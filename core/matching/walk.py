@@ -122,8 +122,9 @@ class Walk:
                 self._fill(order, here, at, slips=True)
                 return
         if self._within_limit(order, spot):
-            rested = not spot.at_open and was_triggered is order.triggered and order.id not in self._born
-            self._fill(order, here, at, is_maker=rested and here == order.limit)
+            # A leg that became live here takes what is there, unless the market must first go on through its limit.
+            rested = was_triggered is order.triggered and (order.id not in self._born or self._filling.trade_through)
+            self._fill(order, here, at, is_maker=rested and not spot.at_open and here == order.limit)
 
     def _within_limit(self, order: WorkingOrder, spot: Spot) -> bool:
         limit, here = order.limit, spot.here
@@ -135,8 +136,8 @@ class Walk:
             return False
         if not self._filling.trade_through:
             return True
-        # The path must go on strictly beyond the limit; a leg that became live here waits for that like any other.
-        return spot.there is not None and order.id not in self._born and (spot.there < limit if order.is_buy else spot.there > limit)
+        # The path must go on strictly beyond the limit.
+        return spot.there is not None and (spot.there < limit if order.is_buy else spot.there > limit)
 
     def _next_point(self, here: Decimal, there: Decimal, is_last: bool) -> Decimal | None:
         """Return the first price on the way from `here` to `there` at which an order acts, or None. `is_last`: `there` is the close."""
