@@ -13,7 +13,7 @@ import msgspec
 from core.backtest.feeds import Feed
 from core.backtest.venue import SimulatedVenue
 from core.matching.orders import WorkingOrder
-from core.model.corporate_action import CorporateAction, Split
+from core.model.corporate_action import CorporateAction, Split, price_after, units_after
 from core.model.instants import DAY_NS
 from core.model.market import Bar
 from core.model.money import ceil_to, exact, floor_to, plain
@@ -144,9 +144,9 @@ class Upkeep:
     def _adjust(self, venue: SimulatedVenue, order: WorkingOrder, ratio: Decimal, feed: Feed, now_ns: int) -> None:
         """Adjust a working order: its quantity times the ratio, its prices divided by it, away from the market."""
         tick, lot = feed.market.instrument.tick, feed.market.instrument.lot
-        old, filled = order.request, order.filled * ratio
+        old, filled = order.request, units_after(order.filled, ratio)
         # What is still to be filled must be whole lots; what was filled is what it was.
-        rest = floor_to((order.open_qty if order.is_live else old.qty) * ratio, lot)
+        rest = floor_to(units_after(order.open_qty if order.is_live else old.qty, ratio), lot)
         limit_price = _away(old.limit_price, ratio, tick, down=order.is_buy)
         stop_price = _away(old.stop_price, ratio, tick, down=not order.is_buy)
         if not rest:
@@ -161,7 +161,7 @@ class Upkeep:
             qty=filled + rest,
             limit_price=limit_price,
             stop_price=stop_price,
-            trail_price=None if old.trail_price is None else ceil_to(old.trail_price / ratio, tick),
+            trail_price=None if old.trail_price is None else ceil_to(price_after(old.trail_price, ratio), tick),
             target=None,
             stop_loss=None,
         )
@@ -171,7 +171,7 @@ class Upkeep:
         order.request = request
         order.price(request)
         if order.mark is not None:
-            order.mark = order.mark / ratio
+            order.mark = price_after(order.mark, ratio)
             order.mark_near = float(order.mark)
         feed.watch()
         self._orders.replace(order.id, request, f"A split, {plain(ratio)} for 1.", now_ns=now_ns, filled_qty=filled)
@@ -181,4 +181,4 @@ def _away(price: Decimal | None, ratio: Decimal, tick: Decimal | None, *, down: 
     """Return a price after a split, on the tick away from the market."""
     if price is None:
         return None
-    return floor_to(price / ratio, tick) if down else ceil_to(price / ratio, tick)
+    return floor_to(price_after(price, ratio), tick) if down else ceil_to(price_after(price, ratio), tick)

@@ -12,6 +12,7 @@ import msgspec
 from core.matching.holding import Holding
 from core.matching.margin import INITIAL, MAINTENANCE, Shortfall, is_crypto, weigh
 from core.matching.nights import NightCharge, has_rates, night_charges
+from core.model.corporate_action import price_after, units_after
 from core.model.market import AssetClass
 from core.model.money import ZERO, floor_to, plain
 from core.model.order import OrderSide, RejectCode
@@ -165,6 +166,7 @@ class Ledger:
         holding = self.holdings.get(symbol)
         if holding is None or holding.closing_part(signed) != qty:
             self._judge(symbol, signed, price, fee, cash)
+            self.restricted = False  # or it would have been refused
         self.cash = cash
         if holding is None:
             holding = self.holdings[symbol] = Holding()
@@ -182,12 +184,12 @@ class Ledger:
                 why = "crypto cannot be sold short" if crypto else "the symbol is hard to borrow and cannot be sold short"
                 raise Refusal(RejectCode.NOT_SHORTABLE, f"{what} would leave {plain(after)}: {why}; the account holds {plain(before)}.")
         # Positions that are closed inside a bar end the restriction there and then.
-        self.restricted = self.restricted and any(holding.qty for holding in self.holdings.values())
-        if after >= ZERO and not self.restricted and self._owes_nothing(cash):
+        restricted = self.restricted and any(holding.qty for holding in self.holdings.values())
+        if after >= ZERO and not restricted and self._owes_nothing(cash):
             return
         weight = weigh(self.holdings, self.marks, self.classes, INITIAL, (symbol, after, price))
         equity = cash + weight.value
-        if self.restricted:
+        if restricted:
             raise Refusal(
                 RejectCode.INSUFFICIENT_MARGIN,
                 f"{what} would raise exposure to {plain(weight.exposure)} with equity of {plain(equity)}; "
@@ -239,12 +241,12 @@ class Ledger:
         The fraction is sold (a short's: bought) at `open_price`, which is after the split. The mark is divided.
         """
         if symbol in self.marks:
-            self.marks[symbol] /= ratio
+            self.marks[symbol] = price_after(self.marks[symbol], ratio)
         holding = self.holdings.get(symbol)
         if holding is None or not holding.qty:
             return None
         before = holding.qty
-        holding.qty = before * ratio
+        holding.qty = units_after(before, ratio)
         whole = floor_to(abs(holding.qty), lot)
         fraction = holding.qty - (whole if before > 0 else -whole)
         money = fraction * open_price

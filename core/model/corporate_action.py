@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -15,6 +17,10 @@ from core.model.money import plain
 from core.model.price_file import BadRow
 
 _EPOCH: Final = date(1970, 1, 1)
+_CUT_DIGITS: Final = 20
+"""A ratio of so many digits was cut off: nobody writes one."""
+_MOST_SHARES: Final = 100_000
+"""The largest number of shares on either side of a split."""
 
 
 class ActionKind(StrEnum):
@@ -135,3 +141,27 @@ def actions_sha256(actions: Iterable[CorporateAction]) -> str:
     """Return the hash of what the actions say, whatever their order: 4 and 4.0 are the same ratio."""
     lines = [f"{action.symbol} {action.day} {kind_of(action)} {plain(value_of(action))}\n" for action in in_order(actions)]
     return hashlib.sha256(("actions/1\n" + "".join(lines)).encode()).hexdigest()
+
+
+def units_after(qty: Decimal, ratio: Decimal) -> Decimal:
+    """Return what a split makes of a quantity: 300 shares are 100 after one of 1 for 3, to the last digit.
+
+    Within `MONEY_CONTEXT`, as is `price_after`.
+    """
+    new, old = _terms(ratio)
+    return qty * new / old
+
+
+def price_after(price: Decimal, ratio: Decimal) -> Decimal:
+    """Return what a split makes of a price."""
+    new, old = _terms(ratio)
+    return price * old / new
+
+
+@lru_cache(maxsize=256)
+def _terms(ratio: Decimal) -> tuple[Decimal, Decimal]:
+    """Return new shares and old ones. A ratio with no end, such as a third, is read back as the fraction it was cut from."""
+    if len(ratio.as_tuple().digits) < _CUT_DIGITS:
+        return ratio, Decimal(1)
+    terms = Fraction(ratio).limit_denominator(_MOST_SHARES)
+    return Decimal(terms.numerator), Decimal(terms.denominator)

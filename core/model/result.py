@@ -1,6 +1,7 @@
 """What a finished run left: statistics, equity, trades and the lines a strategy drew."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -38,6 +39,8 @@ class RunResult:
     open_positions: tuple[Position, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     plots: tuple[PlotLine, ...] = field(default=())
+    state: dict[str, Any] | None = None
+    """What the strategy wanted to be kept at the end, in the types of JSON."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

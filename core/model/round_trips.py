@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Final
 
-from core.model.corporate_action import PositionChange
+from core.model.corporate_action import PositionChange, price_after, units_after
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderSide
 from core.model.position import PositionSide, Trade
@@ -22,13 +22,14 @@ class OpenLot:
     After a split, quantity and price are those of the new units.
     """
 
-    __slots__ = ("_fill", "_ratio", "fee", "qty")
+    __slots__ = ("_fill", "_whole_qty", "fee", "price", "qty")
 
     def __init__(self, fill: Fill) -> None:
         self._fill = fill
         self.qty = fill.qty
         self.fee = fill.fee
-        self._ratio: Decimal | None = None
+        self.price = fill.price
+        self._whole_qty = fill.qty
 
     @property
     def symbol(self) -> str:
@@ -38,14 +39,11 @@ class OpenLot:
     def side(self) -> PositionSide:
         return PositionSide.LONG if self._fill.side is OrderSide.BUY else PositionSide.SHORT
 
-    @property
-    def price(self) -> Decimal:
-        return self._fill.price if self._ratio is None else self._fill.price / self._ratio
-
     def split(self, ratio: Decimal) -> None:
         """Become `ratio` units for each one."""
-        self.qty *= ratio
-        self._ratio = ratio if self._ratio is None else self._ratio * ratio
+        self.qty = units_after(self.qty, ratio)
+        self._whole_qty = units_after(self._whole_qty, ratio)
+        self.price = price_after(self.price, ratio)
 
     @property
     def time_ns(self) -> int:
@@ -63,8 +61,7 @@ class OpenLot:
             whole = self._fill
             exponent = whole.fee.as_tuple().exponent
             step = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, 0) - _FEE_DECIMALS)
-            of = whole.qty if self._ratio is None else whole.qty * self._ratio
-            share = (whole.fee * qty / of).quantize(step, ROUND_DOWN)
+            share = (whole.fee * qty / self._whole_qty).quantize(step, ROUND_DOWN)
         self.qty -= qty
         self.fee -= share
         return share

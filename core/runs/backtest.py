@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import localcontext
 from hashlib import sha256
+from typing import Any
 from typing import Protocol
 
 from core import ENGINE_VERSION
@@ -82,6 +83,7 @@ class BacktestWork:
         self.orders = OrderManager(run.id, self.journal)
         self._account = AccountJournal(self.journal)
         self._actions: dict[str, tuple[CorporateAction, ...]] = {}
+        self._state: dict[str, Any] | None = None
 
     async def load(self) -> Manifest:
         """Load the plug-in, read the bars it needs, and make the simulator.
@@ -199,6 +201,7 @@ class BacktestWork:
             on_slice()
             if not self._sentinel.is_checked and self._venue.now_ns >= self._sentinel.until_ns:
                 await self._watch()
+        await self._in_thread(self._save_state)
         if not self._sentinel.is_checked:
             await self._watch()
         if self.objection is not None:
@@ -211,6 +214,9 @@ class BacktestWork:
             await self._sentinel.check(self._venue.now_ns)
         except (LookAhead, NotRepeatable) as error:
             self.objection = error
+
+    def _save_state(self) -> None:
+        self._state = self._runner.saved_state()
 
     def cancel_working(self, reason: str) -> None:
         """Take back every order that still works. Between slices only."""
@@ -276,6 +282,7 @@ class BacktestWork:
                 open_positions=self._venue.open_positions(),
                 rejections=tuple(self.orders.rejections),
                 plots=tuple(plots),
+                state=self._state,
             )
 
     async def _strategy_class(self) -> type:

@@ -224,6 +224,7 @@ class _ResultBody(msgspec.Struct):
     open_positions: tuple[Position, ...]
     rejections: tuple[Rejection, ...]
     plots: list[_Line]
+    state: dict[str, Any] | None = None
 
 
 def _pages_of(trades: tuple[Trade, ...]) -> list[tuple[Trade, ...]]:
@@ -237,6 +238,7 @@ def result_values(result: RunResult) -> list[Any]:
         open_positions=result.open_positions,
         rejections=result.rejections,
         plots=[_Line(line.name, line.symbol, line.pane) for line in result.plots],
+        state=result.state,
     )
     arrays = [result.equity_ns, result.equity]
     for line in result.plots:
@@ -268,4 +270,5 @@ def read_result(connection: Connection, run_id: str) -> RunResult | None:
             PlotLine(name=line.name, symbol=line.symbol, pane=line.pane, start_ns=lines[2 * index], values=lines[2 * index + 1])
             for index, line in enumerate(body.plots)
         ),
+        state=body.state,
     )

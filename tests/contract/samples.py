@@ -139,6 +139,7 @@ def result(run_id: str = "run-1", points: int = 5, trades: int = 2) -> RunResult
         open_positions=(Position(symbol="BTC/USD", qty=Decimal(1), avg_price=Decimal("745.1")),),
         rejections=(Rejection(time_ns=NOW_NS, order_id="order-3", code=RejectCode.INSUFFICIENT_CASH, reason="It costs 745.10."),),
         plots=(PlotLine(name="fast", symbol="BTC/USD", pane="price", start_ns=equity_ns, values=values),),
+        state={"entries": [1, 2.5], "paid": "745.10", "open": None},
     )
 
 
@@ -147,7 +148,7 @@ def same_result(one: RunResult, other: RunResult) -> bool:
     for line, like in zip(one.plots, other.plots, strict=True):
         assert (line.name, line.symbol, line.pane) == (like.name, like.symbol, like.pane)
         arrays += [(line.start_ns, like.start_ns), (line.values, like.values)]
-    plain = all(getattr(one, name) == getattr(other, name) for name in ("run_id", "stats", "trades", "open_positions", "rejections"))
+    plain = all(getattr(one, name) == getattr(other, name) for name in ("run_id", "stats", "trades", "open_positions", "rejections", "state"))
     return plain and all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in arrays)
 
 

@@ -74,7 +74,7 @@ class Naive:
             return None
         if after < 0 and symbol in {"BTC/USD", "GME"}:
             return RejectCode.NOT_SHORTABLE
-        if self.restricted:
+        if self.restricted and any(self.qty.values()):
             return RejectCode.INSUFFICIENT_MARGIN
         trial = Naive(Decimal(0), self.terms)
         trial.cash = cash
@@ -111,6 +111,8 @@ class Naive:
     def fill(self, symbol: str, signed: Fraction, price: Fraction, fee: Fraction) -> None:
         self.cash -= signed * price + fee
         self.mark.setdefault(symbol, price)
+        if self.terms.kind is AccountKind.MARGIN and not (self.qty[symbol] * signed < 0 and abs(signed) <= abs(self.qty[symbol])):
+            self.restricted = False  # whatever raises exposure is allowed once all is closed, and from then on
         self.trade(symbol, signed, price)
 
     def trade(self, symbol: str, signed: Fraction, price: Fraction) -> None:

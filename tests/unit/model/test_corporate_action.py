@@ -1,12 +1,23 @@
 """Splits and dividends: what they refuse, their order, and the hash of a run's manifest."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 
 from core.errors import InvalidValue
-from core.model.corporate_action import CorporateAction, Dividend, Split, actions_sha256, date_of, day_number, in_order
+from core.model.corporate_action import (
+    CorporateAction,
+    Dividend,
+    Split,
+    actions_sha256,
+    date_of,
+    day_number,
+    in_order,
+    price_after,
+    units_after,
+)
+from core.model.money import MONEY_CONTEXT
 
 SPLIT = Split(symbol="AAPL", day=18_505, ratio=Decimal(4))
 DIVIDEND = Dividend(symbol="AAPL", day=18_505, amount=Decimal("0.2"))
@@ -45,3 +56,11 @@ def test_the_hash_is_of_what_the_actions_say() -> None:
         [Dividend(symbol="AAPL", day=18_505, amount=Decimal(4)), Split(symbol="AAPL", day=18_505, ratio=Decimal("0.2"))],
     ]
     assert len({actions_sha256(actions) for actions in [*others, [SPLIT, DIVIDEND]]}) == len(others) + 1
+
+
+@pytest.mark.parametrize(("old", "new"), [(3, 1), (7, 2), (15, 1), (1, 4), (40, 1), (3, 2)])
+def test_a_split_is_exact_also_where_its_ratio_has_no_end(old: int, new: int) -> None:
+    ratio = Decimal(new) / Decimal(old)  # to the 28 digits that an import keeps
+    with localcontext(MONEY_CONTEXT):
+        assert units_after(Decimal(100 * old), ratio) == 100 * new
+        assert price_after(Decimal(7 * new), ratio) == 7 * old

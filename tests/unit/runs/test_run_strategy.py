@@ -41,6 +41,9 @@ class Declares(BarStrategy):
         self.line = self.plot("doubled", pane="double")
         self.first = True
 
+    def save_state(self):
+        return {"bars": self.bars, "bought": not self.first}
+
     def on_bar(self, bar: Bar) -> None:
         self.line.set(2 * bar.close)
         if self.first:
@@ -101,6 +104,12 @@ async def test_the_warm_up_takes_stored_bars_before_the_start(desk: Desk, start:
     assert order.request.note == f"first called at {first}"
     (fill,) = await desk.store.runs.fills(run.id)
     assert fill.time_ns == (first + 1) * MINUTE_NS
+
+
+async def test_the_state_it_wants_kept_is_kept_with_the_result(desk: Desk) -> None:
+    result = await desk.store.runs.result((await desk.ran()).id)
+    assert result is not None
+    assert result.state == {"bars": 5, "bought": True}
 
 
 async def test_own_fees_are_charged(desk: Desk) -> None:
