@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QHeaderView, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from core.errors import KnownError
 from core.events.envelope import Envelope
@@ -34,7 +34,7 @@ class ChainDialog(QDialog):
         self.setWindowTitle("Why?")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setStyleSheet(role_sheet(theme, sizes))
-        self._read, self._tasks = read, tasks
+        self._read, self._tasks, self._room = read, tasks, sizes.step
         subject = QLabel(heading, self)
         subject.setObjectName("chain-subject")
         subject.setProperty("role", "title")
@@ -42,7 +42,10 @@ class ChainDialog(QDialog):
         about = QLabel("From the first cause to what came of it. Rows can be copied (Ctrl+C).", self)
         about.setProperty("role", "muted")
         self.table = TextTableView("table-chain", "What led to it, step by step", sizes, self)
-        self.table.fold_last_column()
+        self.table.setWordWrap(True)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.table.horizontalHeader().sectionResized.connect(lambda column, _before, _now: self._fit_rows(column))
         self._banner = Banner("chain-message", self)
         close = QPushButton("Close", self)
         close.setObjectName("button-close")
@@ -70,7 +73,18 @@ class ChainDialog(QDialog):
             return
         rows = [(step.title, iso(step.time_ns).removesuffix("Z").replace("T", " "), _seq(step.seq), step.sentence) for step in steps]
         self.table.table.show_rows(_HEAD, rows, right=(2,), tips=[step.type for step in steps])
+        header = self.table.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(len(_HEAD) - 1, QHeaderView.ResizeMode.Stretch)
+        self._fit_rows(len(_HEAD) - 1)
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _fit_rows(self, column: int) -> None:
+        """Make each row as tall as its sentence: a chain is short, that takes no time."""
+        if column == len(_HEAD) - 1:
+            self.table.resizeRowsToContents()
+            for row in range(self.table.table.rowCount()):
+                self.table.setRowHeight(row, self.table.rowHeight(row) + 2 * self._room)
 
     def done(self, result: int) -> None:
         self._tasks.cancel(_READING)
