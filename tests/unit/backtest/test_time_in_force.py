@@ -95,7 +95,7 @@ def test_an_order_for_extended_hours_meets_bars_of_the_evening_until_eight() -> 
     rows = bars(CALM, "100 101 98 99", "97 98 96 97", "95 96 94 95", symbol=STOCK, timeframe="1h", at=at)
     asked = {1: [buy(STOCK, 1, ref="e", limit=96.5, extended_hours=True), buy(STOCK, 1, ref="r", limit=96.5)]}
     assert told(rows, asked).lines == ["e 1 @ 96.5", "r 1 @ 95"]
-    asked = {1: buy(STOCK, 1, ref="e", limit=95.5, extended_hours=True)}
+    asked = {1: [buy(STOCK, 1, ref="e", limit=95.5, extended_hours=True)]}
     assert told(rows, asked).lines == ["e expired"]
 
 
