@@ -6,8 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import localcontext
 from hashlib import sha256
-from typing import Any
-from typing import Protocol
+from typing import Any, Protocol
 
 from core import ENGINE_VERSION
 from core.backtest.assembly import Rules, larger_market, market_of, simulation
@@ -18,7 +17,7 @@ from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
 from core.clock.trading_days import CalendarDays
-from core.errors import AdjustedBars, LookAhead, NoBars, NotRepeatable
+from core.errors import AdjustedBars, LookAhead, NoBars, NotRepeatable, StrategyBroken
 from core.model.corporate_action import CorporateAction, actions_sha256
 from core.model.instants import iso
 from core.model.market import Adjustment, BarSeries, BarSetKey, Instrument, bars_sha256
@@ -335,9 +334,11 @@ class BacktestWork:
         strategies = self._materials.strategies
         source = strategies.loaded_sha256(strategy_class)
 
-        def make_class() -> type:
-            # With globals of its own, as the run's had: what a plug-in keeps in its module is not handed on.
-            fresh = strategies.load(self._info)
+        async def load_class() -> type:
+            try:
+                fresh = await self._strategy_class()
+            except StrategyBroken:  # its file was changed or taken away since the run began
+                return strategy_class
             return fresh if strategies.loaded_sha256(fresh) == source else strategy_class
 
         original = Original(
@@ -349,7 +350,7 @@ class BacktestWork:
             indicators=lambda: self._runner.indicators,
             monotonic_ns=self._materials.clock.monotonic_ns,
         )
-        return Sentinel(original, make_class, self._slices.run, f"{bars_hash} {self._run.config.seed}")
+        return Sentinel(original, load_class, self._slices.run, f"{bars_hash} {self._run.config.seed}")
 
     def _rules(self, runner: StrategyRunner) -> Rules:
         config = self._run.config

@@ -58,9 +58,10 @@ InThread = Callable[[Callable[[int], object]], Awaitable[None]]
 class Sentinel:
     """Watches one run. `witness` its decisions until `is_watching` ends; `check` then, `check_indicators` at its end."""
 
-    def __init__(self, original: Original, make_class: Callable[[], type], in_thread: InThread, seed: str) -> None:
+    def __init__(self, original: Original, load_class: Callable[[], Awaitable[type]], in_thread: InThread, seed: str) -> None:
+        """`load_class` imports the strategy's file anew, so that what a plug-in keeps in its module is not handed on."""
         self._original = original
-        self._make_class = make_class
+        self._load_class = load_class
         self._in_thread = in_thread
         self._random = np.random.Generator(np.random.PCG64(int.from_bytes(sha256(seed.encode()).digest()[:8], "little")))
         self._times = _early_times(original)
@@ -149,15 +150,10 @@ class Sentinel:
         return wrong[0] if wrong else None
 
     async def _replayed(self, until_ns: int, cuts: Sequence[int] | None) -> list[Decision]:
-        replay: list[Replay] = []
-
-        def begin(_deadline_ns: int) -> None:
-            replay.append(Replay(self._make_class(), self._original, until_ns, cuts))
-
-        await self._in_thread(begin)
-        while not replay[0].is_over:
-            await self._in_thread(replay[0].advance)
-        return replay[0].decisions
+        replay = Replay(await self._load_class(), self._original, until_ns, cuts)
+        while not replay.is_over:
+            await self._in_thread(replay.advance)
+        return replay.decisions
 
     async def _judge(self, cut_ns: int) -> None:
         """Compare the run with a fresh instance over data that end at `cut_ns`. Raises LookAhead or NotRepeatable."""

@@ -385,6 +385,17 @@ class Trial(BarStrategy):
         if bar.start_ns == 500 * 60 * 10**9:
             self.stop_run("Enough.")
 ''',
+    "one whose file goes away while it runs": '''
+import pathlib
+
+class Trial(BarStrategy):
+    """A trial."""
+    id = "trial"
+    def on_bar(self, bar):
+        pathlib.Path(__file__).unlink(missing_ok=True)
+        if self.random.random() < 0.1:
+            self.buy("0.01")
+''',
     "one that never decides": '''
 class Trial(BarStrategy):
     """A trial."""
