@@ -3,7 +3,7 @@
 Its methods run in the run's own thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -11,6 +11,7 @@ import msgspec
 
 from core.backtest.equity import EquitySteps
 from core.backtest.feeds import NEVER, Feed
+from core.backtest.order_checks import REPLACEABLE, replaced_request, what_is_wrong
 from core.clock.simulated import SimulatedClock
 from core.errors import InvalidValue, NonsenseAction
 from core.matching.ledger import Ledger
@@ -19,8 +20,8 @@ from core.matching.orders import WorkingOrder
 from core.matching.outcomes import Activated, Cancelled, Execution, Outcome, Refused, Resized
 from core.model.instants import iso
 from core.model.market import Bar, Instrument
-from core.model.money import ZERO, exact, floor_to, is_multiple, plain
-from core.model.order import Fill, LegRole, OrderLeg, OrderRequest, OrderSide, RejectCode, TimeInForce
+from core.model.money import ZERO, exact, floor_to, plain
+from core.model.order import Fill, LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
 from core.model.position import Position
 from core.model.ticket import Ticket
 from core.strategy.actions import CashSize, EquityShare, FetchWindow, ReplaceOrder
@@ -28,9 +29,6 @@ from core.strategy.windows import Window
 
 _DAY, _GTD, _GTC = TimeInForce.DAY, TimeInForce.GTD, TimeInForce.GTC
 _PLAIN_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
-_PRICES: Final = ("limit_price", "stop_price", "trail_price")
-_TRAILS: Final = frozenset({"trail_price", "trail_percent"})
-_REPLACEABLE: Final = ("qty", *_PRICES, "trail_percent")
 _NINE_DECIMALS: Final = Decimal("0.000000001")
 
 
@@ -136,7 +134,9 @@ class SimulatedVenue:
         request = ticket.request
         feed = self._by_symbol[request.symbol]
         wrong = (
-            self._wrong(request, ticket.time_in_force, feed) if feed.has_grid or ticket.time_in_force not in _PLAIN_TIMES or legs else None
+            what_is_wrong(request, ticket.time_in_force, feed.market.instrument, self._clock.instant_ns)
+            if feed.has_grid or ticket.time_in_force not in _PLAIN_TIMES or legs
+            else None
         )
         if wrong is not None or self.ledger.restricted:
             code = RejectCode.INVALID_ORDER if wrong is not None else RejectCode.INSUFFICIENT_MARGIN
@@ -154,7 +154,9 @@ class SimulatedVenue:
     def place_pair(self, first: Ticket, second: Ticket) -> None:
         """Take two orders of which one cancels the other."""
         feed = self._by_symbol[first.request.symbol]
-        wrong = self._wrong(first.request, first.time_in_force, feed) or self._wrong(second.request, second.time_in_force, feed)
+        instrument, now_ns = feed.market.instrument, self._clock.instant_ns
+        wrong = what_is_wrong(first.request, first.time_in_force, instrument, now_ns)
+        wrong = wrong or what_is_wrong(second.request, second.time_in_force, instrument, now_ns)
         code = RejectCode.INVALID_ORDER
         if wrong is None and self.ledger.restricted:
             wrong = self._raises_exposure(first.request) or self._raises_exposure(second.request)
@@ -171,9 +173,9 @@ class SimulatedVenue:
         if order is None:
             return False
         now_ns, feed = self._clock.instant_ns, self._by_symbol[order.symbol]
-        changes = {name: value for name in _REPLACEABLE if (value := getattr(wanted, name)) is not None}
+        changes = {name: value for name in REPLACEABLE if (value := getattr(wanted, name)) is not None}
         try:
-            request = _replaced(order, changes, feed.market.instrument)
+            request = replaced_request(order, changes, feed.market.instrument)
         except InvalidValue as error:
             self._reports.refuse_replacement(order.id, RejectCode.INVALID_ORDER, str(error), now_ns=now_ns)
             return False
@@ -480,20 +482,6 @@ class SimulatedVenue:
             "position. After a margin call nothing may until all positions are closed."
         )
 
-    def _wrong(self, request: OrderRequest, time_in_force: TimeInForce, feed: Feed) -> str | None:
-        """Return the sentence that says why the venue does not take an order, or None."""
-        instrument, now_ns = feed.market.instrument, self._clock.instant_ns
-        if time_in_force in {TimeInForce.OPG, TimeInForce.CLS} and not instrument.asset_class.has_sessions:
-            return f"{request.symbol} has no auctions: it trades around the clock."
-        for expires_ns in (request.expires_ns, *(leg.expires_ns for leg in (request.target, request.stop_loss) if leg is not None)):
-            if expires_ns is not None and expires_ns <= now_ns:
-                return f"Its end {iso(expires_ns)} is not after now, {iso(now_ns)}."
-        for terms in (request, request.target, request.stop_loss):
-            wrong = None if terms is None else _off_grid(terms, instrument)
-            if wrong is not None:
-                return wrong
-        return None
-
 
 def _pair(orders: Sequence[WorkingOrder]) -> None:
     if len(orders) == 2:
@@ -503,36 +491,3 @@ def _pair(orders: Sequence[WorkingOrder]) -> None:
 
 def _closing(symbol: str, held: Decimal) -> OrderRequest:
     return OrderRequest(symbol=symbol, side=OrderSide.SELL if held > 0 else OrderSide.BUY, qty=abs(held), reduce_only=True)
-
-
-def _replaced(order: WorkingOrder, changes: dict[str, Decimal], instrument: Instrument) -> OrderRequest:
-    """Return the order's request with the changes. Raises InvalidValue where it cannot be that."""
-    qty = changes.get("qty")
-    if qty is not None and not order.is_live:
-        raise InvalidValue("qty", plain(qty), "an exit leg is over what its entry fills, and that has not filled yet.")
-    # A trail by price may become one by percent, and the other way round.
-    trail = {name: changes.get(name) for name in ("trail_price", "trail_percent")} if changes.keys() & _TRAILS else {}
-    # The legs of an entry are orders of their own by now and were compared with it when all were placed.
-    request = msgspec.structs.replace(order.request, target=None, stop_loss=None, **(changes | trail))
-    wrong = _off_lot(qty, instrument) if qty is not None else None
-    wrong = wrong or _off_tick({name: price for name, price in changes.items() if name in _PRICES}, instrument)
-    if wrong is not None:
-        raise InvalidValue("replace", order.ref, wrong)
-    return request
-
-
-def _off_grid(terms: OrderRequest | OrderLeg, instrument: Instrument) -> str | None:
-    """Return the sentence that says which figure is off the instrument's tick or lot, or None."""
-    wrong = _off_lot(terms.qty, instrument) if isinstance(terms, OrderRequest) else None
-    return wrong or _off_tick({name: getattr(terms, name) for name in _PRICES}, instrument)
-
-
-def _off_lot(qty: Decimal, instrument: Instrument) -> str | None:
-    return None if is_multiple(qty, instrument.lot) else f"The quantity {plain(qty)} is not a multiple of the lot, {instrument.lot}."
-
-
-def _off_tick(prices: Mapping[str, Decimal | None], instrument: Instrument) -> str | None:
-    for name, price in prices.items():
-        if price is not None and not is_multiple(price, instrument.tick):
-            return f"The {name.removesuffix('_price')} price {plain(price)} is not a multiple of the tick, {instrument.tick}."
-    return None
