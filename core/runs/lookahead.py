@@ -42,6 +42,8 @@ _ACTED_CUTS: Final = 12
 _OTHER_CUTS: Final = 12
 _STRICT: Final = 3
 """Replays over data that really end, when the quick one differs for a reason that is not the future."""
+_SOON: Final = 8
+"""Within the first of so many parts of what is replayed lies the decision at which the data end for certain."""
 _SPREAD: Final = ((0.5, 1.0), (0.12, 0.25), (0.03, 0.06), (0.005, 0.02))
 """Where in the run indicators are computed again over cut arrays: together about as long as the run."""
 _ROUNDING: Final = 1e-9
@@ -88,6 +90,10 @@ class Sentinel:
         cuts = sorted({*_spread(acted, _ACTED_CUTS), *self._sampled(times.tolist(), _OTHER_CUTS), until_ns})
         found = first_difference(self._decisions, await self._replayed(until_ns, cuts), until_ns)
         if found is None:
+            # Once more where the data really end: there are other ways to later bars than windows and indicators.
+            soon = [time_ns for time_ns in acted if time_ns <= times[len(times) // _SOON]]
+            if soon:
+                await self._judge(soon[-1])
             return
         differs_ns = found[0].time_ns
         await self._judge(next(cut for cut in cuts if cut >= differs_ns))

@@ -135,6 +135,19 @@ class Trial(Strategy):
         if self.count < 3_000 and window.close.base[self.count] > window.close[-1] + 0.05:
             return buy("X/Y", "0.01")
 ''',
+    "what the venue knows, by its private parts": '''
+class Trial(BarStrategy):
+    """A trial."""
+    id = "trial"
+    def on_bar(self, bar):
+        bars = self.account._feeds[0].market.bars
+        now = int(np.searchsorted(bars.start_ns, bar.start_ns))
+        later = bars.close[now + 1 : now + 2]
+        if len(later) and later[0] > bar.close + 0.05 and not self.held():
+            self.buy(1)
+        elif len(later) and later[0] < bar.close - 0.05 and self.held():
+            self.sell(1)
+''',
     "the highest of the whole day": '''
 def highest_of_day(high, session):
     """The highest price of each day, known from its first bar on."""
