@@ -137,7 +137,8 @@ class DomainRouter:
             if not units:
                 text = f"No order: {_size_words(action.size)} is less than one lot of {request.symbol}."
                 self._journal.record(StrategyNoted(text=text), now_ns, caused_by, tick_id)
-                self._order_ids[action.ref or f"#{self._count}"] = ""
+                if action.ref is not None:
+                    self._note_nothing(action.ref, request)
                 return
             request = msgspec.structs.replace(request, qty=units)
         time_in_force = request.time_in_force or default_time_in_force(request.symbol)
@@ -197,11 +198,21 @@ class DomainRouter:
     def _ticket(self, wanted_ref: str | None, request: OrderRequest, time_in_force: TimeInForce) -> Ticket:
         self._count += 1
         ref = wanted_ref or f"#{self._count}"
-        if ref in self._order_ids:
-            raise NonsenseAction(f"The strategy used the ref {ref!r} for two orders.", "Give each order a ref of its own.")
+        self._check_free(ref)
         order_id = f"{self._run_id}-{self._count}"
         self._order_ids[ref] = order_id
         return Ticket(order_id, ref, request, time_in_force)
+
+    def _note_nothing(self, ref: str, request: OrderRequest) -> None:
+        """Know the refs of an order whose size came to nothing: to cancel or replace it is no mistake."""
+        self._check_free(ref)
+        roles = ((LegRole.STOP, request.stop_loss), (LegRole.TARGET, request.target))
+        for name in (ref, *(f"{ref}.{role}" for role, leg in roles if leg is not None)):
+            self._order_ids[name] = ""
+
+    def _check_free(self, ref: str) -> None:
+        if self._order_ids.get(ref):
+            raise NonsenseAction(f"The strategy used the ref {ref!r} for two orders.", "Give each order a ref of its own.")
 
     def _wish(self, ticket: Ticket, now_ns: int, tick_id: str, caused_by: str, size: CashSize | EquityShare | None) -> str:
         """Record that an order was wanted and routed; return the id of the routing."""
