@@ -1,5 +1,6 @@
 """The look-ahead sentinel: honest strategies pass, planted cheats are caught, named with their bar and both decisions."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from core.backtest.assembly import larger_market
 from core.backtest.feeds import Market
 from core.clock.realtime import SystemClock
+from core.events.envelope import Envelope
+from core.events.payloads import RunProgressed
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.run import Run, RunConfig, RunStatus
@@ -491,3 +494,22 @@ async def test_the_seed_makes_the_chance(desk: Desk) -> None:
     assert bought[0] == bought[1] != bought[2]
     assert first.manifest is not None
     assert first.manifest.seed == 1
+
+
+async def test_a_cheat_that_is_stopped_after_it_was_found_out_is_told(desk: Desk) -> None:
+    source = CHEATS["the next close"].replace("def on_bar(self, bar):", "def on_bar(self, bar):\n        sum(range(10_000))")
+    (desk.plugins / "trial.py").write_text(f"import numpy as np\nfrom core.strategy.api import {NAMES}\n\n{source}")
+    run = await desk.manager.create(RunConfig(strategy_id="trial", symbols=("X/Y",), timeframe="1m"))
+    beyond = asyncio.Event()
+
+    def watch(event: Envelope) -> None:
+        if isinstance(event.payload, RunProgressed) and event.payload.bars > 3_000:
+            beyond.set()
+
+    with desk.store.log.subscribe(RunProgressed.wire, watch, owner="test", run_id=run.id):
+        await desk.manager.start(run.id)
+        await beyond.wait()
+    stopped = await desk.manager.stop(run.id)
+    assert (stopped.status, stopped.error_code) == (RunStatus.ERROR, "look_ahead")
+    assert stopped.bars < BARS
+    assert await desk.store.runs.result(run.id) is not None
