@@ -114,7 +114,7 @@ def simulation(
     feeds = [Feed(at, market) for at, market in enumerate(markets)]
     ledger = Ledger(rules.cash, terms, classes)
     venue = SimulatedVenue(feeds=feeds, matching=matching, ledger=ledger, clock=clock, days=days, reports=orders)
-    dated = {market.instrument.symbol: _dated(actions.get(market.instrument.symbol, ()), market) for market in markets}
+    dated = {market.instrument.symbol: _dated(actions.get(market.instrument.symbol, ()), market, clock.instant_ns) for market in markets}
     charges_nights = bool(terms.credit_rate) or (is_margin and bool(terms.borrow_rate or terms.debit_rate))
     upkeep = None
     if is_margin or charges_nights or any(dated.values()):
@@ -136,11 +136,15 @@ def _text(text: str, own: object) -> str:
     return "plugin" if own is not None and text.strip().lower() == "none" else text
 
 
-def _dated(actions: Sequence[CorporateAction], market: Market) -> list[DatedAction]:
-    """Return the actions that fall within the run, each with the first bar that starts on its day or after, oldest first."""
+def _dated(actions: Sequence[CorporateAction], market: Market, start_ns: int) -> list[DatedAction]:
+    """Return the actions that fall within the run, each with the first bar that starts on its day or after, oldest first.
+
+    One of before the start is in the prices already, and in those of orders that are decided at the start.
+    """
+    bars, asset_class = market.bars, market.instrument.asset_class
+    actions = [action for action in actions if calendar.day_start(action.day, asset_class) >= start_ns]
     if not actions:
         return []
-    bars, asset_class = market.bars, market.instrument.asset_class
     if bars.timeframe.is_daily and asset_class.has_sessions:
         days = calendar.session_days(bars.start_ns)
         found = [DatedAction(action, int(np.searchsorted(days, action.day, side="left"))) for action in actions]

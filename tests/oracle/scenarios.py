@@ -125,7 +125,7 @@ class Dice:
     def _actions(self, stocks: list[Instrument], days: int) -> list[Action]:
         actions: list[Action] = []
         for stock in stocks:
-            day_ns = MONDAY + self.random.randrange(days) * DAY + self.day_begins
+            day_ns = MONDAY + self.random.randrange(-1, days) * DAY + self.day_begins
             if self.chance(0.5):
                 actions.append(Dividend(symbol=stock.symbol, day_ns=day_ns, amount=Decimal("0.35")))
             if self.chance(0.5):

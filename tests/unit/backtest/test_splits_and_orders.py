@@ -74,3 +74,9 @@ def test_a_dividend_of_the_same_day_is_paid_on_the_new_units() -> None:
     actions = {STOCK: [Split(symbol=STOCK, day=SPLIT_DAY, ratio=Decimal(2)), Dividend(symbol=STOCK, day=SPLIT_DAY, amount=Decimal("0.5"))]}
     ran = told(series, buy(STOCK, 10, ref="a"), actions=actions)
     assert ran.run.venue.cash == Decimal(100_000) - 1000 + 10
+
+
+def test_what_was_before_the_run_is_in_its_prices() -> None:
+    series = bars("50 50.5 49.5 50", "50 51 44 45", symbol=STOCK, timeframe="1d", start_ns=MONDAY_NS)
+    actions = {STOCK: [Split(symbol=STOCK, day=SPLIT_DAY - 5, ratio=Decimal(2))]}
+    assert told(series, buy(STOCK, 3, ref="a", limit=45, time_in_force="gtc"), actions=actions).fills == ["a 3 @ 45"]
