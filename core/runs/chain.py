@@ -6,9 +6,12 @@ from core.errors import InputError, UnknownName
 from core.events.envelope import Envelope
 from core.events.payloads import (
     OrderAccepted,
+    OrderCancelled,
     OrderCreated,
+    OrderExpired,
     OrderFilled,
     OrderPartiallyFilled,
+    OrderRejected,
     OrderReplaced,
 )
 from core.ports import EventLog
@@ -16,6 +19,8 @@ from core.ports import EventLog
 _PAGE: Final = 5_000
 _LIFE: Final = (OrderCreated, OrderAccepted)
 """What is told of an order besides causes; of its changes the newest is."""
+
+_ENDS: Final = (OrderFilled.wire, OrderCancelled.wire, OrderExpired.wire, OrderRejected.wire)
 
 
 async def chain_of(seq: int, log: EventLog) -> list[Envelope]:
@@ -54,15 +59,19 @@ async def chain_of_fill(run_id: str, fill_id: str, log: EventLog) -> list[Envelo
 
 async def chain_of_order(run_id: str, order_id: str, log: EventLog) -> list[Envelope]:
     """Return what led to an order's newest event. Raises UnknownName."""
-    found, after = 0, 0
-    while page := await log.read(after_seq=after, run_id=run_id, pattern="orders.*", limit=_PAGE):
-        for event in page:
-            if _order_of(event) == order_id:
-                found = event.seq
-        after = page[-1].seq
-    if not found:
-        raise UnknownName("order", order_id, ())
-    return await chain_of(found, log)
+    # The events that end an order are the fewest; one that has none of them is still on its way.
+    for pattern in (*_ENDS, "orders.*"):
+        found, after = 0, 0
+        while page := await log.read(after_seq=after, run_id=run_id, pattern=pattern, limit=_PAGE):
+            for event in page:
+                if _order_of(event) == order_id:
+                    found = event.seq
+            after = page[-1].seq
+            if found and pattern in _ENDS:
+                break
+        if found:
+            return await chain_of(found, log)
+    raise UnknownName("order", order_id, ())
 
 
 class _Chain:
