@@ -114,13 +114,12 @@ def test_whatever_is_asked(run_over: tuple[BarSeries, dict[int, list[Action]]], 
 
 def _check_fills(ran: Backtest, bars: BarSeries, cash: Decimal, *, is_margin: bool) -> None:
     index = {int(start): at for at, start in enumerate(bars.start_ns)}
-    money, held, legs_filled = cash, Decimal(0), Decimal(0)
-    taken: dict[int, Decimal] = defaultdict(Decimal)
+    money, held = cash, Decimal(0)
     for fill in ran.fills:
         at, order = index[fill.time_ns], ran.orders[fill.order_id]
         assert Decimal(str(bars.low[at])) <= fill.price <= Decimal(str(bars.high[at])), "outside its bar"
         assert fill.time_ns >= order.created_ns, "before its decision"
-        if order.request.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and fill.time_ns >= order.created_ns:
+        if order.request.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
             _check_limit(ran, fill.order_id, fill.price)
         signed = fill.side.sign * fill.qty
         if order.request.reduce_only:
@@ -128,8 +127,6 @@ def _check_fills(ran: Backtest, bars: BarSeries, cash: Decimal, *, is_margin: bo
             assert fill.qty <= abs(held), "reduced beyond flat"
         money -= signed * fill.price + fill.fee
         held += signed
-        taken[at] += fill.qty
-        legs_filled += fill.qty if order.parent_id is not None else 0
         if not is_margin:
             assert money >= 0, "spent what it did not have"
             assert held >= 0, "sold what it did not have"
@@ -162,10 +159,10 @@ def test_two_symbols_together_equal_both_apart_when_cash_does_not_bind(
     n = min(len(a), len(b))
     a, b = a.slice(0, n), b.slice(0, n)
     b = BarSeries.from_columns("B/Y", b.timeframe, a.start_ns, b.open, b.high, b.low, b.close, b.volume)
-    cash = {"cash": "100000000"}
+    how = how | {"cash": "100000000"}
     both = {after: [*for_a.get(after, []), *for_b.get(after, [])] for after in for_a.keys() | for_b.keys()}
-    together = told([a, b], both, **how, **cash).run
-    apart = [told(a, for_a, **how, **cash).run, told(b, for_b, **how, **cash).run]
+    together = told([a, b], both, **how).run
+    apart = [told(a, for_a, **how).run, told(b, for_b, **how).run]
 
     def rows(runs: list[Backtest]) -> list[tuple[str, ...]]:
         return sorted(
