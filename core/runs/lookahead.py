@@ -33,11 +33,13 @@ from core.strategy.windows import Column, Indicator
 from core.views.words import request_words
 
 SHARE: Final = 100
-"""One of so many of the run's decision times is replayed,"""
+"""One of so many of the run's bars is replayed,"""
 LEAST: Final = 2_000
 """but not fewer than these,"""
 MOST: Final = 20_000
-"""and not more than these."""
+"""and not more than these;"""
+LEAST_TIMES: Final = 250
+"""of many symbols at least those of so many decision times."""
 _ACTED_CUTS: Final = 12
 _OTHER_CUTS: Final = 12
 _STRICT: Final = 3
@@ -197,7 +199,7 @@ class Sentinel:
 def _early_times(original: Original) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Return the first decision times of the run, as many as are replayed."""
     total = sum(len(market.end_ns) - market.ready for market in original.markets if market.ready < len(market.end_ns))
-    wanted = min(MOST, max(LEAST, total // SHARE))
+    wanted = max(LEAST_TIMES, min(MOST, max(LEAST, total // SHARE)) // max(1, len(original.markets)))
     ends = [market.end_ns[market.ready : market.ready + wanted] for market in original.markets]
     return distinct(np.sort(np.concatenate(ends)))[:wanted] if ends else np.empty(0, np.int64)
 
