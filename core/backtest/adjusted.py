@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import log
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ Actions = Mapping[str, Sequence[CorporateAction]]
 """Splits and dividends by symbol."""
 
 NO_ACTIONS: Final[Actions] = {}
+LEAST_STEP: Final = 1.25
 
 
 def split_factors(bars: BarSeries, actions: Sequence[CorporateAction]) -> Floats | None:
@@ -30,6 +32,23 @@ def in_first_units(bars: BarSeries, actions: Sequence[CorporateAction]) -> BarSe
 def as_held(bars: BarSeries, actions: Sequence[CorporateAction]) -> BarSeries:
     """Return what one unit of before the first bar is worth when it is held, dividends put into more of it at that day's open."""
     return _scaled(bars, _factors(bars, actions))
+
+
+def splits_without_step(bars: BarSeries, actions: Sequence[CorporateAction]) -> list[Split]:
+    """Return the splits at which the price stayed where it was: they are in the prices already.
+
+    A split of less than `LEAST_STEP` is not told from a night's move and never returned.
+    """
+    found: list[Split] = []
+    for action, row in zip(actions, _first_bars(bars, actions), strict=True):
+        if not isinstance(action, Split) or not 0 < row < len(bars):
+            continue
+        wanted, before, opened = log(to_float(action.ratio)), float(bars.close[row - 1]), float(bars.open[row])
+        if abs(wanted) >= log(LEAST_STEP) and before > 0 and opened > 0:
+            step = log(before / opened)
+            if abs(step) < abs(step - wanted):
+                found.append(action)
+    return found
 
 
 def _scaled(bars: BarSeries, factors: Floats | None) -> BarSeries:

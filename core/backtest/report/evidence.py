@@ -40,3 +40,5 @@ class Evidence:
     bars_done: int = 0
     bars_total: int = 0
     simulated: bool = False
+    splits_without_step: tuple[str, ...] = ()
+    """Splits that applied though the prices hold them already, as `AAPL 2014-06-09`."""

@@ -234,6 +234,18 @@ def holding_made_more(given: Evidence) -> Finding | None:
     )
 
 
+def split_counted_twice(given: Evidence) -> Finding | None:
+    """What was held was multiplied, and its price was not divided."""
+    splits = given.splits_without_step
+    if not splits:
+        return None
+    sentence = (
+        f"{_counted(len(splits), 'split')} counted twice: {', '.join(splits)}. The price did not move there, so the bars hold "
+        "it already; they are no raw prices."
+    )
+    return Finding(code="split_counted_twice", severity=Severity.ALARM, sentence=sentence, figures={"splits": float(len(splits))})
+
+
 def ended_early(given: Evidence) -> Finding | None:
     """The run did not go through all its bars."""
     if given.bars_done >= given.bars_total:
@@ -258,6 +270,7 @@ def prices_are_simulated(given: Evidence) -> Finding | None:
 
 
 RULES: Final[tuple[Callable[[Evidence], Finding | None], ...]] = (
+    split_counted_twice,
     margin_called,
     too_few_trades,
     one_trade_makes_the_profit,

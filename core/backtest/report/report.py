@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from core.backtest.adjusted import NO_ACTIONS, Actions, as_held
+from core.backtest.adjusted import NO_ACTIONS, Actions, as_held, splits_without_step
 from core.backtest.report.benchmark import compare
 from core.backtest.report.drawdowns import drawdown_table
 from core.backtest.report.evidence import Evidence
@@ -19,6 +19,7 @@ from core.backtest.report.rolling import rolling_figures
 from core.backtest.stats_drawdown import drawdown
 from core.backtest.stats_returns import Returns, period_returns
 from core.backtest.stats_trades import with_excursions
+from core.model.corporate_action import date_of
 from core.model.instants import DAY_NS
 from core.model.market import AssetClass, BarSeries, Floats, Instants, Timeframe, asset_class_of
 from core.model.money import to_float
@@ -108,7 +109,9 @@ def _report(
         open_profit=open_profit,
         rejections=result.rejections,
         coverage=coverage,
-        findings=find_all(_evidence(run, result, trades, columns, fills, orders, coverage, open_profit, months, gains)),
+        findings=find_all(
+            _evidence(run, result, trades, columns, fills, orders, coverage, open_profit, months, gains, _stepless(known, actions))
+        ),
     )
 
 
@@ -133,6 +136,12 @@ def _open_profit(result: RunResult, bars: Mapping[str, BarSeries]) -> float | No
     return profit
 
 
+def _stepless(bars: Mapping[str, BarSeries], actions: Actions) -> tuple[str, ...]:
+    return tuple(
+        f"{symbol} {date_of(split)}" for symbol, series in bars.items() for split in splits_without_step(series, actions.get(symbol, ()))
+    )
+
+
 def _evidence(
     run: Run,
     result: RunResult,
@@ -144,6 +153,7 @@ def _evidence(
     open_profit: float | None,
     months: Instants,
     gains: Floats,
+    stepless: tuple[str, ...],
 ) -> Evidence:
     stats = result.stats
     at_end = {fill.order_id for fill in fills if fill.reason == "end_of_run"}
@@ -172,4 +182,5 @@ def _evidence(
         bars_done=run.bars,
         bars_total=run.bars_total,
         simulated=run.demo or run.config.source == "simulated",
+        splits_without_step=stepless,
     )

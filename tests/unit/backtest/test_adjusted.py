@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.backtest.adjusted import as_held, in_first_units, split_factors
+from core.backtest.adjusted import as_held, in_first_units, split_factors, splits_without_step
 from core.backtest.report.exposure import exposure_curve
 from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
@@ -121,3 +121,30 @@ def test_exposure_counts_the_units_of_after_a_split() -> None:
     found = exposure_curve(fills, {"SPY": series()}, when, np.full(5, 1_000.0), {"SPY": (SPLIT,)})
     assert found is not None
     np.testing.assert_allclose(found.net, [0, 1.0, 1.1, 1.1, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "opened", "counts_twice"),
+    [
+        ("5", 22.0, False),
+        ("5", 110.0, True),
+        ("5", 60.0, True),  # 110 ÷ 60 is nearer to no split than to one of five
+        ("5", 40.0, False),
+        ("0.1", 1_100.0, False),
+        ("0.1", 115.0, True),
+        ("1.25", 110.0, True),
+        ("1.2", 110.0, False),  # a night may move as much
+        ("5", 0.0, False),
+    ],
+)
+def test_a_split_whose_price_stood_still_is_in_the_prices_already(ratio: str, opened: float, counts_twice: bool) -> None:
+    bars = series()
+    bars.open[2] = opened
+    split = Split(symbol="SPY", day=SPLIT.day, ratio=Decimal(ratio))
+    paid = Dividend(symbol="SPY", day=SPLIT.day, amount=Decimal(1))
+    assert splits_without_step(bars, [split, paid]) == ([split] if counts_twice else [])
+
+
+@pytest.mark.parametrize("day", [date(2024, 1, 2), date(2023, 12, 1), date(2024, 3, 1)])
+def test_a_split_outside_the_bars_says_nothing_about_them(day: date) -> None:
+    assert splits_without_step(series(), [Split(symbol="SPY", day=day_number(day), ratio=Decimal(5))]) == []

@@ -148,6 +148,13 @@ FIRING: list[tuple[str, Severity, dict[str, Any], str]] = [
     ),
     ("ended_early", WARNING, {"bars_done": 1, "bars_total": 4}, "The run ended early: after 1 of 4 bars (25 %)."),
     (
+        "split_counted_twice",
+        ALARM,
+        {"splits_without_step": ("AAPL 2005-02-28", "AAPL 2014-06-09")},
+        "2 splits counted twice: AAPL 2005-02-28, AAPL 2014-06-09. The price did not move there, so the bars hold it already; "
+        "they are no raw prices.",
+    ),
+    (
         "prices_are_simulated",
         NOTE,
         {"simulated": True},
@@ -156,6 +163,7 @@ FIRING: list[tuple[str, Severity, dict[str, Any], str]] = [
 ]
 
 NOT_FIRING: list[tuple[str, dict[str, Any]]] = [
+    ("split_counted_twice", {"splits_without_step": ()}),
     ("too_few_trades", {"trades": 30}),
     ("one_trade_makes_the_profit", {"best_trade": 499.99}),
     ("one_trade_makes_the_profit", {"best_trade": 499.99, "profit": -5.0}),

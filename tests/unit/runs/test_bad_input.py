@@ -14,6 +14,7 @@ from core.model.instants import DAY_NS
 from core.model.market import Adjustment, BarSeries, BarSetKey, Timeframe
 from core.model.run import Run, RunConfig, RunStatus
 from core.runs.manager import RunManager
+from core.runs.reporting import report_of
 from core.store.memory import MemoryStore
 from core.strategy.loader import StrategyLoader
 
@@ -93,6 +94,18 @@ async def test_raw_prices_and_their_split_go_together(desk: Desk) -> None:
     assert result is not None
     assert [(str(position.qty), str(position.avg_price)) for position in result.open_positions] == [("20", "50.0")]
     assert set(result.equity.tolist()) == {100_000.0}
+
+
+@pytest.mark.parametrize(("opened", "counted_twice"), [(50.0, False), (100.0, True)])
+async def test_a_split_that_prices_called_raw_hold_already_is_an_alarm_of_the_report(
+    desk: Desk, opened: float, counted_twice: bool
+) -> None:
+    await desk.store.bars.merge(BarSetKey(symbol="SPY", timeframe="1d", source="test"), days([100.0] * 10 + [opened] * 20))
+    await desk.store.actions.put([SPLIT])
+    run = await desk.ran(BUYS)
+    report = await report_of(run.id, runs=desk.manager, store=desk.store)
+    sentences = [finding.sentence for finding in report.findings if finding.code == "split_counted_twice"]
+    assert ["SPY 2024-01-17" in sentence for sentence in sentences] == [True] * counted_twice
 
 
 @pytest.mark.parametrize(
