@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from app.console import table
+from app.console import figure, table
+from app.report_words import statistic as in_words
 from app.run_document import statistic
+from core.model.statistics import STATISTICS
 from core.model.verification import Difference, RunComparison, Side, Verification
 from core.views.verdict import verdict
 
@@ -53,12 +55,12 @@ def comparison_text(comparison: RunComparison) -> list["RenderableType"]:
         parts += [Text("Settings that differ", style="bold"), _sides("setting", names, comparison.settings), ""]
     else:
         parts += [Text("The settings are the same."), ""]
-    parts += [Text("Statistics", style="bold"), _sides("statistic", names, comparison.statistics), ""]
-    counts = ", ".join(f"{count:,}" for count in comparison.fills)
+    parts += [Text("Statistics", style="bold"), _statistics(names, comparison.statistics), ""]
     if not comparison.fill_differences:
         parts.append(Text(f"The fills are the same: {comparison.same_fills:,}."))
         return parts
-    parts.append(Text(f"Fills: {counts}. The first {comparison.same_fills:,} are the same; then they differ:"))
+    counts, same = ", ".join(f"{count:,}" for count in comparison.fills), comparison.same_fills
+    parts.append(Text(f"Fills: {counts}. " + (f"The first {same:,} are the same; then they differ:" if same else "They differ:")))
     for difference in comparison.fill_differences:
         parts.append(Text(f"  fill {difference.number:,}"))
         parts += [Text(f"    {name}  {value or 'none'}") for name, value in zip(names, difference.values, strict=True)]
@@ -66,14 +68,18 @@ def comparison_text(comparison: RunComparison) -> list["RenderableType"]:
 
 
 def _sides(what: str, names: list[str], sides: tuple[Side, ...]) -> "RenderableType":
-    rows = [(side.name, *(_shown(value) for value in side.values)) for side in sides]
-    return table((what, *names), rows, right=names if what == "statistic" else ())
+    return table((what, *names), [(side.name, *(str(value) if value is not None else _ABSENT for value in side.values)) for side in sides])
 
 
-def _shown(value: str | float | None) -> str:
-    if value is None:
-        return _ABSENT
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+def _statistics(names: list[str], sides: tuple[Side, ...]) -> "RenderableType":
+    specs = {spec.key: spec for spec in STATISTICS}
+    rows = []
+    for side in sides:
+        figures = [value if isinstance(value, float | int) else None for value in side.values]
+        spec = specs.get(side.name)
+        shown = [in_words(spec, value) if spec is not None else figure(value) for value in figures]
+        rows.append((spec.title if spec is not None else side.name, *shown))
+    return table(("statistic", *names), rows, right=names)
 
 
 def comparison_document(comparison: RunComparison) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_runs_are_compared(with_hours: Weaver) -> None:
     assert said.code == 0, said.err
     assert "param slow" in said.out
     assert "bps:10" in said.out
-    assert "total_return" in said.out
+    assert "Total return" in said.out
     assert "fill 1" in said.out
     document = with_hours("runs", "compare", one, other, "--json").json()
     assert document["runs"] == [one, other]
