@@ -49,11 +49,11 @@ def test_orders_are_adjusted(ratio: str, rows: list[str], asked: Any, fills: lis
 
 
 def test_of_a_partly_filled_order_the_rest_is_cut_to_the_lot() -> None:
-    # 3 of 10 filled before; 7 × 0.25 = 1.75: one more, and the fee's minimum has been paid.
+    # 3 of 10 filled before; 7 × 0.25 = 1.75: one more. The fee of the three is what it was: 4 × 0.5 less 1.5 are due.
     rows = ["100 101 99 100 30", "100 101 99 100 0", "400 401 390 400 1000"]
-    ran = _told(rows, buy(STOCK, 10, ref="a", time_in_force="gtc"), "0.25", volume_cap="0.1", fees="per-share:0.2:1")
+    ran = _told(rows, buy(STOCK, 10, ref="a", time_in_force="gtc"), "0.25", volume_cap="0.1", fees="per-share:0.5:1")
     assert ran.fills == ["a 3 @ 100", "a 1 @ 400"]
-    assert [fill.fee for fill in ran.run.fills] == [Decimal(1), Decimal("0.0")]
+    assert [fill.fee for fill in ran.run.fills] == [Decimal("1.5"), Decimal("0.5")]
 
 
 def test_an_order_whose_time_was_over_before_is_not_adjusted() -> None:

@@ -7,7 +7,7 @@ import pytest
 from core.model.order import OrderRequest, OrderSide
 from core.model.run import AccountKind, AccountTerms, PathModel
 from core.strategy.actions import CancelOrder, PlaceOneCancelsOther
-from core.strategy.placing import buy, oco, sell
+from core.strategy.placing import buy, oco, replaced, sell
 from core.strategy.requests import leg
 from tests.scripted import COIN, STOCK, bars, minute, told
 
@@ -73,10 +73,10 @@ def test_a_market_order_of_a_pair_cancels_the_other() -> None:
 def test_a_leg_has_its_entrys_place_in_the_queue() -> None:
     """At one price the stop of the older entry comes before an order that was placed before that entry filled."""
     asked = {0: [buy(COIN, 1, ref="a", target=110, stop_loss=97), buy(COIN, 1, ref="in")], 1: sell(COIN, 1, ref="b", stop=97)}
-    rows = bars("100 101 99 100", "100 101 96 98")
-    assert told(rows, asked).fills[2:] == ["a.stop 1 @ 97", "b 1 @ 97"]
+    assert told(bars("100 101 99 100", "100 101 96 98"), asked).fills[2:] == ["a.stop 1 @ 97", "b 1 @ 97"]
     asked = {0: [buy(COIN, 2, ref="in")], 1: [buy(COIN, 1, ref="a", limit=98, target=110, stop_loss=97), sell(COIN, 1, ref="b", stop=97)]}
-    assert told(rows, asked, path=PathModel.OHLC).fills[1:] == ["a 1 @ 98", "a.stop 1 @ 97", "b 1 @ 97"]
+    for rows in (["100 101 99 100", "100 101 96 98"], ["100 101 99 100", "100 101 98 99", "99 100 96 97"]):
+        assert told(bars(*rows), asked, path=PathModel.OHLC).fills[1:] == ["a 1 @ 98", "a.stop 1 @ 97", "b 1 @ 97"]
 
 
 def test_an_entry_that_only_covers_a_short_has_nothing_for_its_legs() -> None:
@@ -121,3 +121,13 @@ def test_a_leg_that_fills_at_once_is_a_taker() -> None:
     assert [str(fill.fee.normalize()) for fill in ran.run.fills] == ["0.265", "0.265"]
     ran = told(bars("100 107 96 104"), buy(COIN, 1, ref="a", target=106), fees="alpaca")
     assert [str(fill.fee.normalize()) for fill in ran.run.fills] == ["0.25", "0.159"]
+
+
+def test_of_two_legs_that_are_both_through_the_stop_acts() -> None:
+    """Only replacing can bring them to where both are: the target at 93, the stop at 94, the entry at 93.5."""
+    asked = {
+        0: buy(COIN, 1, ref="a", limit=95, target=104, stop_loss=90),
+        1: [replaced("a.stop", stop=94), replaced("a.target", limit=93)],
+    }
+    rows = bars("100 101 99 100", "93.5 94 92 93")
+    assert told(rows, asked).lines == ["a 1 @ 93.5", "a.stop 1 @ 93.5", "a.target cancelled"]

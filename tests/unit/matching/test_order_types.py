@@ -112,6 +112,12 @@ def test_the_path_decides_what_a_bracket_gives(path: PathModel, fills: list[str]
     assert told(bars("100 104 96 100"), buy(COIN, 1, ref="a", target=103, stop_loss=97), path=path).fills == fills
 
 
+def test_a_limit_that_must_be_traded_through_does_not_fill_where_the_path_turns() -> None:
+    """Another order acts at that very point: the low, which is the limit."""
+    asked = {0: buy(COIN, 1, ref="in"), 1: [sell(COIN, 1, ref="a", stop=99), buy(COIN, 1, ref="b", limit=99)]}
+    assert told(bars(CALM, "100 101 99 100"), asked, trade_through=True).fills == ["in 1 @ 100", "a 1 @ 99"]
+
+
 def test_of_two_paths_with_equal_equity_the_adaptive_one_counts() -> None:
     # The limit fills in both; the open is nearer the high.
     for path in (PathModel.OPTIMISTIC, PathModel.PESSIMISTIC):
