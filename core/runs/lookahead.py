@@ -36,14 +36,20 @@ SHARE: Final = 100
 """One of so many of the run's bars is replayed,"""
 LEAST: Final = 2_000
 """but not fewer than these,"""
+LEAST_SHARE: Final = 5
+"""of which a short run has one of so many: a strategy may be slow;"""
 MOST: Final = 20_000
-"""and not more than these;"""
+"""not more than these,"""
 LEAST_TIMES: Final = 250
-"""of many symbols at least those of so many decision times."""
+"""and always those of so many decision times."""
 _ACTED_CUTS: Final = 12
 _OTHER_CUTS: Final = 12
 _STRICT: Final = 3
 """Replays over data that really end, when the quick one differs for a reason that is not the future."""
+_STRICT_AFTER: Final = 6
+"""Replays that look for a decision which an indicator that looks ahead has changed,"""
+_FURTHER: Final = 2_000
+"""within so many bars from its first wrong value on."""
 _SOON: Final = 8
 """Within the first of so many parts of what is replayed lies the decision at which the data end for certain."""
 _SPREAD: Final = ((0.5, 1.0), (0.12, 0.25), (0.03, 0.06), (0.005, 0.02))
@@ -127,8 +133,7 @@ class Sentinel:
                         _CHANCE_TODO,
                     )
                 cut_ns = int(market.end_ns[count - 1])
-                if cut_ns <= self.until_ns:
-                    await self._judge(cut_ns)
+                await self._judge_after(int(market.end_ns[row]), int(market.end_ns[min(row + _FURTHER, len(known) - 1)]))
                 raise LookAhead(
                     f"The indicator {indicator.name} looks ahead: at the {indicator.symbol} bar of {iso(int(market.bars.start_ns[row]))} "
                     f"it is {known[row]:g} when it is computed over all bars and {self._last[row]:g} when those after "
@@ -183,6 +188,16 @@ class Sentinel:
             _LATER_TODO,
         )
 
+    async def _judge_after(self, first_ns: int, last_ns: int) -> None:
+        """Look from `first_ns` to `last_ns` for a decision that an indicator which looks ahead has changed, where that can be afforded."""
+        until = sum(int(np.searchsorted(market.end_ns, last_ns, side="right")) for market in self._original.markets)
+        if until > MOST:
+            return
+        self._decisions = await self._replayed(last_ns, None)
+        acted = [decision.time_ns for decision in self._decisions if first_ns <= decision.time_ns]
+        for cut_ns in _spread(acted, _STRICT_AFTER):
+            await self._judge(cut_ns)
+
     def _where(self, time_ns: int) -> str:
         """Return a decision time with the bars that ended then."""
         named = []
@@ -199,7 +214,8 @@ class Sentinel:
 def _early_times(original: Original) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Return the first decision times of the run, as many as are replayed."""
     total = sum(len(market.end_ns) - market.ready for market in original.markets if market.ready < len(market.end_ns))
-    wanted = max(LEAST_TIMES, min(MOST, max(LEAST, total // SHARE)) // max(1, len(original.markets)))
+    bars = min(MOST, max(min(LEAST, total // LEAST_SHARE), total // SHARE))
+    wanted = max(LEAST_TIMES, bars // max(1, len(original.markets)))
     ends = [market.end_ns[market.ready : market.ready + wanted] for market in original.markets]
     return distinct(np.sort(np.concatenate(ends)))[:wanted] if ends else np.empty(0, np.int64)
 

@@ -513,3 +513,20 @@ async def test_a_cheat_that_is_stopped_after_it_was_found_out_is_told(desk: Desk
     assert (stopped.status, stopped.error_code) == (RunStatus.ERROR, "look_ahead")
     assert stopped.bars < BARS
     assert await desk.store.runs.result(run.id) is not None
+
+
+async def test_a_decision_that_the_indicator_changed_late_is_named(desk: Desk) -> None:
+    run = await desk.ran(
+        LATE
+        + """
+    def on_bar(self, bar):
+        if self.line.value > bar.close + 0.05 and not self.held():
+            self.buy(1)
+        elif self.line.value < bar.close - 0.05 and self.held():
+            self.sell(1)
+"""
+    )
+    assert run.error_code == "look_ahead"
+    assert run.error is not None
+    assert run.error.startswith("The strategy looks ahead: at the end of the X/Y 1m bar of 1970-01-04T")
+    assert "buy 1 X/Y at market" in run.error
