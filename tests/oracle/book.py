@@ -239,6 +239,8 @@ class Book:
             order = Order(id=name, symbol=symbol, side=side, qty=abs(held), time_in_force="gtc", reduce_only=True)
             self.orders[name] = from_order(order, instrument, time_ns, (self.submissions, 0))
             self.orders[name].reason = "margin_call"
+            # Like an exit leg it goes once there is nothing left to close.
+            self.orders[name].exit_leg = True
 
     def split(self, symbol: str, ratio: Decimal, bar: Bar) -> None:
         """Position and working orders in the new units, before the bar whose open pays the fraction."""
