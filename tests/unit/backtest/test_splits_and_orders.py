@@ -80,3 +80,11 @@ def test_what_was_before_the_run_is_in_its_prices() -> None:
     series = bars("50 50.5 49.5 50", "50 51 44 45", symbol=STOCK, timeframe="1d", start_ns=MONDAY_NS)
     actions = {STOCK: [Split(symbol=STOCK, day=SPLIT_DAY - 5, ratio=Decimal(2))]}
     assert told(series, buy(STOCK, 3, ref="a", limit=45, time_in_force="gtc"), actions=actions).fills == ["a 3 @ 45"]
+
+
+def test_legs_that_are_larger_than_what_is_left_go_with_the_position() -> None:
+    # Four bought, three sold: the legs are over four still, a unit after the split, of which nothing is held.
+    asked = {0: buy(STOCK, 4, ref="a", target=120, stop_loss=80, time_in_force="gtc"), 1: sell(STOCK, 3, ref="s")}
+    ran = _told([CALM, CALM, "400 401 390 400"], asked, "0.25")
+    assert ran.fills == ["a 4 @ 100", "s 3 @ 100"]
+    assert {ran.run.orders[name].reason for name in ("run-2", "run-3")} == {"The position it was to close is flat."}
