@@ -122,8 +122,8 @@ class Walk:
                 self._fill(order, here, at, slips=True)
                 return
         if self._within_limit(order, spot):
-            # A leg that became live here takes what is there, unless the market must first go on through its limit.
-            rested = was_triggered is order.triggered and (order.id not in self._born or self._filling.trade_through)
+            # What is triggered or becomes live here takes what is there, unless the market must first go on through its limit.
+            rested = self._filling.trade_through or (was_triggered is order.triggered and order.id not in self._born)
             self._fill(order, here, at, is_maker=rested and not spot.at_open and here == order.limit)
 
     def _within_limit(self, order: WorkingOrder, spot: Spot) -> bool:

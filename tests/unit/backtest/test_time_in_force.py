@@ -90,9 +90,9 @@ def test_in_an_auction_the_market_must_trade_through_as_anywhere() -> None:
 
 
 def test_an_order_for_extended_hours_meets_bars_of_the_evening_until_eight() -> None:
-    # Regular to 21:00; then 21:30, and 00:30 UTC: 19:30 in New York.
-    at = [LAST, LAST + 1, LAST + 4, NEXT_DAY]
-    rows = bars(CALM, "100 101 98 99", "97 98 96 97", "95 96 94 95", symbol=STOCK, timeframe="1h", at=at)
+    # Regular to 21:00; then 21:30, 00:30 and 01:30 UTC: 19:30 and 20:30 in New York.
+    at = [LAST, LAST + 1, LAST + 4, LAST + 5, NEXT_DAY]
+    rows = bars(CALM, "100 101 98 99", "97 98 96 97", "97 98 95 97", "95 96 94 95", symbol=STOCK, timeframe="1h", at=at)
     asked = {1: [buy(STOCK, 1, ref="e", limit=96.5, extended_hours=True), buy(STOCK, 1, ref="r", limit=96.5)]}
     assert told(rows, asked).lines == ["e 1 @ 96.5", "r 1 @ 95"]
     asked = {1: [buy(STOCK, 1, ref="e", limit=95.5, extended_hours=True)]}
