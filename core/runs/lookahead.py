@@ -17,8 +17,7 @@ from core.errors import LookAhead, NotRepeatable
 from core.model.instants import iso
 from core.model.market import Floats
 from core.model.money import plain
-from core.runs.replay import Decision, Original, Replay, first_difference
-from core.strategy import indicators as library
+from core.runs.replay import LIBRARY, Decision, Original, Replay, first_difference
 from core.strategy.actions import (
     Action,
     CancelOrder,
@@ -57,7 +56,6 @@ _SPREAD: Final = ((0.5, 1.0), (0.12, 0.25), (0.03, 0.06), (0.005, 0.02))
 _ROUNDING: Final = 1e-9
 _ROUNDING_OF_ALL: Final = 1e-12
 
-_LIBRARY: Final = frozenset(getattr(library, name) for name in library.__all__)
 _LATER_TODO: Final = "Look for what reads later bars; the run's result is kept, but nothing of it can be trusted."
 _CHANCE_TODO: Final = "Take chance from self.random, and nothing from the time of day or from outside."
 
@@ -113,7 +111,7 @@ class Sentinel:
         """Compute the strategy's own indicators again over arrays cut here and there. Raises LookAhead or NotRepeatable."""
         markets = {market.bars.symbol: market for market in self._original.markets}
         for indicator in own:
-            if indicator.function in _LIBRARY:
+            if indicator.function in LIBRARY:
                 continue
             market, known = markets[indicator.symbol], indicator.values
             if indicator.timeframe not in {None, str(market.bars.timeframe)}:
