@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import ExitStack
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +33,11 @@ MOST_WAITING: Final = 8_000
 """Order events of a run that may wait. A backtest at full speed makes more than a person can read: then its tables are
 filled once it is over, and the run is not slowed down by being looked at."""
 
-FOLD_S: Final = 0.008
+FOLD_S: Final = 0.005
 """How long one flush folds; the rest of a burst waits for the next."""
+
+PUBLISH_S: Final = 0.004
+"""From when on the other tables wait for the next flush: each that is published is laid out and painted in the same turn."""
 
 
 class EventBridge(QObject):
@@ -146,24 +150,32 @@ class EventBridge(QObject):
 
     def _on_time(self) -> None:
         self._pace()
-        self.flush()
+        self.flush(at_most_s=PUBLISH_S)
 
-    def flush(self) -> None:
-        """Fold for one slice of time and publish what changed."""
+    def flush(self, *, at_most_s: float = inf) -> None:
+        """Fold for one slice of time and publish what changed; after `at_most_s`, further tables wait for the next flush."""
         until = perf_counter() + FOLD_S
         folded: list[Envelope] = []
         self._fold(self._desk, until, folded)
         if not self._held:
             self._fold(self._run, until, folded)
-        for model in self._models:
-            model.flush()
+        self._publish(perf_counter() + at_most_s)
         self._announce(folded)
         if self._desk or (self._run and not self._held) or any(model.is_dirty for model in self._models):
             self.schedule()
 
+    def _publish(self, until: float) -> None:
+        for model in [model for model in self._models if model.is_dirty]:
+            model.flush()
+            # Whoever was served goes to the end of the queue: none waits for ever.
+            self._models.remove(model)
+            self._models.append(model)
+            if perf_counter() > until:
+                return
+
     async def publish(self) -> None:
         """Publish what changed, one model in each turn of the loop: many rows in many tables at once would hold it up."""
-        for model in self._models:
+        for model in tuple(self._models):
             if model.is_dirty:
                 model.flush()
                 await asyncio.sleep(0)

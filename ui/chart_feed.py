@@ -17,6 +17,7 @@ from core.views.decimals import price_decimals
 from core.views.runs import RunRow, params_words
 from ui.charts.curve import EquityCurve
 from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
+from ui.slices import in_slices, letting_go
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -158,6 +159,7 @@ class ChartFeed(QObject):
         self._chart.set_trades(marks.trades)
         self._chart.set_fills(marks.fills)
         self._chart.set_curve(curve)
+        await in_slices(letting_go(fills))
 
     # --- while a run goes on ---
 

@@ -2,6 +2,7 @@
 
 from datetime import tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -80,6 +81,13 @@ def file_size(size_bytes: int) -> str:
     return f"{size:.1f} GB"
 
 
+@lru_cache(maxsize=4_096)  # a table that is painted asks for the same times again and again
+def _time(zone: tzinfo | None, instant_ns: int, to_the_second: bool) -> str:
+    moment = from_ns(instant_ns).astimezone(zone)
+    text = moment.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{text}.{moment.microsecond // 1000:03d}" if moment.microsecond >= 1000 and not to_the_second else text
+
+
 class Zone:
     """The zone times are written in. `None` is the desktop's own."""
 
@@ -95,9 +103,7 @@ class Zone:
         """Return `2014-01-01 01:23:00`, with milliseconds only where there are any and they are wanted."""
         if instant_ns is None:
             return MISSING
-        moment = from_ns(instant_ns).astimezone(self._zone)
-        text = moment.strftime("%Y-%m-%d %H:%M:%S")
-        return f"{text}.{moment.microsecond // 1000:03d}" if moment.microsecond >= 1000 and not to_the_second else text
+        return _time(self._zone, instant_ns, to_the_second)
 
     def clock(self, instant_ns: int) -> str:
         """Return `14:03:22`."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
 from core.views.runs import SPARK_POINTS
+from ui.slices import in_slices, letting_go
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -21,20 +19,10 @@ if TYPE_CHECKING:
     from core.views.desk import DeskViews
     from ui.bridge import EventBridge
 
-SLICE_S: Final = 0.008
 _JOURNAL_PATTERNS: Final = ("run.*", "data.*", "strategy.Noted", "system.*")
 _JOURNAL_PAGE: Final = 500
 _JOURNAL_MOST: Final = 10_000
 """Stored events of one pattern that the journal starts with; orders of old runs are in their tables."""
-
-
-async def in_slices(steps: Iterator[None]) -> None:
-    """Run a generator to its end, letting the loop turn every few milliseconds."""
-    began = perf_counter()
-    for _ in steps:
-        if perf_counter() - began > SLICE_S:
-            await asyncio.sleep(0)
-            began = perf_counter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +63,7 @@ class RunLoader(QObject):
         self._views.select(run_id)
         self._bridge.look_at(run_id)
         await self._bridge.publish()
+        await in_slices(letting_go(*self._views.take_left()))
         await self._load(run_id)
         self._bridge.release()
 
@@ -101,6 +90,7 @@ class RunLoader(QObject):
         await in_slices(views.loading(orders, fills, None if result is None else result.trades))
         await self._bridge.publish()
         self.tables_loaded.emit(run_id)
+        await in_slices(letting_go(*views.take_left()))
 
     async def _stored(self, pattern: str) -> list[Envelope]:
         events: list[Envelope] = []

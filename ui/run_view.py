@@ -17,6 +17,7 @@ from core.views.activity import ActivityRow
 from core.views.positions import PositionRow
 from core.views.runs import RunRow
 from ui.format import percent, status_word
+from ui.slices import in_slices, letting_go
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -160,21 +161,26 @@ class RunView(QObject):
     def _show_loaded(self, loaded: LoadedRun) -> None:
         self._loaded = loaded
         self.offered.emit()
-        self._report.show_result(loaded.run, loaded.result)
         self._load_chart(loaded)
-        if loaded.result is not None:
-            self._tasks.start(self._load_report(loaded.run.id), what="making the report", latest="report")
-        else:
-            self._tasks.cancel("report")
+        self._start_report(loaded)
 
     def _load_chart(self, loaded: LoadedRun) -> None:
         self._tasks.start(self._feed.load_run(loaded), what="loading the chart", latest="chart")
 
-    async def _load_report(self, run_id: str) -> None:
-        """Show what takes a moment to compute; it is done in a thread, and only the newest run's is shown."""
-        report = await self._engine.report(run_id)
-        if run_id == self._views.selected:
-            self._report.show_report(report)
+    def _start_report(self, loaded: LoadedRun) -> None:
+        self._tasks.start(self._load_report(loaded), what="making the report", latest="report")
+
+    async def _load_report(self, loaded: LoadedRun) -> None:
+        """Show what is known, then what takes a moment to compute: that is done in a thread, and only the newest run's is shown."""
+        await in_slices(self._report.showing_result(loaded.run, loaded.result), 0)
+        if loaded.result is None:
+            return
+        report = await self._engine.report(loaded.run.id)
+        rows = [*report.trades, *report.fills]
+        report = replace(report, trades=(), fills=())  # the tables have them; the panel would keep them a second time
+        if loaded.run.id == self._views.selected:
+            await in_slices(self._report.showing_report(report), 0)
+        await in_slices(letting_go(rows))
 
     async def _mark_positions(self) -> None:
         """Give the positions the newest closes that the run saw."""
@@ -199,7 +205,7 @@ class RunView(QObject):
             return
         if row.run.status is RunStatus.RUNNING and loaded.run.status is RunStatus.PENDING:
             self._loaded = replace(loaded, run=row.run)
-            self._report.show_result(row.run, None)
+            self._start_report(self._loaded)
 
     def _on_run_ended(self, run_id: str) -> None:
         row = self._views.runs.get(run_id)

@@ -83,6 +83,7 @@ class BacktestWork:
         self._account = AccountJournal(self.journal)
         self._actions: dict[str, tuple[CorporateAction, ...]] = {}
         self._state: dict[str, Any] | None = None
+        self._lasting: list[Callable[[], None]] = [self.journal.let_go]
 
     async def load(self) -> Manifest:
         """Load the plug-in, read the bars it needs, and make the simulator.
@@ -124,6 +125,7 @@ class BacktestWork:
             actions=actions,
         )
         self._simulator, self._venue = made.simulator, made.venue
+        self._lasting.append(self._venue.steps.let_go)
         router.connect(self._venue)
         self._strategy.account = self._venue
         await self._in_thread(lambda: self._simulator.prepare(self._runner, router.route, larger_market))
@@ -232,8 +234,13 @@ class BacktestWork:
         return await asyncio.to_thread(self._result)
 
     async def close(self) -> None:
-        """End the run's thread."""
+        """End the run's thread, and let go of what only the result was made from.
+
+        Parts of a run hold one another: left to the collector of garbage, all of it would be freed in one long turn of the loop.
+        """
         await self._slices.close()
+        for let_go in self._lasting:
+            await asyncio.to_thread(let_go)
 
     def _result(self) -> RunResult:
         with localcontext(MONEY_CONTEXT):

@@ -1,9 +1,13 @@
 """Gathers a run's events and rows until they are committed together."""
 
+from typing import Final
+
 from core.events.envelope import Envelope, Payload
 from core.model.order import Fill
 from core.ports import UnitOfWork
 from core.trading.orders import OrderManager
+
+_AT_A_TIME: Final = 500
 
 
 class RunJournal:
@@ -47,6 +51,11 @@ class RunJournal:
         """Keep a fill's row."""
         self._uncommitted_fills.append(fill)
         self.fills.append(fill)
+
+    def let_go(self) -> None:
+        """Forget the fills, a few at a time: freeing a run's thousands in one go would hold up every other thread."""
+        while self.fills:
+            del self.fills[-_AT_A_TIME:]
 
     def write(self, work: UnitOfWork, orders: OrderManager) -> None:
         """Put everything gathered into a unit of work; call `committed` when it is."""

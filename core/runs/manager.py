@@ -221,7 +221,8 @@ class RunManager:
         """Return the config with every parameter and name in its settled form."""
         if config.mode is not RunMode.BACKTEST:
             raise InvalidValue("mode", config.mode, "this version runs backtests only.")
-        info = self._strategy(config.strategy_id)
+        # The first time, every file is read and parsed: that takes too long for the loop of a window.
+        info = await asyncio.to_thread(self._strategy, config.strategy_id)
         symbols = tuple(parse_symbol(symbol) for symbol in config.symbols)
         if info.symbols and len(symbols) != info.symbols:
             raise InvalidValue("symbols", ", ".join(symbols), f"{info.id} trades {info.symbols} of them.")

@@ -1,6 +1,7 @@
 """Finds strategy plug-ins without importing them, and imports one, anew, for a run."""
 
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from stat import S_ISREG
@@ -33,9 +34,17 @@ class StrategyLoader:
         self._folders = tuple(dict.fromkeys(folder.absolute() for folder in (BUILTIN_FOLDER, *folders)))
         self._read: dict[Path, tuple[_Key, tuple[StrategyInfo, ...]]] = {}
         self.unreadable: dict[Path, str] = {}
+        self._looking = threading.Lock()
 
     def find_all(self) -> Mapping[str, StrategyInfo]:
-        """Return every plug-in on disk by id: built-in ones first, broken ones last. A file is read again only when it changed."""
+        """Return every plug-in on disk by id: built-in ones first, broken ones last. A file is read again only when it changed.
+
+        May be called in any thread.
+        """
+        with self._looking:
+            return self._find_all()
+
+    def _find_all(self) -> dict[str, StrategyInfo]:
         sound: dict[str, StrategyInfo] = {}
         broken: list[StrategyInfo] = []
         seen: set[Path] = set()

@@ -1,6 +1,7 @@
 """All views of one window: the journal and the runs of the whole desk, and the tables of the run that is looked at."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from core.events.envelope import Envelope
 from core.events.payloads import RunProgressed
@@ -39,14 +40,24 @@ class DeskViews:
         self.activity = ActivityTable(self.orders.get)
         self.equity = EquityView()
         self.selected: str | None = None
+        self._left: list[list[Any]] = []
 
     def select(self, run_id: str | None, *, keep_equity: bool = False) -> None:
         """Look at another run: its tables are empty until they are loaded."""
         self.selected = run_id
-        for table in (self.orders, self.fills, self.positions, self.trades):
-            table.clear()
+        self._clear()
         if not keep_equity:
             self.equity.clear()
+
+    def _clear(self) -> None:
+        for table in (self.orders, self.fills, self.positions, self.trades):
+            self._left.append(table.rows)
+            table.clear()
+
+    def take_left(self) -> list[list[Any]]:
+        """Return the rows of tables that were cleared since; the caller lets go of them, little by little if there are many."""
+        left, self._left = self._left, []
+        return left
 
     def fold(self, event: Envelope) -> None:
         """Take one event; twice the same changes nothing the second time."""
@@ -87,8 +98,7 @@ class DeskViews:
 
         Positions are folded from the fills; so are trades when the run has not left any yet (`trades` is None).
         """
-        for table in (self.orders, self.fills, self.positions, self.trades):
-            table.clear()
+        self._clear()
         for order in orders:
             self.orders.put(order)
             yield

@@ -101,8 +101,7 @@ class NewRunDialog(QDialog):
         self._pages.addWidget(self._make_empty())
         sets = await self._engine.bar_sets()
         await asyncio.sleep(0)
-        strategies = self._engine.strategies()
-        await asyncio.sleep(0)
+        strategies = await asyncio.to_thread(self._engine.strategies)  # the first time, it parses every file
         self._complete = True
         self.strategies.set_strategies(strategies, self._memory.last_strategy)
         await asyncio.sleep(0)

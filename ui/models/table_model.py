@@ -16,6 +16,7 @@ from ui.format import MISSING, cell
 from ui.models.flash import FLASH_MS, MOST_ROWS, Flashes
 from ui.models.look import Look, status_token, text_token
 from ui.models.row_order import Places, RowOrder
+from ui.slices import SLICE_S
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
@@ -42,9 +43,6 @@ _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 BIG: Final = 10_000
 """From how many rows on sorting and filtering are done in slices."""
 
-SLICE_S: Final = 0.008
-"""How long a coroutine of the window computes before it lets the loop turn."""
-
 _FLASH_ALPHA: Final = 0.3
 
 _SORT_SHARE: Final = 20
@@ -58,6 +56,8 @@ class TableModel(QAbstractTableModel):
     """
 
     rows_published = Signal()
+    flashing_changed = Signal(bool)
+    """Whether cells have a background of their own."""
 
     def __init__(self, table: RowTable[Any], look: Look, *, natural: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -363,9 +363,11 @@ class TableModel(QAbstractTableModel):
         cells = (((place, at), self._text(columns[at], rows[place])) for place in places for at in self._flashes.columns)
         if self._flashes.compare(cells):
             self._flash_timer.start()
+            self.flashing_changed.emit(True)
 
     def _put_out(self) -> None:
         places = {place for place, _ in self._flashes.put_out()}
+        self.flashing_changed.emit(False)
         if places:
             self._touch(min(places), max(places))
 

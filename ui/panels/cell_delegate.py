@@ -9,8 +9,11 @@ from ui.models.flash import FLASHING_KINDS
 from ui.models.table_model import ROW_ROLE, TableModel
 
 _DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.STATUS})
-PAINTED = frozenset({*_DRAWN, Kind.TIME, *FLASHING_KINDS})
-"""Kinds of columns that need this delegate; the others are the style's alone."""
+PAINTED = frozenset({*_DRAWN, Kind.TIME})
+"""Kinds of columns that always need this delegate."""
+
+PAINTED_FLASHING = FLASHING_KINDS - PAINTED
+"""Kinds that need it while they flash; otherwise they are the style's alone, which paints them in half the time."""
 
 _DATE = len("2014-01-01 ")
 

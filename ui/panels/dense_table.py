@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 from core.views.columns import Kind
 from ui.models.look import Look
 from ui.models.table_model import Index, TableModel
-from ui.panels.cell_delegate import PAINTED, CellDelegate
+from ui.panels.cell_delegate import PAINTED, PAINTED_FLASHING, CellDelegate
 from ui.style import tabular
 
 _STRETCHING: Final = frozenset({Kind.TEXT, Kind.SPARK})
@@ -50,6 +50,10 @@ class DenseTable(QTableView):
         for place, column in enumerate(model.columns):
             if column.kind in PAINTED:
                 self.setItemDelegateForColumn(place, CellDelegate(model, place, self))
+        self._flashing = {
+            place: CellDelegate(model, place, self) for place, column in enumerate(model.columns) if column.kind in PAINTED_FLASHING
+        }
+        model.flashing_changed.connect(self._paint_flashes)
         self.set_look(model.look)
         self.reset_columns()
         self.setSortingEnabled(True)
@@ -64,6 +68,10 @@ class DenseTable(QTableView):
         self.activated.connect(self._choose)
         model.rowsInserted.connect(self._keep_place)
         model.modelReset.connect(self.scrollToTop)
+
+    def _paint_flashes(self, flashing: bool) -> None:
+        for place, delegate in self._flashing.items():
+            self.setItemDelegateForColumn(place, delegate if flashing else None)  # type: ignore[arg-type]  # None is Qt's "none of its own"
 
     # --- look and columns ---
 

@@ -1,6 +1,6 @@
 """The report of a finished run: cards, monthly returns, every statistic, and what was asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
@@ -16,7 +16,7 @@ from ui.models.look import Look
 from ui.panels.report_cards import Card, CardGrid
 from ui.panels.report_details import ReportDetails, ReportFindings
 from ui.panels.report_figures import CARDS, SPECS, facts, figure, figure_role, heading, period
-from ui.panels.report_months import MonthlyReturns, monthly_returns
+from ui.panels.report_months import MonthlyReturns
 
 
 class ReportPanel(QWidget):
@@ -105,6 +105,11 @@ class ReportPanel(QWidget):
 
     def show_result(self, run: Run, result: RunResult | None) -> None:
         """Show a run; `result` is None while it goes on, or when it left none."""
+        for _ in self.showing_result(run, result):
+            pass
+
+    def showing_result(self, run: Run, result: RunResult | None) -> Iterator[None]:
+        """Do what `show_result` does, a part at a time: laying out all of it in one turn would hold up the loop."""
         if self._report is not None and self._report.run_id != run.id:
             self._report = None
         self._shown = (run, result)
@@ -112,39 +117,50 @@ class ReportPanel(QWidget):
         self._heading.setText(heading(run))
         self._period.setText(period(run))
         self._message.say(*_message(run, result))
+        self._show_shown(result is not None)
         stats = result.stats if result is not None else {}
         for key, card in self._cards.items():
             spec, value = SPECS[key], stats.get(key)
             card.show_figure(figure(spec, value), f"{spec.title}\n{spec.formula}", figure_role(spec, value))
-        years = monthly_returns(result.equity_ns, result.equity) if result is not None else ()
-        self._months.show_years(years)
+        yield
+        yield from self._showing_details(self._report if result is not None else None)
         self.statistics.show_pairs(
             [(spec.title, figure(spec, stats.get(spec.key))) for spec in STATISTICS],
             [f"{spec.title}\n{spec.formula}" for spec in STATISTICS],
         )
+        yield
         rows = facts(run, result, self._look.zone)
         self.settings.show_pairs([(title, text) for title, text, _ in rows], [f"{title}: {whole}" for title, _, whole in rows])
+        yield
+
+    def _show_shown(self, has_result: bool) -> None:
         figures: tuple[QWidget, ...] = (self._grid, self._figures_heading, self.statistics)
-        months: tuple[QWidget, ...] = (self._months_heading, self._months)
         for widget in figures:
-            widget.setVisible(result is not None)
-        for widget in months:
-            widget.setVisible(bool(years))
-        self._show_details(self._report if result is not None else None)
+            widget.setVisible(has_result)
 
     def show_report(self, report: Report) -> None:
         """Show the rest of the run that is shown, now that it is computed; that of another run is ignored."""
+        for _ in self.showing_report(report):
+            pass
+
+    def showing_report(self, report: Report) -> Iterator[None]:
+        """Do what `show_report` does, a part at a time."""
         if self._shown is not None and self._shown[0].id == report.run_id and self._shown[1] is not None:
             self._report = report
-            self._show_details(report)
+            yield from self._showing_details(report)
 
-    def _show_details(self, report: Report | None) -> None:
+    def _showing_details(self, report: Report | None) -> Iterator[None]:
         findings = () if report is None else report.findings
         self._findings.show_findings(findings, self._look)
         self._findings_heading.setVisible(bool(findings))
+        years = () if report is None else report.years
+        self._months.show_years(years)
+        for widget in (self._months_heading, self._months):
+            widget.setVisible(bool(years))
+        yield
         self.details.setVisible(report is not None)
         if report is not None:
-            self.details.show_report(report)
+            yield from self.details.showing_report(report)
 
     def set_look(self, look: Look) -> None:
         """Take over theme, sizes and zone."""

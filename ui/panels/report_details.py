@@ -1,6 +1,6 @@
 """What the report shows beside cards and statistics: findings, drawdowns, rolling figures, distributions, groups and the benchmark."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TypeVar
 
@@ -97,9 +97,10 @@ class ReportDetails(QWidget):
         for plot in self._plots:
             plot.set_look(look)
 
-    def show_report(self, report: Report) -> None:
-        """Show all of it. The arrays are small by now: nothing here depends on the number of bars or trades."""
+    def showing_report(self, report: Report) -> Iterator[None]:
+        """Show all of it, a part at a time. The arrays are small by now: nothing here depends on the number of bars or trades."""
         self._show_drawdowns(report)
+        yield
         rolling = report.rolling
         if rolling is not None:
             of = "days" if report.returns_are_daily else "returns"
@@ -109,20 +110,24 @@ class ReportDetails(QWidget):
             self._head(self.volatility, f"Volatility over {rolling.window} {of}, annual")
         self._offer(self.sharpe, rolling is not None)
         self._offer(self.volatility, rolling is not None)
+        yield
         self._head(self.returns, "Daily returns" if report.returns_are_daily else "Returns from point to point")
         self._show_bins(self.returns, report.returns)
         self._show_bins(self.trade_returns, report.trade_returns)
+        yield
         for plot, groups, cut, of in ((self.hours, report.by_hour, 2, "hour"), (self.weekdays, report.by_weekday, 3, "weekday")):
             self._head(plot, f"Profit by {of} of entry, {report.zone}")
             plot.show_bars(
                 [group.name[:cut] for group in groups], [group.profit for group in groups], [_group_words(group) for group in groups]
             )
             self._offer(plot, bool(groups))
+        yield
         groups = (*report.by_symbol, *report.by_side) if report.trades else ()
         rows = [(group.name, number(group.trades), percent(group.win_rate, 0), number(group.profit, 0)) for group in groups]
         self.groups.show_table(("", "Trades", "Won", "Profit"), rows, [_group_words(group) for group in groups])
         self._offer(self.groups, bool(groups))
         self._show_benchmark(report.benchmark)
+        yield
 
     def _show_drawdowns(self, report: Report) -> None:
         shown = report.drawdowns[:5]

@@ -1,56 +1,17 @@
-"""Monthly returns: from the equity curve to a table of years, and the picture of it."""
+"""The picture of monthly returns: years × months."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from core.model.market import Floats, Instants
+from core.model.report import YearReturns
 from ui.format import MISSING, percent
 from ui.models.look import Look
 from ui.style import tabular
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@dataclass(frozen=True, slots=True)
-class YearReturns:
-    """Returns of one year as fractions: January to December, None where there is no equity, and the whole year."""
-
-    year: int
-    months: tuple[float | None, ...]
-    total: float
-
-
-def monthly_returns(equity_ns: Instants, equity: Floats) -> tuple[YearReturns, ...]:
-    """Return the monthly returns of an equity curve, oldest year first; months are UTC.
-
-    A month's return is its last equity over the last one before it (the first point for the first month), less one.
-    A point at midnight of the first belongs to the month that ends with it.
-    """
-    if len(equity) < 2:
-        return ()
-    first = np.datetime64(int(equity_ns[0]), "ns").astype("datetime64[M]")
-    # The nanosecond before: what is stamped at a month's first midnight ended the month before.
-    last = np.datetime64(int(equity_ns[-1]) - 1, "ns").astype("datetime64[M]")
-    months = np.arange(first, max(last, first) + np.timedelta64(2, "M"), dtype="datetime64[M]")
-    edges = np.searchsorted(equity_ns, months.astype("datetime64[ns]").astype(np.int64), side="right")
-    edges[0] = 1
-    years: dict[int, list[float | None]] = {}
-    totals: dict[int, float] = {}
-    for month, (start, end) in zip(months, pairwise(edges.tolist()), strict=False):
-        year, at = divmod(int(month.astype(np.int64)), 12)
-        row = years.setdefault(1970 + year, [None] * 12)
-        before = float(equity[start - 1])
-        if end > start and before > 0:
-            gained = float(equity[end - 1]) / before - 1
-            row[at] = gained
-            totals[1970 + year] = (1 + totals.get(1970 + year, 0.0)) * (1 + gained) - 1
-    return tuple(YearReturns(year, tuple(row), totals.get(year, 0.0)) for year, row in sorted(years.items()))
 
 
 class MonthlyReturns(QWidget):
@@ -67,6 +28,11 @@ class MonthlyReturns(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._look = look
         self._years: tuple[YearReturns, ...] = ()
+
+    @property
+    def years(self) -> tuple[YearReturns, ...]:
+        """What is shown."""
+        return self._years
 
     def set_look(self, look: Look) -> None:
         """Take other colours and sizes."""
@@ -117,7 +83,7 @@ class MonthlyReturns(QWidget):
                 painter.setPen(theme.colour("text"))
                 painter.drawText(where, middle, _short(value))
             painter.setPen(theme.colour("text"))
-            painter.drawText(self._total(place), middle, _short(row.total))
+            painter.drawText(self._total(place), middle, MISSING if row.total is None else _short(row.total))
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:

@@ -1,20 +1,35 @@
 """A panel around a table: how many rows, a filter, and what to do while there are none."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from time import perf_counter
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QStackedLayout, QVBoxLayout, QWidget
 
 from ui.dialogs.empty_state import EmptyState
 from ui.format import number
 from ui.models.look import Look
-from ui.models.table_model import SLICE_S, TableModel
+from ui.models.table_model import TableModel
 from ui.panels.dense_table import DenseTable
 from ui.services import LayoutMemory
+from ui.slices import in_slices
 from ui.tasks import TaskScope
+
+
+class StillPlace(QWidget):
+    """Holds a label whose text may change thirty times a second: its size is no matter of the layouts around it.
+
+    A label that grows by a digit would have every dock of the window measured anew.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.label = QLabel(self)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("00 000 of 00 000"))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.label.setGeometry(self.rect())
 
 
 class TablePanel(QWidget):
@@ -47,7 +62,8 @@ class TablePanel(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.row_chosen.connect(self.row_chosen)
-        self.count = QLabel(self)
+        self._count_place = StillPlace(self)
+        self.count = self._count_place.label
         self.count.setObjectName(f"label-count-{name}")
         self.count.setProperty("role", "muted")
         self.filter = QLineEdit(self)
@@ -86,8 +102,7 @@ class TablePanel(QWidget):
         empty.setObjectName(f"empty-{self.name}")
         self.strip = QHBoxLayout()
         self.strip.setContentsMargins(8, 2, 6, 2)
-        self.strip.addWidget(self.count)
-        self.strip.addStretch(1)
+        self.strip.addWidget(self._count_place, 1)
         self.strip.addWidget(self.filter)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.table)
@@ -136,11 +151,7 @@ class TablePanel(QWidget):
             self._tasks.start(self.model.sort_in_slices(), what=f"sorting {self.name}", latest=f"sort-{self.name}")
 
     async def _filter(self, text: str) -> None:
-        began = perf_counter()
-        for _ in self.model.filter_in_slices(text):
-            if perf_counter() - began > SLICE_S:
-                await asyncio.sleep(0)
-                began = perf_counter()
+        await in_slices(self.model.filter_in_slices(text))
 
     def _count_rows(self) -> None:
         shown, all_rows = self.model.rowCount(), len(self.model.table.rows)

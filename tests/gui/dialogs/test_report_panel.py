@@ -4,20 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from msgspec import structs
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QTableView
 
-from core.model.instants import parse_instant
+from core.model.report import YearReturns
 from core.model.result import RunResult
 from core.model.run import Run, RunConfig, RunStatus
 from core.model.statistics import STATISTICS
 from tests.gui.dialogs.desk import LOOK, Desk, child
 from ui.panels.report import ReportPanel
-from ui.panels.report_months import MonthlyReturns, YearReturns, monthly_returns
+from ui.panels.report_months import MonthlyReturns
 from ui.theme import LIGHT
 
 
@@ -119,7 +118,9 @@ async def test_clear_shows_what_will_be_here(desk: Desk, tmp_path: Path, panel: 
 
 @pytest.mark.parametrize("width", [260, 300, 420, 900])
 async def test_nothing_sticks_out_at_any_width(desk: Desk, tmp_path: Path, panel: ReportPanel, width: int) -> None:
-    panel.show_result(*await finished(desk, tmp_path))
+    run, result = await finished(desk, tmp_path)
+    panel.show_result(run, result)
+    panel.show_report(await desk.engine.report(run.id))
     panel.resize(width, 700)
     QApplication.sendPostedEvents()
     area = child(panel, "report-scroll")
@@ -138,31 +139,31 @@ async def test_the_theme_changes_at_once(desk: Desk, tmp_path: Path, panel: Repo
     assert panel.grab().toImage().pixelColor(4, 60) == QColor(LIGHT.panel)
 
 
-def test_monthly_returns_are_measured_from_month_end_to_month_end() -> None:
-    moments = ["2024-01-15", "2024-01-31T21:00:00Z", "2024-02-01T00:00:00Z", "2024-02-20", "2024-04-02", "2025-01-10"]
-    equity = np.array([100.0, 105.0, 110.0, 99.0, 198.0, 99.0])
-    years = monthly_returns(np.array([parse_instant(moment) for moment in moments], np.int64), equity)
-    assert [row.year for row in years] == [2024, 2025]
-    # The point at midnight of 1 February ends January: the bar that ended then belongs to it.
-    assert years[0].months[:5] == pytest.approx((0.10, -0.10, None, 1.0, None))
-    assert years[0].total == pytest.approx(198 / 100 - 1)
-    assert years[1].months[0] == pytest.approx(-0.5)
-    assert years[1].total == pytest.approx(-0.5)
+async def test_the_months_are_those_of_the_report(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, result = await finished(desk, tmp_path)
+    panel.show_result(run, result)
+    months = child(panel, "report-months")
+    assert isinstance(months, MonthlyReturns)
+    assert not months.isVisible()
+    report = await desk.engine.report(run.id)
+    panel.show_report(report)
+    assert months.isVisible()
+    assert months.years == report.years != ()
+    panel.show_result(structs.replace(run, id="another"), result)
+    assert not months.isVisible()
 
 
-def test_monthly_returns_chain_to_the_whole_return() -> None:
-    random = np.random.default_rng(3)
-    equity = 1_000 * np.exp(np.cumsum(random.normal(0, 0.01, 900)))
-    days = parse_instant("2021-03-05") + np.arange(900, dtype=np.int64) * 86_400_000_000_000
-    years = monthly_returns(days, equity)
-    whole = np.prod([1 + month for row in years for month in row.months if month is not None])
-    assert whole == pytest.approx(equity[-1] / equity[0])
-    assert np.prod([1 + row.total for row in years]) == pytest.approx(equity[-1] / equity[0])
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_no_curve_has_no_months(count: int) -> None:
-    assert monthly_returns(np.arange(count, dtype=np.int64), np.ones(count)) == ()
+async def test_a_result_is_shown_a_part_at_a_time_and_comes_out_the_same(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    run, result = await finished(desk, tmp_path)
+    report = await desk.engine.report(run.id)
+    steps = [*panel.showing_result(run, result), *panel.showing_report(report)]
+    assert len(steps) > 6
+    sliced = pairs(panel, "table-statistics"), pairs(panel, "table-run-settings"), value(panel, "total-return")
+    panel.clear()
+    panel.show_result(run, result)
+    panel.show_report(report)
+    assert sliced == (pairs(panel, "table-statistics"), pairs(panel, "table-run-settings"), value(panel, "total-return"))
+    assert child(panel, "report-details").isVisible()
 
 
 @pytest.mark.parametrize("width", [240, 700])

@@ -288,7 +288,6 @@ async def test_a_burst_is_folded_in_slices_of_time(make_desk: MakeDesk, monkeypa
     run = await desk.pending_run()
     events = Events(run.id)
     desk.store.log.announce([events.order(f"o{number}") for number in range(1_000)])
-    await asyncio.sleep(0)
     readings = count()
     with monkeypatch.context() as clock:
         clock.setattr("ui.bridge.perf_counter", lambda: next(readings) * 0.001)
