@@ -77,6 +77,8 @@ class Simulator:
         feed = self._feeds[0]
         if len(self._feeds) == 1 and self._upkeep is None and bool((np.diff(feed.market.end_ns) > 0).all()):
             yield from self._one_symbol(feed, runner, route, trace)
+            # Only bars that orders meet move it; what is closed at the end belongs to the last point.
+            self._venue.point = max(0, self.bars_done - 1)
         else:
             yield from self._many_feeds(runner, route, trace)
         self._venue.cancel_all("The run ended.")

@@ -77,6 +77,7 @@ def play(scenario: Scenario, timeframe: str) -> Played:
         volume_cap=None if settings.volume_cap is None else str(settings.volume_cap),
         trade_through=settings.trade_through,
         close_at_end=settings.close_at_end,
+        slices=len(scenario.bars) % 2 == 0,
         actions=_actions(scenario),
     )
     return Played(run, strategy.seen)

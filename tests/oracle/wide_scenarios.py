@@ -34,7 +34,13 @@ class _WideDice(Dice):
 
     def scenario(self, days: int, with_actions: bool) -> Scenario:
         made = super().scenario(days, with_actions)
-        return replace(made, settings=replace(made.settings, alpaca=ALPACA))
+        settings = replace(made.settings, alpaca=ALPACA)
+        if self.chance(0.5):
+            # An account without nights, and without actions: the product goes through a single symbol in a shorter loop.
+            nothing = Decimal(0)
+            settings = replace(settings, borrow_rate=nothing, debit_rate=nothing, credit_rate=nothing)
+            made = replace(made, actions=[])
+        return replace(made, settings=settings)
 
     def spans(self, instrument: Instrument, days: int, *, late: bool) -> list[Span]:
         if self.step_ns == HOUR:

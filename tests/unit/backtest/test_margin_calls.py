@@ -103,3 +103,12 @@ def test_the_last_midnight_is_charged_when_the_last_bar_ends_at_it() -> None:
     rows = bars("100 100 100 100", timeframe="1h", start_ns=23 * HOUR_NS)
     ran = told(rows, {}, cash="36000", account=AccountTerms(credit_rate=Decimal("0.03")))
     assert ran.run.venue.cash == Decimal(36003)
+
+
+def test_what_is_closed_at_the_end_is_in_the_last_point_of_the_curve_alone() -> None:
+    """The last bars meet no order: the curve before the end still shows the position at its closes."""
+    rows = bars("100 100 100 100", "100 111 100 110", "110 121 110 120")
+    ran = told(rows, buy(COIN, 10, ref="a"), cash="1000", fees="per-trade:5", close_at_end=True)
+    assert ran.lines == ["a rejected insufficient_cash"]
+    ran = told(rows, buy(COIN, 9, ref="a"), cash="1000", fees="per-trade:5", close_at_end=True)
+    assert ran.run.equity.tolist() == [1000, 995, 1085, 1170]
