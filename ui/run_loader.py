@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from core.views.desk import DeskViews
     from ui.bridge import EventBridge
 
-_JOURNAL_PATTERNS: Final = ("run.*", "data.*", "strategy.Noted", "system.*")
+_JOURNAL_PATTERNS: Final = (
+    "run.*",
+    "data.*",
+    "strategy.Noted",
+    "system.*",
+    "account.MarginCall",
+    "account.SplitApplied",
+    "account.DividendPaid",
+)
 _JOURNAL_PAGE: Final = 500
 _JOURNAL_MOST: Final = 10_000
 """Stored events of one pattern that the journal starts with; orders of old runs are in their tables."""
@@ -87,7 +95,8 @@ class RunLoader(QObject):
         self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))
         orders = await engine.orders(run_id)
         fills = await engine.fills(run_id)
-        await in_slices(views.loading(orders, fills, None if result is None else result.trades))
+        splits = await engine.events(run_id=run_id, pattern="account.SplitApplied")
+        await in_slices(views.loading(orders, fills, None if result is None else result.trades, splits))
         await self._bridge.publish()
         self.tables_loaded.emit(run_id)
         await in_slices(letting_go(*views.take_left()))

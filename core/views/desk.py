@@ -1,10 +1,12 @@
 """All views of one window: the journal and the runs of the whole desk, and the tables of the run that is looked at."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.events.envelope import Envelope
-from core.events.payloads import RunProgressed
+from core.events.payloads import RunProgressed, SplitApplied
+from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
 from core.model.position import Trade
 from core.views.activity import ActivityTable
@@ -24,7 +26,7 @@ DESK_PATTERNS = (
 )
 """What the desk listens to for all runs. Never `*`: an event that nobody asks for need not be made."""
 
-RUN_PATTERNS = ("orders.*",)
+RUN_PATTERNS = ("orders.*", "account.*")
 """What it listens to besides for the run that is looked at."""
 
 
@@ -41,6 +43,7 @@ class DeskViews:
         self.equity = EquityView()
         self.selected: str | None = None
         self._left: list[list[Any]] = []
+        self._splits: set[str] = set()
 
     def select(self, run_id: str | None, *, keep_equity: bool = False) -> None:
         """Look at another run: its tables are empty until they are loaded."""
@@ -53,6 +56,7 @@ class DeskViews:
         for table in (self.orders, self.fills, self.positions, self.trades):
             self._left.append(table.rows)
             table.clear()
+        self._splits.clear()
 
     def take_left(self) -> list[list[Any]]:
         """Return the rows of tables that were cleared since; the caller lets go of them, little by little if there are many."""
@@ -66,6 +70,8 @@ class DeskViews:
             if event.run_id == self.selected:
                 self._fold_order(event)
             return
+        if isinstance(event.payload, SplitApplied) and event.run_id == self.selected:
+            self._fold_split(event.payload, event)
         if kind.startswith("run."):
             self.runs.fold(event)
             if isinstance(event.payload, RunProgressed):
@@ -87,27 +93,57 @@ class DeskViews:
             self.trades.add(fill)
         self.activity.fold(event, self.source_of(event))
 
+    def _fold_split(self, split: SplitApplied, event: Envelope) -> None:
+        if event.id in self._splits:
+            return
+        self._splits.add(event.id)
+        change = change_of(split, event.ts)
+        self.positions.split(change)
+        self.trades.split(change)
+
     def folding(self, events: Iterable[Envelope]) -> Iterator[None]:
         """Fold stored events; yields after each, so that a caller can pause."""
         for event in events:
             self.fold(event)
             yield
 
-    def loading(self, orders: Iterable[Order], fills: Sequence[Fill], trades: Iterable[Trade] | None) -> Iterator[None]:
+    def loading(
+        self, orders: Iterable[Order], fills: Sequence[Fill], trades: Iterable[Trade] | None, splits: Iterable[Envelope] = ()
+    ) -> Iterator[None]:
         """Replace the rows of the selected run by stored ones; yields after each, so that a caller can pause.
 
-        Positions are folded from the fills; so are trades when the run has not left any yet (`trades` is None).
+        Positions are folded from the fills and from what splits did to them; so are trades when the run has not left any
+        yet (`trades` is None).
         """
         self._clear()
+        waiting = deque(splits)
         for order in orders:
             self.orders.put(order)
             yield
         for fill in fills:
+            while waiting and waiting[0].ts <= fill.time_ns:
+                self._load_split(waiting.popleft(), with_trades=trades is None)
             self.fills.put(fill)
             self.positions.add(fill)
             if trades is None:
                 self.trades.add(fill)
             yield
+        while waiting:
+            self._load_split(waiting.popleft(), with_trades=trades is None)
         for trade in trades or ():
             self.trades.append(trade)
             yield
+
+    def _load_split(self, event: Envelope, *, with_trades: bool) -> None:
+        if not isinstance(event.payload, SplitApplied):
+            return
+        self._splits.add(event.id)
+        change = change_of(event.payload, event.ts)
+        self.positions.split(change)
+        if with_trades:
+            self.trades.split(change)
+
+
+def change_of(split: SplitApplied, time_ns: int) -> PositionChange:
+    """Return what a split did to a position, as positions and round trips take it."""
+    return PositionChange(symbol=split.symbol, ratio=split.ratio, qty=split.qty, cash=split.cash, time_ns=time_ns)

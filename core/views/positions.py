@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
-from core.model.money import ZERO
+from core.model.corporate_action import PositionChange, price_after, units_after
+from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill
 from core.model.position import PositionSide, Trade
 from core.model.round_trips import RoundTrips
@@ -53,6 +54,16 @@ class PositionRow:
                 avg = fill.price if qty else ZERO
         return replace(self, qty=qty, avg_price=avg, realised_pnl=realised, fees=self.fees + fill.fee, updated_ns=fill.time_ns)
 
+    def after_split(self, change: PositionChange) -> "PositionRow":
+        """Return the holding in the units of after a split; the fraction that was paid in cash is realised."""
+        with localcontext(MONEY_CONTEXT):
+            avg = price_after(self.avg_price, change.ratio)
+            fraction = units_after(self.qty, change.ratio) - change.qty
+            realised = self.realised_pnl + (change.cash - avg * fraction if fraction else ZERO)
+        # A last price from before the split would tell a profit that is none.
+        last = None if self.last is None else self.last / float(change.ratio)
+        return replace(self, qty=change.qty, avg_price=avg if change.qty else ZERO, realised_pnl=realised, last=last)
+
 
 _REALISED = "At average cost, before fees."
 
@@ -86,6 +97,12 @@ class PositionTable(RowTable[PositionRow]):
     def add(self, fill: Fill) -> None:
         """Take a fill, each once, in the order they happened."""
         self.put((self.get(fill.symbol) or PositionRow(symbol=fill.symbol)).after(fill))
+
+    def split(self, change: PositionChange) -> None:
+        """Take what a split did to a position."""
+        row = self.get(change.symbol)
+        if row is not None:
+            self.put(row.after_split(change))
 
     def mark(self, prices: Mapping[str, float]) -> None:
         """Take the newest price of symbols, quote currency."""
@@ -145,6 +162,11 @@ class TradeTable(RowTable[Trade]):
     def add(self, fill: Fill) -> None:
         """Take a fill, each once, in the order they happened; close what it closes."""
         for trade in self._matched.add(fill):
+            self.append(trade)
+
+    def split(self, change: PositionChange) -> None:
+        """Take what a split did to a position: what is open goes on in new units, a fraction paid in cash is closed."""
+        for trade in self._matched.split(change):
             self.append(trade)
 
     def append(self, trade: Trade) -> None:
