@@ -215,19 +215,23 @@ class ChartFeed(QObject):
 
 
 def _drawn(plot: PlotLine, series: BarSeries, data: ChartData) -> DrawnLine:
-    return DrawnLine(_aligned(plot, series), data.grid)
+    return DrawnLine(aligned(plot, series), data.grid)
 
 
-def _aligned(plot: PlotLine, series: BarSeries) -> Line:
+def aligned(plot: PlotLine, series: BarSeries) -> Line:
     """Return a plot with one value per bar on the chart, nan where it has none."""
     values = np.full(len(series), np.nan)
     if len(plot.start_ns) == len(series) and np.array_equal(plot.start_ns, series.start_ns):
         values = np.asarray(plot.values, np.float64)
     elif len(series) and len(plot.start_ns):
-        places = np.searchsorted(series.start_ns, plot.start_ns)
-        inside = places < len(series)
-        fits = inside & (series.start_ns[np.minimum(places, len(series) - 1)] == plot.start_ns)
-        values[places[fits]] = plot.values[fits]
+        is_larger = bool(len(plot.start_ns) > 1 and np.diff(plot.start_ns).min() > series.timeframe.ns)
+        # A larger bar's value is known once that bar is over, and holds until the next one is: a step, never seen early.
+        known_ns = plot.start_ns + (np.diff(plot.start_ns).min() if is_larger else 0)
+        newest = np.searchsorted(known_ns, series.start_ns, side="right") - 1
+        shown = newest >= 0
+        if not is_larger:
+            shown &= known_ns[np.maximum(newest, 0)] == series.start_ns
+        values[shown] = plot.values[newest[shown]]
     return Line(name=plot.name, values=values, pane=plot.pane)
 
 
