@@ -15,7 +15,8 @@ from core.events.payloads import (
     OrderPartiallyFilled,
     OrderRejected,
 )
-from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus
+from core.model.money import plain
+from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, OrderType
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
 
@@ -25,8 +26,30 @@ _ENDED: dict[type[Payload], OrderStatus] = {
     OrderRejected: OrderStatus.REJECTED,
 }
 
-_IN_FORCE = "day: the session of its decision; gtc: until cancelled."
+_IN_FORCE = "day: the session of its decision; gtc: until cancelled; opg, cls: the opening or closing auction alone."
 _PATH = "Whether another order of the bar's prices would fill otherwise."
+
+
+_ROLE = "entry: it brings its own exits; target, stop loss: an exit of the entry above; reduce only: never opens a position."
+
+
+def _role(order: Order) -> str | None:
+    request = order.request
+    if order.parent_id is not None:
+        return "target" if request.type is OrderType.LIMIT else "stop loss"
+    if request.target is not None or request.stop_loss is not None:
+        return "entry"
+    return "reduce only" if request.reduce_only else None
+
+
+def _type(order: Order) -> str:
+    """Return the type; a trailing stop says how far it follows behind the best price."""
+    request = order.request
+    if request.trail_percent is not None:
+        return f"trailing {plain(request.trail_percent)}\u2009%"
+    if request.trail_price is not None:
+        return f"trailing {plain(request.trail_price)}"
+    return request.type.value.replace("_", " ")
 
 
 class OrderTable(RowTable[Order]):
@@ -36,14 +59,15 @@ class OrderTable(RowTable[Order]):
         Column[Order]("created", "Decided", Kind.TIME, lambda order: order.created_ns, 142, tip="When the order was decided."),
         Column[Order]("symbol", "Symbol", Kind.TEXT, lambda order: order.request.symbol, 76),
         Column[Order]("side", "Side", Kind.SIDE, lambda order: order.request.side.value, 48),
-        Column[Order]("type", "Type", Kind.TEXT, lambda order: order.request.type.value.replace("_", " "), 72),
+        Column[Order]("type", "Type", Kind.TEXT, _type, 88),
+        Column[Order]("role", "Role", Kind.TEXT, _role, 76, tip=_ROLE),
         Column[Order]("qty", "Quantity", Kind.NUMBER, lambda order: order.request.qty, 76, decimals="qty"),
         Column[Order]("filled", "Filled", Kind.NUMBER, lambda order: order.filled_qty, 68, decimals="qty"),
+        Column[Order]("status", "Status", Kind.STATUS, lambda order: order.status.value, 104),
         Column[Order]("limit", "Limit", Kind.PRICE, lambda order: order.request.limit_price, 84, decimals="price"),
         Column[Order]("stop", "Stop", Kind.PRICE, lambda order: order.request.stop_price, 84, decimals="price"),
         Column[Order]("avg_price", "Avg price", Kind.PRICE, lambda order: order.avg_fill_price, 88, decimals="price"),
-        Column[Order]("status", "Status", Kind.STATUS, lambda order: order.status.value, 104),
-        Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 56, tip=_IN_FORCE),
+        Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 70, tip=_IN_FORCE),
         Column[Order]("reason", "Reason", Kind.TEXT, lambda order: order.reason or order.request.note, 240),
         Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 142, hidden=True),
         Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 96),
@@ -57,7 +81,8 @@ class OrderTable(RowTable[Order]):
 
     def words_of(self, row: Order) -> str:
         request = row.request
-        return f"{request.symbol} {request.side} {request.type} {row.status} {row.id} {row.reason or ''} {request.note or ''}".lower()
+        words = (request.symbol, request.side, request.type, _role(row), row.status, row.id, row.reason, request.note)
+        return " ".join(str(word) for word in words if word).lower()
 
     def saw(self, row: Order) -> None:
         self.decimals.saw_price(row.request.symbol, row.avg_fill_price or row.request.limit_price or row.request.stop_price)

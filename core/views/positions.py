@@ -125,7 +125,7 @@ class TradeTable(RowTable[Trade]):
         Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 142),
         Column[Trade]("symbol", "Symbol", Kind.TEXT, lambda trade: trade.symbol, 76),
         Column[Trade]("side", "Side", Kind.SIDE, lambda trade: trade.side.value, 48),
-        Column[Trade]("qty", "Quantity", Kind.NUMBER, lambda trade: trade.qty, 76, decimals="qty"),
+        Column[Trade]("qty", "Quantity", Kind.NUMBER, lambda trade: trade.qty, 96, decimals="qty"),
         Column[Trade]("entry_price", "Entry", Kind.PRICE, lambda trade: trade.entry_price, 88, decimals="price"),
         Column[Trade]("exit_price", "Exit", Kind.PRICE, lambda trade: trade.exit_price, 88, decimals="price"),
         Column[Trade]("pnl", "P/L", Kind.MONEY, lambda trade: trade.pnl, 88, decimals=2, signed=True, tip="Net of fees."),

@@ -54,9 +54,9 @@ class RunTable(RowTable[RunRow]):
     """Runs, oldest first. Events that a loaded row already contains change nothing."""
 
     columns = (
-        Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 108),
-        Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 92),
-        Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 72),
+        Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 102),
+        Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 88),
+        Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 70),
         Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 74, decimals=2, signed=True),
         Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 60, tip="Equity of the run, start to end."),
         Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142, hidden=True),

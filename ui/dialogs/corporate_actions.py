@@ -114,7 +114,8 @@ class CorporateActionsDialog(QDialog):
         rows = [(action.symbol, str(date_of(action)), str(kind_of(action)), plain(value_of(action))) for action in self._shown]
         self.table.table.show_rows(_HEAD, rows, right=(3,))
         symbols = len({action.symbol for action in self._shown})
-        self._count.setText(f"{number(len(rows))} stored, of {number(symbols)} symbols" if rows else "None are stored yet")
+        of = "1 symbol" if symbols == 1 else f"{number(symbols)} symbols"
+        self._count.setText(f"{number(len(rows))} stored, of {of}" if rows else "None are stored yet")
 
     def _selected_symbol(self) -> str | None:
         rows = self.table.selectionModel().selectedRows()

@@ -48,7 +48,8 @@ def period(run: Run) -> str:
     days = ""
     if run.first_bar_ns is not None and run.last_bar_ns is not None:
         days = f"{day_of(run.first_bar_ns)} to {day_of(run.last_bar_ns)} · "
-    took = f" in {duration(run.elapsed_s)}" if run.elapsed_s else ""
+    # Not torn apart at the end of a line.
+    took = " in " + duration(run.elapsed_s).replace(" ", "\u00a0") if run.elapsed_s else ""
     return f"{days}{number(run.bars)} bars{took}{simulated}"
 
 

@@ -1,8 +1,12 @@
 from decimal import Decimal
 
-from core.model.order import OrderSide, OrderStatus
+import pytest
+from msgspec import structs
+
+from core.model.order import OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType
 from core.views.desk import DeskViews
-from tests.unit.views.events import Events
+from core.views.orders import OrderTable
+from tests.unit.views.events import Events, order
 
 
 def desk() -> tuple[DeskViews, Events]:
@@ -89,3 +93,34 @@ def test_decimals_follow_the_instrument() -> None:
     fill = views.fills.rows[0]
     assert views.fills.decimals_of(columns["price"], fill) == 2
     assert views.fills.decimals_of(columns["qty"], fill) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "parent_id", "role", "kind"),
+    [
+        (OrderRequest(symbol="SPY", side=OrderSide.BUY, qty=Decimal(1)), None, None, "market"),
+        (OrderRequest(symbol="SPY", side=OrderSide.SELL, qty=Decimal(1), reduce_only=True), None, "reduce only", "market"),
+        (
+            OrderRequest(symbol="SPY", side=OrderSide.BUY, qty=Decimal(1), target=OrderLeg(type=OrderType.LIMIT, limit_price=Decimal(9))),
+            None,
+            "entry",
+            "market",
+        ),
+        (
+            OrderRequest(symbol="SPY", side=OrderSide.SELL, qty=Decimal(1), type=OrderType.LIMIT, limit_price=Decimal(9)),
+            "o1",
+            "target",
+            "limit",
+        ),
+        (
+            OrderRequest(symbol="SPY", side=OrderSide.SELL, qty=Decimal(1), type=OrderType.TRAILING_STOP, trail_percent=Decimal(4)),
+            "o1",
+            "stop loss",
+            "trailing 4\u2009%",
+        ),
+    ],
+)
+def test_a_bracket_is_told_by_the_roles_of_its_orders(request_: OrderRequest, parent_id: str | None, role: str | None, kind: str) -> None:
+    row = structs.replace(order("o2"), request=request_, parent_id=parent_id)
+    told = {column.key: column.value(row) for column in OrderTable.columns}
+    assert (told["role"], told["type"]) == (role, kind)
