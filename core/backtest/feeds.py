@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.backtest.order_book import OrderBook
 from core.backtest.timeline import Timeline
 from core.matching.orders import WorkingOrder
 from core.model.market import Bar, BarSeries, Instants, Instrument
@@ -33,19 +34,14 @@ class Market:
 
 
 NEVER: Final = 2**63 - 1
-_NEVER_BELOW, _NEVER_ABOVE, _ALWAYS = float("-inf"), float("inf"), float("inf")
 
 
 class Feed:
-    """A symbol's bars of one timeframe while the run goes on, and the orders that work on them.
-
-    `acts_below`, `acts_above`: a bar that does not go down to the one or up to the other moves no order.
-    """
+    """A symbol's bars of one timeframe while the run goes on, and the orders that work on them."""
 
     __slots__ = (
-        "acts_above",
-        "acts_below",
         "at",
+        "book",
         "cursor",
         "has_grid",
         "is_own",
@@ -53,7 +49,6 @@ class Feed:
         "newest",
         "symbol",
         "timeframe",
-        "working",
     )
 
     def __init__(self, at: int, market: Market, *, is_own: bool = True) -> None:
@@ -65,24 +60,10 @@ class Feed:
         """Whether these are bars of the run's own timeframe: orders meet them, and the strategy's `on_bar` gets them."""
         self.cursor = Cursor(len(market.bars))
         self.cursor.block = market.first
-        self.working: dict[str, WorkingOrder] = {}
-        """By id, in the order of their submission."""
-        self.acts_below = _NEVER_BELOW
-        self.acts_above = _NEVER_ABOVE
+        self.book = OrderBook()
         self.newest: Bar | None = None
         """The newest bar known, while a decision is carried out."""
         self.has_grid = market.instrument.tick is not None or market.instrument.lot is not None
-
-    def add(self, order: WorkingOrder) -> None:
-        """Take in a working order."""
-        self.working[order.id] = order
-        self._mind(order)
-
-    def sort(self) -> None:
-        """Put the working orders in the order of their places: a leg's is beside its parent's, however late it becomes live."""
-        ranked = sorted(self.working.items(), key=lambda item: item[1].place)
-        self.working.clear()
-        self.working.update(ranked)
 
     def last_bar_to_meet(self, order: WorkingOrder) -> int | None:
         """Return when the next bar ends, if it started before the order's end and the order can fill in it; else None.
@@ -95,20 +76,6 @@ class Feed:
         if market.regular is not None and not market.regular[at] and not order.is_extended:
             return None
         return int(market.end_ns[at])
-
-    def watch(self) -> None:
-        """Work out again which bars can move an order: those that are gone no longer count."""
-        self.acts_below, self.acts_above = _NEVER_BELOW, _NEVER_ABOVE
-        for order in self.working.values():
-            self._mind(order)
-
-    def _mind(self, order: WorkingOrder) -> None:
-        if not order.is_resting:
-            self.acts_below = _ALWAYS
-        elif order.waits_below:
-            self.acts_below = max(self.acts_below, order.rests_at)
-        else:
-            self.acts_above = min(self.acts_above, order.rests_at)
 
     def carries(self, indicator: Indicator) -> bool:
         """Tell whether an indicator is computed over these bars."""

@@ -91,9 +91,9 @@ class Simulator:
 
     def _one_symbol(self, feed: Feed, runner: StrategyRunner, route: Route, trace: Trace | None) -> Iterator[None]:
         """The loop for one symbol: each bar is a decision time of its own."""
-        clock, cursor, working, on_bar, pending = self._clock, feed.cursor, feed.working, runner.on_bar, runner.pending()
+        clock, cursor, book, on_bar, pending = self._clock, feed.cursor, feed.book, runner.on_bar, runner.pending()
         symbol, symbols, monotonic_ns, venue = feed.symbol, (feed.symbol,), self._monotonic_ns, self._venue
-        indicators, market = runner.indicators, feed.market
+        indicators, market, working = runner.indicators, feed.market, book.working
         begin = market.first
         stride, checked_ns = 16, monotonic_ns()
         actions: Sequence[Action] | None
@@ -109,7 +109,7 @@ class Simulator:
                     within += 1
                     cursor.in_block = within
                     if working:
-                        if bar.low <= feed.acts_below or bar.high >= feed.acts_above:
+                        if bar.low <= book.acts_below or bar.high >= book.acts_above:
                             venue.point = first + within - begin
                             feed.newest = bar
                             venue.meet(feed, bar, is_regular=regular is None or regular[within])
@@ -167,7 +167,8 @@ class Simulator:
                 if upkeep is not None and feed.is_own:
                     clock.instant_ns = bar.end_ns
                     upkeep.before(feed, cursor.now, bar)
-                if feed.working and (bar.low <= feed.acts_below or bar.high >= feed.acts_above):
+                book = feed.book
+                if book.working and (bar.low <= book.acts_below or bar.high >= book.acts_above):
                     venue.meet(feed, bar, is_regular=not kind & LATE)
                 if not kind & UNSEEN:
                     bars[bar.symbol] = bar

@@ -78,7 +78,7 @@ class Upkeep:
         while dated and dated[-1].bar <= at:
             self._apply(feed, dated.pop().action, bar)
         # A fill of this bar is judged with its own price and the others' marks: nothing in the bar sees this one.
-        if self._is_margin and (feed.working or self._venue.ledger.held(feed.symbol)):
+        if self._is_margin and (feed.book.working or self._venue.ledger.held(feed.symbol)):
             self._venue.ledger.mark(feed.symbol, exact(bar.close))
 
     def after(self, now_ns: int) -> None:
@@ -173,7 +173,7 @@ class Upkeep:
         if order.mark is not None:
             order.mark = price_after(order.mark, ratio)
             order.mark_near = float(order.mark)
-        feed.watch()
+        feed.book.rebuild()
         self._orders.replace(order.id, request, f"A split, {plain(ratio)} for 1.", now_ns=now_ns, filled_qty=filled)
 
 

@@ -190,8 +190,7 @@ class SimulatedVenue:
         order.place = self._places
         if order.is_live:
             order.live_from_ns = max(order.live_from_ns, now_ns)
-            del feed.working[order.id]
-            feed.add(order)
+            feed.book.add(order)
         return True
 
     def cancel(self, ref: str, reason: str) -> bool:
@@ -263,30 +262,28 @@ class SimulatedVenue:
         start_ns, high, low = bar.start_ns, bar.high, bar.low
         if start_ns >= self.next_expiry_ns:
             self.expire(start_ns)
-        if len(feed.working) == 1:
-            (order,) = feed.working.values()
+        book = feed.book
+        if len(book.working) == 1:
+            (order,) = book.working.values()
             if order.is_plain and self._matching.is_simple and is_regular and not order.legs:
                 # By far the most frequent: one market order, alone.
                 if order.can_meet(start_ns):
                     self.report(feed, (self._matching.filling.fill_market(order, bar, self.ledger),), start_ns)
-                    feed.watch()
+                    book.settle(())
                 return
+        reached = book.reached(high, low)
         live = [
-            order
-            for order in feed.working.values()
-            if order.can_meet(start_ns) and (is_regular or order.is_extended) and order.can_act(high, low)
+            order for order in reached if order.can_meet(start_ns) and (is_regular or order.is_extended) and order.can_act(high, low)
         ]
-        if not live:
-            feed.watch()
-            return
-        legs = [order for order in feed.working.values() if order.goes_when_flat]
-        self.report(feed, self._matching.meet(live, legs, bar, self.ledger, is_regular=is_regular), start_ns)
-        for order in live:
-            for each in (order, *order.legs):
-                if each.path_dependent:
-                    each.path_dependent = False
-                    self._reports.flag_path_dependent(each.id)
-        feed.watch()
+        if live:
+            outcomes = self._matching.meet(live, book.legs, bar, self.ledger, is_regular=is_regular)
+            self.report(feed, outcomes, start_ns)
+            for order in live:
+                for each in (order, *order.legs):
+                    if each.path_dependent:
+                        each.path_dependent = False
+                        self._reports.flag_path_dependent(each.id)
+        book.settle(reached)
 
     def report(self, feed: Feed, outcomes: Sequence[Outcome], time_ns: int) -> None:
         """Tell what became of orders in a bar that started at `time_ns`."""
@@ -338,7 +335,7 @@ class SimulatedVenue:
         """Let the orders go whose time is over, and look when the next one's is."""
         self.next_expiry_ns = NEVER
         for feed in self._own:
-            for order in tuple(feed.working.values()):
+            for order in tuple(feed.book.working.values()):
                 dead_from_ns = order.dead_from_ns
                 if dead_from_ns is None or order.gone:
                     continue
@@ -370,6 +367,7 @@ class SimulatedVenue:
         order = self._work(feed, Ticket(order_id, f"#{order_id}", request, _GTC))
         order.reason = reason
         order.goes_when_flat = True
+        feed.book.add(order)
 
     def drop_idle(self, symbol: str) -> None:
         """Cancel what was there to close a position that is flat now."""
@@ -405,7 +403,7 @@ class SimulatedVenue:
         self._places += 1
         order.place = self._places
         self._reports.accept(ticket.order_id, now_ns=now_ns)
-        feed.add(order)
+        feed.book.add(order)
         self._by_ref[ticket.ref] = order
         return order
 
@@ -444,8 +442,7 @@ class SimulatedVenue:
             _, leg.dead_from_ns = self._life(feed, leg.request, leg.time_in_force, time_ns)
             if leg.dead_from_ns is not None:
                 self.next_expiry_ns = min(self.next_expiry_ns, leg.dead_from_ns)
-        feed.add(leg)
-        feed.sort()
+        feed.book.add(leg)
 
     def _resize(self, outcome: Resized, time_ns: int) -> None:
         order = outcome.order
@@ -467,7 +464,7 @@ class SimulatedVenue:
 
     def _drop(self, order: WorkingOrder, feed: Feed) -> None:
         self._by_ref.pop(order.ref, None)
-        feed.working.pop(order.id, None)
+        feed.book.remove(order)
 
     def _reject(self, ticket: Ticket, wrong: str, code: RejectCode) -> None:
         self._reports.reject(ticket.order_id, code, wrong, now_ns=self._clock.instant_ns)

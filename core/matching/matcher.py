@@ -13,7 +13,7 @@ from core.matching.ledger import Ledger
 from core.matching.orders import OrderState, WorkingOrder
 from core.matching.outcomes import Execution, Outcome
 from core.matching.path import high_first
-from core.matching.walk import Walk
+from core.matching.walk import Legs, Walk
 from core.model.market import Bar
 from core.model.money import exact, floor_to
 from core.model.order import OrderType
@@ -38,9 +38,7 @@ class Matching:
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_simple", self.volume_cap is None and not self.filling.may_reverse)
 
-    def meet(
-        self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder], bar: Bar, ledger: Ledger, *, is_regular: bool = True
-    ) -> list[Outcome]:
+    def meet(self, orders: Sequence[WorkingOrder], legs: Legs, bar: Bar, ledger: Ledger, *, is_regular: bool = True) -> list[Outcome]:
         """Let `orders` (in the order of their submission, all live for this bar) meet `bar`; book on `ledger`.
 
         `legs`: all live orders of the symbol that go once it is flat, whether or not the bar can reach them. Raises nothing
@@ -50,7 +48,8 @@ class Matching:
             len(orders) == 1
             and orders[0].is_plain
             and not orders[0].legs
-            and not legs
+            and not legs.buys
+            and not legs.sells
             and self.volume_cap is None
             and not self.filling.may_reverse
         ):
@@ -59,14 +58,14 @@ class Matching:
         cap = self._cap(bar)
         if not self._may_depend_on_path(orders, bar):
             return Walk(self.filling, bar, ledger, orders, legs, cap, is_regular).along(goes_high_first)
-        states = _States(orders, legs)
+        states = _States(orders)
         other = self._tried(orders, legs, bar, ledger, cap, is_regular, not goes_high_first)
         other_equity = self._equity(other.ledger, bar)
-        states.restore()
+        states.restore(other.states)
         if self.path in _BY_EQUITY:
             chosen = self._tried(orders, legs, bar, ledger, cap, is_regular, goes_high_first)
             equity = self._equity(chosen.ledger, bar)
-            states.restore()
+            states.restore(chosen.states)
             if other_equity > equity if self.path is _OPTIMISTIC else other_equity < equity:
                 goes_high_first, other = not goes_high_first, chosen
         outcomes = Walk(self.filling, bar, ledger, orders, legs, cap, is_regular).along(goes_high_first)
@@ -81,7 +80,7 @@ class Matching:
     def _tried(
         self,
         orders: Sequence[WorkingOrder],
-        legs: Sequence[WorkingOrder],
+        legs: Legs,
         bar: Bar,
         ledger: Ledger,
         cap: Decimal | None,
@@ -89,7 +88,8 @@ class Matching:
         high_first: bool,
     ) -> "_Trial":
         trial = _Trial(ledger.copy())
-        trial.outcomes = Walk(self.filling, bar, trial.ledger, orders, legs, cap, is_regular).along(high_first)
+        walk = Walk(self.filling, bar, trial.ledger, orders, legs, cap, is_regular)
+        trial.outcomes, trial.states = walk.along(high_first), walk.states
         return trial
 
     def _equity(self, ledger: Ledger, bar: Bar) -> Decimal:
@@ -120,28 +120,30 @@ class Matching:
 class _Trial:
     """What a path gave, booked on a ledger of its own."""
 
-    __slots__ = ("ledger", "outcomes")
+    __slots__ = ("ledger", "outcomes", "states")
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.outcomes: list[Outcome] = []
+        self.states: list[tuple[WorkingOrder, OrderState]] = []
 
 
 class _States:
-    """The orders as they were before the bar, with all that hang on them."""
+    """The orders that may act as they were before the bar, with all that hang on them."""
 
     __slots__ = ("_saved",)
 
-    def __init__(self, orders: Sequence[WorkingOrder], legs: Sequence[WorkingOrder]) -> None:
+    def __init__(self, orders: Sequence[WorkingOrder]) -> None:
         saved: dict[int, tuple[WorkingOrder, OrderState]] = {}
-        for order in (*orders, *legs):
+        for order in orders:
             for each in (order, order.parent, order.sibling, *order.legs):
                 if each is not None and id(each) not in saved:
                     saved[id(each)] = (each, each.saved())
         self._saved = saved
 
-    def restore(self) -> None:
-        for order, state in self._saved.values():
+    def restore(self, others: Sequence[tuple[WorkingOrder, OrderState]]) -> None:
+        """Take a trial back; `others`: what it changed beside these."""
+        for order, state in (*others, *self._saved.values()):
             order.restore(state)
 
 

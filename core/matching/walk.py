@@ -6,16 +6,24 @@ Source: docs/simulation.md, "Orders".
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from core.matching.fill import Filling
 from core.matching.ledger import Ledger
-from core.matching.orders import WorkingOrder
+from core.matching.orders import OrderState, WorkingOrder
 from core.matching.outcomes import Activated, Cancelled, Execution, Outcome, Refused, Resized
 from core.model.market import Bar
 from core.model.money import exact
 from core.model.order import OrderType
 
 _STOP_LIMIT, _TRAILING_STOP = OrderType.STOP_LIMIT, OrderType.TRAILING_STOP
+
+
+class Legs(NamedTuple):
+    """The live orders of a symbol that go once its position is flat, by their side."""
+
+    buys: Sequence[WorkingOrder] = ()
+    sells: Sequence[WorkingOrder] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Walk:
     position is flat; `is_regular`: whether the bar is of regular hours, outside which no leg acts.
     """
 
-    __slots__ = ("_bar", "_born", "_filling", "_is_regular", "_ledger", "_legs", "_waiting", "cap_left", "outcomes")
+    __slots__ = ("_bar", "_born", "_buys", "_filling", "_is_regular", "_ledger", "_sells", "_waiting", "cap_left", "outcomes", "states")
 
     def __init__(
         self,
@@ -43,7 +51,7 @@ class Walk:
         bar: Bar,
         ledger: Ledger,
         waiting: Sequence[WorkingOrder],
-        legs: Sequence[WorkingOrder],
+        legs: Legs,
         cap: Decimal | None,
         is_regular: bool = True,
     ) -> None:
@@ -51,11 +59,13 @@ class Walk:
         self._bar = bar
         self._ledger = ledger
         self._waiting = list(waiting)
-        self._legs = list(legs)
+        self._buys, self._sells = list(legs.buys), list(legs.sells)
         self._is_regular = is_regular
         self._born: set[str] = set()
         self.cap_left = cap
         self.outcomes: list[Outcome] = []
+        self.states: list[tuple[WorkingOrder, OrderState]] = []
+        """Orders that went though they waited for nothing here, as they were before."""
 
     def along(self, high_first: bool) -> list[Outcome]:
         """Go from the open over both extremes to the close; return what happened, in order."""
@@ -198,7 +208,7 @@ class Walk:
                 self.outcomes.append(Resized(sibling, sibling.qty, "The other order filled a part."))
         if order.legs:
             self._activate(order, qty, at)
-        if self._legs:
+        if self._buys or self._sells:
             self._drop_idle_legs(order.symbol)
 
     def _activate(self, parent: WorkingOrder, qty: Decimal, at: int) -> None:
@@ -216,7 +226,7 @@ class Walk:
                 leg.is_live = True
                 leg.qty = parent.filled
                 self.outcomes.append(Activated(leg, leg.qty))
-                self._legs.append(leg)
+                (self._buys if leg.is_buy else self._sells).append(leg)
                 if self._is_regular and leg.can_meet(self._bar.start_ns):
                     self._born.add(leg.id)
                     self._waiting.insert(at, leg)
@@ -225,10 +235,13 @@ class Walk:
             self._after_end(parent)
 
     def _drop_idle_legs(self, symbol: str) -> None:
-        """Cancel what was to close a position that is flat now."""
-        for leg in self._legs:
-            if leg.is_live and not leg.gone and not self._ledger.closing_part(symbol, leg.side, leg.open_qty):
-                self._cancel(leg, "The position it was to close is flat.")
+        """Cancel what was to close a position that is flat now, or on the other side."""
+        held = self._ledger.held(symbol)
+        for legs in (self._buys if held >= 0 else (), self._sells if held <= 0 else ()):
+            for leg in legs:
+                if leg.is_live and not leg.gone:
+                    self.states.append((leg, leg.saved()))
+                    self._cancel(leg, "The position it was to close is flat.")
 
     def _after_end(self, order: WorkingOrder) -> None:
         """Legs that were not live when their parent ended never will be."""

@@ -8,7 +8,7 @@ from tests.oracle.scenarios import Scenario
 from tests.oracle.simulator import simulate
 from tests.oracle.wide_scenarios import TIMEFRAMES, wide_scenario
 
-SEEDS = range(50)
+SEEDS = range(60)
 SOAK_BLOCK = 100
 SOAK_BLOCKS = range(20)
 

@@ -11,6 +11,7 @@ from core.matching.ledger import Ledger
 from core.matching.matcher import Matching
 from core.matching.orders import WorkingOrder
 from core.matching.outcomes import Execution, Refused
+from core.matching.walk import Legs
 from core.model.market import Bar
 from core.model.money import plain
 from core.model.order import OrderRequest, OrderSide, OrderType, RejectCode
@@ -52,7 +53,7 @@ def ledger(cash: str = "100000", held: str = "100") -> Ledger:
 
 
 def fills(orders: list[WorkingOrder], at: Bar, model: Matching | None = None, account: Ledger | None = None) -> dict[str, str]:
-    outcomes = (model or matching()).meet(orders, [], at, account or ledger())
+    outcomes = (model or matching()).meet(orders, Legs(), at, account or ledger())
     return {item.order.id: plain(item.price) for item in outcomes if isinstance(item, Execution)}
 
 
@@ -115,7 +116,7 @@ def test_one_order_meets_a_bar(side: OrderSide, type_: OrderType, limit: str | N
 )
 def test_path_decides_which_of_two_exits_fills(model: PathModel, open_: float, first_high: bool) -> None:
     both = [order(1, S, LIMIT, limit="108", qty="100"), order(2, S, STOP, stop="92", qty="100")]
-    outcomes = matching(path=model).meet(both, [], bar(open_, 110, 90, 100), ledger())
+    outcomes = matching(path=model).meet(both, Legs(), bar(open_, 110, 90, 100), ledger())
     filled = [item for item in outcomes if isinstance(item, Execution)]
     assert [item.order.id for item in filled] == (["o1"] if first_high else ["o2"])
     assert filled[0].path_dependent
@@ -131,19 +132,19 @@ def test_a_tie_is_judged_on_exact_decimals() -> None:
 
 def test_what_the_path_reaches_first_happens_first_whatever_was_submitted_first() -> None:
     later_but_nearer = [order(1, B, LIMIT, limit="98.5", qty="900"), order(2, B, LIMIT, limit="99.5", qty="900")]
-    outcomes = matching().meet(later_but_nearer, [], UP, ledger(cash="100000"))
+    outcomes = matching().meet(later_but_nearer, Legs(), UP, ledger(cash="100000"))
     assert [(item.order.id, type(item).__name__) for item in outcomes] == [("o2", "Execution"), ("o1", "Refused")]
 
 
 def test_at_the_same_point_submission_order_decides() -> None:
     same = [order(1, B, MARKET, qty="900"), order(2, B, LIMIT, limit="101", qty="900")]
-    outcomes = matching().meet(same, [], UP, ledger(cash="100000"))
+    outcomes = matching().meet(same, Legs(), UP, ledger(cash="100000"))
     assert [(item.order.id, type(item).__name__) for item in outcomes] == [("o1", "Execution"), ("o2", "Refused")]
 
 
 def test_a_triggered_stop_limit_stays_triggered() -> None:
     waiting = order(1, B, STOP_LIMIT, limit="99", stop="104")
-    outcomes = matching().meet([waiting], [], UP, ledger())
+    outcomes = matching().meet([waiting], Legs(), UP, ledger())
     assert outcomes == []
     assert waiting.triggered
     waiting.triggered = True
@@ -160,7 +161,7 @@ def test_a_triggered_stop_limit_stays_triggered() -> None:
     ],
 )
 def test_path_dependence_is_flagged_only_where_the_paths_differ(orders: list[WorkingOrder], dependent: list[bool]) -> None:
-    outcomes = matching().meet(orders, [], UP, ledger())
+    outcomes = matching().meet(orders, Legs(), UP, ledger())
     assert [item.path_dependent for item in outcomes if isinstance(item, Execution)] == dependent
     if not dependent:
         assert orders[0].path_dependent
@@ -189,12 +190,12 @@ def test_slippage(side: OrderSide, type_: OrderType, level: str | None, slippage
 def test_fees_are_exact_and_counted_against_cash() -> None:
     model = matching(fees=fee_model("bps:10"))
     account = ledger(cash="100.10", held="0")
-    (bought,) = model.meet([order(1, B, MARKET)], [], UP, account)
+    (bought,) = model.meet([order(1, B, MARKET)], Legs(), UP, account)
     assert isinstance(bought, Execution)
     assert bought.fee == Decimal("0.1000")
     assert account.cash == 0
     account = ledger(cash="100.09", held="0")
-    (refused,) = model.meet([order(1, B, MARKET)], [], UP, account)
+    (refused,) = model.meet([order(1, B, MARKET)], Legs(), UP, account)
     assert isinstance(refused, Refused)
     assert refused.code is RejectCode.INSUFFICIENT_CASH
     assert "100.1" in refused.reason
@@ -203,5 +204,5 @@ def test_fees_are_exact_and_counted_against_cash() -> None:
 
 
 def test_an_order_is_refused_whole_never_cut_down() -> None:
-    outcomes = matching().meet([order(1, S, MARKET, qty="101")], [], UP, ledger(held="100"))
+    outcomes = matching().meet([order(1, S, MARKET, qty="101")], Legs(), UP, ledger(held="100"))
     assert [type(item) for item in outcomes] == [Refused]
