@@ -20,7 +20,7 @@ from app.garbage import collected_in_this_thread
 from app.layout_files import LayoutFiles
 from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
-from app.window_loop import WindowLoop
+from app.window_loop import WindowLoop, served_soon
 from core import ENGINE_VERSION
 from core.clock.realtime import SystemClock
 from core.errors import AlreadyOpen, KnownError, NoDisplay, StoreError, StoreReadOnly, UnknownName
@@ -52,7 +52,11 @@ def run_window(call: Call, options: WindowOptions) -> int:
     qInstallMessageHandler(log_qt_message)
     application = make_application()
     lifecycle = Lifecycle(call, options, reporter)
-    with collected_in_this_thread(application), asyncio.Runner(loop_factory=lambda: WindowLoop(application, lifecycle.leave)) as runner:
+    with (
+        collected_in_this_thread(application),
+        served_soon(),
+        asyncio.Runner(loop_factory=lambda: WindowLoop(application, lifecycle.leave)) as runner,
+    ):
         runner.get_loop().set_exception_handler(reporter.on_loop_exception)
         runner.run(lifecycle.run())
         if lifecycle.late:

@@ -97,6 +97,7 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
     """The window as the program opens it, on a desk without bars."""
     from app.compose import compose_window
     from app.garbage import collected_in_this_thread
+    from app.window_loop import served_soon
     from benchmarks.engine import desk
     from benchmarks.strategies import PLUGINS
     from core.settings import Settings
@@ -120,7 +121,7 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
         window.show()
         await window.open()
         gc.freeze()  # as the program does once its window is open
-        with collected_in_this_thread(window):
+        with collected_in_this_thread(window), served_soon():
             yield window, engine, store
         await window.shut_down()
         window.close_now()

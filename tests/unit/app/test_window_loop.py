@@ -1,10 +1,12 @@
 """The window's loop when Qt leaves it by itself."""
 
 import asyncio
+import sys
 
+import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.window_loop import WindowLoop
+from app.window_loop import SWITCH_S, WindowLoop, served_soon
 
 
 def test_what_runs_goes_on_to_its_end_when_qt_leaves(qapp: QApplication) -> None:
@@ -38,3 +40,11 @@ def test_a_loop_that_was_asked_to_stop_was_not_left(qapp: QApplication) -> None:
         runner.run(work())
         runner.run(work())
     assert left == []
+
+
+def test_the_loop_waits_less_for_other_threads_and_python_gets_its_own_way_back() -> None:
+    before = sys.getswitchinterval()
+    with served_soon():
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+        assert before > SWITCH_S
+    assert sys.getswitchinterval() == before
