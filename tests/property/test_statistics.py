@@ -35,7 +35,7 @@ def test_every_figure_is_finite_or_none_and_inside_its_range(equity: Floats, ste
     assert ulcer is not None
     assert -1.0 <= fall <= 0.0
     assert 0.0 <= ulcer <= -fall + 1e-12
-    assert average is None or fall <= average < 0.0
+    assert average is None or fall - 1e-12 <= average < 0.0
     duration = found["max_drawdown_duration_s"]
     assert duration is not None
     assert 0.0 <= duration <= step_ns / 10**9 * (len(equity) - 1)
