@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 
 from core.backtest.feeds import Feed, Market
+from core.backtest.reports import OrderReports, TradingDays
 from core.backtest.simulator import Simulator
 from core.backtest.upkeep import AccountReports, DatedAction, Upkeep
-from core.backtest.venue import OrderReports, SimulatedVenue, TradingDays
+from core.backtest.venue import SimulatedVenue
 from core.clock import calendar
 from core.clock.resample import resampled
 from core.clock.simulated import SimulatedClock

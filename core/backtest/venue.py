@@ -5,92 +5,44 @@ Its methods run in the run's own thread.
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from core.backtest.equity import EquitySteps
 from core.backtest.feeds import NEVER, Feed
 from core.backtest.order_checks import REPLACEABLE, replaced_request, what_is_wrong
+from core.backtest.reports import OrderReports, TradingDays
+from core.backtest.run_view import RunView
 from core.clock.simulated import SimulatedClock
-from core.errors import InvalidValue, NonsenseAction
+from core.errors import InvalidValue
 from core.matching.ledger import Ledger
 from core.matching.matcher import Matching
 from core.matching.orders import WorkingOrder
 from core.matching.outcomes import Activated, Cancelled, Execution, Outcome, Refused, Resized
 from core.model.instants import iso
-from core.model.market import Bar, Instrument
-from core.model.money import ZERO, exact, floor_to, plain
-from core.model.order import Fill, LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
+from core.model.market import Bar
+from core.model.money import exact, plain
+from core.model.order import LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
 from core.model.position import Position
 from core.model.ticket import Ticket
-from core.strategy.actions import CashSize, EquityShare, FetchWindow, ReplaceOrder
-from core.strategy.windows import Window
+from core.strategy.actions import ReplaceOrder
 
 _DAY, _GTD, _GTC = TimeInForce.DAY, TimeInForce.GTD, TimeInForce.GTC
 _PLAIN_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
-_NINE_DECIMALS: Final = Decimal("0.000000001")
 
 
-class OrderReports(Protocol):
-    """Who is told what became of an order."""
-
-    def accept(self, order_id: str, *, now_ns: int) -> None: ...
-    def fill(
-        self,
-        order_id: str,
-        *,
-        qty: Decimal,
-        price: Decimal,
-        fee: Decimal,
-        slippage: Decimal,
-        time_ns: int,
-        path_dependent: bool = False,
-        reason: str | None = None,
-    ) -> Fill: ...
-    def cancel(self, order_id: str, reason: str, *, now_ns: int) -> None: ...
-    def expire(self, order_id: str, reason: str, *, now_ns: int) -> None: ...
-    def reject(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None: ...
-    def replace(self, order_id: str, request: OrderRequest, reason: str, *, now_ns: int, filled_qty: Decimal | None = None) -> None: ...
-    def refuse_replacement(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None: ...
-    def flag_path_dependent(self, order_id: str) -> None: ...
-    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: str | None = None) -> str:
-        """Make an order that the venue itself places, because of the event `caused_by`, and return its id."""
-        ...
-
-
-class TradingDays(Protocol):
-    """When the sessions of an instrument are; UTC ns."""
-
-    def day_end(self, now_ns: int, instrument: Instrument) -> int:
-        """Return when a `day` order decided now dies."""
-        ...
-
-    def extended_day_end(self, now_ns: int, instrument: Instrument) -> int:
-        """Return when a `day` order dies that may trade outside the session."""
-        ...
-
-    def next_open(self, now_ns: int, instrument: Instrument) -> tuple[int, int]:
-        """Return the close before and the close after the first session that opens now or later."""
-        ...
-
-
-class SimulatedVenue:
+class SimulatedVenue(RunView):
     """Orders, account and positions of a run. It is what a strategy sees as its account, too."""
 
     def __init__(
         self, *, feeds: Sequence[Feed], matching: Matching, ledger: Ledger, clock: SimulatedClock, days: TradingDays, reports: OrderReports
     ) -> None:
-        self._feeds = feeds
-        self._own = [feed for feed in feeds if feed.is_own]
-        self._by_symbol = {feed.symbol: feed for feed in self._own}
+        super().__init__(feeds, ledger, clock)
         self._by_ref: dict[str, WorkingOrder] = {}
         self._matching = matching
-        self._clock = clock
         self._days = days
         self._reports = reports
-        self.ledger = ledger
-        self.start_cash = ledger.cash
         self.steps = EquitySteps()
         self.point = 0
         """Number of the decision time whose bars are being met."""
@@ -98,31 +50,6 @@ class SimulatedVenue:
         self.next_expiry_ns = NEVER
         self.stopped: str | None = None
         """Why the strategy ended the run early, when it did."""
-
-    # --- the account, as a strategy may see it ---
-
-    @property
-    def now_ns(self) -> int:
-        return self._clock.instant_ns
-
-    @property
-    def cash(self) -> Decimal:
-        return self.ledger.cash
-
-    @property
-    def equity(self) -> Decimal:
-        total = self.ledger.cash
-        for feed in self._own:
-            held = self.ledger.held(feed.symbol)
-            if held and feed.cursor.now >= 0:
-                total += held * exact(feed.market.bars.close[feed.cursor.now])
-        return total
-
-    def position(self, symbol: str) -> Position:
-        return self.ledger.position(symbol)
-
-    def held(self, symbol: str) -> Decimal:
-        return self.ledger.held(symbol)
 
     def working(self) -> tuple[str, ...]:
         return tuple(self._by_ref)
@@ -210,51 +137,6 @@ class SimulatedVenue:
             if order is not None:
                 self.cancel_alone(order, reason)
 
-    def units(self, symbol: str, size: CashSize | EquityShare) -> Decimal:
-        """Return how many units a size is at the newest close, rounded down to the lot (without one to nine decimals).
-
-        0 before the first bar.
-        """
-        feed = self._by_symbol[symbol]
-        if feed.cursor.now < 0:
-            return ZERO
-        close = exact(feed.market.bars.close[feed.cursor.now])
-        money = size.amount if isinstance(size, CashSize) else size.share * self.equity
-        return max(ZERO, floor_to(money / close, feed.market.instrument.lot or _NINE_DECIMALS))
-
-    # --- what the strategy sees of the market ---
-
-    def newest(self, symbol: str) -> tuple[int, float] | None:
-        """Return start and close of the symbol's newest bar known now, or None before its first."""
-        bar = self._by_symbol[symbol].newest
-        return None if bar is None else (bar.start_ns, bar.close)
-
-    def window(self, asked: FetchWindow) -> Window:
-        """Return the last bars of a symbol known now. Raises NonsenseAction for more than the run can ever have."""
-        feed = self._by_symbol[asked.symbol] if asked.timeframe is None else self._feed(asked)
-        market, cursor, count = feed.market, feed.cursor, asked.bars
-        if count > cursor.bars:
-            bars = market.bars
-            raise NonsenseAction(
-                f"The strategy asked for a window of {asked.bars:,} bars of {asked.symbol}, but the run has only {len(bars):,}.",
-                "Ask for a shorter window, or run it over more bars.",
-            )
-        last = cursor.block + cursor.in_block + 1
-        first = last - count
-        return Window(market.bars, market.end_ns, max(0, first), last, count)
-
-    def _feed(self, asked: FetchWindow) -> Feed:
-        own = self._by_symbol[asked.symbol]
-        if asked.timeframe is None or asked.timeframe == own.timeframe:
-            return own
-        for feed in self._feeds:
-            if feed.symbol == asked.symbol and feed.timeframe == asked.timeframe:
-                return feed
-        raise NonsenseAction(
-            f"The strategy asked for {asked.timeframe} bars of {asked.symbol}, which it did not declare.",
-            f'Add timeframes = ("{asked.timeframe}",) to its class.',
-        )
-
     # --- bars ---
 
     def meet(self, feed: Feed, bar: Bar, *, is_regular: bool = True) -> None:
@@ -272,9 +154,7 @@ class SimulatedVenue:
                     book.settle(())
                 return
         reached = book.reached(high, low)
-        live = [
-            order for order in reached if order.can_meet(start_ns) and (is_regular or order.is_extended) and order.can_act(high, low)
-        ]
+        live = [order for order in reached if order.can_meet(start_ns) and (is_regular or order.is_extended) and order.can_act(high, low)]
         if live:
             outcomes = self._matching.meet(live, book.legs, bar, self.ledger, is_regular=is_regular)
             self.report(feed, outcomes, start_ns)

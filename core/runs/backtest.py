@@ -9,10 +9,8 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from core import ENGINE_VERSION
-from core.backtest.assembly import Rules, larger_market, market_of, simulation
+from core.backtest.assembly import Rules, Simulation, larger_market, market_of, simulation
 from core.backtest.feeds import Market
-from core.backtest.stats import compute_statistics
-from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
@@ -23,14 +21,14 @@ from core.model.instants import iso
 from core.model.market import Adjustment, BarSeries, BarSetKey, Instrument, bars_sha256
 from core.model.money import MONEY_CONTEXT, to_float
 from core.model.plugin import StrategyInfo
-from core.model.result import PlotLine, RunResult
-from core.model.round_trips import round_trips
+from core.model.result import RunResult
 from core.model.run import Manifest, Run
 from core.ports import BarStore, Clock, CorporateActionStore, StrategySource, UnitOfWork
 from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.lookahead import Sentinel
 from core.runs.replay import Original
+from core.runs.result import run_result
 from core.runs.router import DomainRouter, Tracer
 from core.strategy.actions import FetchWindow
 from core.strategy.runner import StrategyRunner, make_strategy
@@ -243,53 +241,17 @@ class BacktestWork:
             await asyncio.to_thread(let_go)
 
     def _result(self) -> RunResult:
-        with localcontext(MONEY_CONTEXT):
-            simulator, fills = self._simulator, self.journal.fills
-            times_ns, equity, held = simulator.equity_curve()
-            bars = {market.bars.symbol: market.bars for market in self._markets}
-            trades = with_excursions(round_trips(fills, self._account.position_changes), bars, self._actions)
-            stats = compute_statistics(
-                equity_ns=times_ns,
-                equity=equity,
-                trades=trades,
-                fills=fills,
-                asset_class=self._markets[0].instrument.asset_class,
-                exposure=held,
-                bars=bars,
-                actions=self._actions,
-            )
-            plots = [
-                PlotLine(
-                    name=indicator.name,
-                    symbol=indicator.symbol,
-                    pane=indicator.pane,
-                    start_ns=self._simulator.starts_of(indicator.symbol, indicator.timeframe)[: len(indicator.values)],
-                    values=indicator.values,
-                )
-                for indicator in self._runner.indicators
-                if indicator.pane
-            ]
-            plots += [
-                PlotLine(
-                    name=plot.name,
-                    symbol=plot.symbol,
-                    pane=plot.pane,
-                    start_ns=(starts := self._simulator.starts_of(plot.symbol, None)),
-                    values=plot.values[: len(starts)],
-                )
-                for plot in self._runner.plots
-            ]
-            return RunResult(
-                run_id=self._run.id,
-                stats=stats,
-                equity_ns=times_ns,
-                equity=equity,
-                trades=tuple(trades),
-                open_positions=self._venue.open_positions(),
-                rejections=tuple(self.orders.rejections),
-                plots=tuple(plots),
-                state=self._state,
-            )
+        return run_result(
+            self._run.id,
+            Simulation(self._simulator, self._venue),
+            self._runner,
+            {market.bars.symbol: market.bars for market in self._markets},
+            fills=self.journal.fills,
+            changes=self._account.position_changes,
+            actions=self._actions,
+            rejections=self.orders.rejections,
+            state=self._state,
+        )
 
     async def _strategy_class(self) -> type:
         """Import the plug-in, in the run's thread: one that never comes back from its import is ended too."""

@@ -148,7 +148,8 @@ def same_result(one: RunResult, other: RunResult) -> bool:
     for line, like in zip(one.plots, other.plots, strict=True):
         assert (line.name, line.symbol, line.pane) == (like.name, like.symbol, like.pane)
         arrays += [(line.start_ns, like.start_ns), (line.values, like.values)]
-    plain = all(getattr(one, name) == getattr(other, name) for name in ("run_id", "stats", "trades", "open_positions", "rejections", "state"))
+    fields = ("run_id", "stats", "trades", "open_positions", "rejections", "state")
+    plain = all(getattr(one, name) == getattr(other, name) for name in fields)
     return plain and all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in arrays)
 
 
