@@ -116,7 +116,7 @@ def simulation(
     ledger = Ledger(rules.cash, terms, classes)
     venue = SimulatedVenue(feeds=feeds, matching=matching, ledger=ledger, clock=clock, days=days, reports=orders)
     dated = {market.instrument.symbol: _dated(actions.get(market.instrument.symbol, ()), market, clock.instant_ns) for market in markets}
-    charges_nights = bool(terms.credit_rate) or (is_margin and bool(terms.borrow_rate or terms.debit_rate))
+    charges_nights = ledger.has_rates
     upkeep = None
     if is_margin or charges_nights or any(dated.values()):
         upkeep = Upkeep(

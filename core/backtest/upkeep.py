@@ -172,7 +172,6 @@ class Upkeep:
         order.price(request)
         if order.mark is not None:
             order.mark = price_after(order.mark, ratio)
-            order.mark_near = float(order.mark)
         feed.book.rebuild()
         self._orders.replace(order.id, request, f"A split, {plain(ratio)} for 1.", now_ns=now_ns, filled_qty=filled)
 

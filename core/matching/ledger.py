@@ -72,13 +72,6 @@ class Ledger:
         twin.is_margin = self.is_margin
         return twin
 
-    def become(self, other: "Ledger") -> None:
-        """Take over the state of a copy, which must not be used any more."""
-        self.cash = other.cash
-        self.holdings = other.holdings
-        self.marks = other.marks
-        self.restricted = other.restricted
-
     # What there is
 
     def held(self, symbol: str) -> Decimal:

@@ -14,7 +14,7 @@ _OPG, _CLS = TimeInForce.OPG, TimeInForce.CLS
 _AT_OPEN_ONLY: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG})
 _PERCENT: Final = Decimal("0.01")
 
-OrderState = tuple[Decimal, Decimal, Decimal, Decimal, Decimal, bool, bool, bool, Decimal | None, float]
+OrderState = tuple[Decimal, Decimal, Decimal, Decimal, Decimal, bool, bool, bool, Decimal | None]
 
 
 class WorkingOrder:
@@ -43,7 +43,6 @@ class WorkingOrder:
     gone = False
     triggered = False
     mark: Decimal | None = None
-    mark_near = 0.0
     path_dependent = False
     reason: str | None = None
     reduces = False
@@ -181,7 +180,6 @@ class WorkingOrder:
         if exact(high) >= level if self.is_buy else exact(low) <= level:
             return True
         self.mark = best
-        self.mark_near = float(best)
         return False
 
     def stop_now(self) -> Decimal | None:
@@ -199,7 +197,6 @@ class WorkingOrder:
         """Let a trailing stop's water mark follow the market; it never moves back."""
         if self.mark is None or (here < self.mark if self.is_buy else here > self.mark):
             self.mark = here
-            self.mark_near = float(here)
 
     def saved(self) -> OrderState:
         """Return the state that meeting a bar changes; see `restore`."""
@@ -213,7 +210,6 @@ class WorkingOrder:
             self.gone,
             self.triggered,
             self.mark,
-            self.mark_near,
         )
 
     def restore(self, state: OrderState) -> None:
@@ -228,5 +224,4 @@ class WorkingOrder:
             self.gone,
             self.triggered,
             self.mark,
-            self.mark_near,
         ) = state

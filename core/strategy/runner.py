@@ -239,11 +239,6 @@ class StrategyRunner:
         return tuple(str(timeframe) for timeframe in sorted(self._larger))
 
     @property
-    def wants_larger_bars(self) -> bool:
-        """Whether `decide` must be told of larger bars; False: it is enough to reveal indicators over them."""
-        return self._bars is None or type(self._bars).on_larger_bar is not BarStrategy.on_larger_bar
-
-    @property
     def on_bar(self) -> Callable[[Bar], None] | None:
         """The strategy's own `on_bar`, to call directly with one symbol; None when it must be driven by `decide`."""
         strategy = self._bars

@@ -163,7 +163,6 @@ def test_declared_timeframes_and_those_of_columns_are_told_shortest_first() -> N
     ran = runner(strategy)
     assert ran.initialize() == []
     assert ran.timeframes == ("5m", "1h", "1d")
-    assert ran.wants_larger_bars
     done = ran.decide(60, {"SPY": BAR}, [("5m", BAR), ("1h", BAR)])
     assert strategy.seen == ["5m SPY", "1h SPY", "SPY"]
     assert len(done) == 2
@@ -177,7 +176,6 @@ def test_the_base_contract_is_told_all_that_ended() -> None:
     ran = runner(strategy, symbols=("SPY", "QQQ"))
     ran.initialize()
     assert ran.timeframes == ("1h",)
-    assert ran.wants_larger_bars
     for bars, larger in (({"SPY": BAR}, []), ({"SPY": BAR}, [("1h", BAR)]), ({}, [("1h", BAR)])):
         ran.decide(60, bars, larger)
     assert ticks == [
@@ -194,7 +192,7 @@ def test_who_only_reads_indicators_is_not_told_of_larger_bars() -> None:
 
     ran = runner(Reads())
     ran.initialize()
-    assert (ran.timeframes, ran.wants_larger_bars) == (("1h",), False)
+    assert ran.timeframes == ("1h",)
 
 
 @pytest.mark.parametrize(
