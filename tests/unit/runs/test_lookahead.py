@@ -265,8 +265,9 @@ class Trial(BarStrategy):
 '''
 
 
-async def test_chance_without_a_seed_is_told_from_looking_ahead(desk: Desk) -> None:
-    run = await desk.ran(BY_CHANCE)
+@pytest.mark.parametrize("share", ["0.5", "0.1", "0.01"])
+async def test_chance_without_a_seed_is_told_from_looking_ahead(desk: Desk, share: str) -> None:
+    run = await desk.ran(BY_CHANCE.replace("0.1", share))
     assert (run.status, run.error_code) == (RunStatus.ERROR, "not_repeatable")
     assert run.error is not None
     assert run.error.startswith("The decisions cannot be repeated: at the end of the X/Y 1m bar of 1970-01-01T")
