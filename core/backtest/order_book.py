@@ -53,6 +53,17 @@ class OrderBook:
         if order.goes_when_flat:
             (self._buys if order.is_buy else self._sells).pop(order.id, None)
 
+    def empty(self) -> None:
+        """Let the only order go."""
+        self.working.clear()
+        self._restless.clear()
+        self._newest.clear()
+        if self._below or self._above or self._buys or self._sells:
+            self._below, self._above = [], []
+            self._buys.clear()
+            self._sells.clear()
+        self.acts_below, self.acts_above = _NEVER_BELOW, _NEVER_ABOVE
+
     @property
     def legs(self) -> Legs:
         """Those that go when the position is flat."""

@@ -12,6 +12,7 @@ import msgspec
 
 from core.backtest.feeds import Feed
 from core.backtest.venue import SimulatedVenue
+from core.events.envelope import Cause
 from core.matching.orders import WorkingOrder
 from core.model.corporate_action import CorporateAction, Split, price_after, units_after
 from core.model.instants import DAY_NS
@@ -25,7 +26,7 @@ MARGIN_CALL: Final = "margin_call"
 class AccountReports(Protocol):
     """Who is told what happened to the account. Money in account currency, times UTC ns."""
 
-    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> str:
+    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> Cause:
         """Returns the id of the event it became."""
         ...
 

@@ -16,6 +16,7 @@ from core.backtest.reports import OrderReports, TradingDays
 from core.backtest.run_view import RunView
 from core.clock.simulated import SimulatedClock
 from core.errors import InvalidValue
+from core.events.envelope import Cause
 from core.matching.ledger import Ledger
 from core.matching.matcher import Matching
 from core.matching.orders import WorkingOrder
@@ -77,6 +78,23 @@ class SimulatedVenue(RunView):
         if legs:
             order.legs = tuple([self._leg(order, role, leg, feed) for role, leg in legs])
             _pair(order.legs)
+
+    def place_plain(self, order_id: str, ref: str, request: OrderRequest, time_in_force: TimeInForce) -> bool:
+        """Take a plain market order decided now and tell nobody; False, and nothing is done, when it must be looked at first."""
+        feed = self._by_symbol[request.symbol]
+        if feed.has_grid or self.ledger.restricted:
+            return False
+        now_ns = self._clock.instant_ns
+        dead_from_ns = None
+        if time_in_force is not _GTC:
+            _, dead_from_ns = self._life(feed, request, time_in_force, now_ns)
+            if dead_from_ns is not None and dead_from_ns < self.next_expiry_ns:
+                self.next_expiry_ns = dead_from_ns
+        order = WorkingOrder(order_id, ref, request, now_ns, dead_from_ns, time_in_force)
+        self._places = order.place = self._places + 1
+        feed.book.add(order)
+        self._by_ref[ref] = order
+        return True
 
     def place_pair(self, first: Ticket, second: Ticket) -> None:
         """Take two orders of which one cancels the other."""
@@ -150,8 +168,7 @@ class SimulatedVenue(RunView):
             if order.is_plain and self._matching.is_simple and is_regular and not order.legs:
                 # By far the most frequent: one market order, alone.
                 if order.can_meet(start_ns):
-                    self.report(feed, (self._matching.filling.fill_market(order, bar, self.ledger),), start_ns)
-                    book.settle(())
+                    self._meet_alone(feed, order, bar)
                 return
         reached = book.reached(high, low)
         live = [order for order in reached if order.can_meet(start_ns) and (is_regular or order.is_extended) and order.can_act(high, low)]
@@ -164,6 +181,17 @@ class SimulatedVenue(RunView):
                         each.path_dependent = False
                         self._reports.flag_path_dependent(each.id)
         book.settle(reached)
+
+    def _meet_alone(self, feed: Feed, order: WorkingOrder, bar: Bar) -> None:
+        """Fill the only order of its symbol, or refuse it, at the open."""
+        outcome = self._matching.filling.fill_market(order, bar, self.ledger)
+        feed.book.empty()
+        del self._by_ref[order.ref]
+        if isinstance(outcome, Execution):
+            self._reports.fill_whole(order.id, outcome.price, outcome.fee, outcome.slippage, bar.start_ns)
+            self.step(feed)
+        else:
+            self._reports.reject(order.id, outcome.code, outcome.reason, now_ns=bar.start_ns)
 
     def report(self, feed: Feed, outcomes: Sequence[Outcome], time_ns: int) -> None:
         """Tell what became of orders in a bar that started at `time_ns`."""
@@ -238,7 +266,7 @@ class SimulatedVenue(RunView):
 
     # --- orders of the venue's own ---
 
-    def liquidate(self, symbol: str, reason: str, caused_by: str) -> None:
+    def liquidate(self, symbol: str, reason: str, caused_by: Cause) -> None:
         """Place an order that closes what is held of `symbol` at its next open, because of the event `caused_by`."""
         held = self.ledger.held(symbol)
         feed, now_ns = self._by_symbol[symbol], self._clock.instant_ns

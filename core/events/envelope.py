@@ -15,6 +15,10 @@ class Kind(StrEnum):
     COMMAND = "cmd"
 
 
+Cause = str | int | None
+"""An event as the cause of another: its id, or while it is not written its number among those of its run. None: an outside act."""
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all payloads. A subclass names its wire type; defining it registers it.
 

@@ -90,7 +90,7 @@ class Filling:
 
         A cash account books no reversal, so what it refuses is refused whole.
         """
-        price = here = exact(bar.open)
+        price = here = Decimal(repr(bar.open))  # as `exact` does: a bar's price is a float already
         qty = order.qty
         slippage = fee = ZERO
         if not self.never_slips:

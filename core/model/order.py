@@ -188,6 +188,13 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             self._check_legs()
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is a market order of the default life with nothing else to it."""
+        return (
+            self.type is _MARKET and self.time_in_force is None and self.target is None and self.stop_loss is None and not self.reduce_only
+        )
+
+    @property
     def is_auction(self) -> bool:
         """Whether it takes part in an opening or a closing auction only."""
         return self.time_in_force in _AUCTIONS
@@ -289,7 +296,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The order that this one cancels by filling."""
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """One execution. `price` includes slippage; `fee` and `slippage` are money, in quote currency, never negative.
 
     `time_ns` is the start of the bar it happened in. `reason` is None for an ordinary fill.

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from core.events.envelope import Payload
+from core.events.envelope import Cause, Payload
 from core.events.payloads import DividendPaid, InterestCharged, MarginCall, SplitApplied
 from core.model.corporate_action import PositionChange
 from core.runs.journal import RunJournal
@@ -16,7 +16,7 @@ class AccountJournal:
         self.position_changes: list[PositionChange] = []
         """What splits did to positions, oldest first."""
 
-    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> str:
+    def margin_call(self, *, equity: Decimal, required: Decimal, exposure: Decimal, now_ns: int) -> Cause:
         return self._record(MarginCall(equity=equity, required=required, exposure=exposure), now_ns)
 
     def interest(self, *, amount: Decimal, symbol: str | None, now_ns: int) -> None:
@@ -29,5 +29,5 @@ class AccountJournal:
     def dividend(self, *, symbol: str, per_share: Decimal, qty: Decimal, cash: Decimal, now_ns: int) -> None:
         self._record(DividendPaid(symbol=symbol, per_share=per_share, qty=qty, cash=cash), now_ns)
 
-    def _record(self, payload: Payload, now_ns: int) -> str:
+    def _record(self, payload: Payload, now_ns: int) -> Cause:
         return self._journal.record(payload, now_ns, None, None)

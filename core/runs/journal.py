@@ -1,8 +1,9 @@
 """Gathers a run's events and rows until they are committed together."""
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
-from core.events.envelope import Envelope, Payload
+from core.events.envelope import Cause, Envelope, Payload
 from core.model.order import Fill
 from core.ports import UnitOfWork
 from core.trading.orders import OrderManager
@@ -10,42 +11,56 @@ from core.trading.orders import OrderManager
 _AT_A_TIME: Final = 500
 
 
+class Late(Protocol):
+    """Payloads at one instant, each caused by the one before, that are made when they are written."""
+
+    def payloads(self) -> Sequence[Payload]:
+        """Return them in their order, as many as was said when they were kept."""
+        ...
+
+
 class RunJournal:
     """What happened in a run since the last commit. Event ids are the run's id and a counter.
 
-    `record` and `add_fill` run in the run's own thread, `write` and `committed` in the loop, never both at once. An event is
-    put into its envelope when it is written: gathering it is a part of the simulation, and costs as little as can be.
+    `record`, `record_late` and `add_fill` run in the run's own thread, `write` and `committed` in the loop, never both at
+    once. An event gets its id, its envelope and, where it can, its payload when it is written: gathering it is a part of the
+    simulation, and costs as little as can be. Until then an event of the run's own is known by its number.
     """
 
     def __init__(self, run_id: str, producer: str) -> None:
         self._run_id = run_id
         self._producer = producer
-        self._prefix = f"{run_id}."
         self._count = 0
-        self._gathered: list[tuple[str, Payload, int, str | None, str | None]] = []
+        self._named = 0
+        self._committed = 0
+        self._gathered: list[tuple[Cause, Payload | Late, int, Cause, str | None]] = []
         self._uncommitted_fills: list[Fill] = []
         self.fills: list[Fill] = []
         """All fills of the run, oldest first: its result is made from them."""
 
     def __len__(self) -> int:
-        return len(self._gathered)
+        return self._count + self._named - self._committed
 
     @property
     def events(self) -> list[Envelope]:
         """The events that are not committed yet."""
-        run_id, producer = self._run_id, self._producer
-        return [
-            Envelope(event_id, 0, payload.kind, payload.wire, payload.version, run_id, run_id, caused_by, trace_id, ts, producer, payload)
-            for event_id, payload, ts, caused_by, trace_id in self._gathered
-        ]
+        return list(self._envelopes())
 
-    def record(self, payload: Payload, ts: int, caused_by: str | None, trace_id: str | None, event_id: str | None = None) -> str:
-        """Keep an event and return its id: the one given, or the next of the run's own. `ts` UTC ns."""
+    def record(self, payload: Payload, ts: int, caused_by: Cause, trace_id: str | None, event_id: str | None = None) -> Cause:
+        """Keep an event and return what it is known by: the id given, or the next number of the run's own. `ts` UTC ns."""
         if event_id is None:
-            self._count = count = self._count + 1
-            event_id = f"{self._prefix}{count}"
+            self._count = known_by = self._count + 1
+            self._gathered.append((known_by, payload, ts, caused_by, trace_id))
+            return known_by
+        self._named += 1
         self._gathered.append((event_id, payload, ts, caused_by, trace_id))
         return event_id
+
+    def record_late(self, late: Late, count: int, ts: int, caused_by: Cause, trace_id: str | None) -> int:
+        """Keep `count` events of one instant, of which each causes the next; return the number of the last."""
+        self._gathered.append((self._count + 1, late, ts, caused_by, trace_id))
+        self._count = last = self._count + count
+        return last
 
     def add_fill(self, fill: Fill) -> None:
         """Keep a fill's row."""
@@ -67,3 +82,29 @@ class RunJournal:
         """Let go of what is now stored."""
         orders.forget_committed()
         self._gathered, self._uncommitted_fills = [], []
+        self._committed = self._count + self._named
+
+    def _envelopes(self) -> Iterator[Envelope]:
+        run_id, producer, prefix = self._run_id, self._producer, f"{self._run_id}."
+        for known_by, what, ts, cause, trace_id in self._gathered:
+            caused_by = f"{prefix}{cause}" if type(cause) is int else cause
+            payloads = (what,) if isinstance(what, Payload) else what.payloads()
+            for payload in payloads:
+                event_id = f"{prefix}{known_by}" if type(known_by) is int else known_by
+                yield Envelope(
+                    event_id,
+                    0,
+                    payload.kind,
+                    payload.wire,
+                    payload.version,
+                    run_id,
+                    run_id,
+                    caused_by,
+                    trace_id,
+                    ts,
+                    producer,
+                    payload,
+                )
+                caused_by = event_id
+                if type(known_by) is int:
+                    known_by += 1

@@ -14,7 +14,7 @@ from core.backtest.feeds import Market
 from core.clock.simulated import SimulatedClock
 from core.clock.trading_days import CalendarDays
 from core.errors import StrategyError
-from core.events.envelope import Payload
+from core.events.envelope import Cause, Payload
 from core.model.corporate_action import CorporateAction
 from core.model.market import Bar, BarSeries, Floats, Instants, Timeframe
 from core.model.order import Fill
@@ -59,8 +59,11 @@ class Original:
 class _Forgetful(RunJournal):
     """A journal that keeps nothing."""
 
-    def record(self, payload: Payload, *arguments: Any, **named: Any) -> str:
-        return ""
+    def record(self, payload: Payload, *arguments: Any, **named: Any) -> Cause:
+        return None
+
+    def record_late(self, *arguments: Any) -> int:
+        return 0
 
     def add_fill(self, fill: Fill) -> None:
         pass

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from core.errors import NonsenseAction
-from core.events.envelope import Payload
+from core.events.envelope import Cause, Payload
 from core.events.payloads import (
     BacktestCancelOrder,
     BacktestFetchWindow,
@@ -19,6 +19,8 @@ from core.events.payloads import (
     BacktestReplaceOrder,
     CancelRequest,
     ClockTick,
+    OrderAccepted,
+    OrderCreated,
     PlaceRequest,
     ReplaceRequest,
     StrategyNoted,
@@ -27,7 +29,7 @@ from core.events.payloads import (
 from core.events.payloads import FetchWindow as FetchWindowAsked
 from core.model.market import asset_class_of
 from core.model.money import plain
-from core.model.order import LegRole, OrderLeg, OrderRequest, TimeInForce, exit_request
+from core.model.order import LegRole, Order, OrderLeg, OrderRequest, OrderStatus, TimeInForce, exit_request
 from core.model.ticket import Ticket
 from core.runs.journal import RunJournal
 from core.strategy.actions import (
@@ -45,13 +47,48 @@ from core.strategy.actions import (
 from core.strategy.windows import Window
 from core.trading.orders import OrderManager
 
+_PLAIN_EVENTS: Final = 4
 _LEG_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})
+
+
+class PlainOrder(msgspec.Struct, frozen=True, gc=False):
+    """A plain market order that was wanted, routed, made and accepted at one instant; its events are made when they are written."""
+
+    order_id: str
+    run_id: str
+    request: OrderRequest
+    time_in_force: TimeInForce
+    now_ns: int
+    bar_start_ns: int | None
+    close: float | None
+
+    def payloads(self) -> tuple[Payload, ...]:
+        """Return the four events."""
+        order = Order(
+            id=self.order_id,
+            run_id=self.run_id,
+            request=self.request,
+            time_in_force=self.time_in_force,
+            status=OrderStatus.CREATED,
+            created_ns=self.now_ns,
+            updated_ns=self.now_ns,
+        )
+        return (
+            PlaceRequest(order_id=self.order_id, request=self.request, bar_start_ns=self.bar_start_ns, close=self.close),
+            BacktestPlaceOrder(order_id=self.order_id),
+            OrderCreated(order=order),
+            OrderAccepted(order_id=self.order_id),
+        )
 
 
 class Venue(Protocol):
     """Where a run's orders go and its windows come from."""
 
     stopped: str | None
+
+    def place_plain(self, order_id: str, ref: str, request: OrderRequest, time_in_force: TimeInForce) -> bool:
+        """Take and accept a plain market order, and tell nobody; False, and nothing is done, when there is more to it."""
+        ...
 
     def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
         """Take an order, with its exit legs."""
@@ -92,7 +129,7 @@ class DomainRouter:
         self._count = 0
         self.witness: Callable[[int, Sequence[Action]], bool] | None = None
         """Told of each decision and when it was made, until it returns False."""
-        self.decided_on: str | None = None
+        self.decided_on: Cause = None
         """The event a traced decision rests on: its newest window. Otherwise the tick, which is known by its time."""
 
     def connect(self, venue: Venue) -> None:
@@ -130,8 +167,10 @@ class DomainRouter:
             raise RuntimeError("the router has no venue yet")
         return self._venue
 
-    def _place(self, action: PlaceOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
+    def _place(self, action: PlaceOrder, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         request = action.request
+        if request.is_plain and action.size is None and self._place_plain(action.ref, request, now_ns, tick_id, caused_by):
+            return
         if action.size is not None:
             units = self._at_venue.units(request.symbol, action.size)
             if not units:
@@ -167,6 +206,25 @@ class DomainRouter:
             )
         self._at_venue.place(ticket, legs)
 
+    def _place_plain(self, wanted_ref: str | None, request: OrderRequest, now_ns: int, tick_id: str, caused_by: Cause) -> bool:
+        """Place a market order with nothing else to it, by far the most frequent one; False when the venue wants to look closer."""
+        count = self._count + 1
+        ref = wanted_ref or f"#{count}"
+        if ref in self._order_ids:
+            self._check_free(ref)
+        order_id = f"{self._run_id}-{count}"
+        time_in_force = default_time_in_force(request.symbol)
+        venue = self._at_venue
+        if not venue.place_plain(order_id, ref, request, time_in_force):
+            return False
+        self._count = count
+        self._order_ids[ref] = order_id
+        bar_start_ns, close = venue.newest(request.symbol) or (None, None)
+        told = PlainOrder(order_id, self._run_id, request, time_in_force, now_ns, bar_start_ns, close)
+        accepted_by = self._journal.record_late(told, _PLAIN_EVENTS, now_ns, caused_by, tick_id)
+        self._orders.take(order_id, request, time_in_force, now_ns, accepted_by, tick_id)
+        return True
+
     def _leg(self, parent: Ticket, role: LegRole, leg: OrderLeg) -> Ticket:
         """Return an exit leg as an order of its own; its life is its own, else its parent's where that is no auction."""
         default = default_time_in_force(parent.request.symbol)
@@ -177,7 +235,7 @@ class DomainRouter:
             expires_ns = parent.request.expires_ns
         return self._ticket(f"{parent.ref}.{role}", exit_request(parent.request, leg, time_in_force, expires_ns), time_in_force)
 
-    def _place_pair(self, action: PlaceOneCancelsOther, now_ns: int, tick_id: str, caused_by: str) -> None:
+    def _place_pair(self, action: PlaceOneCancelsOther, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         pair = [
             self._ticket(ref, request, request.time_in_force or default_time_in_force(request.symbol))
             for ref, request in ((action.first_ref, action.first), (action.second_ref, action.second))
@@ -214,7 +272,7 @@ class DomainRouter:
         if self._order_ids.get(ref):
             raise NonsenseAction(f"The strategy used the ref {ref!r} for two orders.", "Give each order a ref of its own.")
 
-    def _wish(self, ticket: Ticket, now_ns: int, tick_id: str, caused_by: str, size: CashSize | EquityShare | None) -> str:
+    def _wish(self, ticket: Ticket, now_ns: int, tick_id: str, caused_by: Cause, size: CashSize | EquityShare | None) -> Cause:
         """Record that an order was wanted and routed; return the id of the routing."""
         bar_start_ns, close = self._at_venue.newest(ticket.request.symbol) or (None, None)
         wish = PlaceRequest(
@@ -227,7 +285,7 @@ class DomainRouter:
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
         return self._journal.record(BacktestPlaceOrder(order_id=ticket.order_id), now_ns, wished, tick_id)
 
-    def _replace(self, action: ReplaceOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
+    def _replace(self, action: ReplaceOrder, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         order_id = self._known(action.ref, "replaced")
         if not order_id:
             return
@@ -244,7 +302,7 @@ class DomainRouter:
         self._orders.commanded(order_id, self._journal.record(BacktestReplaceOrder(order_id=order_id), now_ns, wished, tick_id))
         self._at_venue.replace(action)
 
-    def _cancel(self, action: CancelOrder, now_ns: int, tick_id: str, caused_by: str) -> None:
+    def _cancel(self, action: CancelOrder, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         order_id = self._known(action.ref, "cancelled")
         if not order_id:
             return
@@ -305,5 +363,5 @@ class Tracer:
     def _tick_id(self) -> str:
         return f"{self._run_id}@{self._now_ns()}"
 
-    def _record(self, payload: Payload, caused_by: str | None) -> str:
+    def _record(self, payload: Payload, caused_by: Cause) -> Cause:
         return self._journal.record(payload, self._now_ns(), caused_by, self._tick_id())

@@ -266,8 +266,10 @@ class StrategyRunner:
         if self._bars is None:
             return []
         actions = self._bars.take_actions()
+        known = self._known
         for action in actions:
-            self._check(action)
+            if type(action) is not PlaceOrder or action.request.symbol not in known:
+                self._check(action)
         return actions
 
     def _checked(self, answer: Actions) -> list[Action]:

@@ -6,8 +6,10 @@ It lets nothing happen that the transition table forbids. It does not know who f
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from core.errors import BugError
-from core.events.envelope import Payload
+from core.events.envelope import Cause, Payload
 from core.events.payloads import (
     OrderAccepted,
     OrderCancelled,
@@ -27,11 +29,41 @@ _CREATED, _ACCEPTED = OrderStatus.CREATED, OrderStatus.ACCEPTED
 _PARTIALLY_FILLED, _FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 
 
+if _ACCEPTED not in ORDER_TRANSITIONS[_CREATED] or _FILLED not in ORDER_TRANSITIONS[_ACCEPTED]:
+    raise BugError("A plain order goes from created to accepted to filled, and the table of states does not allow it.")
+
+
+class PlainFill(msgspec.Struct, frozen=True, gc=False):
+    """An execution of a whole order at once, whose event is made when it is written."""
+
+    fill: Fill
+
+    def payloads(self) -> tuple[Payload]:
+        """Return the one event."""
+        fill = self.fill
+        return (
+            OrderFilled(
+                order_id=fill.order_id,
+                fill_id=fill.id,
+                qty=fill.qty,
+                price=fill.price,
+                fee=fill.fee,
+                slippage=fill.slippage,
+                filled_qty=fill.qty,
+                time_ns=fill.time_ns,
+            ),
+        )
+
+
 class Journal(Protocol):
     """Where events and rows are gathered until they are committed together."""
 
-    def record(self, payload: Payload, ts: int, caused_by: str | None, trace_id: str | None) -> str:
-        """Keep an event and return its id."""
+    def record(self, payload: Payload, ts: int, caused_by: Cause, trace_id: str | None) -> Cause:
+        """Keep an event and return what it is known by."""
+        ...
+
+    def record_late(self, late: PlainFill, count: int, ts: int, caused_by: Cause, trace_id: str | None) -> Cause:
+        """Keep events that are made when they are written, each caused by the one before; return what the last is known by."""
         ...
 
     def add_fill(self, fill: Fill) -> None:
@@ -39,25 +71,23 @@ class Journal(Protocol):
         ...
 
 
-class _State:
-    """An order while it can still change. What most orders never have is said once, for the class."""
+class _State(msgspec.Struct, gc=False):
+    """An order while it can still change."""
 
-    status = _CREATED
-    filled_qty = ZERO
-    filled_money = ZERO
+    request: OrderRequest
+    time_in_force: TimeInForce
+    created_ns: int
+    updated_ns: int
+    trace_id: str | None
+    status: OrderStatus = _CREATED
+    caused_by: Cause = None
+    filled_qty: Decimal = ZERO
+    filled_money: Decimal = ZERO
     reject_code: RejectCode | None = None
     reason: str | None = None
-    path_dependent = False
+    path_dependent: bool = False
     parent_id: str | None = None
     sibling_id: str | None = None
-    caused_by: str | None = None
-
-    def __init__(self, request: OrderRequest, time_in_force: TimeInForce, now_ns: int, trace_id: str | None) -> None:
-        self.request = request
-        self.time_in_force = time_in_force
-        self.created_ns = now_ns
-        self.updated_ns = now_ns
-        self.trace_id = trace_id
 
 
 class OrderManager:
@@ -83,7 +113,7 @@ class OrderManager:
         time_in_force: TimeInForce,
         *,
         now_ns: int,
-        caused_by: str | None,
+        caused_by: Cause,
         trace_id: str | None,
         parent_id: str | None = None,
         sibling_id: str | None = None,
@@ -91,7 +121,7 @@ class OrderManager:
         """Make an order known. Its id must be new."""
         if order_id in self._states:
             raise BugError(f"Order {order_id} was created twice.")
-        self._states[order_id] = state = _State(request, time_in_force, now_ns, trace_id)
+        self._states[order_id] = state = _State(request, time_in_force, now_ns, now_ns, trace_id)
         if parent_id is not None or sibling_id is not None:
             state.parent_id, state.sibling_id = parent_id, sibling_id
         order = Order(
@@ -108,14 +138,23 @@ class OrderManager:
         state.caused_by = self._record(OrderCreated(order=order), now_ns, caused_by, trace_id)
         self._changed[order_id] = None
 
-    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: str | None = None) -> str:
+    def take(
+        self, order_id: str, request: OrderRequest, time_in_force: TimeInForce, now_ns: int, accepted_by: Cause, trace_id: str | None
+    ) -> None:
+        """Make an order known that the venue took already; whoever calls recorded that, last as the event `accepted_by`."""
+        if order_id in self._states:
+            raise BugError(f"Order {order_id} was created twice.")
+        self._states[order_id] = _State(request, time_in_force, now_ns, now_ns, trace_id, _ACCEPTED, accepted_by)
+        self._changed[order_id] = None
+
+    def create_own(self, request: OrderRequest, time_in_force: TimeInForce, *, now_ns: int, caused_by: Cause = None) -> str:
         """Make an order that the venue itself places, because of the event `caused_by`, and return its id."""
         self._own += 1
         order_id = f"{self._run_id}-v{self._own}"
         self.create(order_id, request, time_in_force, now_ns=now_ns, caused_by=caused_by, trace_id=None)
         return order_id
 
-    def commanded(self, order_id: str, caused_by: str) -> None:
+    def commanded(self, order_id: str, caused_by: Cause) -> None:
         """Note that what happens to the order next was asked for by the event `caused_by`."""
         state = self._states.get(order_id)
         if state is not None:
@@ -183,6 +222,25 @@ class OrderManager:
         )
         self._tell(order_id, state, told, time_ns)
         return fill
+
+    def fill_whole(self, order_id: str, price: Decimal, fee: Decimal, slippage: Decimal, time_ns: int) -> None:
+        """Book the execution of a whole order that filled nothing yet: what `fill` does, in a third of the time."""
+        state = self._states[order_id]
+        if state.status is not _ACCEPTED:
+            raise BugError(f"Order {order_id} cannot fill whole: it is {state.status}.")
+        request = state.request
+        qty = request.qty
+        state.status = _FILLED
+        state.updated_ns = time_ns
+        state.filled_qty = qty
+        state.filled_money = qty * price
+        self._fills += 1
+        fill = Fill(
+            f"{self._run_id}-f{self._fills}", self._run_id, order_id, request.symbol, request.side, qty, price, fee, slippage, time_ns
+        )
+        self._journal.add_fill(fill)
+        state.caused_by = self._journal.record_late(PlainFill(fill), 1, time_ns, state.caused_by, state.trace_id)
+        self._changed[order_id] = None
 
     def cancel(self, order_id: str, reason: str, *, now_ns: int) -> None:
         """The order is taken back; what it filled stays filled."""
