@@ -1,7 +1,6 @@
 """One call of the program: its common options, and an engine that is open for the length of one piece of work."""
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from app import collector
 from app.config import MEMORY, Paths, SettingsFile
 from core.errors import Cancelled, KnownError
 from core.settings import Settings
@@ -75,7 +75,7 @@ async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]]) ->
     with signals_call(lambda: task.cancel() if task else None):
         try:
             await engine.open()
-            gc.freeze()  # what the start made stays: collections during a run need not walk over it again
+            collector.settle()
             return await work(engine)
         except asyncio.CancelledError as error:
             raise Cancelled("Stopped on request.", "What was not finished was not kept.") from error

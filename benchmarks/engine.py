@@ -1,6 +1,5 @@
 """Our own engine as the command line composes it, on a database file in a folder of its own."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from app import collector
 from app.compose import compose_engine, compose_store
 from benchmarks.bars import KEY
 from core.engine import Engine
@@ -32,7 +32,7 @@ async def desk(url: str | None = None, plugins: Path | None = None) -> AsyncIter
         store = compose_store(url or f"sqlite:///{Path(folder) / 'weaver.db'}")
         engine = compose_engine(store, plugins or Path(folder), Settings({}, {}), on_bug)
         await engine.open()
-        gc.freeze()  # as the command line does
+        collector.settle()  # as the command line does
         try:
             yield engine, store
         finally:

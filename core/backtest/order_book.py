@@ -44,6 +44,11 @@ class OrderBook:
             (self._buys if order.is_buy else self._sells)[order.id] = order
         self._file(order)
 
+    def add_plain(self, order: WorkingOrder) -> None:
+        """Take in an order that fills at the next open."""
+        self.working[order.id] = self._restless[order.id] = order
+        self.acts_below = _ALWAYS
+
     def remove(self, order: WorkingOrder) -> None:
         """Let an order go; one that is not here is left alone."""
         if self.working.pop(order.id, None) is None:

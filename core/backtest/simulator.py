@@ -102,6 +102,7 @@ class Simulator:
                 indicator.load_block(first, last)
             cursor.block = first
             within, is_warm = -1, first >= market.ready
+            direct = on_bar if is_warm and trace is None else None
             regular = None if market.regular is None else market.regular[first:last].tolist()
             bars = bars_of(symbol, market, first, last)
             while first + within + 1 < last:
@@ -115,21 +116,21 @@ class Simulator:
                             venue.meet(feed, bar, is_regular=regular is None or regular[within])
                         if bar.end_ns >= venue.next_expiry_ns:
                             venue.expire(bar.end_ns)
-                    if not is_warm:
-                        continue
-                    if trace is not None:
-                        clock.instant_ns = bar.end_ns
-                        trace(bar.end_ns, symbols)
-                    if on_bar is not None:
+                    if direct is not None:
                         try:
-                            on_bar(bar)
+                            direct(bar)
                         except (Exception, SystemExit) as error:
                             raise runner.failed_at(bar.end_ns, "on_bar", error) from error
                         if not pending:
                             continue
                         actions = runner.take(bar.end_ns)
-                    else:
+                    elif is_warm:
+                        if trace is not None:
+                            clock.instant_ns = bar.end_ns
+                            trace(bar.end_ns, symbols)
                         actions = runner.decide(bar.end_ns, {symbol: bar})
+                    else:
+                        continue
                     if actions:
                         clock.instant_ns = bar.end_ns
                         feed.newest = bar

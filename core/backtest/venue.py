@@ -92,7 +92,7 @@ class SimulatedVenue(RunView):
                 self.next_expiry_ns = dead_from_ns
         order = WorkingOrder(order_id, ref, request, now_ns, dead_from_ns, time_in_force)
         self._places = order.place = self._places + 1
-        feed.book.add(order)
+        feed.book.add_plain(order)
         self._by_ref[ref] = order
         return True
 

@@ -113,6 +113,7 @@ class RejectCode(StrEnum):
 _MARKET, _LIMIT, _TRAILING_STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.TRAILING_STOP
 _STOP, _STOP_LIMIT = OrderType.STOP, OrderType.STOP_LIMIT
 _GTD = TimeInForce.GTD
+_ZERO: Final = Decimal(0)
 _AUCTIONS: Final = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 _LEG_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})
 
@@ -177,7 +178,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stop_loss: OrderLeg | None = None
 
     def __post_init__(self) -> None:
-        if not self.qty.is_finite() or self.qty <= 0:
+        if not self.qty.is_finite() or self.qty <= _ZERO:
             raise InvalidValue("qty", self.qty, "it must be above zero.")
         is_plain = self.type is _MARKET and self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
         if not is_plain or self.time_in_force is _GTD or self.expires_ns is not None:

@@ -145,6 +145,9 @@ class DomainRouter:
             self.witness = None
         for action in actions:
             if isinstance(action, PlaceOrder):
+                request = action.request
+                if request.is_plain and action.size is None and self._place_plain(action.ref, request, now_ns, tick_id, caused_by):
+                    continue
                 self._place(action, now_ns, tick_id, caused_by)
             elif isinstance(action, CancelOrder):
                 self._cancel(action, now_ns, tick_id, caused_by)
@@ -169,8 +172,6 @@ class DomainRouter:
 
     def _place(self, action: PlaceOrder, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         request = action.request
-        if request.is_plain and action.size is None and self._place_plain(action.ref, request, now_ns, tick_id, caused_by):
-            return
         if action.size is not None:
             units = self._at_venue.units(request.symbol, action.size)
             if not units:
