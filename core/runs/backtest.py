@@ -27,6 +27,7 @@ from core.ports import BarStore, Clock, CorporateActionStore, StrategySource, Un
 from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.lookahead import Sentinel
+from core.runs.outlasting import outlasted
 from core.runs.replay import Original
 from core.runs.result import run_result
 from core.runs.router import DomainRouter, Tracer
@@ -196,7 +197,7 @@ class BacktestWork:
         while not over:
             await self._slices.run(advance)
             if len(self.journal) >= FLUSH_EVENTS:
-                await self._commit(on_commit)
+                await self.commit(on_commit)
             on_slice()
             if not self._sentinel.is_checked and self._venue.now_ns >= self._sentinel.until_ns:
                 await self._watch()
@@ -221,11 +222,14 @@ class BacktestWork:
         """Take back every order that still works. Between slices only."""
         self._venue.cancel_all(reason)
 
-    async def _commit(self, on_commit: Callable[[UnitOfWork], None]) -> None:
+    async def commit(self, on_commit: Callable[[UnitOfWork], None]) -> None:
+        """Commit what happened since the last commit, and what `on_commit` adds. Between slices only."""
+        # Rows and events are made, and let go of, beside the loop: thousands of them would hold it up.
+        await outlasted(lambda: self.journal.make_batch(self.orders))
         async with self._materials.runs.begin() as work:
-            self.journal.write(work, self.orders)
+            self.journal.write(work)
             on_commit(work)
-        self.journal.committed(self.orders)
+        await outlasted(lambda: self.journal.committed(self.orders))
 
     async def result(self) -> RunResult:
         """Return statistics, equity, trades and plots of what was run so far."""

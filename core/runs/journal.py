@@ -1,10 +1,10 @@
 """Gathers a run's events and rows until they are committed together."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from core.events.envelope import Cause, Envelope, Payload
-from core.model.order import Fill
+from core.model.order import Fill, Order
 from core.ports import UnitOfWork
 from core.trading.orders import OrderManager
 
@@ -19,11 +19,18 @@ class Late(Protocol):
         ...
 
 
+class Batch(NamedTuple):
+    """What is committed at once."""
+
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    events: tuple[Envelope, ...]
+
+
 class RunJournal:
     """What happened in a run since the last commit. Event ids are the run's id and a counter.
 
-    `record`, `record_late` and `add_fill` run in the run's own thread, `write` and `committed` in the loop, never both at
-    once. An event gets its id, its envelope and, where it can, its payload when it is written: gathering it is a part of the
+    What gathers runs in the run's own thread, what writes between its slices, never both at once. An event gets its id, its envelope and, where it can, its payload when it is written: gathering it is a part of the
     simulation, and costs as little as can be. Until then an event of the run's own is known by its number.
     """
 
@@ -35,6 +42,7 @@ class RunJournal:
         self._committed = 0
         self._gathered: list[tuple[Cause, Payload | Late, int, Cause, str | None]] = []
         self._uncommitted_fills: list[Fill] = []
+        self._batch = Batch((), (), ())
         self.fills: list[Fill] = []
         """All fills of the run, oldest first: its result is made from them."""
 
@@ -72,16 +80,21 @@ class RunJournal:
         while self.fills:
             del self.fills[-_AT_A_TIME:]
 
-    def write(self, work: UnitOfWork, orders: OrderManager) -> None:
-        """Put everything gathered into a unit of work; call `committed` when it is."""
-        work.put_orders(orders.changed())
-        work.add_fills(self._uncommitted_fills)
-        work.append(self.events)
+    def make_batch(self, orders: OrderManager) -> None:
+        """Make the rows and events of everything gathered, for `write`."""
+        self._batch = Batch(tuple(orders.changed()), tuple(self._uncommitted_fills), tuple(self._envelopes()))
+
+    def write(self, work: UnitOfWork) -> None:
+        """Put the batch into a unit of work. In the loop; call `committed` when the unit is."""
+        work.put_orders(self._batch.orders)
+        work.add_fills(self._batch.fills)
+        work.append(self._batch.events)
 
     def committed(self, orders: OrderManager) -> None:
-        """Let go of what is now stored."""
+        """Let go of the batch, which is stored now; nothing was gathered since it was made."""
         orders.forget_committed()
         self._gathered, self._uncommitted_fills = [], []
+        self._batch = Batch((), (), ())
         self._committed = self._count + self._named
 
     def _envelopes(self) -> Iterator[Envelope]:

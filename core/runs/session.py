@@ -11,7 +11,7 @@ from core.events.payloads import RunCompleted, RunError, RunProgressed, RunStart
 from core.model.money import exact
 from core.model.result import RunResult
 from core.model.run import Run, RunStatus
-from core.ports import Clock, Store
+from core.ports import Clock, Store, UnitOfWork
 from core.runs.backtest import BacktestWork
 
 PROGRESS_NS = 100_000_000
@@ -102,13 +102,13 @@ class RunSession:
         self.run = run
 
     async def _commit(self, told: Payload, *, run: Run | None = None, result: RunResult | None = None) -> None:
-        async with self._store.runs.begin() as work:
-            self._work.journal.write(work, self._work.orders)
+        def add(work: UnitOfWork) -> None:
             work.put_run(run or self.run)
             if result is not None:
                 work.put_result(result)
             work.append([self._envelope(told)])
-        self._work.journal.committed(self._work.orders)
+
+        await self._work.commit(add)
 
     async def _so_far(self) -> RunResult | None:
         """Return the result of an unfinished run, or None before its first bar."""

@@ -128,7 +128,8 @@ async def _to_the_end(work: BacktestWork, rows: _Rows, on_bars: OnBars | None) -
     result = await work.result() if left_result else None
     if ended is not None:
         work.cancel_working(f"The run ended: {ended}")
-    work.journal.write(rows, work.orders)
+    work.journal.make_batch(work.orders)
+    work.journal.write(rows)
     return ended, result
 
 

@@ -34,7 +34,7 @@ _PUT_ORDERS: Final = BulkInsert(
 _ADD_FILLS: Final = BulkInsert(FILLS, ("id", "run_id", "order_id", "symbol", "time_ns", "body"), key="id")
 _PUT_RESULT: Final = BulkInsert(RESULTS, ("run_id", "stats", "body", "arrays"), key="run_id", update=("stats", "body", "arrays"))
 
-PAGE: Final = 4_000
+PAGE: Final = 1_000
 """Rows decoded at a time: a longer decode would keep the interpreter's lock, and so the window, for too long."""
 
 _encode = msgspec.json.Encoder().encode
