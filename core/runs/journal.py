@@ -30,8 +30,9 @@ class Batch(NamedTuple):
 class RunJournal:
     """What happened in a run since the last commit. Event ids are the run's id and a counter.
 
-    What gathers runs in the run's own thread, what writes between its slices, never both at once. An event gets its id, its envelope and, where it can, its payload when it is written: gathering it is a part of the
-    simulation, and costs as little as can be. Until then an event of the run's own is known by its number.
+    What gathers runs in the run's own thread, what writes between its slices, never both at once. An event gets its id, its
+    envelope and, where it can, its payload when it is written: gathering it is a part of the simulation, and costs as little
+    as can be. Until then an event of the run's own is known by its number.
     """
 
     def __init__(self, run_id: str, producer: str) -> None:
@@ -40,7 +41,7 @@ class RunJournal:
         self._count = 0
         self._named = 0
         self._committed = 0
-        self._gathered: list[tuple[Cause, Payload | Late, int, Cause, str | None]] = []
+        self._gathered: list[tuple[str | int, Payload | Late, int, Cause, str | None]] = []
         self._uncommitted_fills: list[Fill] = []
         self._batch = Batch((), (), ())
         self.fills: list[Fill] = []
@@ -100,24 +101,9 @@ class RunJournal:
     def _envelopes(self) -> Iterator[Envelope]:
         run_id, producer, prefix = self._run_id, self._producer, f"{self._run_id}."
         for known_by, what, ts, cause, trace_id in self._gathered:
-            caused_by = f"{prefix}{cause}" if type(cause) is int else cause
+            caused_by = f"{prefix}{cause}" if isinstance(cause, int) else cause
             payloads = (what,) if isinstance(what, Payload) else what.payloads()
-            for payload in payloads:
-                event_id = f"{prefix}{known_by}" if type(known_by) is int else known_by
-                yield Envelope(
-                    event_id,
-                    0,
-                    payload.kind,
-                    payload.wire,
-                    payload.version,
-                    run_id,
-                    run_id,
-                    caused_by,
-                    trace_id,
-                    ts,
-                    producer,
-                    payload,
-                )
-                caused_by = event_id
-                if type(known_by) is int:
-                    known_by += 1
+            for at, one in enumerate(payloads):
+                own = f"{prefix}{known_by + at}" if isinstance(known_by, int) else known_by
+                yield Envelope(own, 0, one.kind, one.wire, one.version, run_id, run_id, caused_by, trace_id, ts, producer, one)
+                caused_by = own
