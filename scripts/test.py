@@ -3,7 +3,7 @@
 
 python3 scripts/test.py                     everything
 python3 scripts/test.py --soak              with the long tests
-python3 scripts/test.py tests/unit -k fill  other arguments go to pytest
+python3 scripts/test.py tests/unit -k fill  other arguments go to pytest; the whole suite runs on all cores
 python3 scripts/test.py --no-checks …       the tests alone
 """
 
@@ -45,7 +45,9 @@ def run_checks(python: Path) -> list[str]:
 def run_pytest(python: Path, arguments: list[str]) -> tuple[int, str]:
     """Run the tests, showing what they print; return their exit code and pytest's closing line, which is held back."""
     say("--- pytest")
-    command = [str(python), "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []), *arguments]
+    is_whole = not any(item == "-n" or not item.startswith("-") for item in arguments)
+    workers = ["-n", "auto", "--dist", "worksteal"] if is_whole else []  # for a few tests, starting workers takes longer than they do
+    command = [str(python), "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []), *workers, *arguments]
     closing: str | None = None
     with subprocess.Popen(
         command, cwd=ROOT, env=CHILD_ENVIRONMENT, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"

@@ -1,6 +1,6 @@
 """The bars of a run, symbol by symbol and timeframe by timeframe, as the loop goes through them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.backtest.order_book import OrderBook
-from core.backtest.timeline import Timeline
 from core.matching.orders import WorkingOrder
 from core.model.market import Bar, BarSeries, Instants, Instrument
 from core.strategy.windows import Cursor, Indicator
@@ -65,6 +64,12 @@ class Feed:
         """The newest bar known, while a decision is carried out."""
         self.has_grid = market.instrument.tick is not None or market.instrument.lot is not None
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether its newest bar is of regular hours."""
+        regular = self.market.regular
+        return regular is None or bool(regular[self.cursor.now])
+
     def last_bar_to_meet(self, order: WorkingOrder) -> int | None:
         """Return when the next bar ends, if it started before the order's end and the order can fill in it; else None.
 
@@ -103,51 +108,3 @@ def bars_of(symbol: str, market: Market, first: int, last: int) -> Iterator[Bar]
     """Return bars `first` to `last` (exclusive) one by one, made when they are reached."""
     columns = [column[first:last].tolist() for column in market.bars.columns()]
     return map(Bar, repeat(symbol), market.bars.start_ns[first:last].tolist(), market.end_ns[first:last].tolist(), *columns)
-
-
-LAST: Final = 1
-"""No other bar ends at the same time after this one."""
-LATE: Final = 2
-"""Outside regular hours."""
-UNSEEN: Final = 4
-"""Not a bar for `on_bar`: of a larger timeframe, or before the strategy is warm."""
-LARGER: Final = 8
-"""A bar of a larger timeframe that the strategy may see."""
-
-
-def rows_of(
-    feeds: Sequence[Feed], timeline: Timeline, first: int, last: int, next_end_ns: int, indicators: Sequence[Sequence[Indicator]]
-) -> Iterator[tuple[Bar, Feed, Cursor, int]]:
-    """Return rows `first` to `last` (exclusive) of the timeline: bar, feed, its cursor, and what kind of bar it is, as flags.
-
-    Makes the block the one that cursors and indicators read from; each feed's cursor stands before its first bar of it.
-    `next_end_ns`: when the bar after the block ends.
-    """
-    symbols, numbers = timeline.symbol[first:last], timeline.bar[first:last]
-    n = last - first
-    starts, ends = np.empty(n, np.int64), timeline.end_ns[first:last]
-    prices = [np.empty(n) for _ in range(5)]
-    kinds = np.where(np.append(ends[1:], next_end_ns) != ends, LAST, 0)
-    for at, feed in enumerate(feeds):
-        places = np.flatnonzero(symbols == at)
-        if not len(places):
-            continue
-        market = feed.market
-        begin = int(numbers[places[0]]) + market.first
-        end = begin + len(places)
-        # The newest bar may lie before this block: one value more keeps it readable.
-        before = max(0, begin - 1)
-        for indicator in indicators[at]:
-            indicator.load_block(before, end)
-        feed.cursor.block = before
-        feed.cursor.in_block = begin - 1 - before
-        starts[places] = market.bars.start_ns[begin:end]
-        for column, own in zip(prices, market.bars.columns(), strict=True):
-            column[places] = own[begin:end]
-        is_warm = np.arange(begin, end) >= market.ready
-        kinds[places] |= np.where(is_warm, 0 if feed.is_own else UNSEEN | LARGER, UNSEEN)
-        if market.regular is not None:
-            kinds[places] |= np.where(market.regular[begin:end], 0, LATE)
-    order = [feeds[at] for at in symbols.tolist()]
-    bars = map(Bar, [feed.symbol for feed in order], starts.tolist(), ends.tolist(), *[column.tolist() for column in prices])
-    return zip(bars, order, [feed.cursor for feed in order], kinds.tolist(), strict=True)

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backtest.feeds import LARGER, LAST, LATE, NEVER, UNSEEN, Feed, Market, bars_of, rows_of
+from core.backtest.feeds import Feed, Market, bars_of
+from core.backtest.rows import LARGER, LAST, LATE, UNSEEN, Rows, are_together, rows_of, rows_together
 from core.backtest.timeline import distinct, merge
 from core.backtest.upkeep import Upkeep
 from core.backtest.venue import SimulatedVenue
@@ -152,61 +153,118 @@ class Simulator:
 
     def _many_feeds(self, runner: StrategyRunner, route: Route, trace: Trace | None) -> Iterator[None]:
         """The loop for several symbols or timeframes: all bars that ended at the same time are one decision."""
-        clock, monotonic_ns, feeds, venue, upkeep = self._clock, self._monotonic_ns, self._feeds, self._venue, self._upkeep
+        feeds, venue = self._feeds, self._venue
         timeline = merge([feed.market.end_ns[feed.market.first :] for feed in feeds])
-        by_feed = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
+        indicators = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
+        venue.point = 0
+        for block in timeline.blocks(BLOCK):
+            if self._upkeep is None and are_together(feeds, timeline, block):
+                rows = rows_together(feeds, timeline, block, indicators)
+                yield from self._together(rows, len(block) // len(feeds), runner, route, trace)
+            else:
+                yield from self._one_by_one(rows_of(feeds, timeline, block, indicators), runner, route, trace)
+            if venue.stopped is not None:
+                return
+        self._count_bars()
+        venue.point = max(0, venue.point - 1)
+
+    def _together(
+        self, rows: Iterator[tuple[Bar, ...]], left: int, runner: StrategyRunner, route: Route, trace: Trace | None
+    ) -> Iterator[None]:
+        """A block in which a bar of every symbol ends at each decision time."""
+        clock, monotonic_ns, feeds, venue = self._clock, self._monotonic_ns, self._feeds, self._venue
+        cursors, orders, decide = [feed.cursor for feed in feeds], venue.orders, runner.decide
+        symbols = tuple(feed.symbol for feed in feeds)
+        stride, checked_ns, within = 4, monotonic_ns(), cursors[0].in_block
+        while left > 0:
+            for row in islice(rows, min(stride, left)):
+                now_ns = row[0].end_ns
+                within += 1
+                if orders:
+                    for feed, bar in zip(feeds, row, strict=True):
+                        feed.cursor.in_block = within
+                        feed.newest = bar
+                        book = feed.book
+                        if book.working and (bar.low <= book.acts_below or bar.high >= book.acts_above):
+                            venue.meet(feed, bar, is_regular=feed.is_regular)
+                    clock.instant_ns = now_ns
+                    if now_ns >= venue.next_expiry_ns:
+                        venue.expire(now_ns)
+                else:
+                    for cursor in cursors:
+                        cursor.in_block = within
+                    clock.instant_ns = now_ns
+                if trace is not None:
+                    trace(now_ns, symbols)
+                actions = decide(now_ns, dict(zip(symbols, row, strict=True)))
+                if actions:
+                    for feed, bar in zip(feeds, row, strict=True):
+                        feed.newest = bar
+                    route(actions)
+                    if venue.stopped is not None:
+                        self._count_bars()
+                        return
+                venue.point += 1
+            left -= stride
+            for feed, bar in zip(feeds, row, strict=True):
+                feed.newest = bar
+            turn_ns = monotonic_ns()
+            stride = _stride(stride, turn_ns - checked_ns)
+            checked_ns = turn_ns
+            if turn_ns >= self._deadline_ns:
+                self._count_bars()
+                yield
+                checked_ns = monotonic_ns()
+
+    def _one_by_one(self, rows: Rows, runner: StrategyRunner, route: Route, trace: Trace | None) -> Iterator[None]:
+        """A block of any bars."""
+        clock, monotonic_ns, venue, upkeep = self._clock, self._monotonic_ns, self._venue, self._upkeep
         bars: dict[str, Bar] = {}
         larger: list[tuple[str, Bar]] = []
         since_check, stride, checked_ns = 0, 16, monotonic_ns()
-        total, venue.point = len(timeline.end_ns), 0
-        for first in range(0, total, BLOCK):
-            last = min(first + BLOCK, total)
-            next_end_ns = NEVER if last == total else int(timeline.end_ns[last])
-            for bar, feed, cursor, kind in rows_of(feeds, timeline, first, last, next_end_ns, by_feed):
-                cursor.in_block += 1
-                feed.newest = bar
-                if upkeep is not None and feed.is_own:
-                    clock.instant_ns = bar.end_ns
-                    upkeep.before(feed, cursor.now, bar)
-                book = feed.book
-                if book.working and (bar.low <= book.acts_below or bar.high >= book.acts_above):
-                    venue.meet(feed, bar, is_regular=not kind & LATE)
-                if not kind & UNSEEN:
-                    bars[bar.symbol] = bar
-                elif kind & LARGER:
-                    larger.append((feed.timeframe, bar))
-                if not kind & LAST:
-                    continue
-                clock.instant_ns = now_ns = bar.end_ns
-                if now_ns >= venue.next_expiry_ns:
-                    venue.expire(now_ns)
-                if upkeep is not None:
-                    upkeep.after(now_ns)
-                since_check += 1
-                if bars or larger:
-                    if trace is not None:
-                        trace(now_ns, tuple(bars))
-                    actions = runner.decide(now_ns, bars, larger)
-                    since_check += len(bars)
-                    bars = {}
-                    if larger:
-                        larger = []
-                    if actions:
-                        route(actions)
-                        if venue.stopped is not None:
-                            self._count_bars()
-                            return
-                venue.point += 1
-                if since_check >= stride:
-                    turn_ns = monotonic_ns()
-                    stride = _stride(stride, turn_ns - checked_ns)
-                    since_check, checked_ns = 0, turn_ns
-                    if turn_ns >= self._deadline_ns:
+        for bar, feed, cursor, kind in rows:
+            cursor.in_block += 1
+            feed.newest = bar
+            if upkeep is not None and feed.is_own:
+                clock.instant_ns = bar.end_ns
+                upkeep.before(feed, cursor.now, bar)
+            book = feed.book
+            if book.working and (bar.low <= book.acts_below or bar.high >= book.acts_above):
+                venue.meet(feed, bar, is_regular=not kind & LATE)
+            if not kind & UNSEEN:
+                bars[bar.symbol] = bar
+            elif kind & LARGER:
+                larger.append((feed.timeframe, bar))
+            if not kind & LAST:
+                continue
+            clock.instant_ns = now_ns = bar.end_ns
+            if now_ns >= venue.next_expiry_ns:
+                venue.expire(now_ns)
+            if upkeep is not None:
+                upkeep.after(now_ns)
+            since_check += 1
+            if bars or larger:
+                if trace is not None:
+                    trace(now_ns, tuple(bars))
+                actions = runner.decide(now_ns, bars, larger)
+                since_check += len(bars)
+                bars = {}
+                if larger:
+                    larger = []
+                if actions:
+                    route(actions)
+                    if venue.stopped is not None:
                         self._count_bars()
-                        yield
-                        checked_ns = monotonic_ns()
-        self._count_bars()
-        venue.point = max(0, venue.point - 1)
+                        return
+            venue.point += 1
+            if since_check >= stride:
+                turn_ns = monotonic_ns()
+                stride = _stride(stride, turn_ns - checked_ns)
+                since_check, checked_ns = 0, turn_ns
+                if turn_ns >= self._deadline_ns:
+                    self._count_bars()
+                    yield
+                    checked_ns = monotonic_ns()
 
     def _count_bars(self) -> None:
         self.bars_done = sum(feed.cursor.now + 1 - feed.market.first for feed in self._feeds if feed.is_own)

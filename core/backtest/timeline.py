@@ -1,6 +1,6 @@
 """The order in which the bars of several symbols end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,15 @@ class Timeline:
     bar: NDArray[np.int64]
     end_ns: Instants
     times_ns: Instants
+
+    def blocks(self, size: int) -> Iterator[range]:
+        """Return spans of about `size` bars that together are all of them; none ends between bars that end at the same time."""
+        first, total = 0, len(self.end_ns)
+        while first < total:
+            last = min(first + size, total)
+            last = int(np.searchsorted(self.end_ns, self.end_ns[last - 1], side="right"))
+            yield range(first, last)
+            first = last
 
 
 def merge(ends: Sequence[Instants]) -> Timeline:

@@ -40,7 +40,8 @@ class SimulatedVenue(RunView):
         self, *, feeds: Sequence[Feed], matching: Matching, ledger: Ledger, clock: SimulatedClock, days: TradingDays, reports: OrderReports
     ) -> None:
         super().__init__(feeds, ledger, clock)
-        self._by_ref: dict[str, WorkingOrder] = {}
+        self.orders: dict[str, WorkingOrder] = {}
+        """Those that can still fill, by ref; the same dict for the whole run. Exit legs that wait are among them."""
         self._matching = matching
         self._days = days
         self._reports = reports
@@ -53,7 +54,7 @@ class SimulatedVenue(RunView):
         """Why the strategy ended the run early, when it did."""
 
     def working(self) -> tuple[str, ...]:
-        return tuple(self._by_ref)
+        return tuple(self.orders)
 
     # --- orders ---
 
@@ -93,7 +94,7 @@ class SimulatedVenue(RunView):
         order = WorkingOrder(order_id, ref, request, now_ns, dead_from_ns, time_in_force)
         self._places = order.place = self._places + 1
         feed.book.add_plain(order)
-        self._by_ref[ref] = order
+        self.orders[ref] = order
         return True
 
     def place_pair(self, first: Ticket, second: Ticket) -> None:
@@ -114,7 +115,7 @@ class SimulatedVenue(RunView):
 
     def replace(self, wanted: ReplaceOrder) -> bool:
         """Change a working order from now on; False when it is already over, or cannot be what is wanted."""
-        order = self._by_ref.get(wanted.ref)
+        order = self.orders.get(wanted.ref)
         if order is None:
             return False
         now_ns, feed = self._clock.instant_ns, self._by_symbol[order.symbol]
@@ -140,7 +141,7 @@ class SimulatedVenue(RunView):
 
     def cancel(self, ref: str, reason: str) -> bool:
         """Take back a working order, with what hangs on it; False when it is already over."""
-        order = self._by_ref.get(ref)
+        order = self.orders.get(ref)
         if order is None:
             return False
         self.cancel_alone(order, reason)
@@ -151,7 +152,7 @@ class SimulatedVenue(RunView):
     def cancel_all(self, reason: str) -> None:
         """Take back every working order."""
         for ref in self.working():
-            order = self._by_ref.get(ref)
+            order = self.orders.get(ref)
             if order is not None:
                 self.cancel_alone(order, reason)
 
@@ -186,7 +187,7 @@ class SimulatedVenue(RunView):
         """Fill the only order of its symbol, or refuse it, at the open."""
         outcome = self._matching.filling.fill_market(order, bar, self.ledger)
         feed.book.empty()
-        del self._by_ref[order.ref]
+        del self.orders[order.ref]
         if isinstance(outcome, Execution):
             self._reports.fill_whole(order.id, outcome.price, outcome.fee, outcome.slippage, bar.start_ns)
             self.step(feed)
@@ -233,7 +234,7 @@ class SimulatedVenue(RunView):
 
     def orders_of(self, symbol: str) -> list[WorkingOrder]:
         """Return the symbol's orders that can still fill, exit legs that wait included."""
-        return [order for order in self._by_ref.values() if order.symbol == symbol]
+        return [order for order in self.orders.values() if order.symbol == symbol]
 
     def open_positions(self) -> tuple[Position, ...]:
         """Return what is held now."""
@@ -312,7 +313,7 @@ class SimulatedVenue(RunView):
         order.place = self._places
         self._reports.accept(ticket.order_id, now_ns=now_ns)
         feed.book.add(order)
-        self._by_ref[ticket.ref] = order
+        self.orders[ticket.ref] = order
         return order
 
     def _life(self, feed: Feed, request: OrderRequest, time_in_force: TimeInForce, now_ns: int) -> tuple[int, int | None]:
@@ -338,7 +339,7 @@ class SimulatedVenue(RunView):
         order.place = self._places
         if ticket.time_in_force is _GTD:
             order.dead_from_ns = ticket.request.expires_ns
-        self._by_ref[ticket.ref] = order
+        self.orders[ticket.ref] = order
         return order
 
     def _go_live(self, leg: WorkingOrder, feed: Feed, qty: Decimal, time_ns: int) -> None:
@@ -371,7 +372,7 @@ class SimulatedVenue(RunView):
                 self.cancel_alone(leg, "The order it belongs to opened nothing.")
 
     def _drop(self, order: WorkingOrder, feed: Feed) -> None:
-        self._by_ref.pop(order.ref, None)
+        self.orders.pop(order.ref, None)
         feed.book.remove(order)
 
     def _reject(self, ticket: Ticket, wrong: str, code: RejectCode) -> None:
