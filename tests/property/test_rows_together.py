@@ -9,15 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.backtest import simulator
+from core.backtest.rows import are_together
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries
 from core.strategy.actions import Action
+from core.strategy.placing import buy
 from tests.property.test_matching_orders import asked, options, series
-from tests.scripted import STOCK, Told, told
+from tests.scripted import OPEN_NS, STOCK, Told, told
+from tests.scripted import bars as minute_bars
 
 SYMBOLS = ("X/Y", "A/B", STOCK)
 BEGINS = (0, -5, 6 * 60 + 25)
 """In the session, across its open, and across its close; minutes from the open."""
+CLOSE_NS = OPEN_NS + 390 * MINUTE_NS
 seen: Counter[bool] = Counter()
 
 
@@ -50,22 +54,32 @@ def _kept(bars: BarSeries, keep: Any) -> BarSeries:
     return BarSeries.from_columns(bars.symbol, bars.timeframe, bars.start_ns[keep].copy(), *columns)
 
 
-@given(runs(), options, st.integers(100, 20_000))
-def test_row_by_row_is_one_by_one(run: tuple[list[BarSeries], dict[int, list[Action]]], how: dict[str, Any], cash: int) -> None:
-    bars, script = run
-    judged = simulator.are_together
+def both_ways(bars: list[BarSeries], script: dict[int, list[Action]], **how: Any) -> tuple[Told, Told]:
+    """Run row by row, where bars end together, and one by one."""
 
     def counted(*arguments: Any) -> bool:
-        is_together = judged(*arguments)
+        is_together = are_together(*arguments)
         seen[is_together] += 1
         return is_together
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(simulator, "BLOCK", 8)
         patched.setattr(simulator, "are_together", counted)
-        together = told(bars, script, cash=str(cash), **how)
+        together = told(bars, script, **how)
         patched.setattr(simulator, "are_together", lambda *_arguments: False)
-        apart = told(bars, script, cash=str(cash), **how)
+        return together, told(bars, script, **how)
+
+
+@given(runs(), options, st.integers(100, 20_000))
+def test_row_by_row_is_one_by_one(run: tuple[list[BarSeries], dict[int, list[Action]]], how: dict[str, Any], cash: int) -> None:
+    together, apart = both_ways(*run, cash=str(cash), **how)
+    assert _all_of(together) == _all_of(apart)
+
+
+def test_a_day_order_expires_at_its_close_among_bars_that_end_together() -> None:
+    bars = [_at(minute_bars(*["10 11 9 10"] * 9, symbol=symbol), CLOSE_NS + np.arange(-4, 5) * MINUTE_NS) for symbol in ("X/Y", STOCK)]
+    together, apart = both_ways(bars, {1: [buy(STOCK, 1, limit=5, ref="far")]})
+    assert together.lines == ["far expired"]
     assert _all_of(together) == _all_of(apart)
 
 
