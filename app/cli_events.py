@@ -96,8 +96,6 @@ def _check_pattern(pattern: str) -> None:
 
 
 def _event_document(event: "Envelope") -> dict[str, Any]:
-    import msgspec
-
     from core.model.instants import iso
 
     return {
@@ -112,18 +110,27 @@ def _event_document(event: "Envelope") -> dict[str, Any]:
         "corr_id": event.corr_id,
         "trace_id": event.trace_id,
         "producer": event.producer,
-        "payload": msgspec.to_builtins(event.payload),
+        "payload": _whole(event.payload),
     }
 
 
-def _line(event: "Envelope") -> str:
+def _whole(value: Any) -> Any:
+    """Return a value in the types of JSON, with every field: what is stored leaves out those that have their default."""
     import msgspec
 
+    if isinstance(value, msgspec.Struct):
+        return {field.encode_name: _whole(getattr(value, field.name)) for field in msgspec.structs.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_whole(item) for item in value]
+    return msgspec.to_builtins(value)
+
+
+def _line(event: "Envelope") -> str:
     from core.model.instants import iso
 
     payload = {
         name: value
-        for name, value in msgspec.to_builtins(event.payload).items()
+        for name, value in _whole(event.payload).items()
         if not isinstance(value, (dict, list)) and value is not None
     }
     said = ", ".join(f"{name} {value}" for name, value in payload.items())

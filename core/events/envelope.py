@@ -19,8 +19,10 @@ Cause = str | int | None
 """An event as the cause of another: its id, or while it is not written its number among those of its run. None: an outside act."""
 
 
-class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Base of all payloads. A subclass names its wire type; defining it registers it.
+
+    What has its default is not written: of an order's fields most have, and they were more than half of what was stored.
 
     `durable` payloads are stored; the others are dispatched, and stored only when their run is traced.
     """

@@ -125,7 +125,7 @@ class LegRole(StrEnum):
     STOP = "stop"
 
 
-class OrderLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class OrderLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """An exit that becomes live where its parent fills, over what the parent filled, on the other side. Checks itself.
 
     Prices in quote currency. `time_in_force` None: the parent's `day`, `gtc` or `gtd`, else the default.
@@ -152,7 +152,7 @@ class OrderLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.stop_price if self.type.has_stop else self.limit_price
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What a strategy or a person asks for. Checks itself: an impossible order cannot be made.
 
     `qty` in units, above zero; prices in quote currency; `trail_percent` 5 means five percent of the price.
@@ -274,7 +274,7 @@ def _check_price(field: str, price: Decimal | None, *, wanted: bool, type_: Orde
         raise InvalidValue(field, price, "it must be above zero.")
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """An order as it stands. `id` is unique over all runs; times are UTC ns; prices in quote currency."""
 
     id: str
@@ -297,7 +297,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The order that this one cancels by filling."""
 
 
-class Fill(msgspec.Struct, frozen=True, gc=False):
+class Fill(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One execution. `price` includes slippage; `fee` and `slippage` are money, in quote currency, never negative.
 
     `time_ns` is the start of the bar it happened in. `reason` is None for an ordinary fill.
