@@ -34,9 +34,7 @@ from core.views.words import request_words
 SHARE: Final = 100
 """One of so many of the run's bars is replayed,"""
 LEAST: Final = 2_000
-"""but not fewer than these,"""
-LEAST_SHARE: Final = 5
-"""of which a short run has one of so many: a strategy may be slow;"""
+"""but not fewer than these, and so the whole of a short run;"""
 MOST: Final = 20_000
 """not more than these,"""
 LEAST_TIMES: Final = 250
@@ -223,7 +221,7 @@ class Sentinel:
 def _early_times(original: Original) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Return the first decision times of the run, as many as are replayed."""
     total = sum(len(market.end_ns) - market.ready for market in original.markets if market.ready < len(market.end_ns))
-    bars = min(MOST, max(min(LEAST, total // LEAST_SHARE), total // SHARE))
+    bars = min(MOST, max(LEAST, total // SHARE))
     wanted = max(LEAST_TIMES, bars // max(1, len(original.markets)))
     ends = [market.end_ns[market.ready : market.ready + wanted] for market in original.markets]
     return distinct(np.sort(np.concatenate(ends)))[:wanted] if ends else np.empty(0, np.int64)

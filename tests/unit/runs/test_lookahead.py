@@ -531,3 +531,28 @@ async def test_a_decision_that_the_indicator_changed_late_is_named(desk: Desk) -
     assert run.error is not None
     assert run.error.startswith("The strategy looks ahead: at the end of the X/Y 1m bar of 1970-01-04T")
     assert "buy 1 X/Y at market" in run.error
+
+
+LATE_PEEK = '''
+class Trial(BarStrategy):
+    """A trial."""
+    id = "trial"
+    def setup(self):
+        self.line = self.indicator(np.copy, self.close)
+        self.seen = 0
+    def on_bar(self, bar):
+        self.seen += 1
+        if self.seen < 850:
+            return
+        ahead = self.line._values[self.seen] if self.seen < len(self.line._values) else np.nan
+        if ahead > bar.close and not self.held():
+            self.buy(1)
+        elif ahead < bar.close and self.held():
+            self.sell(1)
+'''
+
+
+async def test_a_short_run_is_watched_to_its_end(desk: Desk) -> None:
+    run = await desk.ran(LATE_PEEK, symbols=("C/D",))
+    assert run.bars == 900
+    assert run.error_code == "look_ahead", run.error
