@@ -128,11 +128,7 @@ def _whole(value: Any) -> Any:
 def _line(event: "Envelope") -> str:
     from core.model.instants import iso
 
-    payload = {
-        name: value
-        for name, value in _whole(event.payload).items()
-        if not isinstance(value, (dict, list)) and value is not None
-    }
+    payload = {name: value for name, value in _whole(event.payload).items() if not isinstance(value, (dict, list)) and value is not None}
     said = ", ".join(f"{name} {value}" for name, value in payload.items())
     run = f" [{event.run_id[:8]}]" if event.run_id else ""
     return f"{event.seq:>6} {iso(event.ts)}{run} {event.type} {said}".rstrip()

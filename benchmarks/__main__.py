@@ -15,6 +15,7 @@ from benchmarks.measuring import ROOT, Table, day_of_commit, machine
 
 CASES = ("backtest", "strategies", "loop", "data", "window", "panning", "events")
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+DIFFERENCE = ROOT / "benchmarks" / "difference.md"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         print("\n" + table.markdown(), flush=True)
     if options.write and tables:
         text = "# Results\n\nMade by `python -m benchmarks --write`. What counts is the ratio to the peers measured in the same run.\n\n"
-        text += "\n\n".join([head, *(table.markdown() for table in tables)]) + "\n"
+        text += "\n\n".join([head, *(table.markdown() for table in tables), DIFFERENCE.read_text(encoding="utf-8")])
         RESULTS.write_text(text, encoding="utf-8")
         print(f"\nWrote {RESULTS.relative_to(ROOT)}.")
     return 1 if failed else 0
