@@ -31,8 +31,8 @@ AGAINST: Final = (
     StatisticSpec(
         "information_ratio", "Information ratio", _R, "Mean active return ÷ their sample standard deviation × √periods per year."
     ),
-    StatisticSpec("up_capture", "Up capture", _F, "Mean growth of the periods in which the benchmark rose ÷ the benchmark's."),
-    StatisticSpec("down_capture", "Down capture", _F, "Mean growth of the periods in which the benchmark fell ÷ the benchmark's."),
+    StatisticSpec("up_capture", "Up capture", _F, "Annual growth over the periods in which the benchmark rose ÷ the benchmark's."),
+    StatisticSpec("down_capture", "Down capture", _F, "Annual growth over the periods in which the benchmark fell ÷ the benchmark's."),
 )
 
 
