@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from core.model.run import Run
 
 PAGE: Final = "report.html"
-BESIDE: Final = ("trades.csv", "equity.csv", "stats.json")
+BESIDE: Final = ("trades.csv", "equity.csv", "account.csv", "stats.json")
 """Written next to the page, where a folder is asked for."""
+
+ENTRY_FIGURES: Final = ("qty", "per_share", "ratio", "qty_before", "equity", "required", "exposure")
+"""Figures of an account's events, each a column of account.csv."""
 
 _OURS: Final = b'<meta name="generator" content="Weaver">'
 _HEAD_BYTES: Final = 400
@@ -23,7 +26,7 @@ _HEAD_BYTES: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class ReportTarget:
-    """Where a report goes: one page, or a folder with all four files."""
+    """Where a report goes: one page, or a folder with all files."""
 
     page: Path
     folder: Path | None = None
@@ -85,7 +88,9 @@ def _write(target: ReportTarget, run: "Run", report: "Report") -> None:
         if target.folder is not None:
             target.folder.mkdir(parents=True, exist_ok=True)
             # The page last: it says that the others are there.
-            for file, text in zip(target.files[1:], (trades_csv(report), equity_csv(report), stats_json(run, report)), strict=True):
+            for file, text in zip(
+                target.files[1:], (trades_csv(report), equity_csv(report), account_csv(report), stats_json(run, report)), strict=True
+            ):
                 _put(file, text)
         _put(target.page, report_page(run, report, beside=target.folder is not None))
     except OSError as error:
@@ -165,6 +170,21 @@ def equity_csv(report: "Report") -> str:
     fraction = "%.9f" if (report.equity_ns % 1_000_000_000).any() else ""
     frame = pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
     return frame.write_csv(datetime_format=f"%Y-%m-%dT%H:%M:%S{fraction}Z")
+
+
+def account_csv(report: "Report") -> str:
+    """Return what happened to the account beside its fills, an event a line; `amount` is what came in, below zero what went out."""
+    from core.model.instants import iso
+    from core.model.money import plain
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("time", "kind", "symbol", "amount", *ENTRY_FIGURES))
+    for entry in report.account:
+        figures = (plain(entry.figures[name]) if name in entry.figures else "" for name in ENTRY_FIGURES)
+        amount = "" if entry.amount is None else plain(entry.amount)
+        writer.writerow((iso(entry.time_ns), str(entry.kind), entry.symbol or "", amount, *figures))
+    return text.getvalue()
 
 
 def stats_json(run: "Run", report: "Report") -> str:

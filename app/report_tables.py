@@ -1,6 +1,7 @@
 """Tables of the report's page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Final
 
@@ -8,7 +9,7 @@ from app.console import figure, percent
 from app.report_words import duration, instant, statistic, tone
 from core.model.money import plain, to_float
 from core.model.position import Trade
-from core.model.report import BenchmarkComparison, Drawdown, Report, TradeGroup, YearReturns
+from core.model.report import AccountPeriod, AccountTotal, BenchmarkComparison, Drawdown, EntryKind, Report, TradeGroup, YearReturns
 from core.model.statistics import STATISTICS, StatisticSpec, StatisticUnit
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -36,9 +37,9 @@ AGAINST: Final = (
 )
 
 
-def table(head: Sequence[str], rows: Sequence[str], *, style: str = "") -> str:
-    """Return a table of finished rows under a head of plain words."""
-    heads = "".join(f"<th>{escape(name)}</th>" for name in head)
+def table(head: Sequence[str], rows: Sequence[str], *, style: str = "", left: Collection[int] = ()) -> str:
+    """Return a table of finished rows under a head of plain words. `left`: columns of words, beside the first."""
+    heads = "".join(f'<th class="left">{escape(name)}</th>' if at in left else f"<th>{escape(name)}</th>" for at, name in enumerate(head))
     opened = f'<table class="{style}">' if style else "<table>"
     return f'<div class="scroll">{opened}<thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
@@ -119,6 +120,37 @@ def benchmark_tables(compared: BenchmarkComparison, stats: dict[str, float | Non
     ]
     against = [row(spec.title, statistic(spec, getattr(compared, spec.key)), tip=spec.formula) for spec in AGAINST]
     return _two(table(("", "run", f"{compared.symbol} held"), beside), table(("", "run against it"), against))
+
+
+def account_tables(totals: Sequence[AccountTotal], periods: Sequence[AccountPeriod]) -> str:
+    """Return what happened to the account beside its fills: by symbol and kind, and over time."""
+    rows = [
+        row(
+            item.symbol or "account",
+            item.kind.words,
+            f"{item.count:,}",
+            _amount(item.amount),
+            tones={1: "left", 3: _amount_tone(item.amount)},
+        )
+        for item in totals
+    ]
+    cash = sum((item.amount for item in totals if item.amount is not None), Decimal(0))
+    rows.append(row("all", "", f"{sum(item.count for item in totals):,}", figure(to_float(cash)), tones={3: _amount_tone(cash)}))
+    kinds = [kind for kind in EntryKind if any(item.kind is kind and item.amount is not None for item in totals)]
+    over_time = [
+        row(item.name, f"{item.count:,}", *(_amount(item.amounts.get(kind)) for kind in kinds), figure(to_float(item.amount)))
+        for item in periods
+    ]
+    heads = ("UTC", "count", *(kind.words.lower() for kind in kinds), "in all")
+    return table(("symbol", "what", "count", "sum"), rows, left=(1,)) + "<h3>Over time</h3>" + table(heads, over_time)
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "–" if amount is None else figure(to_float(amount))
+
+
+def _amount_tone(amount: Decimal | None) -> str:
+    return "" if amount is None else tone(to_float(amount))
 
 
 def statistics_tables(stats: dict[str, float | None]) -> str:

@@ -72,6 +72,12 @@ class Engine:
         """Return stored events after `after_seq`, oldest first."""
         return await self._store.log.read(after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
 
+    async def events_back(
+        self, *, before_seq: int | None = None, run_id: str | None = None, pattern: str = "*", limit: int = 1_000
+    ) -> list[Envelope]:
+        """Return the newest stored events before `before_seq`, or of all, oldest first."""
+        return await self._store.log.read_back(before_seq=before_seq, run_id=run_id, pattern=pattern, limit=limit)
+
     async def chain(self, seq: int) -> list[Envelope]:
         """Return what led to a stored event, oldest first, itself last. Raises InputError."""
         return await chain_of(seq, self._store.log)

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import localcontext
 from typing import Final
 
 import numpy as np
 
 from core.backtest.adjusted import NO_ACTIONS, Actions, as_held, splits_without_step
+from core.backtest.report.account import account_periods, account_totals
 from core.backtest.report.benchmark import compare
 from core.backtest.report.drawdowns import drawdown_table
 from core.backtest.report.evidence import Evidence
@@ -22,10 +24,10 @@ from core.backtest.stats_trades import with_excursions
 from core.model.corporate_action import date_of
 from core.model.instants import DAY_NS
 from core.model.market import AssetClass, BarSeries, Floats, Instants, Timeframe, asset_class_of
-from core.model.money import to_float
+from core.model.money import MONEY_CONTEXT, to_float
 from core.model.order import Fill, Order
 from core.model.position import Trade
-from core.model.report import BenchmarkComparison, DataCoverage, Report
+from core.model.report import AccountEntry, BenchmarkComparison, DataCoverage, Report
 from core.model.result import RunResult
 from core.model.run import Run
 
@@ -42,15 +44,17 @@ def make_report(
     coverage: DataCoverage | None = None,
     benchmark: BarSeries | None = None,
     actions: Actions = NO_ACTIONS,
+    account: Sequence[AccountEntry] = (),
 ) -> Report:
     """Return the report of a run: a pure function of what it is given, some hundred milliseconds for a million points.
 
     `bars`: the run's own by symbol, in the run's order; a symbol whose bars are gone may be missing, and what is made
     from its bars then is too. `benchmark`: what to compare with; None is the first symbol. `coverage`: of the bars
-    against the calendar. `actions`: splits and dividends that happened, by symbol. Call it in a thread.
+    against the calendar. `actions`: splits and dividends that happened, by symbol.
+    `account`: what happened to the account beside its fills. Call it in a thread.
     """
-    with np.errstate(all="ignore"):
-        return _report(run, result, bars, fills, orders, coverage, benchmark, actions)
+    with np.errstate(all="ignore"), localcontext(MONEY_CONTEXT):
+        return _report(run, result, bars, fills, orders, coverage, benchmark, actions, account)
 
 
 def _report(
@@ -62,6 +66,7 @@ def _report(
     coverage: DataCoverage | None,
     benchmark: BarSeries | None,
     actions: Actions,
+    account: Sequence[AccountEntry],
 ) -> Report:
     symbols = run.config.symbols
     asset_class = asset_class_of(symbols[0])
@@ -108,6 +113,9 @@ def _report(
         open_positions=result.open_positions,
         open_profit=open_profit,
         rejections=result.rejections,
+        account=tuple(account),
+        account_totals=account_totals(account, symbols),
+        account_periods=account_periods(account),
         coverage=coverage,
         findings=find_all(
             _evidence(run, result, trades, columns, fills, orders, coverage, open_profit, months, gains, _stepless(known, actions))
