@@ -21,6 +21,7 @@ from app.layout_files import LayoutFiles
 from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
 from app.window_loop import WindowLoop, served_soon
+from app.window_report import export_report
 from core import ENGINE_VERSION
 from core.clock.realtime import SystemClock
 from core.errors import AlreadyOpen, KnownError, NoDisplay, StoreError, StoreReadOnly, UnknownName
@@ -188,6 +189,7 @@ class Lifecycle:
             request_quit=self._quit.set,
             report_bug=lambda error, doing: print_bug(self._reporter.sentence(error, doing)),  # the window itself tells the person
             make_demo=lambda on_progress: demo_run(engine, on_progress),
+            export_report=lambda run_id, path: export_report(engine, run_id, path),
             version=ENGINE_VERSION,
             desk_name=self._call.paths.profile or "",
         )

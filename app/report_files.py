@@ -32,15 +32,15 @@ class ReportTarget:
     folder: Path | None = None
 
     @classmethod
-    def of(cls, path: Path) -> "ReportTarget":
-        """Read `--report`: a name that ends in .html is a page, one without an ending or an existing folder is a folder.
+    def of(cls, path: Path, *, asked: str = "--report") -> "ReportTarget":
+        """Read a path: a name that ends in .html is a page, one without an ending or an existing folder is a folder.
 
-        Raises InvalidValue for another ending.
+        Raises InvalidValue for another ending, of what `asked` for it.
         """
         if path.suffix.casefold() in {".html", ".htm"} and not path.is_dir():
             return cls(path)
         if path.suffix and not path.is_dir():
-            raise InvalidValue("--report", path.name, "name a file that ends in .html, or a folder.")
+            raise InvalidValue(asked, path.name, "name a file that ends in .html, or a folder.")
         return cls(path / PAGE, path)
 
     @property
@@ -77,11 +77,12 @@ async def write_report(engine: "Engine", run_id: str, target: ReportTarget, *, b
 
     report = await engine.report(run_id, benchmark=benchmark)
     run = await engine.run(run_id)
-    await asyncio.to_thread(_write, target, run, report)
+    await asyncio.to_thread(write_files, target, run, report)
     return target.files
 
 
-def _write(target: ReportTarget, run: "Run", report: "Report") -> None:
+def write_files(target: ReportTarget, run: "Run", report: "Report") -> None:
+    """Write every file of the target, the page last. Raises DataError. Call it in a thread."""
     from app.report_html import report_page
 
     try:

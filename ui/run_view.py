@@ -114,6 +114,11 @@ class RunView(QObject):
 
     # --- which run ---
 
+    @property
+    def loaded(self) -> LoadedRun | None:
+        """The run that chart and report show."""
+        return self._loaded
+
     def show_run(self, run_id: str) -> None:
         """Look at a run: its row is selected, its orders, chart and report are loaded."""
         self._tables["runs"].model.flush()
