@@ -69,6 +69,7 @@ def facts(run: Run, result: RunResult | None, zone: Zone) -> tuple[tuple[str, st
         ("Fees", config.fees, ""),
         ("Slippage", config.slippage, ""),
         ("Path in a bar", config.path.value, ""),
+        ("Seed", str(config.seed), ""),
     ]
     if result is not None:
         refused = Counter(rejection.code.replace("_", " ") for rejection in result.rejections)

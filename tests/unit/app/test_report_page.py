@@ -226,9 +226,16 @@ def test_the_run_can_be_repeated_from_the_page() -> None:
         "--path adaptive --source 'my file' --adjustment raw"
     )
     account = AccountTerms(kind=AccountKind.MARGIN, borrow_rate=Decimal("0.03"), hard_to_borrow=("GME",))
-    terms = {"account": account, "volume_cap": Decimal("0.1"), "trade_through": True, "close_at_end": True, "corporate_actions": False}
+    terms = {
+        "account": account,
+        "volume_cap": Decimal("0.1"),
+        "trade_through": True,
+        "close_at_end": True,
+        "corporate_actions": False,
+        "seed": 7,
+    }
     assert command_of(made(config=terms)[0]).endswith(
-        "--account margin --borrow-rate 0.03 --hard-to-borrow GME --volume-cap 0.1 --trade-through --close-at-end --no-actions"
+        "--account margin --borrow-rate 0.03 --hard-to-borrow GME --volume-cap 0.1 --trade-through --close-at-end --no-actions --seed 7"
     )
     text = report_page(*made(), beside=False)
     assert "ab" * 32 in text
