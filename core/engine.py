@@ -39,10 +39,11 @@ class Engine:
         self._runs = runs
         self._data = data
 
-    async def open(self) -> None:
-        """Connect, migrate, and mark runs that an earlier crash interrupted. Raises StoreError."""
+    async def open(self, *, recover: bool = True) -> None:
+        """Connect, migrate, and with `recover` mark runs that an earlier crash interrupted. Raises StoreError."""
         await self._store.open()
-        await self._runs.recover()
+        if recover:
+            await self._runs.recover()
 
     def claim_window(self) -> None:
         """Become the one window of this database until it is closed. Raises AlreadyOpen. Call it after `open`."""
