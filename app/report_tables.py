@@ -11,6 +11,7 @@ from core.model.money import plain, to_float
 from core.model.position import Trade
 from core.model.report import AccountPeriod, AccountTotal, BenchmarkComparison, Drawdown, EntryKind, Report, TradeGroup, YearReturns
 from core.model.statistics import STATISTICS, StatisticSpec, StatisticUnit
+from core.views.decimals import DecimalRules
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 TRADES_SHOWN: Final = 500
@@ -166,36 +167,41 @@ def _two(left: str, right: str) -> str:
 
 def trade_table(report: Report, *, daily: bool, several: bool) -> str:
     """Return the first and the last trades, up to `TRADES_SHOWN` of them."""
-    trades = report.trades
+    trades, rules = report.trades, DecimalRules()
+    for trade in trades:
+        rules.saw_price(trade.symbol, trade.entry_price)
+        rules.saw_qty(trade.symbol, trade.qty)
     if len(trades) <= TRADES_SHOWN:
-        rows = [_trade(at, trade, daily=daily, several=several) for at, trade in enumerate(trades, 1)]
+        rows = [_trade(at, trade, rules, daily=daily, several=several) for at, trade in enumerate(trades, 1)]
     else:
         half = TRADES_SHOWN // 2
-        rows = [_trade(at, trade, daily=daily, several=several) for at, trade in enumerate(trades[:half], 1)]
+        rows = [_trade(at, trade, rules, daily=daily, several=several) for at, trade in enumerate(trades[:half], 1)]
         rows.append(f'<tr><td colspan="13" class="left muted">… {len(trades) - 2 * half:,} more …</td></tr>')
-        rows += [_trade(at, trade, daily=daily, several=several) for at, trade in enumerate(trades[-half:], len(trades) - half + 1)]
+        rows += [_trade(at, trade, rules, daily=daily, several=several) for at, trade in enumerate(trades[-half:], len(trades) - half + 1)]
     symbol = ("symbol",) if several else ()
     return table(("#", *symbol, "side", "entry", "exit", "qty", "in", "out", "profit", "return", "fees", "worst", "best", "held"), rows)
 
 
-def _trade(at: int, trade: Trade, *, daily: bool, several: bool) -> str:
+def _trade(at: int, trade: Trade, rules: DecimalRules, *, daily: bool, several: bool) -> str:
     value = to_float(trade.entry_price * trade.qty)
     gained = to_float(trade.pnl)
     symbol = (trade.symbol,) if several else ()
+    decimals = rules.price(trade.symbol)
     return row(
         f"{at:,}",
         *symbol,
         str(trade.side),
         instant(trade.entry_ns, daily=daily),
         instant(trade.exit_ns, daily=daily),
-        plain(trade.qty),
-        plain(trade.entry_price),
-        plain(trade.exit_price),
+        figure(to_float(trade.qty), rules.qty(trade.symbol)),
+        figure(to_float(trade.entry_price), decimals),
+        figure(to_float(trade.exit_price), decimals),
         figure(gained),
         percent(gained / value) if value > 0 else "–",
         figure(to_float(trade.fees)),
         percent(trade.mae),
         percent(trade.mfe),
         duration((trade.exit_ns - trade.entry_ns) / 1e9, daily=daily),
+        tip=f"{plain(trade.qty)}: in at {plain(trade.entry_price)}, out at {plain(trade.exit_price)}",
         tones={7 + several: tone(gained), 8 + several: tone(gained)},
     )

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
@@ -352,7 +352,9 @@ class MainWindow(QMainWindow):
         await _turns(3)
         for widget in (target, *target.findChildren(QWidget)):
             widget.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)  # a picture has no pointer in it
-        if not target.grab().save(str(path), "PNG"):
+        # From its window: a dock alone is drawn on the ground of the desktop, not on that of the theme.
+        window = target.window()
+        if not window.grab(QRect(target.mapTo(window, QPoint()), target.size())).save(str(path), "PNG"):
             raise StoreReadOnly(f"The picture {path} cannot be written.", "Choose a folder that exists and that you may write to.")
 
 

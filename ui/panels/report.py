@@ -56,11 +56,11 @@ class ReportPanel(QWidget):
         self._export.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._export.hide()
-        top = QHBoxLayout()
-        top.setSpacing(sizes.step * 2)
-        top.addWidget(self._heading, 1)
-        top.addWidget(self._export, 0, Qt.AlignmentFlag.AlignTop)
         self._period = _label("report-period", "muted", content)
+        beneath = QHBoxLayout()
+        beneath.setSpacing(sizes.step * 2)
+        beneath.addWidget(self._period, 1)
+        beneath.addWidget(self._export, 0, Qt.AlignmentFlag.AlignTop)
         self._message = Banner("report-message", content)
         self._grid = CardGrid(self._look, content)
         self._cards: dict[str, Card] = {}
@@ -85,9 +85,9 @@ class ReportPanel(QWidget):
         layout = QVBoxLayout(content)
         layout.setContentsMargins(sizes.step * 3, sizes.step * 3, sizes.step * 3, sizes.step * 3)
         layout.setSpacing(sizes.step * 2)
-        layout.addLayout(top)
+        layout.addWidget(self._heading)
+        layout.addLayout(beneath)
         for widget in (
-            self._period,
             self._message,
             self._grid,
             self._findings_heading,

@@ -169,13 +169,13 @@ class ReportDetails(QWidget):
         self._offer(self.benchmark, compared is not None)
 
     def _show_account(self, totals: Sequence[AccountTotal], periods: Sequence[AccountPeriod]) -> None:
-        rows = [(_entry_words(item), number(item.count), number(item.amount, 2)) for item in totals]
+        rows = [(_entry_words(item), number(item.count), _sum(item.amount)) for item in totals]
         tips = [
             f"{words}: {count}" + ("" if item.amount is None else f", {_flow(item.amount)}")
             for item, (words, count, _) in zip(totals, rows, strict=True)
         ]
         self.account.show_table(("", "Count", "Sum"), rows, tips, words_first=True)
-        dated = [(item.name, number(item.count), number(item.amount, 2)) for item in periods]
+        dated = [(item.name, number(item.count), _sum(item.amount)) for item in periods]
         parts = ["\n".join(f"{kind.words}: {number(amount, 2)}" for kind, amount in item.amounts.items()) for item in periods]
         self.account_over_time.show_table(("UTC", "Count", "Sum"), dated, parts, words_first=True)
         self._offer(self.account, bool(totals))
@@ -209,6 +209,11 @@ def _group_words(group: TradeGroup) -> str:
 
 def _entry_words(total: AccountTotal) -> str:
     return total.kind.words if total.symbol is None else f"{total.symbol} {total.kind.words.lower()}"
+
+
+def _sum(amount: Decimal | None) -> str:
+    # Cents of a large sum would take the room of its name; they are on hover.
+    return number(amount, 0 if amount is not None and abs(amount) >= 1_000 else 2)
 
 
 def _flow(amount: Decimal) -> str:

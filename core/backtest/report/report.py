@@ -1,8 +1,8 @@
 """Makes the report of a run."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from decimal import localcontext
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal, localcontext
 from typing import Final
 
 import numpy as np
@@ -27,11 +27,13 @@ from core.model.market import AssetClass, BarSeries, Floats, Instants, Timeframe
 from core.model.money import MONEY_CONTEXT, to_float
 from core.model.order import Fill, Order
 from core.model.position import Trade
-from core.model.report import AccountEntry, BenchmarkComparison, DataCoverage, Report
+from core.model.report import AccountEntry, BenchmarkComparison, DataCoverage, EntryKind, Report
 from core.model.result import RunResult
 from core.model.run import Run
 
 MOST_DRAWDOWNS: Final = 10
+_CHARGES: Final = frozenset({EntryKind.INTEREST_CHARGED, EntryKind.BORROW_CHARGED})
+_INCOME: Final = frozenset({EntryKind.DIVIDEND_RECEIVED, EntryKind.DIVIDEND_CHARGED, EntryKind.INTEREST_EARNED})
 
 
 def make_report(
@@ -118,9 +120,13 @@ def _report(
         account_periods=account_periods(account),
         coverage=coverage,
         findings=find_all(
-            _evidence(run, result, trades, columns, fills, orders, coverage, open_profit, months, gains, _stepless(known, actions))
+            _evidence(run, result, trades, columns, fills, orders, account, coverage, open_profit, months, gains, _stepless(known, actions))
         ),
     )
+
+
+def _moved(account: Sequence[AccountEntry], kinds: Set[EntryKind]) -> float:
+    return to_float(sum((entry.amount for entry in account if entry.amount is not None and entry.kind in kinds), Decimal(0)))
 
 
 def _returns(equity_ns: Instants, equity: Floats, asset_class: AssetClass) -> Returns | None:
@@ -157,6 +163,7 @@ def _evidence(
     columns: TradeColumns,
     fills: Sequence[Fill],
     orders: Sequence[Order],
+    account: Sequence[AccountEntry],
     coverage: DataCoverage | None,
     open_profit: float | None,
     months: Instants,
@@ -178,6 +185,8 @@ def _evidence(
         exposure=stats.get("exposure"),
         fees=stats.get("fees") or 0.0,
         slippage=stats.get("slippage") or 0.0,
+        charges=-_moved(account, _CHARGES),
+        income=_moved(account, _INCOME | _CHARGES),
         fills=len(fills),
         path_dependent_fills=sum(fill.path_dependent for fill in fills),
         margin_call_fills=sum(fill.reason == "margin_call" for fill in fills),

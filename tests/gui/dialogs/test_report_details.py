@@ -19,7 +19,7 @@ from tests.gui.dialogs.test_report_panel import finished
 from tests.unit.app.test_report_page import entries, made
 from ui.format import THIN
 from ui.panels.report import ReportPanel
-from ui.panels.report_plots import BarPlot, LinePlot, round_ticks
+from ui.panels.report_plots import BarPlot, LinePlot, axis_ticks, label_left, round_ticks
 from ui.theme import LIGHT
 
 
@@ -90,14 +90,15 @@ async def test_what_happened_to_the_account_has_its_tables(desk: Desk, tmp_path:
     panel.show_report(made)
     assert child(panel, "table-account-events").isVisible()
     assert rows(panel, "table-account-events") == [
-        ["SPY dividend received", "1", f"1{THIN}250.50"], ["SPY borrow charged", "1", "−3.25"], ["Margin call", "1", "–"],
+        ["SPY dividend received", "1", f"1{THIN}250"], ["SPY borrow charged", "1", "−3.25"], ["Margin call", "1", "–"],
     ]  # fmt: skip
     assert rows(panel, "table-account-over-time") == [
-        ["2024-01-01", "1", f"1{THIN}250.50"], ["2024-01-02", "1", "−3.25"], ["2024-01-03", "1", "0.00"],
+        ["2024-01-01", "1", f"1{THIN}250"], ["2024-01-02", "1", "−3.25"], ["2024-01-03", "1", "0.00"],
     ]  # fmt: skip
     table = child(panel, "table-account-events")
     assert isinstance(table, QTableView)
     assert table.model().index(1, 0).data(Qt.ItemDataRole.ToolTipRole) == "SPY borrow charged: 1, 3.25 went out"
+    assert table.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole) == f"SPY dividend received: 1, 1{THIN}250.50 came in"
     panel.show_report(report)
     assert not child(panel, "table-account-over-time").isVisible()
 
@@ -175,3 +176,18 @@ def test_bars_without_values_are_empty(qapp: QApplication) -> None:
 def test_round_ticks() -> None:
     assert round_ticks(-7, 93, 3) == [0, 50]
     assert round_ticks(1, 1, 3) == []
+
+
+def test_an_axis_has_two_numbers_at_least() -> None:
+    assert round_ticks(-3.6, 4.1, 3) == [0]
+    assert axis_ticks(-3.6, 4.1) == [-2, 0, 2, 4]
+    assert axis_ticks(-7, 93) == [0, 50]
+    assert axis_ticks(1, 1) == []
+
+
+def test_a_label_stands_under_its_bar_and_is_moved_only_where_it_would_be_cut_off() -> None:
+    assert label_left(100, 20, 300) == 90
+    assert label_left(285, 20, 300) == 275
+    assert label_left(299, 20, 300) == 280
+    assert label_left(3, 20, 300) == 0
+    assert label_left(3, 400, 300) == 0

@@ -18,6 +18,7 @@ from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS, parse_instant
 from core.model.market import Adjustment, AssetClass, BarSeries, Timeframe
+from core.model.money import plain
 from core.model.order import Fill, OrderSide, RejectCode, Rejection
 from core.model.position import Position
 from core.model.report import AccountEntry, EntryKind, Report
@@ -249,6 +250,10 @@ def test_trades_tell_their_excursions() -> None:
     table = trade_table(report, daily=False, several=False)
     assert f"{100 * trade.mae:.2f} %".replace("-", "−") in table
     assert len(re.findall("<th>", table)) == len(re.findall("<td", table)) == 13
+    # Prices line up by a fixed number of decimals; as they were, they stand on hover.
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+    assert (cells[4], cells[5], cells[6]) == ("2", f"{trade.entry_price:.2f}", f"{trade.exit_price:.2f}")
+    assert f'title="2: in at {plain(trade.entry_price)}, out at {plain(trade.exit_price)}"' in table
     several = trade_table(report, daily=False, several=True)
     assert len(re.findall("<th>", several)) == len(re.findall("<td", several)) == 14
     assert run.bars == 60

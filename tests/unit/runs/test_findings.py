@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.clock.realtime import SystemClock
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Floats, Timeframe
 from core.model.report import Report
-from core.model.run import RunConfig, RunStatus
+from core.model.run import AccountTerms, RunConfig, RunStatus
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
 from core.store.memory import MemoryStore
@@ -92,6 +93,8 @@ def leaping() -> Floats:
         ("flat_most_of_the_time", r"Flat for 99 % of the time: .* at 1\.0 % of the bars' ends", ONCE, climbing, {}),
         ("one_trade_makes_the_profit", r"One trade makes the whole profit: it gained 199\.\d\d; .* lost \d", EVERY_OTHER, leaping, {}),
         ("fills_depend_on_the_path", r"on another path \d+ fills of \d+ \(\d+ %\) would differ", BRACKETS, lambda: FLAT, {"reach": 2.0}),
+        ("income_makes_the_profit", r"make the whole gain: \d+\.\d\d; buying and selling lost", ONCE,
+         lambda: np.asarray(100.0 - 0.0001 * np.arange(4_000), np.float64), {"account": AccountTerms(credit_rate=Decimal("0.05"))}),
         ("data_has_holes", r"10 % of the bars that the calendar expects are missing \(40 bars in 1 hole\)", ONCE, climbing,
          {"without": slice(50, 90)}),
         ("costs_eat_the_edge", r"before them the run gained \d+\.\d\d; fees took \d[\d,]*\.\d\d", EVERY_OTHER, climbing, {"fees": "bps:5"}),
