@@ -14,7 +14,7 @@ from core.clock.realtime import SystemClock
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Floats, Timeframe
 from core.model.report import Report
-from core.model.run import AccountTerms, RunConfig, RunStatus
+from core.model.run import AccountKind, AccountTerms, RunConfig, RunStatus
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
 from core.store.memory import MemoryStore
@@ -30,6 +30,13 @@ def on_bar(self, bar):
     self.at += 1
     if self.at in (5, 9):
         self.close_position() if self.held() else self.buy(10)"""
+
+SHORT = """at = 0
+
+def on_bar(self, bar):
+    self.at += 1
+    if self.at in (5, 3_990):
+        self.close_position() if self.held() else self.sell(10)"""
 
 
 @dataclass
@@ -97,6 +104,9 @@ def leaping() -> Floats:
          lambda: np.asarray(100.0 - 0.0001 * np.arange(4_000), np.float64), {"account": AccountTerms(credit_rate=Decimal("0.05"))}),
         ("data_has_holes", r"10 % of the bars that the calendar expects are missing \(40 bars in 1 hole\)", ONCE, climbing,
          {"without": slice(50, 90)}),
+        ("costs_eat_the_edge", r"before them the run gained 3\.\d\d; interest and borrowing took 5\d\.\d\d", SHORT,
+         lambda: np.asarray(100.0 - 0.0001 * np.arange(4_000), np.float64),
+         {"account": AccountTerms(kind=AccountKind.MARGIN, borrow_rate=Decimal(10))}),
         ("costs_eat_the_edge", r"before them the run gained \d+\.\d\d; fees took \d[\d,]*\.\d\d", EVERY_OTHER, climbing, {"fees": "bps:5"}),
     ],
 )  # fmt: skip
