@@ -110,5 +110,18 @@ def test_the_events_of_the_account_read_back() -> None:
     assert list(csv.DictReader(io.StringIO(account_csv(made()[1])))) == []
 
 
+def test_what_is_written_in_pieces_is_whole(tmp_path: Path) -> None:
+    _, report = made(points=45_000, pairs=1_200)
+    rows = list(csv.DictReader(io.StringIO(trades_csv(report))))
+    assert [row["pnl"] for row in rows] == [plain(trade.pnl) for trade in report.trades]
+    text = equity_csv(report)
+    points = list(csv.DictReader(io.StringIO(text)))
+    np.testing.assert_array_equal([float(point["equity"]) for point in points], report.equity)
+    assert text.count("time,equity") == 1
+    assert len(text) > 2_000_000
+    _put(tmp_path / "equity.csv", text)
+    assert (tmp_path / "equity.csv").read_text(encoding="utf-8") == text
+
+
 def test_every_figure_of_an_entry_has_its_column() -> None:
     assert account._FIGURES == ENTRY_FIGURES
