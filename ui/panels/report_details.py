@@ -24,6 +24,7 @@ _AGAINST = (
     ("beta", "Beta"), ("correlation", "Correlation"), ("tracking_error", "Tracking error"), ("information_ratio", "Information ratio"),
     ("up_capture", "Up capture"), ("down_capture", "Down capture"),
 )  # fmt: skip
+_DAY_S = 86_400
 _RATIOS = frozenset({"sharpe", "beta", "correlation", "information_ratio"})
 
 
@@ -143,7 +144,7 @@ class ReportDetails(QWidget):
 
     def _show_drawdowns(self, report: Report) -> None:
         shown = report.drawdowns[:5]
-        rows = [(str(day_of(item.start_ns)), percent(item.depth), duration(item.duration_s)) for item in shown]
+        rows = [(str(day_of(item.start_ns)), percent(item.depth), _lasted(item.duration_s)) for item in shown]
         tips = [
             f"From {day_of(item.start_ns)}, lowest {day_of(item.trough_ns)}, "
             + ("not recovered yet" if item.recovery_ns is None else f"recovered {day_of(item.recovery_ns)}")
@@ -218,6 +219,11 @@ def _sum(amount: Decimal | None) -> str:
 
 def _flow(amount: Decimal) -> str:
     return f"{number(abs(amount), 2)} {'came in' if amount >= 0 else 'went out'}"
+
+
+def _lasted(seconds: float) -> str:
+    # Hours of a long drawdown are those of summer time and sessions, not of the fall.
+    return f"{number(round(seconds / _DAY_S))} d" if seconds >= 10 * _DAY_S else duration(seconds)
 
 
 def _figure(key: str, value: float | None) -> str:

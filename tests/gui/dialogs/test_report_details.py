@@ -19,6 +19,7 @@ from tests.gui.dialogs.test_report_panel import finished
 from tests.unit.app.test_report_page import entries, made
 from ui.format import THIN
 from ui.panels.report import ReportPanel
+from ui.panels.report_details import _lasted
 from ui.panels.report_plots import BarPlot, LinePlot, axis_ticks, label_left, round_ticks
 from ui.theme import LIGHT
 
@@ -191,3 +192,8 @@ def test_a_label_stands_under_its_bar_and_is_moved_only_where_it_would_be_cut_of
     assert label_left(299, 20, 300) == 280
     assert label_left(3, 20, 300) == 0
     assert label_left(3, 400, 300) == 0
+
+
+def test_a_long_drawdown_is_told_in_days() -> None:
+    assert _lasted(78 * 86_400 + 23 * 3_600) == "79 d"
+    assert _lasted(3 * 86_400 + 4 * 3_600) == "3 d 4 h"
