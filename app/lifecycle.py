@@ -21,10 +21,12 @@ from app.layout_files import LayoutFiles
 from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
 from app.window_loop import WindowLoop, served_soon
+from app.window_report import export_report
 from core import ENGINE_VERSION
 from core.clock.realtime import SystemClock
 from core.errors import AlreadyOpen, KnownError, NoDisplay, StoreError, StoreReadOnly, UnknownName
 from core.settings import Settings
+from core.store.location import database_path
 from core.values import ParamValue
 from ui.docks import TITLES
 from ui.services import MemoryLayout, Services
@@ -133,15 +135,18 @@ class Lifecycle:
                 await self._stop("the engine", engine.close())
 
     def _url(self) -> str:
-        """A picture without a named database is of an empty program, or of the demonstration: it touches no one's data."""
+        """A picture of the demonstration touches no one's data unless it is named; one of a desk that is not there yet makes none."""
         if self._options.screenshot is not None and not self._call.database_given:
-            return MEMORY
+            path = database_path(self._call.database_url)
+            if self._options.demo or path is None or not path.exists():
+                return MEMORY
         return self._call.database_url
 
     async def _open(self, engine: "Engine") -> None:
+        is_picture = self._options.screenshot is not None
         try:
-            await engine.open()
-            if self._options.screenshot is None:
+            await engine.open(recover=not is_picture)  # who only looks leaves what a crash cut off as it is
+            if not is_picture:
                 engine.claim_window()
         except (AlreadyOpen, StoreError) as error:
             if QGuiApplication.platformName() not in UNSEEN_PLATFORMS and not sys.stderr.isatty():
@@ -188,6 +193,7 @@ class Lifecycle:
             request_quit=self._quit.set,
             report_bug=lambda error, doing: print_bug(self._reporter.sentence(error, doing)),  # the window itself tells the person
             make_demo=lambda on_progress: demo_run(engine, on_progress),
+            export_report=lambda run_id, path: export_report(engine, run_id, path),
             version=ENGINE_VERSION,
             desk_name=self._call.paths.profile or "",
         )

@@ -1,11 +1,13 @@
 """The report's tables as one JSON document: `stats.json`."""
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from app.console import finite
 from app.run_document import run_head, statistic
 from core.model.instants import iso
+from core.model.money import plain
 from core.model.report import Histogram, Report, TradeGroup
 from core.model.run import Run
 
@@ -41,9 +43,28 @@ def report_document(run: Run, report: Report) -> dict[str, Any]:
         "zone": report.zone,
         "returns": _histogram(report.returns),
         "trade_returns": _histogram(report.trade_returns),
+        "account": {
+            "totals": [
+                {"symbol": item.symbol, "kind": item.kind.value, "count": item.count, "amount": _money(item.amount)}
+                for item in report.account_totals
+            ],
+            "periods": [
+                {
+                    "period": item.name,
+                    "count": item.count,
+                    "amount": _money(item.amount),
+                    "amounts": {kind.value: plain(amount) for kind, amount in item.amounts.items()},
+                }
+                for item in report.account_periods
+            ],
+        },
         "open_profit": report.open_profit,
         "coverage": None if coverage is None else {**asdict(coverage), "share_missing": coverage.share_missing},
     }
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
 
 
 def _groups(groups: tuple[TradeGroup, ...]) -> list[dict[str, Any]]:

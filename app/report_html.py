@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 
 from app.console import figure, percent
+from app.report_files import BESIDE
 from app.report_svg import HALF, WIDTH, Line, bar_plot, histogram_plot, legend, scatter_plot, time_plot
 from app.report_tables import (
     TRADES_SHOWN,
+    account_tables,
     benchmark_tables,
     drawdown_rows,
     group_table,
@@ -56,6 +58,7 @@ def report_page(run: Run, report: Report, *, beside: bool) -> str:
         _exposure(report),
         _groups(report),
         _benchmark(report),
+        _account(report),
         _section("All statistics", statistics_tables(report.stats) + '<p class="muted">The formula of each is on hover.</p>'),
         _trades(run, report, beside=beside),
         _left(report),
@@ -228,6 +231,12 @@ def _benchmark(report: Report) -> str:
     return "" if compared is None else _section(f"Against buying and holding {compared.symbol}", benchmark_tables(compared, report.stats))
 
 
+def _account(report: Report) -> str:
+    if not report.account_totals:
+        return ""
+    return _section("Dividends, interest and charges", account_tables(report.account_totals, report.account_periods))
+
+
 def _trades(run: Run, report: Report, *, beside: bool) -> str:
     if not report.trades:
         return ""
@@ -250,7 +259,7 @@ def _left(report: Report) -> str:
         shown = report.rejections[:20]
         rows = [row(iso(item.time_ns), str(item.code), item.reason, tones={1: "left", 2: "left wrap"}) for item in shown]
         more = f'<p class="muted">… and {len(report.rejections) - len(shown):,} more.</p>' if len(report.rejections) > len(shown) else ""
-        parts.append(_section("Refused orders", table(("time", "code", "reason"), rows) + more))
+        parts.append(_section("Refused orders", table(("time", "code", "reason"), rows, left=(1, 2)) + more))
     return "".join(parts)
 
 
@@ -282,7 +291,7 @@ def _settings(run: Run, report: Report, *, beside: bool) -> str:
             ("Seed", str(manifest.seed)),
         ]
     rows = [f'<tr><td>{escape(name)}</td><td class="left wrap">{escape(text)}</td></tr>' for name, text in facts]
-    links = ", ".join(f'<a href="{name}">{name}</a>' for name in ("trades.csv", "equity.csv", "stats.json"))
+    links = ", ".join(f'<a href="{name}">{name}</a>' for name in BESIDE)
     files = f"<p>Beside this page: {links}.</p>" if beside else ""
     again = f"<h3>The same again</h3><pre><code>{escape(command_of(run))}</code></pre>"
     body = f'<div class="scroll"><table><tbody>{"".join(rows)}</tbody></table></div>{files}{again}'

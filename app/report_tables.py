@@ -1,6 +1,7 @@
 """Tables of the report's page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Final
 
@@ -8,8 +9,9 @@ from app.console import figure, percent
 from app.report_words import duration, instant, statistic, tone
 from core.model.money import plain, to_float
 from core.model.position import Trade
-from core.model.report import BenchmarkComparison, Drawdown, Report, TradeGroup, YearReturns
+from core.model.report import AccountPeriod, AccountTotal, BenchmarkComparison, Drawdown, EntryKind, Report, TradeGroup, YearReturns
 from core.model.statistics import STATISTICS, StatisticSpec, StatisticUnit
+from core.views.decimals import DecimalRules
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 TRADES_SHOWN: Final = 500
@@ -31,14 +33,14 @@ AGAINST: Final = (
     StatisticSpec(
         "information_ratio", "Information ratio", _R, "Mean active return ÷ their sample standard deviation × √periods per year."
     ),
-    StatisticSpec("up_capture", "Up capture", _F, "Mean growth of the periods in which the benchmark rose ÷ the benchmark's."),
-    StatisticSpec("down_capture", "Down capture", _F, "Mean growth of the periods in which the benchmark fell ÷ the benchmark's."),
+    StatisticSpec("up_capture", "Up capture", _F, "Annual growth over the periods in which the benchmark rose ÷ the benchmark's."),
+    StatisticSpec("down_capture", "Down capture", _F, "Annual growth over the periods in which the benchmark fell ÷ the benchmark's."),
 )
 
 
-def table(head: Sequence[str], rows: Sequence[str], *, style: str = "") -> str:
-    """Return a table of finished rows under a head of plain words."""
-    heads = "".join(f"<th>{escape(name)}</th>" for name in head)
+def table(head: Sequence[str], rows: Sequence[str], *, style: str = "", left: Collection[int] = ()) -> str:
+    """Return a table of finished rows under a head of plain words. `left`: columns of words, beside the first."""
+    heads = "".join(f'<th class="left">{escape(name)}</th>' if at in left else f"<th>{escape(name)}</th>" for at, name in enumerate(head))
     opened = f'<table class="{style}">' if style else "<table>"
     return f'<div class="scroll">{opened}<thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
@@ -121,6 +123,37 @@ def benchmark_tables(compared: BenchmarkComparison, stats: dict[str, float | Non
     return _two(table(("", "run", f"{compared.symbol} held"), beside), table(("", "run against it"), against))
 
 
+def account_tables(totals: Sequence[AccountTotal], periods: Sequence[AccountPeriod]) -> str:
+    """Return what happened to the account beside its fills: by symbol and kind, and over time."""
+    rows = [
+        row(
+            item.symbol or "account",
+            item.kind.words,
+            f"{item.count:,}",
+            _amount(item.amount),
+            tones={1: "left", 3: _amount_tone(item.amount)},
+        )
+        for item in totals
+    ]
+    cash = sum((item.amount for item in totals if item.amount is not None), Decimal(0))
+    rows.append(row("all", "", f"{sum(item.count for item in totals):,}", figure(to_float(cash)), tones={3: _amount_tone(cash)}))
+    kinds = [kind for kind in EntryKind if any(item.kind is kind and item.amount is not None for item in totals)]
+    over_time = [
+        row(item.name, f"{item.count:,}", *(_amount(item.amounts.get(kind)) for kind in kinds), figure(to_float(item.amount)))
+        for item in periods
+    ]
+    heads = ("UTC", "count", *(kind.words.lower() for kind in kinds), "in all")
+    return table(("symbol", "what", "count", "sum"), rows, left=(1,)) + "<h3>Over time</h3>" + table(heads, over_time)
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "–" if amount is None else figure(to_float(amount))
+
+
+def _amount_tone(amount: Decimal | None) -> str:
+    return "" if amount is None else tone(to_float(amount))
+
+
 def statistics_tables(stats: dict[str, float | None]) -> str:
     """Return every statistic; the formula on hover."""
     rows = [row(spec.title, statistic(spec, stats.get(spec.key)), tip=f"{spec.key}: {spec.formula}") for spec in STATISTICS]
@@ -134,36 +167,41 @@ def _two(left: str, right: str) -> str:
 
 def trade_table(report: Report, *, daily: bool, several: bool) -> str:
     """Return the first and the last trades, up to `TRADES_SHOWN` of them."""
-    trades = report.trades
+    trades, rules = report.trades, DecimalRules()
+    for trade in trades:
+        rules.saw_price(trade.symbol, trade.entry_price)
+        rules.saw_qty(trade.symbol, trade.qty)
     if len(trades) <= TRADES_SHOWN:
-        rows = [_trade(at, trade, daily=daily, several=several) for at, trade in enumerate(trades, 1)]
+        rows = [_trade(at, trade, rules, daily=daily, several=several) for at, trade in enumerate(trades, 1)]
     else:
         half = TRADES_SHOWN // 2
-        rows = [_trade(at, trade, daily=daily, several=several) for at, trade in enumerate(trades[:half], 1)]
+        rows = [_trade(at, trade, rules, daily=daily, several=several) for at, trade in enumerate(trades[:half], 1)]
         rows.append(f'<tr><td colspan="13" class="left muted">… {len(trades) - 2 * half:,} more …</td></tr>')
-        rows += [_trade(at, trade, daily=daily, several=several) for at, trade in enumerate(trades[-half:], len(trades) - half + 1)]
+        rows += [_trade(at, trade, rules, daily=daily, several=several) for at, trade in enumerate(trades[-half:], len(trades) - half + 1)]
     symbol = ("symbol",) if several else ()
     return table(("#", *symbol, "side", "entry", "exit", "qty", "in", "out", "profit", "return", "fees", "worst", "best", "held"), rows)
 
 
-def _trade(at: int, trade: Trade, *, daily: bool, several: bool) -> str:
+def _trade(at: int, trade: Trade, rules: DecimalRules, *, daily: bool, several: bool) -> str:
     value = to_float(trade.entry_price * trade.qty)
     gained = to_float(trade.pnl)
     symbol = (trade.symbol,) if several else ()
+    decimals = rules.price(trade.symbol)
     return row(
         f"{at:,}",
         *symbol,
         str(trade.side),
         instant(trade.entry_ns, daily=daily),
         instant(trade.exit_ns, daily=daily),
-        plain(trade.qty),
-        plain(trade.entry_price),
-        plain(trade.exit_price),
+        figure(to_float(trade.qty), rules.qty(trade.symbol)),
+        figure(to_float(trade.entry_price), decimals),
+        figure(to_float(trade.exit_price), decimals),
         figure(gained),
         percent(gained / value) if value > 0 else "–",
         figure(to_float(trade.fees)),
         percent(trade.mae),
         percent(trade.mfe),
         duration((trade.exit_ns - trade.entry_ns) / 1e9, daily=daily),
+        tip=f"{plain(trade.qty)}: in at {plain(trade.entry_price)}, out at {plain(trade.exit_price)}",
         tones={7 + several: tone(gained), 8 + several: tone(gained)},
     )

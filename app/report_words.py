@@ -96,6 +96,8 @@ def command_of(run: Run) -> str:
     ):
         if said:
             words.append(option)
+    if config.seed:
+        words += ["--seed", str(config.seed)]
     if config.source is not None:
         words += ["--source", config.source]
     if config.adjustment is not None:

@@ -98,6 +98,7 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
     from app.compose import compose_window
     from app.garbage import collected_in_this_thread
     from app.window_loop import served_soon
+    from app.window_report import export_report
     from benchmarks.engine import desk
     from benchmarks.strategies import PLUGINS
     from core.settings import Settings
@@ -114,6 +115,7 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
             request_quit=lambda: None,
             report_bug=fail,
             make_demo=lambda _progress: engine.run(""),
+            export_report=lambda run_id, path: export_report(engine, run_id, path),
             version="benchmark",
         )
         window = compose_window(engine, settings, services)

@@ -39,10 +39,11 @@ class Engine:
         self._runs = runs
         self._data = data
 
-    async def open(self) -> None:
-        """Connect, migrate, and mark runs that an earlier crash interrupted. Raises StoreError."""
+    async def open(self, *, recover: bool = True) -> None:
+        """Connect, migrate, and with `recover` mark runs that an earlier crash interrupted. Raises StoreError."""
         await self._store.open()
-        await self._runs.recover()
+        if recover:
+            await self._runs.recover()
 
     def claim_window(self) -> None:
         """Become the one window of this database until it is closed. Raises AlreadyOpen. Call it after `open`."""
@@ -71,6 +72,12 @@ class Engine:
     async def events(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
         """Return stored events after `after_seq`, oldest first."""
         return await self._store.log.read(after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
+
+    async def events_back(
+        self, *, before_seq: int | None = None, run_id: str | None = None, pattern: str = "*", limit: int = 1_000
+    ) -> list[Envelope]:
+        """Return the newest stored events before `before_seq`, or of all, oldest first."""
+        return await self._store.log.read_back(before_seq=before_seq, run_id=run_id, pattern=pattern, limit=limit)
 
     async def chain(self, seq: int) -> list[Envelope]:
         """Return what led to a stored event, oldest first, itself last. Raises InputError."""

@@ -32,6 +32,8 @@ ACTS: Final = (
     Act(name="stop-run", text="Stop", group="Run", tip="Stop the selected run", shortcut="Shift+F5", icon="stop"),
     Act(name="run-again", text="Run again", group="Run", tip="Start a new run with the same settings", shortcut="Ctrl+R", icon="again"),
     Act(name="verify-run", text="Verify", group="Run", tip="Run the selected run again and compare it bit for bit"),
+    Act(name="export-report", text="Export report", group="Run", tip="Write the report that is shown as one page"),
+    Act(name="export-report-files", text="Export report as files", group="Run", tip="Write page, CSV and JSON files into a folder"),
     Act(name="delete-run", text="Delete run", group="Run", tip="Remove the selected run with its orders, fills and result", icon="delete"),
     Act(name="kill-switch", text="HALT", group="Run", tip="Stop every run at once", shortcut="Ctrl+Shift+H", icon="halt"),
     Act(name="import-data", text="Import data", group="Data", tip="Read a price file", shortcut="Ctrl+I", icon="import"),

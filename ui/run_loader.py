@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
+from core.views.activity import KEEP
 from core.views.runs import SPARK_POINTS
 from ui.slices import in_slices, letting_go
 
@@ -24,13 +26,12 @@ _JOURNAL_PATTERNS: Final = (
     "data.*",
     "strategy.Noted",
     "system.*",
-    "account.MarginCall",
-    "account.SplitApplied",
-    "account.DividendPaid",
+    "account.*",
 )
+"""What the journal starts with; orders of old runs are in their tables."""
 _JOURNAL_PAGE: Final = 500
-_JOURNAL_MOST: Final = 10_000
-"""Stored events of one pattern that the journal starts with; orders of old runs are in their tables."""
+_JOURNAL_SHARE: Final = KEEP // 2
+"""Events of one pattern at most: a margin account has one each night, and they must not push out what runs did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,7 @@ class RunLoader(QObject):
         """Load all runs and the journal of the desk."""
         self._views.runs.load_runs(await self._engine.runs())
         self._bridge.flush()
-        events: list[Envelope] = []
-        for pattern in _JOURNAL_PATTERNS:
-            events += await self._stored(pattern)
-        events.sort(key=lambda event: event.seq)
-        await in_slices(self._views.folding(events))
+        await in_slices(self._views.folding(await self._newest()))
         self._bridge.flush()
 
     async def load_run(self, run_id: str) -> None:
@@ -95,17 +92,37 @@ class RunLoader(QObject):
         self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))
         orders = await engine.orders(run_id)
         fills = await engine.fills(run_id)
-        splits = await engine.events(run_id=run_id, pattern="account.SplitApplied")
+        splits = await self._splits(run_id)
         await in_slices(views.loading(orders, fills, None if result is None else result.trades, splits))
         await self._bridge.publish()
         self.tables_loaded.emit(run_id)
         await in_slices(letting_go(*views.take_left()))
 
-    async def _stored(self, pattern: str) -> list[Envelope]:
-        events: list[Envelope] = []
-        while len(events) < _JOURNAL_MOST:
-            page = await self._engine.events(after_seq=events[-1].seq if events else 0, pattern=pattern, limit=_JOURNAL_PAGE)
-            events += page
+    async def _splits(self, run_id: str) -> list[Envelope]:
+        splits: list[Envelope] = []
+        while True:
+            after_seq = splits[-1].seq if splits else 0
+            page = await self._engine.events(after_seq=after_seq, run_id=run_id, pattern="account.SplitApplied", limit=_JOURNAL_PAGE)
+            splits += page
             if len(page) < _JOURNAL_PAGE:
+                return splits
+
+    async def _newest(self) -> list[Envelope]:
+        """Return the newest events of the journal, as many as it keeps, oldest first."""
+        found: list[Envelope] = []
+        counts = dict.fromkeys(_JOURNAL_PATTERNS, 0)
+        reached: dict[str, float] = dict.fromkeys(_JOURNAL_PATTERNS, inf)
+        while reached:
+            # The pattern that was read least far back: between there and what the others hold, it may have newer ones.
+            pattern, seq = max(reached.items(), key=lambda item: item[1])
+            if sum(event.seq >= seq for event in found) >= KEEP:
                 break
-        return events
+            before_seq = None if seq == inf else int(seq)
+            page = await self._engine.events_back(before_seq=before_seq, pattern=pattern, limit=_JOURNAL_PAGE)
+            found += page
+            counts[pattern] += len(page)
+            if len(page) < _JOURNAL_PAGE or counts[pattern] >= _JOURNAL_SHARE:
+                del reached[pattern]
+            else:
+                reached[pattern] = page[0].seq
+        return sorted(found, key=lambda event: event.seq)[-KEEP:]

@@ -114,6 +114,11 @@ class RunView(QObject):
 
     # --- which run ---
 
+    @property
+    def loaded(self) -> LoadedRun | None:
+        """The run that chart and report show."""
+        return self._loaded
+
     def show_run(self, run_id: str) -> None:
         """Look at a run: its row is selected, its orders, chart and report are loaded."""
         self._tables["runs"].model.flush()
@@ -176,8 +181,8 @@ class RunView(QObject):
         if loaded.result is None:
             return
         report = await self._engine.report(loaded.run.id)
-        rows = [*report.trades, *report.fills]
-        report = replace(report, trades=(), fills=())  # the tables have them; the panel would keep them a second time
+        rows = [*report.trades, *report.fills, *report.account]
+        report = replace(report, trades=(), fills=(), account=())  # the panel shows none of them one by one, and would keep them
         if loaded.run.id == self._views.selected:
             await in_slices(self._report.showing_report(report), 0)
         await in_slices(letting_go(rows))

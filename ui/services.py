@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from core.model.result import Progress
@@ -34,7 +35,9 @@ class Services:
     `change_setting` stores one value and returns all of them anew; raises InvalidValue. `request_quit` asks the
     program to stop in good order and returns at once; when all is done the program calls `MainWindow.close_now`.
     `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides. `make_demo` makes the simulated
-    market and a run on it, and returns the run when it is over.
+    market and a run on it, and returns the run when it is over. `export_report` writes the report of a run to a page (`.html`) or into a
+    folder and returns the files; a report of ours is replaced. Raises InputError where another file stands there, DataError where it
+    cannot be written, and what `Engine.report` raises.
     """
 
     layout: LayoutMemory
@@ -42,6 +45,7 @@ class Services:
     request_quit: Callable[[], None]
     report_bug: Callable[[BaseException, str], None]
     make_demo: Callable[[OnProgress], Awaitable[Run]]
+    export_report: Callable[[str, Path], Awaitable[tuple[Path, ...]]]
     version: str
     desk_name: str = ""
 

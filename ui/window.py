@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
@@ -28,6 +28,7 @@ from ui.panels.data import DataPanel
 from ui.panels.log_panel import LogPanel
 from ui.panels.report import ReportPanel
 from ui.panels.tables import make_table_panels
+from ui.report_export import ReportExport
 from ui.run_commands import RunCommands
 from ui.run_loader import RunLoader
 from ui.run_view import RunView
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
             tasks=self.tasks,
             parent=self,
         )
+        self.export = ReportExport(acts=self.acts, services=services, tasks=self.tasks, parent=self)
         self._make_panels()
         self._apply_look()
         self._connect()
@@ -120,6 +122,7 @@ class MainWindow(QMainWindow):
         gaps = self.settings.flag("chart.gaps_crypto")
         self.feed = ChartFeed(self.engine, self.views, self.chart, show_gaps_crypto=gaps, parent=self)
         self.report = ReportPanel(look, self)
+        self.report.offer_acts((self.acts["export-report"], self.acts["export-report-files"]))
         self.log = LogPanel(look, self)
         confirm = self.dialogs.confirm
         self.data = DataPanel(engine=self.engine, tasks=self.tasks, look=look, memory=self.services.layout, confirm=confirm, parent=self)
@@ -151,6 +154,9 @@ class MainWindow(QMainWindow):
         view.said.connect(self.status.say)
         view.failed.connect(lambda text: self.banner.say(text, level="error"))
         view.offered.connect(self.commands.offer)
+        view.offered.connect(lambda: self.export.offer(view.loaded))
+        self.export.said.connect(lambda text: self._show_message(text, "info", ""))
+        self.export.progressed.connect(self._show_progress)
         view.why_asked.connect(self.commands.why)
         view.trade_shown.connect(self.docks["trades"].raise_)
         self.bridge.bars_changed.connect(self.data.refresh)
@@ -163,8 +169,8 @@ class MainWindow(QMainWindow):
         self.data.set_chosen.connect(view.show_set)
         self.commands.run_wanted.connect(self.show_run)
         self.commands.said.connect(lambda text, level: self.banner.say(text, level=level) if level == "warning" else self.status.say(text))
-        self.commands.progressed.connect(lambda text: self.status.showMessage(text) if text else self.status.clearMessage())
-        self.errors.said.connect(self._show_error)
+        self.commands.progressed.connect(self._show_progress)
+        self.errors.said.connect(self._show_message)
         acts.bind("settings", self._open_settings)
         acts.bind("command-palette", lambda: self.dialogs.command_palette(acts.all()))
         acts.bind("about", self.dialogs.about)
@@ -248,7 +254,13 @@ class MainWindow(QMainWindow):
 
     # --- messages ---
 
-    def _show_error(self, text: str, level: str, details: str) -> None:
+    def _show_progress(self, text: str) -> None:
+        if text:
+            self.status.showMessage(text)
+        else:
+            self.status.clearMessage()
+
+    def _show_message(self, text: str, level: str, details: str) -> None:
         self.views.activity.say(text, time_ns=self.engine.now_ns(), level=Level(level))
         self.bridge.schedule()
         self.banner.say(text, level=level, details=details)
@@ -340,7 +352,9 @@ class MainWindow(QMainWindow):
         await _turns(3)
         for widget in (target, *target.findChildren(QWidget)):
             widget.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)  # a picture has no pointer in it
-        if not target.grab().save(str(path), "PNG"):
+        # From its window: a dock alone is drawn on the ground of the desktop, not on that of the theme.
+        window = target.window()
+        if not window.grab(QRect(target.mapTo(window, QPoint()), target.size())).save(str(path), "PNG"):
             raise StoreReadOnly(f"The picture {path} cannot be written.", "Choose a folder that exists and that you may write to.")
 
 

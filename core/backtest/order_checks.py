@@ -11,10 +11,12 @@ from core.matching.orders import WorkingOrder
 from core.model.instants import iso
 from core.model.market import Instrument
 from core.model.money import is_multiple, plain
-from core.model.order import OrderRequest, TimeInForce
+from core.model.order import LegRole, OrderRequest, TimeInForce
 
 _PRICES: Final = ("limit_price", "stop_price", "trail_price")
 _TRAILS: Final = ("trail_price", "trail_percent")
+_WHOSE: Final[Mapping[LegRole | None, str]] = {LegRole.TARGET: "The target's", LegRole.STOP: "The stop loss's"}
+"""How a sentence about a leg begins: it is refused with its entry, which has prices of its own."""
 REPLACEABLE: Final = ("qty", *_PRICES, "trail_percent")
 """What of an order may change while it works."""
 
@@ -23,13 +25,14 @@ def what_is_wrong(request: OrderRequest, time_in_force: TimeInForce, instrument:
     """Return the sentence that says why the venue does not take an order decided now, or None."""
     if time_in_force in {TimeInForce.OPG, TimeInForce.CLS} and not instrument.asset_class.has_sessions:
         return f"{request.symbol} has no auctions: it trades around the clock."
-    for expires_ns in (request.expires_ns, *(leg.expires_ns for leg in (request.target, request.stop_loss) if leg is not None)):
-        if expires_ns is not None and expires_ns <= now_ns:
-            return f"Its end {iso(expires_ns)} is not after now, {iso(now_ns)}."
+    parts = ((None, request), (LegRole.TARGET, request.target), (LegRole.STOP, request.stop_loss))
+    for role, terms in parts:
+        if terms is not None and terms.expires_ns is not None and terms.expires_ns <= now_ns:
+            return f"{_WHOSE.get(role, 'Its')} end {iso(terms.expires_ns)} is not after now, {iso(now_ns)}."
     wrong = _off_lot(request.qty, instrument)
-    for terms in (request, request.target, request.stop_loss):
+    for role, terms in parts:
         if wrong is None and terms is not None:
-            wrong = _off_tick({name: getattr(terms, name) for name in _PRICES}, instrument)
+            wrong = _off_tick({name: getattr(terms, name) for name in _PRICES}, instrument, role)
     return wrong
 
 
@@ -39,7 +42,7 @@ def replaced_request(order: WorkingOrder, changes: dict[str, Decimal], instrumen
     if qty is not None and not order.is_live:
         raise InvalidValue("qty", plain(qty), "an exit leg is over what its entry fills, and that has not filled yet.")
     wrong = _off_lot(qty, instrument) if qty is not None else None
-    wrong = wrong or _off_tick({name: price for name, price in changes.items() if name in _PRICES}, instrument)
+    wrong = wrong or _off_tick({name: price for name, price in changes.items() if name in _PRICES}, instrument, order.role)
     if wrong is not None:
         raise InvalidValue("replace", order.ref, wrong)
     # A trail by price may become one by percent, and the other way round.
@@ -55,8 +58,9 @@ def _off_lot(qty: Decimal, instrument: Instrument) -> str | None:
     return None if is_multiple(qty, instrument.lot) else f"The quantity {plain(qty)} is not a multiple of the lot, {instrument.lot}."
 
 
-def _off_tick(prices: Mapping[str, Decimal | None], instrument: Instrument) -> str | None:
+def _off_tick(prices: Mapping[str, Decimal | None], instrument: Instrument, role: LegRole | None) -> str | None:
     for name, price in prices.items():
         if price is not None and not is_multiple(price, instrument.tick):
-            return f"The {name.removesuffix('_price')} price {plain(price)} is not a multiple of the tick, {instrument.tick}."
+            field = f"{_WHOSE.get(role, 'The')} {name.removesuffix('_price')} price"
+            return f"{field} {plain(price)} is not a multiple of the tick, {instrument.tick}."
     return None

@@ -1,7 +1,7 @@
 """The event log in memory: the reference that every other log is compared with."""
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from core.events.codec import EventCodec
@@ -56,6 +56,19 @@ class MemoryEventLog:
             if fits(events[index].type, pattern):
                 found.append(events[index])
         return found
+
+    async def read_back(
+        self, *, before_seq: int | None = None, run_id: str | None = None, pattern: str = "*", limit: int = 1_000
+    ) -> list[Envelope]:
+        """See `core.ports.EventLog`."""
+        events = self._events if run_id is None else self._by_run.get(run_id, [])
+        found: list[Envelope] = []
+        for index in range(len(events) if before_seq is None else bisect_left(events, before_seq, key=_seq), 0, -1):
+            if len(found) >= limit:
+                break
+            if fits(events[index - 1].type, pattern):
+                found.append(events[index - 1])
+        return found[::-1]
 
     async def find(self, seq: int) -> Envelope | None:
         """See `core.ports.EventLog`."""

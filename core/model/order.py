@@ -219,7 +219,9 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_def
         lower = None if below is None else below.trigger
         words = "the target must lie above the stop loss" if self.side is OrderSide.BUY else "the target must lie below the stop loss"
         if upper is not None and lower is not None and upper <= lower:
-            raise InvalidValue("target", target.limit_price if target else "", f"{words} of a {self.side}.")
+            raise InvalidValue(
+                "target", target.limit_price if target else "", f"{words} of a {self.side}, {lower if above is target else upper}."
+            )
         entry = self.limit_price if self.type is not OrderType.STOP else self.stop_price
         if entry is not None and upper is not None and upper <= entry:
             field, leg = ("target", target) if above is target else ("stop_loss", stop_loss)

@@ -1,6 +1,7 @@
 """The report of a run: its tables, curves and findings, made from the result, the bars and the fills. Words: docs/statistics.md."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 from core.model.market import AssetClass, Floats, Instants
@@ -129,6 +130,65 @@ class BenchmarkComparison:
     down_capture: float | None
 
 
+class EntryKind(StrEnum):
+    """What happened to an account beside its fills."""
+
+    DIVIDEND_RECEIVED = "dividend_received"
+    """On a long position."""
+    DIVIDEND_CHARGED = "dividend_charged"
+    """On a short one."""
+    SPLIT = "split"
+    INTEREST_EARNED = "interest_earned"
+    INTEREST_CHARGED = "interest_charged"
+    BORROW_CHARGED = "borrow_charged"
+    """For a short position, each night."""
+    MARGIN_CALL = "margin_call"
+
+    @property
+    def words(self) -> str:
+        """`Dividend received`."""
+        return self.value.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEntry:
+    """One event of a run's account. `amount` is what came into it, below zero what went out; None where no cash moves.
+
+    `figures`: the other figures of the event by name, such as `qty` and `per_share`.
+    """
+
+    time_ns: int
+    kind: EntryKind
+    symbol: str | None
+    """None: of the account as a whole."""
+    amount: Decimal | None
+    figures: dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTotal:
+    """All entries of one symbol and kind."""
+
+    symbol: str | None
+    kind: EntryKind
+    count: int
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPeriod:
+    """The entries of a day, a month or a year, named `2014-03-21`, `2014-03` or `2014`: how many, and the sum of each kind that has one."""
+
+    name: str
+    count: int
+    amounts: dict[EntryKind, Decimal]
+
+    @property
+    def amount(self) -> Decimal:
+        """The sum of them all."""
+        return sum(self.amounts.values(), Decimal(0))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataCoverage:
     """How complete the bars of a run are against the calendar. Counts are bars."""
@@ -183,6 +243,12 @@ class Report:
     open_profit: float | None = None
     """Of what is still open at its last close, before fees; None without its bars."""
     rejections: tuple[Rejection, ...] = ()
+    account: tuple[AccountEntry, ...] = ()
+    """What happened to the account beside its fills, oldest first."""
+    account_totals: tuple[AccountTotal, ...] = ()
+    """By symbol in the run's order, then by kind; the account's own last."""
+    account_periods: tuple[AccountPeriod, ...] = ()
+    """The same over time, in a list short enough to read."""
     coverage: DataCoverage | None = None
     findings: tuple[Finding, ...] = field(default=())
     """The weightiest first."""

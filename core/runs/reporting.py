@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
+from core.backtest.report.account import account_entries
 from core.backtest.report.report import make_report
 from core.clock import calendar
 from core.data.gaps import find_gaps
 from core.errors import InputError, NoBars, RunError
+from core.events.envelope import Envelope
 from core.model.market import BarSeries, asset_class_of
 from core.model.report import DataCoverage, Report
 from core.model.run import Run
-from core.ports import Store
+from core.ports import EventLog, Store
 from core.runs.manager import RunManager
+
+_PAGE: Final = 1_000
 
 
 async def report_of(run_id: str, *, runs: RunManager, store: Store, benchmark: str | None = None) -> Report:
@@ -31,12 +36,23 @@ async def report_of(run_id: str, *, runs: RunManager, store: Store, benchmark: s
     if run.manifest is not None and run.manifest.actions_sha256 is not None:  # those stored since did not happen in the run
         compared = () if against is None else (against.symbol,)
         actions = {symbol: await store.actions.read(symbol) for symbol in dict.fromkeys((*bars, *compared))}
+    events = await _account_events(run.id, store.log)
     for symbol in (*bars, *run.config.symbols):
         await calendar.load(asset_class_of(symbol))
 
     def make() -> Report:
         coverage = coverage_of(bars, end_ns)
-        return make_report(run, result, bars=bars, fills=fills, orders=orders, coverage=coverage, benchmark=against, actions=actions)
+        return make_report(
+            run,
+            result,
+            bars=bars,
+            fills=fills,
+            orders=orders,
+            coverage=coverage,
+            benchmark=against,
+            actions=actions,
+            account=account_entries(events),
+        )
 
     end_ns = int(result.equity_ns[-1]) if len(result.equity_ns) else None
     return await asyncio.to_thread(make)
@@ -53,6 +69,16 @@ def coverage_of(bars: Mapping[str, BarSeries], end_ns: int | None = None) -> Dat
         holes += len(found)
         longest = max(longest, max((gap.missing for gap in found), default=0))
     return DataCoverage(present=present, missing=missing, holes=holes, longest=longest) if present else None
+
+
+async def _account_events(run_id: str, log: EventLog) -> list[Envelope]:
+    """Return every event of the run's account, oldest first: a margin account has one or more each night."""
+    events: list[Envelope] = []
+    while True:
+        page = await log.read(after_seq=events[-1].seq if events else 0, run_id=run_id, pattern="account.*", limit=_PAGE)
+        events += page
+        if len(page) < _PAGE:
+            return events
 
 
 async def _bars_of(run: Run, runs: RunManager, store: Store) -> dict[str, BarSeries]:

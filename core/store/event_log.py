@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,9 @@ from core.store import rows
 from core.store.threads import Threads
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
 from core.store.writer import Job
+
+END_SEQ: Final = 2**63 - 1
+"""Greater than the seq of any event."""
 
 
 class DatabaseEventLog:
@@ -40,6 +43,17 @@ class DatabaseEventLog:
 
         def found(connection: Connection) -> list[Envelope]:
             return rows.read_events(connection, self._codec, after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
+
+        return await self._threads.read(found)
+
+    async def read_back(
+        self, *, before_seq: int | None = None, run_id: str | None = None, pattern: str = "*", limit: int = 1_000
+    ) -> list[Envelope]:
+        """See `core.ports.EventLog`."""
+        before = END_SEQ if before_seq is None else before_seq
+
+        def found(connection: Connection) -> list[Envelope]:
+            return rows.read_events(connection, self._codec, before_seq=before, run_id=run_id, pattern=pattern, limit=limit)
 
         return await self._threads.read(found)
 

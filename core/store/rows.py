@@ -89,10 +89,19 @@ class EncodedEvents:
 
 
 def read_events(
-    connection: Connection, codec: EventCodec, *, after_seq: int, run_id: str | None, pattern: str, limit: int
+    connection: Connection,
+    codec: EventCodec,
+    *,
+    after_seq: int = 0,
+    before_seq: int | None = None,
+    run_id: str | None,
+    pattern: str,
+    limit: int,
 ) -> list[Envelope]:
-    """Return up to `limit` events after `after_seq` whose type fits `pattern`, oldest first."""
-    conditions, values = ["seq > ?"], [after_seq]
+    """Return up to `limit` events after `after_seq`, or the last ones before `before_seq`, whose type fits `pattern`, oldest first."""
+    back = before_seq is not None
+    first = after_seq if before_seq is None else before_seq
+    conditions, values = ["seq < ?" if back else "seq > ?"], [first]
     asked: list[Any] = values
     if run_id is not None:
         conditions.append("run_id = ?")
@@ -104,19 +113,19 @@ def read_events(
     elif pattern != "*":
         conditions.append("type = ?")
         asked.append(pattern)
-    statement = rows_as_json(_EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?")
+    statement = rows_as_json(_EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq{' DESC' if back else ''} LIMIT ?")
     found: list[Envelope] = []
     while len(found) < limit:
-        asked[0] = found[-1].seq if found else after_seq
+        asked[0] = found[-1].seq if found else first
         page = min(PAGE, limit - len(found))
         text = connection.exec_driver_sql(statement, (*asked, page)).scalar()
         if text is None:
             break
         rows = _decode_events(text)
-        found += sorted((_event_of(row, codec) for row in rows), key=lambda event: event.seq)
+        found += sorted((_event_of(row, codec) for row in rows), key=lambda event: event.seq, reverse=back)
         if len(rows) < page:
             break
-    return found
+    return found[::-1] if back else found
 
 
 def _event_of(row: _EventRow, codec: EventCodec) -> Envelope:

@@ -69,6 +69,27 @@ async def test_read_filters_by_run_and_by_pattern(store: Store) -> None:
     assert await found(pattern="orders.*", after_seq=3) == [4]
 
 
+async def test_read_back_returns_the_newest_oldest_first(store: Store) -> None:
+    await store.log.append([created("a"), created("b"), ordered("o-1", "a"), filled("o-1", "a"), note("x", run_id=None)])
+
+    async def found(**asked: object) -> list[int]:
+        return [event.seq for event in await store.log.read_back(**asked)]  # type: ignore[arg-type]
+
+    assert await store.log.read_back() == await store.log.read()
+    assert await found(limit=2) == [4, 5]
+    assert await found(before_seq=4, limit=2) == [2, 3]
+    assert await found(before_seq=4, run_id="a") == [1, 3]
+    assert await found(pattern="run.*", limit=1) == [2]
+    assert await found(before_seq=1) == []
+    assert await found(pattern="order.*") == []
+
+
+async def test_read_back_goes_over_any_number_of_events(store: Store) -> None:
+    await store.log.append([note(str(number)) for number in range(2_500)])
+    assert [event.seq for event in await store.log.read_back(limit=2_300)] == list(range(201, 2_501))
+    assert [event.seq for event in await store.log.read_back(before_seq=2_400, limit=5_000)] == list(range(1, 2_400))
+
+
 async def test_find_returns_one_event_or_none(store: Store) -> None:
     await store.log.append([note("a"), note("b")])
 

@@ -1,7 +1,7 @@
 """Runs whose orders, fills and statistics are pinned: what is run, and how its outcome is put into a few lines."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from hashlib import sha256
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.backtest.stats import compute_statistics
+from core.backtest.stats_returns import Figures
 from core.backtest.stats_trades import with_excursions
-from core.model.market import asset_class_of, bars_sha256
+from core.model.corporate_action import CorporateAction
+from core.model.market import BarSeries, asset_class_of, bars_sha256
 from core.model.money import MONEY_CONTEXT
 from core.model.order import Fill, Order
 from core.model.round_trips import round_trips
@@ -23,7 +25,7 @@ from core.strategy.plugins.mean_reversion import MeanReversion
 from core.strategy.plugins.rsi_reversion import RsiReversion
 from core.strategy.plugins.sma_cross import SmaCross
 from core.strategy.plugins.trend_pullback import TrendPullback
-from tests.backtests import backtest
+from tests.backtests import Backtest, backtest
 from tests.golden import market_data
 from tests.golden.market_data import EXCERPTS, WHOLE, Data
 from tests.golden.short_strategies import LongShort, ShortAndHold, ShortBrackets
@@ -118,8 +120,18 @@ def folders() -> dict[str, Path]:
     return {"excerpt": EXCERPTS, "whole": WHOLE}
 
 
-def pin_of(golden: Golden, folder: Path) -> Pin:
-    """Run it, and return what is pinned of it."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run that was made, the bars it went over, and its statistics."""
+
+    run: Backtest
+    bars: BarSeries
+    stats: Figures
+    actions: Mapping[str, Sequence[CorporateAction]]
+
+
+def outcome_of(golden: Golden, folder: Path) -> Outcome:
+    """Run it."""
     data = golden.data(folder)
     settings = dict(golden.settings)
     actions = {data.bars.symbol: data.actions} if settings.pop("actions", False) else {}
@@ -137,9 +149,16 @@ def pin_of(golden: Golden, folder: Path) -> Pin:
             bars=bars,
             actions=actions,
         )
+    return Outcome(run, data.bars, stats, actions)
+
+
+def pin_of(golden: Golden, folder: Path) -> Pin:
+    """Run it, and return what is pinned of it."""
+    outcome = outcome_of(golden, folder)
+    run = outcome.run
     lines = order_lines(run.orders, run.fills)
     return {
-        "bars_sha256": bars_sha256(data.bars),
+        "bars_sha256": bars_sha256(outcome.bars),
         "orders_sha256": sha256("\n".join(lines).encode()).hexdigest(),
         "orders": len(run.orders),
         "fills": len(run.fills),
@@ -147,7 +166,7 @@ def pin_of(golden: Golden, folder: Path) -> Pin:
         "path_dependent": sum(fill.path_dependent for fill in run.fills),
         "events": _counts([event.type for event in run.events]),
         "marks": _marks(lines),
-        "stats": stats,
+        "stats": outcome.stats,
     }
 
 

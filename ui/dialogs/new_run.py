@@ -16,6 +16,7 @@ from core.errors import InvalidValue, KnownError, UnknownName
 from core.model.plugin import ParamValue
 from core.model.run import RunConfig
 from ui.dialogs.account_fields import AccountFields
+from ui.dialogs.chance_fields import ChanceFields
 from ui.dialogs.cost_fields import CostFields
 from ui.dialogs.empty_state import EmptyState
 from ui.dialogs.field_grid import FieldRow
@@ -81,6 +82,8 @@ class NewRunDialog(QDialog):
         left, right = self._make_columns()
         self.strategies = StrategyFields(self._sizes, (section := Section("Strategy", left, self._form)))
         section.add(self.strategies)
+        self.chance = ChanceFields(self._sizes, section)
+        section.add(self.chance)
         await asyncio.sleep(0)
         self.bars = BarFields(self._sizes, (section := Section("Bars", left, self._form)))
         section.add(self.bars)
@@ -178,7 +181,7 @@ class NewRunDialog(QDialog):
         self._show_ready()
 
     def _order_tabs(self) -> None:
-        fields = [*self.strategies.tab_order(), *self.bars.tab_order(), *self._params.tab_order()]
+        fields = [*self.strategies.tab_order(), *self.chance.tab_order(), *self.bars.tab_order(), *self._params.tab_order()]
         fields += [*self.costs.tab_order(), *self.account.tab_order()]
         for before, after in pairwise([*fields, self.cancel_button, self.create_button, self.start_button]):
             self.setTabOrder(before, after)
@@ -195,6 +198,7 @@ class NewRunDialog(QDialog):
         self.bars.show_dates(entries.start, entries.end)
         self.costs.show_entries(entries.costs)
         self.account.show_entries(entries.account)
+        self.chance.show_entries(entries.chance)
 
     def _show_ready(self) -> None:
         ready = self._complete and not self._busy and self.strategies.info() is not None and self.bars.choice() is not None
@@ -210,7 +214,7 @@ class NewRunDialog(QDialog):
     # --- what is done ---
 
     def _rows(self) -> dict[str, FieldRow]:
-        return self.strategies.rows() | self.bars.rows() | self.costs.rows() | self.account.rows()
+        return self.strategies.rows() | self.chance.rows() | self.bars.rows() | self.costs.rows() | self.account.rows()
 
     def _submit(self, *, start: bool) -> None:
         if self._busy or not self._complete:
@@ -245,6 +249,7 @@ class NewRunDialog(QDialog):
             adjustment=choice.adjustment if choice else None,
             **self.costs.terms(),
             **self.account.terms(symbols),
+            **self.chance.terms(),
         )
 
     async def _create(self, config: RunConfig, *, start: bool) -> None:
@@ -273,6 +278,7 @@ class NewRunDialog(QDialog):
             end=end,
             costs=self.costs.entries(),
             account=self.account.entries(),
+            chance=self.chance.entries(),
             params=config.params,
         )
         self._memory.remember(config.strategy_id, entries)

@@ -24,6 +24,7 @@ class NewRunEntries(msgspec.Struct, frozen=True, kw_only=True):
     end: str
     costs: Entries
     account: Entries
+    chance: Entries
     params: dict[str, ParamValue]
 
 

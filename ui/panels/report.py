@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHeaderView, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QMenu, QScrollArea, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from core.model.report import Report
 from core.model.result import RunResult
@@ -30,6 +31,7 @@ class ReportPanel(QWidget):
         self._look = look
         self._shown: tuple[Run, RunResult | None] | None = None
         self._report: Report | None = None
+        self._has_acts = False
         self._empty = EmptyState(
             "No report yet", "Choose a run in the list of runs: its figures, monthly returns and settings will be here.", look.sizes, self
         )
@@ -46,7 +48,19 @@ class ReportPanel(QWidget):
         content = QWidget(self)
         content.setObjectName("report-content")
         self._heading = _label("report-heading", "title", content)
+        self._export = QToolButton(content)
+        self._export.setObjectName("button-export-report")
+        self._export.setText("Export")
+        self._export.setAccessibleName("Export the report")
+        self._export.setToolTip("Write the report to a file, or to a folder")
+        self._export.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._export.hide()
         self._period = _label("report-period", "muted", content)
+        beneath = QHBoxLayout()
+        beneath.setSpacing(sizes.step * 2)
+        beneath.addWidget(self._period, 1)
+        beneath.addWidget(self._export, 0, Qt.AlignmentFlag.AlignTop)
         self._message = Banner("report-message", content)
         self._grid = CardGrid(self._look, content)
         self._cards: dict[str, Card] = {}
@@ -71,9 +85,9 @@ class ReportPanel(QWidget):
         layout = QVBoxLayout(content)
         layout.setContentsMargins(sizes.step * 3, sizes.step * 3, sizes.step * 3, sizes.step * 3)
         layout.setSpacing(sizes.step * 2)
+        layout.addWidget(self._heading)
+        layout.addLayout(beneath)
         for widget in (
-            self._heading,
-            self._period,
             self._message,
             self._grid,
             self._findings_heading,
@@ -96,6 +110,14 @@ class ReportPanel(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(content)
         return area
+
+    def offer_acts(self, acts: Sequence[QAction]) -> None:
+        """Offer these acts behind the button beside the heading."""
+        menu = QMenu(self._export)
+        menu.setObjectName("menu-export-report")
+        menu.addActions(list(acts))
+        self._export.setMenu(menu)
+        self._has_acts = bool(acts)
 
     def clear(self) -> None:
         """Show that there is no run."""
@@ -134,6 +156,7 @@ class ReportPanel(QWidget):
         yield
 
     def _show_shown(self, has_result: bool) -> None:
+        self._export.setVisible(has_result and self._has_acts)
         figures: tuple[QWidget, ...] = (self._grid, self._figures_heading, self.statistics)
         for widget in figures:
             widget.setVisible(has_result)

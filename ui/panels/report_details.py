@@ -1,6 +1,7 @@
 """What the report shows beside cards and statistics: findings, drawdowns, rolling figures, distributions, groups and the benchmark."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from html import escape
 from typing import TypeVar
 
@@ -8,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QLabel, QVBoxLayout, QWidget
 
 from core.model.instants import day_of
-from core.model.report import BenchmarkComparison, Finding, Histogram, Report, Severity, TradeGroup
+from core.model.report import AccountPeriod, AccountTotal, BenchmarkComparison, Finding, Histogram, Report, Severity, TradeGroup
 from ui.dialogs.text_table import TextTableView
 from ui.format import duration, number, percent
 from ui.models.look import Look
@@ -23,6 +24,7 @@ _AGAINST = (
     ("beta", "Beta"), ("correlation", "Correlation"), ("tracking_error", "Tracking error"), ("information_ratio", "Information ratio"),
     ("up_capture", "Up capture"), ("down_capture", "Down capture"),
 )  # fmt: skip
+_DAY_S = 86_400
 _RATIOS = frozenset({"sharpe", "beta", "correlation", "information_ratio"})
 
 
@@ -35,10 +37,13 @@ class WideTable(TextTableView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.horizontalHeader().setStretchLastSection(False)
 
-    def show_table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], tips: Sequence[str]) -> None:
-        """Show rows; all columns but the first hold numbers and share the room."""
+    def show_table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], tips: Sequence[str], *, words_first: bool = False) -> None:
+        """Show rows; all columns but the first hold numbers. They share the room; with `words_first` the first has what they leave."""
         self.table.show_rows(headers, rows, right=range(1, len(headers)), tips=tips)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        mode = QHeaderView.ResizeMode
+        self.horizontalHeader().setSectionResizeMode(mode.ResizeToContents if words_first else mode.Stretch)
+        if words_first:
+            self.horizontalHeader().setSectionResizeMode(0, mode.Stretch)
         self.fit_rows()
 
 
@@ -88,6 +93,12 @@ class ReportDetails(QWidget):
         )
         self.groups = self._add(WideTable("table-trade-groups", "Trades by symbol and side", look, self), "By symbol and side")
         self.benchmark = self._add(WideTable("table-benchmark", "Against the benchmark", look, self), "Against the benchmark")
+        self.account = self._add(
+            WideTable("table-account-events", "Dividends, interest and charges", look, self), "Dividends, interest and charges"
+        )
+        self.account_over_time = self._add(
+            WideTable("table-account-over-time", "Dividends, interest and charges over time", look, self), "The same over time"
+        )
         self.set_look(look)
 
     def set_look(self, look: Look) -> None:
@@ -128,10 +139,12 @@ class ReportDetails(QWidget):
         self._offer(self.groups, bool(groups))
         self._show_benchmark(report.benchmark)
         yield
+        self._show_account(report.account_totals, report.account_periods)
+        yield
 
     def _show_drawdowns(self, report: Report) -> None:
         shown = report.drawdowns[:5]
-        rows = [(str(day_of(item.start_ns)), percent(item.depth), duration(item.duration_s)) for item in shown]
+        rows = [(str(day_of(item.start_ns)), percent(item.depth), _lasted(item.duration_s)) for item in shown]
         tips = [
             f"From {day_of(item.start_ns)}, lowest {day_of(item.trough_ns)}, "
             + ("not recovered yet" if item.recovery_ns is None else f"recovered {day_of(item.recovery_ns)}")
@@ -155,6 +168,19 @@ class ReportDetails(QWidget):
             rows = [(title, _figure(key, getattr(compared, key))) for key, title in _AGAINST]
             self.benchmark.show_table(("", "Figure"), rows, [f"{title}: docs/statistics.md tells its formula." for _, title in _AGAINST])
         self._offer(self.benchmark, compared is not None)
+
+    def _show_account(self, totals: Sequence[AccountTotal], periods: Sequence[AccountPeriod]) -> None:
+        rows = [(_entry_words(item), number(item.count), _sum(item.amount)) for item in totals]
+        tips = [
+            f"{words}: {count}" + ("" if item.amount is None else f", {_flow(item.amount)}")
+            for item, (words, count, _) in zip(totals, rows, strict=True)
+        ]
+        self.account.show_table(("", "Count", "Sum"), rows, tips, words_first=True)
+        dated = [(item.name, number(item.count), _sum(item.amount)) for item in periods]
+        parts = ["\n".join(f"{kind.words}: {number(amount, 2)}" for kind, amount in item.amounts.items()) for item in periods]
+        self.account_over_time.show_table(("UTC", "Count", "Sum"), dated, parts, words_first=True)
+        self._offer(self.account, bool(totals))
+        self._offer(self.account_over_time, bool(totals))
 
     def _plot(self, plot: Plot, heading: str) -> Plot:
         self._plots.append(plot)
@@ -180,6 +206,24 @@ class ReportDetails(QWidget):
 
 def _group_words(group: TradeGroup) -> str:
     return f"{group.name}: {number(group.profit, 2)} in {group.trades:,} trades, {percent(group.win_rate, 0)} won"
+
+
+def _entry_words(total: AccountTotal) -> str:
+    return total.kind.words if total.symbol is None else f"{total.symbol} {total.kind.words.lower()}"
+
+
+def _sum(amount: Decimal | None) -> str:
+    # Cents of a large sum would take the room of its name; they are on hover.
+    return number(amount, 0 if amount is not None and abs(amount) >= 1_000 else 2)
+
+
+def _flow(amount: Decimal) -> str:
+    return f"{number(abs(amount), 2)} {'came in' if amount >= 0 else 'went out'}"
+
+
+def _lasted(seconds: float) -> str:
+    # Hours of a long drawdown are those of summer time and sessions, not of the fall.
+    return f"{number(round(seconds / _DAY_S))} d" if seconds >= 10 * _DAY_S else duration(seconds)
 
 
 def _figure(key: str, value: float | None) -> str:

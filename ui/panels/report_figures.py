@@ -7,7 +7,7 @@ from core.model.money import plain
 from core.model.result import RunResult
 from core.model.run import Run, RunStatus
 from core.model.statistics import STATISTICS, StatisticSpec, StatisticUnit
-from ui.format import MISSING, Zone, duration, number, percent, short, status_word
+from ui.format import MISSING, THIN, Zone, duration, number, percent, short, status_word
 
 CARDS = ("total_return", "max_drawdown", "sharpe", "trades", "win_rate", "profit_factor", "exposure", "fees")
 _SIGNED = frozenset(
@@ -48,9 +48,10 @@ def period(run: Run) -> str:
     days = ""
     if run.first_bar_ns is not None and run.last_bar_ns is not None:
         days = f"{day_of(run.first_bar_ns)} to {day_of(run.last_bar_ns)} · "
-    # Not torn apart at the end of a line.
+    # Neither a number nor its unit is torn apart at the end of a line.
     took = " in " + duration(run.elapsed_s).replace(" ", "\u00a0") if run.elapsed_s else ""
-    return f"{days}{number(run.bars)} bars{took}{simulated}"
+    bars = f"{number(run.bars)} bars".replace(THIN, "\u202f").replace(" ", "\u00a0")
+    return f"{days}{bars}{took}{simulated}"
 
 
 def facts(run: Run, result: RunResult | None, zone: Zone) -> tuple[tuple[str, str, str], ...]:
@@ -69,6 +70,7 @@ def facts(run: Run, result: RunResult | None, zone: Zone) -> tuple[tuple[str, st
         ("Fees", config.fees, ""),
         ("Slippage", config.slippage, ""),
         ("Path in a bar", config.path.value, ""),
+        ("Seed", str(config.seed), ""),
     ]
     if result is not None:
         refused = Counter(rejection.code.replace("_", " ") for rejection in result.rejections)

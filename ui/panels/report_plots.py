@@ -68,7 +68,7 @@ class ReportPlot(QWidget):
     def _paint_axis(self, painter: QPainter) -> None:
         theme, area = self._look.theme, self.area()
         painter.setFont(tabular(self.font(), round(self._look.sizes.table_font * 0.9)))
-        for tick in round_ticks(*self.span(), 3):
+        for tick in axis_ticks(*self.span()):
             y = round(self._y(tick))
             painter.setPen(theme.colour("faint" if tick == 0 else "line"))
             painter.drawLine(area.left(), y, area.right(), y)
@@ -77,13 +77,11 @@ class ReportPlot(QWidget):
             painter.drawText(label, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), self._form(tick))
 
     def _label_below(self, painter: QPainter, x: float, text: str) -> None:
-        wide = self._look.sizes.font * 6
-        left = min(max(x - wide / 2, 0.0), self.width() - float(wide))
-        anchor = Qt.AlignmentFlag.AlignLeft if left == 0 else Qt.AlignmentFlag.AlignHCenter
-        anchor = Qt.AlignmentFlag.AlignRight if left >= self.width() - wide else anchor
+        wide = painter.fontMetrics().horizontalAdvance(text) + 2.0
+        left = label_left(x, wide, self.width())
         painter.setPen(self._look.theme.colour("muted"))
         below = QRectF(left, self.area().bottom() + 2, wide, self.height() - self.area().bottom() - 2)
-        painter.drawText(below, int(anchor | Qt.AlignmentFlag.AlignBottom), text)
+        painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom), text)
 
 
 class LinePlot(ReportPlot):
@@ -173,6 +171,17 @@ class BarPlot(ReportPlot):
         every = ceil(count * self._look.sizes.font * 2.6 / area.width())
         for at in range(0, count, every):
             self._label_below(painter, (edges[at] + edges[at + 1]) / 2, self._names[at])
+
+
+def label_left(x: float, wide: float, room: float) -> float:
+    """Return where a label of that width begins: under `x`, moved aside only as far as it would be cut off."""
+    return max(min(x - wide / 2, room - wide), 0.0)
+
+
+def axis_ticks(low: float, high: float) -> list[float]:
+    """Return about three round numbers within the span, two at least: one alone is no scale."""
+    found = [round_ticks(low, high, most) for most in (3, 4, 6, 10)]
+    return next((ticks for ticks in found if len(ticks) > 1), found[0])
 
 
 def round_ticks(low: float, high: float, most: int) -> list[float]:

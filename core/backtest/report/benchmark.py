@@ -37,7 +37,7 @@ def compare(equity_ns: Instants, equity: Floats, returns: Returns, bars: BarSeri
         volatility_ann=own["volatility_ann"],
         sharpe=own["sharpe"],
         max_drawdown=float(drawdown(held).min()),
-        alpha=alpha,
+        alpha=alpha if alpha is not None and np.isfinite(alpha) else None,
         beta=beta,
         correlation=_correlation(returns.values, against),
         tracking_error=tracking,
@@ -65,12 +65,12 @@ def _correlation(values: Floats, against: Floats) -> float | None:
 
 
 def _capture(returns: Returns, against: Floats, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
-    """Return mean growth over the chosen periods ÷ the benchmark's over the same; None where there are none.
+    """Return annual growth over the chosen periods ÷ the benchmark's over the same; None where there are none.
 
-    Growth of one period, not of a year: a year of nothing but good days would dwarf every difference.
+    Growth as if a year held such periods only: far above what any year brings, for the benchmark as well.
     """
     if not chosen.any():
         return None
     with np.errstate(all="ignore"):
-        own, held = (float(np.expm1(np.log1p(values[chosen]).mean())) for values in (returns.values, against))
+        own, held = (float(np.expm1(np.log1p(values[chosen]).mean() * returns.per_year)) for values in (returns.values, against))
     return own / held if np.isfinite(own) and np.isfinite(held) and held else None

@@ -24,6 +24,10 @@ class Evidence:
     exposure: float | None = None
     fees: float = 0.0
     slippage: float = 0.0
+    charges: float = 0.0
+    """Interest and borrow charges, without what was earned."""
+    income: float = 0.0
+    """Dividends and interest earned, less those charged and less what borrowing cost; below 0 where the account paid."""
     fills: int = 0
     path_dependent_fills: int = 0
     margin_call_fills: int = 0

@@ -1,6 +1,6 @@
 """Findings: what a person should know before believing a run, each from a few figures. Thresholds: docs/statistics.md."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from core.backtest.report.evidence import Evidence
@@ -16,6 +16,7 @@ HIGH_PATH_SHARE: Final = 0.10
 GAP_SHARE: Final = 0.001
 WIDE_GAP_SHARE: Final = 0.01
 COST_SHARE: Final = 0.5
+INCOME_SHARE: Final = 0.5
 ONE_MONTH_SHARE: Final = 0.8
 FEWEST_MONTHS: Final = 3
 OPEN_SHARE: Final = 0.5
@@ -120,14 +121,16 @@ def data_has_holes(given: Evidence) -> Finding | None:
 
 def costs_eat_the_edge(given: Evidence) -> Finding | None:
     """What the rule gained before costs went to the broker and the market."""
-    costs = given.fees + given.slippage
+    costs = given.fees + given.slippage + given.charges
     if given.gain is None:
         return None
     before = given.gain + costs
     if costs <= 0 or before <= 0 or costs < COST_SHARE * before:
         return None
     share = costs / before
-    what = "fees" if given.slippage == 0 else "slippage" if given.fees == 0 else "fees and slippage"
+    names = ["fees"] if given.fees else []
+    names += ["slippage"] if given.slippage else []
+    what = _listed([*names, "interest", "borrowing"] if given.charges else names)
     sentence = f"Costs eat the edge: before them the run gained {_money(before)}; {what} took {_money(costs)} of it ({_percent(share)})."
     if given.gain <= 0:
         sentence = f"Costs eat the edge: before them the run gained {_money(before)}; {what} took {_money(costs)}."
@@ -135,6 +138,21 @@ def costs_eat_the_edge(given: Evidence) -> Finding | None:
     return Finding(
         code="costs_eat_the_edge", severity=severity, sentence=sentence, figures={"costs": costs, "before_costs": before, "share": share}
     )
+
+
+def income_makes_the_profit(given: Evidence) -> Finding | None:
+    """What the account was paid for holding made the gain, not what the rule bought and sold."""
+    gain, income = given.gain, given.income
+    if gain is None or gain <= 0 or income <= 0 or income < INCOME_SHARE * gain:
+        return None
+    share = income / gain
+    if share >= 1.0:
+        sentence = f"Dividends and interest make the whole gain: {_money(income)}; buying and selling {_gained(gain - income)}."
+    else:
+        sentence = f"Dividends and interest make {_percent(share)} of the gain: {_money(income)} of {_money(gain)}."
+    severity = Severity.ALARM if share >= 1.0 else Severity.WARNING
+    figures = {"income": income, "gain": gain, "share": share}
+    return Finding(code="income_makes_the_profit", severity=severity, sentence=sentence, figures=figures)
 
 
 def profit_in_one_month(given: Evidence) -> Finding | None:
@@ -161,13 +179,14 @@ def profit_in_one_month(given: Evidence) -> Finding | None:
 def open_position_holds_the_profit(given: Evidence) -> Finding | None:
     """What is open at the end was never sold; what the end closed was not the rule's decision."""
     gained = given.closed_at_end_profit + (given.open_profit or 0.0)
-    total = given.profit + (given.open_profit or 0.0)
+    total = given.profit + (given.open_profit or 0.0) + given.income
     if gained <= 0 or total <= 0 or gained < OPEN_SHARE * total:
         return None
     share = gained / total
     how = "is open at the end" if not given.closed_at_end_profit else "was closed only by the end of the run"
     whole = "All" if share >= 0.9995 else _percent(share)
-    sentence = f"{whole} of the profit lies in what {how}: {_money(gained)} of {_money(total)}. The rule did not take it."
+    figure = f"it gained {_money(gained)}; all else {_gained(total - gained)}" if share > 1.0 else f"{_money(gained)} of {_money(total)}"
+    sentence = f"{whole} of the profit lies in what {how}: {figure}. The rule did not take it."
     figures = {"open_profit": gained, "profit": total, "share": share}
     return Finding(code="open_position_holds_the_profit", severity=Severity.WARNING, sentence=sentence, figures=figures)
 
@@ -274,6 +293,7 @@ RULES: Final[tuple[Callable[[Evidence], Finding | None], ...]] = (
     margin_called,
     too_few_trades,
     one_trade_makes_the_profit,
+    income_makes_the_profit,
     costs_eat_the_edge,
     fills_depend_on_the_path,
     open_position_holds_the_profit,
@@ -312,6 +332,10 @@ def _money(amount: float) -> str:
 
 def _gained(amount: float) -> str:
     return f"lost {_money(-amount)}" if amount < 0 else f"gained {_money(amount)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -1,12 +1,14 @@
 """Makes the report of a run."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal, localcontext
 from typing import Final
 
 import numpy as np
 
 from core.backtest.adjusted import NO_ACTIONS, Actions, as_held, splits_without_step
+from core.backtest.report.account import account_periods, account_totals
 from core.backtest.report.benchmark import compare
 from core.backtest.report.drawdowns import drawdown_table
 from core.backtest.report.evidence import Evidence
@@ -22,14 +24,16 @@ from core.backtest.stats_trades import with_excursions
 from core.model.corporate_action import date_of
 from core.model.instants import DAY_NS
 from core.model.market import AssetClass, BarSeries, Floats, Instants, Timeframe, asset_class_of
-from core.model.money import to_float
+from core.model.money import MONEY_CONTEXT, to_float
 from core.model.order import Fill, Order
 from core.model.position import Trade
-from core.model.report import BenchmarkComparison, DataCoverage, Report
+from core.model.report import AccountEntry, BenchmarkComparison, DataCoverage, EntryKind, Report
 from core.model.result import RunResult
 from core.model.run import Run
 
 MOST_DRAWDOWNS: Final = 10
+_CHARGES: Final = frozenset({EntryKind.INTEREST_CHARGED, EntryKind.BORROW_CHARGED})
+_INCOME: Final = frozenset({EntryKind.DIVIDEND_RECEIVED, EntryKind.DIVIDEND_CHARGED, EntryKind.INTEREST_EARNED})
 
 
 def make_report(
@@ -42,15 +46,17 @@ def make_report(
     coverage: DataCoverage | None = None,
     benchmark: BarSeries | None = None,
     actions: Actions = NO_ACTIONS,
+    account: Sequence[AccountEntry] = (),
 ) -> Report:
     """Return the report of a run: a pure function of what it is given, some hundred milliseconds for a million points.
 
     `bars`: the run's own by symbol, in the run's order; a symbol whose bars are gone may be missing, and what is made
     from its bars then is too. `benchmark`: what to compare with; None is the first symbol. `coverage`: of the bars
-    against the calendar. `actions`: splits and dividends that happened, by symbol. Call it in a thread.
+    against the calendar. `actions`: splits and dividends that happened, by symbol.
+    `account`: what happened to the account beside its fills. Call it in a thread.
     """
-    with np.errstate(all="ignore"):
-        return _report(run, result, bars, fills, orders, coverage, benchmark, actions)
+    with np.errstate(all="ignore"), localcontext(MONEY_CONTEXT):
+        return _report(run, result, bars, fills, orders, coverage, benchmark, actions, account)
 
 
 def _report(
@@ -62,6 +68,7 @@ def _report(
     coverage: DataCoverage | None,
     benchmark: BarSeries | None,
     actions: Actions,
+    account: Sequence[AccountEntry],
 ) -> Report:
     symbols = run.config.symbols
     asset_class = asset_class_of(symbols[0])
@@ -108,11 +115,18 @@ def _report(
         open_positions=result.open_positions,
         open_profit=open_profit,
         rejections=result.rejections,
+        account=tuple(account),
+        account_totals=account_totals(account, symbols),
+        account_periods=account_periods(account),
         coverage=coverage,
         findings=find_all(
-            _evidence(run, result, trades, columns, fills, orders, coverage, open_profit, months, gains, _stepless(known, actions))
+            _evidence(run, result, trades, columns, fills, orders, account, coverage, open_profit, months, gains, _stepless(known, actions))
         ),
     )
+
+
+def _moved(account: Sequence[AccountEntry], kinds: Set[EntryKind]) -> float:
+    return to_float(sum((entry.amount for entry in account if entry.amount is not None and entry.kind in kinds), Decimal(0)))
 
 
 def _returns(equity_ns: Instants, equity: Floats, asset_class: AssetClass) -> Returns | None:
@@ -149,6 +163,7 @@ def _evidence(
     columns: TradeColumns,
     fills: Sequence[Fill],
     orders: Sequence[Order],
+    account: Sequence[AccountEntry],
     coverage: DataCoverage | None,
     open_profit: float | None,
     months: Instants,
@@ -170,6 +185,8 @@ def _evidence(
         exposure=stats.get("exposure"),
         fees=stats.get("fees") or 0.0,
         slippage=stats.get("slippage") or 0.0,
+        charges=-_moved(account, _CHARGES),
+        income=_moved(account, _INCOME | _CHARGES),
         fills=len(fills),
         path_dependent_fills=sum(fill.path_dependent for fill in fills),
         margin_call_fills=sum(fill.reason == "margin_call" for fill in fills),

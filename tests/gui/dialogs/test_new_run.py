@@ -146,6 +146,32 @@ async def test_costs_and_account_go_into_the_run_as_they_were_entered(desk: Desk
     assert (config.volume_cap, config.trade_through, config.close_at_end, config.corporate_actions) == (Decimal("0.1"), True, True, False)
 
 
+async def test_a_seed_goes_into_the_run(desk: Desk, tmp_path: Path) -> None:
+    await desk.store(tmp_path)
+    dialog = await opened(desk)
+    created: list[str] = []
+    dialog.run_created.connect(created.append)
+    line(dialog, "field-seed").setText(" 42 ")
+    dialog.start_button.click()
+    await desk.idle()
+    run = await desk.engine.wait_for_run(created[0])
+    assert run.config.seed == 42
+    assert run.manifest is not None
+    assert run.manifest.seed == 42
+
+
+@pytest.mark.parametrize("typed", ["-1", "1.5", "x", "\u0663"])
+async def test_what_is_no_seed_is_refused_at_its_field(desk: Desk, tmp_path: Path, typed: str) -> None:
+    await desk.store(tmp_path)
+    dialog = await opened(desk)
+    line(dialog, "field-seed").setText(typed)
+    dialog.create_button.click()
+    await desk.idle()
+    assert await desk.engine.runs() == []
+    assert text(dialog, "field-seed-error") == f"seed cannot be {typed}: it is a whole number from 0 on."
+    dialog.reject()
+
+
 async def test_without_a_touch_the_terms_are_the_defaults(desk: Desk, tmp_path: Path) -> None:
     await desk.store(tmp_path)
     dialog = await opened(desk)
@@ -155,7 +181,7 @@ async def test_without_a_touch_the_terms_are_the_defaults(desk: Desk, tmp_path: 
     await desk.idle()
     config = (await desk.engine.run(created[0])).config
     defaults = RunConfig(strategy_id=config.strategy_id, symbols=config.symbols, timeframe=config.timeframe)
-    for name in ("fees", "slippage", "path", "account", "volume_cap", "trade_through", "close_at_end", "corporate_actions", "cash"):
+    for name in ("fees", "slippage", "path", "account", "volume_cap", "trade_through", "close_at_end", "corporate_actions", "cash", "seed"):
         assert getattr(config, name) == getattr(defaults, name), name
 
 
@@ -374,6 +400,7 @@ async def test_the_last_values_of_a_strategy_come_back(desk: Desk, tmp_path: Pat
     line(dialog, "field-borrow-rate").setText("3 %")
     combo(dialog, "field-fees").setCurrentText("alpaca")
     box(dialog, "field-close-at-end").setChecked(True)
+    line(dialog, "field-seed").setText("11")
     dialog.create_button.click()
     await desk.idle()
     again = await opened(desk, memory)
@@ -384,6 +411,7 @@ async def test_the_last_values_of_a_strategy_come_back(desk: Desk, tmp_path: Pat
     assert combo(again, "field-account").currentData() == "margin"
     assert (line(again, "field-borrow-rate").text(), combo(again, "field-fees").currentText()) == ("3 %", "alpaca")
     assert box(again, "field-close-at-end").isChecked()
+    assert line(again, "field-seed").text() == "11"
     again.reject()
 
 

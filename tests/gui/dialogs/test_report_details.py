@@ -10,14 +10,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QLabel, QTableView
 
+from core.backtest.report.account import account_periods, account_totals
 from core.model.instants import DAY_NS, parse_instant
 from core.model.report import Finding, Report, Severity
 from core.model.result import RunResult
 from tests.gui.dialogs.desk import LOOK, Desk, child
 from tests.gui.dialogs.test_report_panel import finished
-from tests.unit.app.test_report_page import made
+from tests.unit.app.test_report_page import entries, made
+from ui.format import THIN
 from ui.panels.report import ReportPanel
-from ui.panels.report_plots import BarPlot, LinePlot, round_ticks
+from ui.panels.report_details import _lasted
+from ui.panels.report_plots import BarPlot, LinePlot, axis_ticks, label_left, round_ticks
 from ui.theme import LIGHT
 
 
@@ -78,6 +81,27 @@ async def test_a_report_comes_after_the_result_and_only_for_the_run_that_is_show
     panel.clear()
     panel.show_report(report)
     assert not panel.details.isVisible()
+
+
+async def test_what_happened_to_the_account_has_its_tables(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
+    report = await shown(desk, tmp_path, panel)
+    assert not child(panel, "table-account-events").isVisible()
+    account = entries()
+    made = replace(report, account_totals=account_totals(account, ("SPY",)), account_periods=account_periods(account))
+    panel.show_report(made)
+    assert child(panel, "table-account-events").isVisible()
+    assert rows(panel, "table-account-events") == [
+        ["SPY dividend received", "1", f"1{THIN}250"], ["SPY borrow charged", "1", "−3.25"], ["Margin call", "1", "–"],
+    ]  # fmt: skip
+    assert rows(panel, "table-account-over-time") == [
+        ["2024-01-01", "1", f"1{THIN}250"], ["2024-01-02", "1", "−3.25"], ["2024-01-03", "1", "0.00"],
+    ]  # fmt: skip
+    table = child(panel, "table-account-events")
+    assert isinstance(table, QTableView)
+    assert table.model().index(1, 0).data(Qt.ItemDataRole.ToolTipRole) == "SPY borrow charged: 1, 3.25 went out"
+    assert table.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole) == f"SPY dividend received: 1, 1{THIN}250.50 came in"
+    panel.show_report(report)
+    assert not child(panel, "table-account-over-time").isVisible()
 
 
 async def test_findings_are_escaped_and_coloured_by_weight(desk: Desk, tmp_path: Path, panel: ReportPanel) -> None:
@@ -153,3 +177,23 @@ def test_bars_without_values_are_empty(qapp: QApplication) -> None:
 def test_round_ticks() -> None:
     assert round_ticks(-7, 93, 3) == [0, 50]
     assert round_ticks(1, 1, 3) == []
+
+
+def test_an_axis_has_two_numbers_at_least() -> None:
+    assert round_ticks(-3.6, 4.1, 3) == [0]
+    assert axis_ticks(-3.6, 4.1) == [-2, 0, 2, 4]
+    assert axis_ticks(-7, 93) == [0, 50]
+    assert axis_ticks(1, 1) == []
+
+
+def test_a_label_stands_under_its_bar_and_is_moved_only_where_it_would_be_cut_off() -> None:
+    assert label_left(100, 20, 300) == 90
+    assert label_left(285, 20, 300) == 275
+    assert label_left(299, 20, 300) == 280
+    assert label_left(3, 20, 300) == 0
+    assert label_left(3, 400, 300) == 0
+
+
+def test_a_long_drawdown_is_told_in_days() -> None:
+    assert _lasted(78 * 86_400 + 23 * 3_600) == "79 d"
+    assert _lasted(3 * 86_400 + 4 * 3_600) == "3 d 4 h"

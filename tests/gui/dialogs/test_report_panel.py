@@ -46,7 +46,7 @@ def value(panel: ReportPanel, key: str) -> str:
 async def finished(desk: Desk, folder: Path) -> tuple[Run, RunResult]:
     await desk.store(folder)
     config = RunConfig(
-        strategy_id="sma-cross", symbols=("ABC",), timeframe="1d", params={"fast": 1, "slow": 2}, fees="bps:10", source="file"
+        strategy_id="sma-cross", symbols=("ABC",), timeframe="1d", params={"fast": 1, "slow": 2}, fees="bps:10", source="file", seed=5
     )
     run = await desk.engine.create_run(config)
     await desk.engine.start_run(run.id)
@@ -64,6 +64,7 @@ async def test_shows_what_a_run_left(desk: Desk, tmp_path: Path, panel: ReportPa
     assert statistics["Start equity"] == "100\u2009000.00"
     assert value(panel, "trades") == str(len(result.trades))
     settings = pairs(panel, "table-run-settings")
+    assert settings["Seed"] == str(run.config.seed)
     assert settings["Parameters"].startswith("fast 1, slow 2")
     assert (settings["Symbols"], settings["Fees"], settings["Status"]) == ("ABC", "bps:10", "Completed")
     assert run.manifest is not None

@@ -13,6 +13,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.compose import compose_engine, compose_store
+from app.window_report import export_report
 from core.engine import Engine
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -129,6 +130,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             request_quit=lambda: quits.append("asked"),
             report_bug=report_bug,
             make_demo=make_demo,
+            export_report=lambda run_id, path: export_report(engine, run_id, path),
             version="0.0.0",
         )
         window = MainWindow(engine, settings[0], services)

@@ -20,7 +20,7 @@ def test_a_run_writes_its_page_and_the_later_call_the_same_with_all_files(with_h
     run_id = with_hours("runs", "list", "--json").json()["runs"][0]["id"]
     assert run_id in page
     document = with_hours("runs", "show", run_id[:6], "--report", tmp_path / "out", "--json").json()
-    names = ("report.html", "trades.csv", "equity.csv", "stats.json")
+    names = ("report.html", "trades.csv", "equity.csv", "account.csv", "stats.json")
     assert document["report"] == [str(tmp_path / "out" / name) for name in names]
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(names)
     kept = json.loads((tmp_path / "out" / "stats.json").read_text(encoding="utf-8"))

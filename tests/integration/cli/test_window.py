@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from app.display import missing_packages
 from core.clock.realtime import SystemClock
+from core.model.run import Run, RunConfig, RunStatus
 from core.store.database import DatabaseStore
 from tests.integration.cli.conftest import Weaver, read_until
 from tests.integration.cli.test_processes import Begin
@@ -66,6 +68,55 @@ def test_a_picture_of_one_panel(weaver_process: Weaver, tmp_path: Path, size_of:
     width, height = size_of(path)
     assert width < 800
     assert height < 1000
+
+
+def contents_of(database: Path) -> list[str]:
+    """Return all that is stored, as statements."""
+    connection = sqlite3.connect(database)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def test_a_picture_without_a_name_is_of_the_persons_own_desk(
+    weaver_process: Weaver, with_hours: Weaver, tmp_path: Path, weaver_home: Path
+) -> None:
+    assert (
+        with_hours("backtest", "sma-cross", "--symbol", "BTC/USD", "--timeframe", "1h", "--param", "fast=1", "--param", "slow=2").code == 0
+    )
+    database = weaver_home / "weaver.db"
+    before = contents_of(database)
+    pictures = {}
+    for name, words in (("own", ()), ("named", ("--db", database)), ("empty", ("--db", "memory"))):
+        said = weaver_process("--screenshot", tmp_path / f"{name}.png", "--panel", "report", *words)
+        assert (said.code, said.out, said.err) == (0, "", "")
+        pictures[name] = (tmp_path / f"{name}.png").read_bytes()
+    assert pictures["own"] == pictures["named"] != pictures["empty"]
+    assert contents_of(database) == before
+    # By the variable as by the default.
+    assert weaver_process("--screenshot", tmp_path / "c.png", "--panel", "report", WEAVER_DB=str(database)).code == 0
+    assert (tmp_path / "c.png").read_bytes() == pictures["own"]
+
+
+async def test_a_picture_leaves_a_run_that_a_crash_cut_off_as_it_is(weaver_process: Weaver, tmp_path: Path, weaver_home: Path) -> None:
+    database = weaver_home / "weaver.db"
+    store = DatabaseStore(database, SystemClock())
+    await store.open()
+    config = RunConfig(strategy_id="sma-cross", symbols=("BTC/USD",), timeframe="1h")
+    async with store.runs.begin() as work:
+        work.put_run(Run(id="r1", config=config, status=RunStatus.RUNNING, created_ns=1, owner="0-gone"))
+    await store.close()
+    before = contents_of(database)
+    assert weaver_process("--screenshot", tmp_path / "a.png").code == 0
+    assert contents_of(database) == before
+
+
+def test_a_picture_is_taken_beside_an_open_window(begin: Begin, weaver_process: Weaver, tmp_path: Path) -> None:
+    process = begin("--verbose", QT_QPA_PLATFORM="offscreen")
+    read_until(process, "The window is open.")
+    assert weaver_process("--screenshot", tmp_path / "a.png").code == 0
+    assert process.poll() is None
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,12 @@ async def test_a_picture_touches_no_data_unless_it_is_named(tmp_path: Path) -> N
     assert Lifecycle(unnamed, picture, reporter)._url() == "memory"
     assert Lifecycle(named, picture, reporter)._url() == str(paths.database)
     assert Lifecycle(unnamed, PLAIN, reporter)._url() == str(paths.database)
+    # Without the demonstration it is of the person's own desk, once there is one.
+    plain = WindowOptions.parse(demo=False, theme=None, screenshot=tmp_path / "a.png", size=None, panel=None)
+    assert Lifecycle(unnamed, plain, reporter)._url() == "memory"
+    paths.database.touch()
+    assert Lifecycle(unnamed, plain, reporter)._url() == str(paths.database)
+    assert Lifecycle(unnamed, picture, reporter)._url() == "memory"
 
 
 @pytest.fixture

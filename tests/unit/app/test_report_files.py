@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.report_files import BESIDE, PAGE, ReportTarget, _put, equity_csv, stats_json, trades_csv
+from app.report_files import BESIDE, ENTRY_FIGURES, PAGE, ReportTarget, _put, account_csv, equity_csv, stats_json, trades_csv
 from app.report_html import GENERATOR, report_page
+from core.backtest.report import account
 from core.errors import InputError, InvalidValue
 from core.model.instants import iso
 from core.model.money import plain
 from core.model.report import Report
 from core.model.run import Run
 from core.model.statistics import STATISTICS
-from tests.unit.app.test_report_page import made
+from tests.unit.app.test_report_page import entries, made
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,37 @@ def test_the_tables_read_back(run_and_report: tuple[Run, Report]) -> None:
     assert document["findings"][0]["code"] == report.findings[0].code
     assert document["benchmark"]["symbol"] == "BTC/USD"
     assert document["run"]["id"] == "r1"
+
+
+def test_the_events_of_the_account_read_back() -> None:
+    run, report = made(account=entries())
+    rows = list(csv.DictReader(io.StringIO(account_csv(report))))
+    assert [(row["time"], row["kind"], row["symbol"], row["amount"]) for row in rows] == [
+        ("2024-01-01T00:00:00Z", "dividend_received", "SPY", "1250.5"),
+        ("2024-01-02T00:00:00Z", "borrow_charged", "SPY", "-3.25"),
+        ("2024-01-03T00:00:00Z", "margin_call", "", ""),
+    ]
+    assert (rows[0]["qty"], rows[0]["per_share"], rows[0]["equity"], rows[2]["required"]) == ("1000", "1.2505", "", "25")
+    document = json.loads(stats_json(run, report))["account"]
+    assert document["totals"][0] == {"symbol": "SPY", "kind": "dividend_received", "count": 1, "amount": "1250.5"}
+    assert document["totals"][2] == {"symbol": None, "kind": "margin_call", "count": 1, "amount": None}
+    assert document["periods"][1] == {"period": "2024-01-02", "count": 1, "amount": "-3.25", "amounts": {"borrow_charged": "-3.25"}}
+    # A run in which nothing happened to the account has the head of the table.
+    assert list(csv.DictReader(io.StringIO(account_csv(made()[1])))) == []
+
+
+def test_what_is_written_in_pieces_is_whole(tmp_path: Path) -> None:
+    _, report = made(points=45_000, pairs=1_200)
+    rows = list(csv.DictReader(io.StringIO(trades_csv(report))))
+    assert [row["pnl"] for row in rows] == [plain(trade.pnl) for trade in report.trades]
+    text = equity_csv(report)
+    points = list(csv.DictReader(io.StringIO(text)))
+    np.testing.assert_array_equal([float(point["equity"]) for point in points], report.equity)
+    assert text.count("time,equity") == 1
+    assert len(text) > 2_000_000
+    _put(tmp_path / "equity.csv", text)
+    assert (tmp_path / "equity.csv").read_text(encoding="utf-8") == text
+
+
+def test_every_figure_of_an_entry_has_its_column() -> None:
+    assert account._FIGURES == ENTRY_FIGURES

@@ -18,9 +18,10 @@ from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS, parse_instant
 from core.model.market import Adjustment, AssetClass, BarSeries, Timeframe
+from core.model.money import plain
 from core.model.order import Fill, OrderSide, RejectCode, Rejection
 from core.model.position import Position
-from core.model.report import Report
+from core.model.report import AccountEntry, EntryKind, Report
 from core.model.result import RunResult
 from core.model.round_trips import round_trips
 from core.model.run import AccountKind, AccountTerms, Manifest, Run, RunConfig, RunStatus
@@ -67,6 +68,7 @@ def made(
     symbols: tuple[str, ...] = ("BTC/USD",),
     step_ns: int = HOUR_NS,
     strategy: str = "sma-cross",
+    account: tuple[AccountEntry, ...] = (),
     **more: Any,
 ) -> tuple[Run, Report]:
     """Return a run over random bars that buys and sells `pairs` times, and its report."""
@@ -108,7 +110,7 @@ def made(
         bars_total=points, elapsed_s=0.1, manifest=Manifest(strategy_sha256="ab" * 32, bars_sha256="cd" * 32, engine="0.1.0"),
     )  # fmt: skip
     result = RunResult(run_id="r1", stats=stats, equity_ns=equity_ns, equity=equity, trades=tuple(trades), **more)
-    return run, make_report(run, result, bars=series, fills=fills)
+    return run, make_report(run, result, bars=series, fills=fills, account=account)
 
 
 def test_the_page_is_whole_and_needs_nothing_from_outside() -> None:
@@ -135,7 +137,7 @@ def test_every_statistic_stands_on_the_page_with_its_formula_on_hover() -> None:
 def test_the_page_links_what_lies_beside_it_and_nothing_else() -> None:
     run, report = made()
     links = [value for name, value in Page(report_page(run, report, beside=True)).attributes if name == "href"]
-    assert links == ["trades.csv", "equity.csv", "stats.json"]
+    assert links == ["trades.csv", "equity.csv", "account.csv", "stats.json"]
 
 
 def test_what_others_wrote_is_escaped() -> None:
@@ -180,6 +182,38 @@ def test_what_is_open_and_refused_is_told() -> None:
     assert "<td>1.5</td><td>99.5000</td>" in text
 
 
+def entries(symbol: str = "SPY") -> tuple[AccountEntry, ...]:
+    """Return entries of three kinds over two months."""
+    kinds: tuple[tuple[EntryKind, str | None, str | None, dict[str, Decimal]], ...] = (
+        (EntryKind.DIVIDEND_RECEIVED, symbol, "1250.50", {"qty": Decimal(1_000), "per_share": Decimal("1.2505")}),
+        (EntryKind.BORROW_CHARGED, symbol, "-3.25", {}),
+        (EntryKind.MARGIN_CALL, None, None, {"equity": Decimal(10), "required": Decimal(25), "exposure": Decimal(100)}),
+    )
+    return tuple(
+        AccountEntry(
+            time_ns=START_NS + at * DAY_NS, kind=kind, symbol=name, amount=None if amount is None else Decimal(amount), figures=figures
+        )
+        for at, (kind, name, amount, figures) in enumerate(kinds)
+    )
+
+
+def test_dividends_interest_and_charges_have_a_table() -> None:
+    text = report_page(*made(account=entries("<SPY>")), beside=False)
+    Page(text)
+    part = re.findall(r"<h2>Dividends, interest and charges</h2>(.*?)</section>", text)[0]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in re.findall(r"<tr>(.*?)</tr>", part)]
+    assert [row for row in cells if row] == [
+        ["&lt;SPY&gt;", "Dividend received", "1", "1,250.50"],
+        ["&lt;SPY&gt;", "Borrow charged", "1", "−3.25"],
+        ["account", "Margin call", "1", "–"],
+        ["all", "", "3", "1,247.25"],
+        ["2024-01-01", "1", "1,250.50", "–", "1,250.50"],
+        ["2024-01-02", "1", "–", "−3.25", "−3.25"],
+        ["2024-01-03", "1", "–", "–", "0.00"],
+    ]
+    assert "Dividends, interest and charges" not in report_page(*made(), beside=False)
+
+
 def test_the_run_can_be_repeated_from_the_page() -> None:
     run, _ = made(
         symbols=("BTC/USD", "ETH/USD"),
@@ -193,9 +227,16 @@ def test_the_run_can_be_repeated_from_the_page() -> None:
         "--path adaptive --source 'my file' --adjustment raw"
     )
     account = AccountTerms(kind=AccountKind.MARGIN, borrow_rate=Decimal("0.03"), hard_to_borrow=("GME",))
-    terms = {"account": account, "volume_cap": Decimal("0.1"), "trade_through": True, "close_at_end": True, "corporate_actions": False}
+    terms = {
+        "account": account,
+        "volume_cap": Decimal("0.1"),
+        "trade_through": True,
+        "close_at_end": True,
+        "corporate_actions": False,
+        "seed": 7,
+    }
     assert command_of(made(config=terms)[0]).endswith(
-        "--account margin --borrow-rate 0.03 --hard-to-borrow GME --volume-cap 0.1 --trade-through --close-at-end --no-actions"
+        "--account margin --borrow-rate 0.03 --hard-to-borrow GME --volume-cap 0.1 --trade-through --close-at-end --no-actions --seed 7"
     )
     text = report_page(*made(), beside=False)
     assert "ab" * 32 in text
@@ -209,6 +250,10 @@ def test_trades_tell_their_excursions() -> None:
     table = trade_table(report, daily=False, several=False)
     assert f"{100 * trade.mae:.2f} %".replace("-", "−") in table
     assert len(re.findall("<th>", table)) == len(re.findall("<td", table)) == 13
+    # Prices line up by a fixed number of decimals; as they were, they stand on hover.
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+    assert (cells[4], cells[5], cells[6]) == ("2", f"{trade.entry_price:.2f}", f"{trade.exit_price:.2f}")
+    assert f'title="2: in at {plain(trade.entry_price)}, out at {plain(trade.exit_price)}"' in table
     several = trade_table(report, daily=False, several=True)
     assert len(re.findall("<th>", several)) == len(re.findall("<td", several)) == 14
     assert run.bars == 60

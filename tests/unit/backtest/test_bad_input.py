@@ -71,8 +71,8 @@ def test_quantities_that_are_none(place: Callable[..., object], qty: Any) -> Non
 @pytest.mark.parametrize(
     ("place", "terms", "said"),
     [
-        (buy, {"target": 95, "stop_loss": 105}, "target .* above the stop loss of a buy"),
-        (sell, {"target": 105, "stop_loss": 95}, "target .* below the stop loss of a sell"),
+        (buy, {"target": 95, "stop_loss": 105}, "target cannot be 95: the target must lie above the stop loss of a buy, 105"),
+        (sell, {"target": 105, "stop_loss": 95}, "target cannot be 105: the target must lie below the stop loss of a sell, 95"),
         (buy, {"target": 100, "stop_loss": 100}, "target .* above the stop loss"),
         (buy, {"limit": 100, "target": 100}, "target .*above the buy price 100"),
         (buy, {"limit": 100, "stop_loss": 100}, "stop_loss .*below the buy price 100"),
@@ -114,12 +114,19 @@ def refused(does: Callable[[Calls], object], at: int = 0) -> tuple[list[str], Ba
         ({"qty": 1, "stop": "101.001"}, "stop price 101.001 is not a multiple of the tick, 0.05"),
         ({"qty": 1, "stop": 101, "limit": 101.01}, "limit price 101.01 is not a multiple of the tick"),
         ({"qty": 1, "trail": 0.01}, "trail price 0.01 is not a multiple of the tick"),
-        ({"qty": 1, "target": 110.01}, "limit price 110.01 is not a multiple of the tick"),
-        ({"qty": 1, "target": 110, "stop_loss": 90.01}, "stop price 90.01 is not a multiple of the tick"),
+        ({"qty": 1, "target": 110.01}, "The target's limit price 110.01 is not a multiple of the tick, 0.05."),
+        ({"qty": 1, "target": 110, "stop_loss": 90.01}, "The stop loss's stop price 90.01 is not a multiple of the tick, 0.05."),
+        ({"qty": 1, "stop_loss": leg(stop=90, limit=89.99)}, "The stop loss's limit price 89.99 is not a multiple of the tick, 0.05."),
+        ({"qty": 1, "stop_loss": leg(trail=0.07)}, "The stop loss's trail price 0.07 is not a multiple of the tick, 0.05."),
+        ({"qty": 1, "limit": 99.52, "target": 110.01}, "The limit price 99.52 is not a multiple of the tick, 0.05."),
         ({"qty": 1, "time_in_force": "opg"}, "no auctions"),
         ({"qty": 1, "expires": 3 * MINUTE_NS}, "Its end 1970-01-01T00:03:00Z is not after now, 1970-01-01T00:03:00Z"),
         ({"qty": 1, "limit": 90, "expires": 1}, "is not after now"),
-        ({"qty": 1, "target": leg(limit=110, expires=MINUTE_NS)}, "is not after now"),
+        (
+            {"qty": 1, "target": leg(limit=110, expires=MINUTE_NS)},
+            "The target's end 1970-01-01T00:01:00Z is not after now, 1970-01-01T00:03:00Z.",
+        ),
+        ({"qty": 1, "stop_loss": leg(stop=90, expires=MINUTE_NS)}, "The stop loss's end 1970-01-01T00:01:00Z is not after now"),
     ],
 )
 def test_an_order_off_the_grid_or_over_before_it_began(terms: dict[str, Any], said: str) -> None:
@@ -161,6 +168,28 @@ def test_a_change_that_cannot_be_leaves_the_order_as_it_was(changes: dict[str, A
     assert len(refusals) == 1
     assert said in str(refusals[0])
     assert [(int(fill.qty), fill.price) for fill in run.fills] == [(1, Decimal(95))]
+
+
+@pytest.mark.parametrize(
+    ("leg_name", "changes", "said"),
+    [
+        ("target", {"limit": 110.01}, "The target's limit price 110.01 is not a multiple of the tick, 0.05."),
+        ("stop", {"stop": 90.01}, "The stop loss's stop price 90.01 is not a multiple of the tick, 0.05."),
+    ],
+)
+def test_a_change_of_a_leg_that_cannot_be_names_the_leg(leg_name: str, changes: dict[str, Any], said: str) -> None:
+    class Changes(BarStrategy):
+        ref = ""
+
+        def on_bar(self, bar: Bar) -> None:
+            if not self.ref:
+                self.ref = self.buy(1, target=110, stop_loss=90)
+            elif bar.start_ns == MINUTE_NS:
+                self.replace(f"{self.ref}.{leg_name}", **changes)
+
+    run = backtest(Changes(), minutes([FLAT] * 4), instruments=GRID)
+    (refusal,) = [event.payload for event in run.events if event.type == "orders.ReplaceRefused"]
+    assert said in str(refusal)
 
 
 # --- sizes that come to nothing ---

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -306,9 +306,34 @@ def test_the_comparison_has_the_figures_of_empyrical(seed: int) -> None:
 
 
 def _capture(own: Floats, market: Floats, chosen: Any) -> float:
-    # empyrical's own capture annualises; by a period a year it is the mean growth of a period.
-    grown = [empyrical.annual_return(values[chosen], annualization=1) for values in (own, market)]
+    # What empyrical's captures do, which know no year of 365 days.
+    grown = [empyrical.annual_return(values[chosen], annualization=365) for values in (own, market)]
     return float(grown[0] / grown[1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_captures_are_those_of_empyrical(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    market = generator.normal(0.0005, 0.01, 300)
+    own = 0.7 * market + generator.normal(0.0002, 0.005, 300)
+    when = START_NS + DAY_NS * np.arange(301)
+    equity = 1_000.0 * np.concatenate(([1.0], np.cumprod(1 + own)))
+    bars = series("SPY", (30.0 * np.cumprod(1 + market)).tolist())
+    bars.open[0] = 30.0
+    # Of an equity: 252 periods a year, as empyrical counts daily returns.
+    found = compare(when, equity, replace(period_returns(when, equity, CRYPTO), per_year=252.0), bars)
+    assert found is not None
+    assert found.up_capture == near(empyrical.up_capture(own, market), rel=1e-9)
+    assert found.down_capture == near(empyrical.down_capture(own, market), rel=1e-9)
+
+
+def test_captures_that_overflow_are_undefined() -> None:
+    when = START_NS + MINUTE_NS * np.arange(61)
+    equity = 1_000.0 * np.cumprod(np.tile([1.02], 61))
+    with np.errstate(all="ignore"):
+        found = compare(when, equity, period_returns(when, equity, CRYPTO), series("BTC/USD", equity[1:], step_ns=MINUTE_NS))
+    assert found is not None
+    assert (found.up_capture, found.down_capture, found.alpha) == (None, None, None)
 
 
 def test_holding_the_benchmark_itself_captures_all_of_it() -> None:
