@@ -8,6 +8,7 @@ from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
 from core.ports import Store
+from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.settings import Settings
 from core.store.location import store_at
@@ -36,7 +37,8 @@ def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: O
     clock = SystemClock()
     source = compose_strategies(strategies)
     runs = RunManager(store=store, strategies=source, clock=clock, callback_limit_s=settings.number("run.callback_limit_s"), on_bug=on_bug)
-    return Engine(clock=clock, store=store, strategies=source, runs=runs, data=DataDesk(store, clock))
+    data, histories = DataDesk(store, clock), RunHistories(store.log, clock)
+    return Engine(clock=clock, store=store, strategies=source, runs=runs, data=data, histories=histories)
 
 
 def compose_window(engine: Engine, settings: Settings, services: "Services") -> "MainWindow":

@@ -21,9 +21,11 @@ from core.ports import Callback, Clock, Store, StrategySource
 from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.comparing import compare_runs
+from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
 from core.runs.verify import verify_run
+from core.views.run_at import RunView
 
 OnProgress = Callable[[Progress], None]
 """Called in the loop's thread, a few times a second at most."""
@@ -32,12 +34,15 @@ OnProgress = Callable[[Progress], None]
 class Engine:
     """The engine as a whole. `open` before anything else, `close` at the end; both are safe to repeat."""
 
-    def __init__(self, *, clock: Clock, store: Store, strategies: StrategySource, runs: RunManager, data: DataDesk) -> None:
+    def __init__(
+        self, *, clock: Clock, store: Store, strategies: StrategySource, runs: RunManager, data: DataDesk, histories: RunHistories
+    ) -> None:
         self._clock = clock
         self._store = store
         self._strategies = strategies
         self._runs = runs
         self._data = data
+        self._histories = histories
 
     async def open(self) -> None:
         """Connect, migrate, and mark runs that an earlier crash interrupted. Raises StoreError."""
@@ -191,6 +196,10 @@ class Engine:
     async def result(self, run_id: str) -> RunResult | None:
         """Return what a finished run left; None while it goes on or when it failed before its first bar."""
         return await self._store.runs.result(run_id)
+
+    async def view_at(self, run_id: str, seq: int) -> RunView:
+        """Return a run as it was when the event `seq` had happened: orders, fills, positions and account. Raises UnknownName, RunError."""
+        return await self._histories.view_at((await self._runs.get(run_id)).id, seq)
 
     async def report(self, run_id: str, *, benchmark: str | None = None) -> Report:
         """Return the report of a run that has ended, compared with `benchmark` or the run's first symbol. Raises RunError, NoBars."""
