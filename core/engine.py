@@ -125,6 +125,10 @@ class Engine:
         """Remove a bar set; False when there was none."""
         return await self._data.delete(key)
 
+    async def seal_bars(self, key: BarSetKey, *, sealed: bool = True) -> BarSet:
+        """Make a set immutable, or open it again, and return it as it is then. Raises NoBars."""
+        return await self._data.seal(key, sealed=sealed)
+
     async def corporate_actions(self, symbol: str | None = None) -> tuple[CorporateAction, ...]:
         """Return stored splits and dividends by symbol and day; of all symbols when none is named."""
         return await (self._store.actions.read_all() if symbol is None else self._store.actions.read(symbol))

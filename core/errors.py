@@ -13,7 +13,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
     │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
     │   │   ├── NoBars              nothing stored for what was asked
-    │   │   └── AdjustedBars        splits or dividends that the prices hold already
+    │   │   ├── AdjustedBars        splits or dividends that the prices hold already
+    │   │   └── SealedBars          a sealed bar set that was to be changed
     │   ├── StoreError              the database and its directory
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
@@ -144,6 +145,18 @@ class AdjustedBars(DataError):
         super().__init__(
             f"The bars of {symbol} are adjusted ({adjustment}), and its stored splits and dividends would count twice.",
             "Use raw bars, or leave the stored ones out (--no-actions).",
+        )
+
+
+class SealedBars(DataError):
+    """A bar set is sealed: nothing of it is changed until it is unsealed."""
+
+    code = "sealed_bars"
+
+    def __init__(self, symbol: str, timeframe: str, source: str) -> None:
+        super().__init__(
+            f"The {timeframe} bars of {symbol} from {source} are sealed and stay as they are.",
+            f"Unseal them first: weaver data unseal --symbol {symbol} --timeframe {timeframe} --source {source}; or import under another --source.",
         )
 
 

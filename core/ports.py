@@ -144,11 +144,15 @@ class BarStore(Protocol):
         ...
 
     async def merge(self, key: BarSetKey, bars: BarSeries, *, simulated: bool = False) -> MergeReport:
-        """Add `bars` in one transaction; identical bars are a no-op, different ones replace and are counted."""
+        """Add `bars` in one transaction; identical bars are a no-op, different ones replace and are counted. Raises SealedBars."""
         ...
 
     async def delete(self, key: BarSetKey) -> bool:
-        """Remove a set; False when there was none."""
+        """Remove a set; False when there was none. Raises SealedBars."""
+        ...
+
+    async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet | None:
+        """Make a set immutable, or open it again, and return it as it is then; None when there is none."""
         ...
 
 

@@ -127,6 +127,28 @@ class BarsDeleted(Payload, frozen=True, kw_only=True):
     adjustment: str
 
 
+class BarsSealed(Payload, frozen=True, kw_only=True):
+    """A bar set was made immutable, as it is: these bars with this hash."""
+
+    wire: ClassVar[str] = "data.BarsSealed"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+    bars: int
+    sha256: str
+
+
+class BarsUnsealed(Payload, frozen=True, kw_only=True):
+    """A sealed bar set may be changed again."""
+
+    wire: ClassVar[str] = "data.BarsUnsealed"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+
+
 class CorporateActionsImported(Payload, frozen=True, kw_only=True):
     """Splits and dividends of a file are stored."""
 

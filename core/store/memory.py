@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from core.errors import BugError
+import msgspec
+
+from core.errors import BugError, SealedBars
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
@@ -15,6 +17,7 @@ from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.ports import Clock
+from core.store.bar_hash import content_sha256
 from core.store.merging import check_mergeable, merge_actions, merge_bars
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
 
@@ -164,6 +167,7 @@ class MemoryBarStore:
         check_mergeable(key, bars)
         if not len(bars):
             return MergeReport()
+        self._check_open(key)
         held, bar_set = self._held.get(key, (BarSeries.empty(key.symbol, bars.timeframe), None))
         merged, report = merge_bars(held, bars)
         simulated = simulated or (bar_set is not None and bar_set.simulated)
@@ -175,13 +179,27 @@ class MemoryBarStore:
                 last_ns=int(merged.start_ns[-1]),
                 updated_ns=self._clock.now_ns(),
                 simulated=simulated,
+                sha256=content_sha256(merged),
             )
             self._held[key] = merged, described
         return report
 
     async def delete(self, key: BarSetKey) -> bool:
         """See `core.ports.BarStore`."""
+        self._check_open(key)
         return self._held.pop(key, None) is not None
+
+    async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet | None:
+        """See `core.ports.BarStore`."""
+        if key not in self._held:
+            return None
+        bars, bar_set = self._held[key]
+        self._held[key] = bars, msgspec.structs.replace(bar_set, sealed=sealed)
+        return self._held[key][1]
+
+    def _check_open(self, key: BarSetKey) -> None:
+        if key in self._held and self._held[key][1].sealed:
+            raise SealedBars(key.symbol, key.timeframe, key.source)
 
 
 class MemoryCorporateActionStore:

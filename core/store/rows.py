@@ -14,6 +14,7 @@ from core.model.position import Position, Trade
 from core.model.result import PlotLine, RunResult
 from core.model.run import Run
 from core.store.arrays import pack, unpack
+from core.store.deletions import delete_events
 from core.store.sql import BulkInsert, bodies_as_json, driver, rows_as_json
 from core.store.tables import FILLS, ORDERS, OUTBOX, RESULTS, RUNS
 
@@ -166,7 +167,7 @@ def add_fills(connection: Connection, values: list[Any]) -> None:
 def delete_run(connection: Connection, run_id: str) -> None:
     """Remove a run, all rows that refer to it, and its events."""
     connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (run_id,))
-    connection.exec_driver_sql("DELETE FROM outbox WHERE run_id = ?", (run_id,))
+    delete_events(connection, OUTBOX.c.run_id == run_id, f"run {run_id}")
 
 
 def read_runs(connection: Connection) -> list[Run]:

@@ -5,7 +5,20 @@ Times are UTC ns. A change here goes with a migration; a test compares the two.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -52,6 +65,39 @@ OUTBOX: Final = Table(
     Column("payload", Text, nullable=False),
     Index("ix_outbox_run_id_seq", "run_id", "seq"),
 )
+
+DELETED_SEQS: Final = Table(
+    "deleted_seqs",
+    METADATA,
+    Column("first_seq", _Ordinal, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""Ranges of events that were deleted, so that a hole in the sequence can be told from a loss. `why`: `run ID`, `archive NAME`, or `earlier`."""
+
+ARCHIVES: Final = Table(
+    "archives",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+"""Files that events were moved to; a row is written in the transaction that deletes them."""
+
+EVENT_HASHES: Final = Table(
+    "event_hashes",
+    METADATA,
+    Column("seq", _Ordinal, primary_key=True, autoincrement=False),
+    Column("run_id", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Index("ix_event_hashes_run_id_seq", "run_id", "seq"),
+)
+"""The chained hash of each event of a run that was stored while hash chains were kept; see `core.store.hash_chain`."""
 
 CONSUMER_OFFSETS: Final = Table(
     "consumer_offsets",
@@ -124,10 +170,14 @@ BAR_SETS: Final = Table(
     Column("updated_ns", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("simulated", Boolean, nullable=False),
+    Column("sha256", Text),
+    Column("sealed", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("symbol", "timeframe", "source", "adjustment"),
     sqlite_autoincrement=True,
 )
-"""`revision` goes up with every change; with an id that is never given twice it tells whether a set is still the one that was read."""
+"""`revision` goes up with every change; with an id that is never given twice it tells whether a set is still the one that was read.
+`sha256` is of its bars, see `core.store.bar_hash`; null in a set that was last written before hashes were kept. A sealed set is not changed.
+"""
 
 BAR_CHUNKS: Final = Table(
     "bar_chunks",
@@ -138,6 +188,7 @@ BAR_CHUNKS: Final = Table(
     Column("last_ns", BigInteger, nullable=False),
     Column("bars", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("sha256", Text),
 )
 """Columns of bars, compressed; see `core.store.arrays`. `period` numbers spans of equal length since 1970."""
 
