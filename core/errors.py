@@ -156,7 +156,7 @@ class SealedBars(DataError):
     def __init__(self, symbol: str, timeframe: str, source: str) -> None:
         super().__init__(
             f"The {timeframe} bars of {symbol} from {source} are sealed and stay as they are.",
-            f"Unseal them first: weaver data unseal --symbol {symbol} --timeframe {timeframe} --source {source}; or import under another --source.",
+            f"Unseal them (weaver data unseal --symbol {symbol} --timeframe {timeframe} --source {source}), or import under another source.",
         )
 
 

@@ -65,7 +65,6 @@ MEANINGS: Final = {
     "request": "the terms of the order",
     "required": "equity the positions ask for, account currency",
     "sha256": "hash of the content",
-    "sha256": "hash of the content",
     "slippage": "what slippage cost in this fill, account currency",
     "source": "where the bars come from",
     "stop_price": "the new stop; empty leaves it",

@@ -73,7 +73,7 @@ DELETED_SEQS: Final = Table(
     Column("last_seq", BigInteger, nullable=False),
     Column("why", Text, nullable=False),
 )
-"""Ranges of events that were deleted, so that a hole in the sequence can be told from a loss. `why`: `run ID`, `archive NAME`, or `earlier`."""
+"""Ranges of events that were deleted: a hole in the sequence can be told from a loss. `why`: `run ID`, `archive NAME`, `earlier`."""
 
 ARCHIVES: Final = Table(
     "archives",
@@ -176,7 +176,7 @@ BAR_SETS: Final = Table(
     sqlite_autoincrement=True,
 )
 """`revision` goes up with every change; with an id that is never given twice it tells whether a set is still the one that was read.
-`sha256` is of its bars, see `core.store.bar_hash`; null in a set that was last written before hashes were kept. A sealed set is not changed.
+`sha256` is of its bars, see `core.store.bar_hash`; null where it was last written before hashes were kept. A sealed set stays as it is.
 """
 
 BAR_CHUNKS: Final = Table(
