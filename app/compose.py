@@ -27,9 +27,9 @@ def compose_strategies(folder: Path) -> StrategyLoader:
     return StrategyLoader((folder,))
 
 
-def compose_store(url: str) -> Store:
+def compose_store(url: str, settings: Settings | None = None) -> Store:
     """Return the home of everything that is kept: `memory`, a path or an SQLite URL. Nothing is opened yet. Raises InputError."""
-    return store_at(url, SystemClock())
+    return store_at(url, SystemClock(), hash_chain=settings is not None and settings.flag("events.hash_chain"))
 
 
 def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:

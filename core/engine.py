@@ -3,11 +3,12 @@
 Commands are async methods with domain types; what changed comes back as events.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope
+from core.model.care import ChainReport, CheckReport
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
@@ -17,18 +18,16 @@ from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.run import Run, RunConfig
 from core.model.verification import RunComparison, Verification
-from core.ports import Callback, Clock, Store, StrategySource
+from core.ports import Callback, Clock, OnProgress, Store, StrategySource
 from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
+from core.runs.checking import check_store
 from core.runs.comparing import compare_runs
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
 from core.runs.verify import verify_run
 from core.views.run_at import RunView
-
-OnProgress = Callable[[Progress], None]
-"""Called in the loop's thread, a few times a second at most."""
 
 
 class Engine:
@@ -44,10 +43,11 @@ class Engine:
         self._data = data
         self._histories = histories
 
-    async def open(self) -> None:
-        """Connect, migrate, and mark runs that an earlier crash interrupted. Raises StoreError."""
+    async def open(self, *, recover: bool = True) -> None:
+        """Connect, migrate, and mark runs that an earlier crash interrupted (`recover`). Raises StoreError."""
         await self._store.open()
-        await self._runs.recover()
+        if recover:
+            await self._runs.recover()
 
     def claim_window(self) -> None:
         """Become the one window of this database until it is closed. Raises AlreadyOpen. Call it after `open`."""
@@ -88,6 +88,16 @@ class Engine:
     async def chain_of_order(self, run_id: str, order_id: str) -> list[Envelope]:
         """Return what led to where an order stands. Raises UnknownName."""
         return await chain_of_order(run_id, order_id, self._store.log)
+
+    # --- care ---
+
+    async def check(self, on_progress: OnProgress) -> CheckReport:
+        """Look at everything that is stored and return what is not as it must be. Changes nothing."""
+        return await check_store(self._store, on_progress)
+
+    async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
+        """Compare a run's events with the chain of their hashes. Raises UnknownName."""
+        return await self._store.care.verify_chain((await self._runs.get(run_id)).id, on_progress)
 
     # --- strategies ---
 

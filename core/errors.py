@@ -19,6 +19,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
     │   │   ├── StoreReadOnly       the directory or file cannot be written
+    │   │   ├── DamagedStore        a check found what is not as it must be
     │   │   └── DiskFull            no space left
     │   ├── StrategyError           a plug-in
     │   │   ├── StrategyBroken      its file cannot be loaded
@@ -156,7 +157,7 @@ class SealedBars(DataError):
     def __init__(self, symbol: str, timeframe: str, source: str) -> None:
         super().__init__(
             f"The {timeframe} bars of {symbol} from {source} are sealed and stay as they are.",
-            f"Unseal them (weaver data unseal --symbol {symbol} --timeframe {timeframe} --source {source}), or import under another source.",
+            f"Unseal them (weaver data unseal --symbol {symbol} --timeframe {timeframe} --source {source}), or import as another source.",
         )
 
 
@@ -182,6 +183,12 @@ class StoreReadOnly(StoreError):
     """The data directory or the database cannot be written."""
 
     code = "store_read_only"
+
+
+class DamagedStore(StoreError):
+    """A check of what is stored found something that is not as it must be."""
+
+    code = "damaged_store"
 
 
 class DiskFull(StoreError):

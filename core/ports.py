@@ -5,15 +5,19 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
 
 from core.events.envelope import Envelope
+from core.model.care import ChainReport, CheckReport
 from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
-from core.model.result import RunResult
+from core.model.result import Progress, RunResult
 from core.model.run import Run
 
 Callback = Callable[[Envelope], None]
 """Called in the loop's thread, in seq order, after the event is committed. Must return at once."""
+
+OnProgress = Callable[[Progress], None]
+"""Called in the loop's thread, a few times a second at most."""
 
 
 class Clock(Protocol):
@@ -179,6 +183,18 @@ class CorporateActionStore(Protocol):
         ...
 
 
+class StoreCare(Protocol):
+    """Looking after a store. `on_progress` is called in the loop's thread; a cancelled call changes nothing."""
+
+    async def check(self, on_progress: OnProgress) -> CheckReport:
+        """Look at every row: sequences, references, what can be read, hashes of bars and events. Changes nothing."""
+        ...
+
+    async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
+        """Compare the events of a run with the chain of their hashes, up to the first that was changed."""
+        ...
+
+
 class Store(Protocol):
     """A home of everything that is kept: memory or a database."""
 
@@ -190,6 +206,8 @@ class Store(Protocol):
     def bars(self) -> BarStore: ...
     @property
     def actions(self) -> CorporateActionStore: ...
+    @property
+    def care(self) -> StoreCare: ...
     @property
     def where(self) -> str:
         """Return where it is, in words for a person; never with a password."""

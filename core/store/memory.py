@@ -1,6 +1,7 @@
 """A store without any database: gone when the program ends."""
 
 import secrets
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
@@ -11,12 +12,13 @@ from core.errors import BugError, SealedBars
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
+from core.model.care import ChainReport, CheckReport
 from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, in_order
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
-from core.ports import Clock
+from core.ports import Clock, OnProgress
 from core.store.bar_hash import content_sha256
 from core.store.merging import check_mergeable, merge_actions, merge_bars
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
@@ -33,6 +35,7 @@ class MemoryStore:
         self.runs: Final = MemoryRunStore(self.log)
         self.bars: Final = MemoryBarStore(clock)
         self.actions: Final = MemoryCorporateActionStore()
+        self.care: Final = MemoryCare(self.log)
 
     def is_alive(self, owner: str) -> bool:
         """See `core.ports.Store`."""
@@ -46,6 +49,22 @@ class MemoryStore:
 
     async def close(self) -> None:
         """See `core.ports.Store`."""
+
+
+class MemoryCare:
+    """A `StoreCare` of what is only held: there are no rows that could be damaged, and no chains."""
+
+    def __init__(self, log: MemoryEventLog) -> None:
+        self._log = log
+
+    async def check(self, on_progress: OnProgress) -> CheckReport:
+        """See `core.ports.StoreCare`."""
+        return CheckReport()
+
+    async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
+        """See `core.ports.StoreCare`."""
+        events = len(await self._log.read(run_id=run_id, limit=sys.maxsize))
+        return ChainReport(run_id=run_id, events=events, hashed=0, sentence=f"Run {run_id} has no chain: none is kept in memory.")
 
 
 class MemoryRunStore:

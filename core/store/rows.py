@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope, Kind
@@ -15,8 +15,9 @@ from core.model.result import PlotLine, RunResult
 from core.model.run import Run
 from core.store.arrays import pack, unpack
 from core.store.deletions import delete_events
+from core.store.hash_chain import extend_chains
 from core.store.sql import BulkInsert, bodies_as_json, driver, rows_as_json
-from core.store.tables import FILLS, ORDERS, OUTBOX, RESULTS, RUNS
+from core.store.tables import EVENT_HASHES, FILLS, ORDERS, OUTBOX, RESULTS, RUNS
 
 _EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
 _INSERT_EVENTS: Final = BulkInsert(OUTBOX, _EVENT_COLUMNS)
@@ -53,10 +54,11 @@ _decode_fills: Final = msgspec.json.Decoder(list[tuple[int, Fill]]).decode
 
 
 class EncodedEvents:
-    """Events whose payloads are encoded, ready to be numbered and written."""
+    """Events whose payloads are encoded, ready to be numbered and written; `chained` with their hashes."""
 
-    def __init__(self, events: Sequence[Envelope]) -> None:
+    def __init__(self, events: Sequence[Envelope], *, chained: bool = False) -> None:
         self._events = events
+        self._chained = chained
         self._payloads: list[str] = []
 
     def encode(self, codec: EventCodec) -> None:
@@ -86,6 +88,8 @@ class EncodedEvents:
                 payload,
             )
         _INSERT_EVENTS.run(connection, values)
+        if self._chained:
+            extend_chains(connection, values)
         return stored
 
 
@@ -168,6 +172,7 @@ def delete_run(connection: Connection, run_id: str) -> None:
     """Remove a run, all rows that refer to it, and its events."""
     connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (run_id,))
     delete_events(connection, OUTBOX.c.run_id == run_id, f"run {run_id}")
+    connection.execute(delete(EVENT_HASHES).where(EVENT_HASHES.c.run_id == run_id))
 
 
 def read_runs(connection: Connection) -> list[Run]:
