@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.call import Call
+from app.cli_runs import RunId
 from app.console import fail, print_json, progress, show
 from app.options import EVERYWHERE, AsJson
-from core.errors import DamagedStore
+from core.errors import DamagedStore, EventsChanged
 
 if TYPE_CHECKING:
     from core.engine import Engine
-    from core.model.care import CheckReport
+    from core.model.care import ChainReport, CheckReport
 
 
 def add_to(group: typer.Typer) -> None:
     """Add the verbs to their group."""
-    for name, verb in (("upgrade", upgrade), ("check", check)):
+    for name, verb in (("upgrade", upgrade), ("check", check), ("verify-chain", verify_chain)):
         group.command(name, epilog=EVERYWHERE)(verb)
 
 
@@ -57,3 +58,23 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     if report.findings:
         number = len(report.findings)
         fail(DamagedStore.code, "One thing is not as it must be." if number == 1 else f"{number:,} things are not as they must be.")
+
+
+def verify_chain(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
+    """Compare the events of a run with the chain of their hashes; names the first that was changed, with exit code 1."""
+    import msgspec
+    from rich.text import Text
+
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "ChainReport":
+        with progress(call.shows_progress) as on_progress:
+            return await engine.verify_chain(run, on_progress)
+
+    report = call.run(work, recover=False)
+    if as_json:
+        print_json({"same": report.first_changed is None, **msgspec.to_builtins(report)})
+    elif report.first_changed is None:
+        show(Text(report.sentence))
+    if report.first_changed is not None:
+        fail(EventsChanged.code, report.sentence)

@@ -20,6 +20,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── DatabaseNewer       written by a newer version of the program
     │   │   ├── StoreReadOnly       the directory or file cannot be written
     │   │   ├── DamagedStore        a check found what is not as it must be
+    │   │   ├── EventsChanged       the events of a run are not what they were when they were stored
     │   │   └── DiskFull            no space left
     │   ├── StrategyError           a plug-in
     │   │   ├── StrategyBroken      its file cannot be loaded
@@ -189,6 +190,12 @@ class DamagedStore(StoreError):
     """A check of what is stored found something that is not as it must be."""
 
     code = "damaged_store"
+
+
+class EventsChanged(StoreError):
+    """The events of a run are not what they were when they were stored, by the chain of their hashes."""
+
+    code = "events_changed"
 
 
 class DiskFull(StoreError):

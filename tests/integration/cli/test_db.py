@@ -44,3 +44,23 @@ def test_what_is_damaged_is_told_with_exit_code_1(with_hours: Weaver, weaver_hom
 @pytest.mark.parametrize("verb", ["check"])
 def test_memory_has_nothing_to_look_after(weaver: Weaver, verb: str) -> None:
     assert weaver("--db", "memory", "db", verb).code == 0
+
+
+def test_a_changed_event_is_named_by_its_chain(with_hours: Weaver, weaver_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = ran(with_hours, "--param", "slow=2")
+    monkeypatch.setenv("WEAVER_EVENTS_HASH_CHAIN", "true")
+    run_id = ran(with_hours, "--param", "slow=2")
+    said = with_hours("db", "verify-chain", run_id[:8])
+    assert said.code == 0, said.err
+    assert said.out.endswith(f"events of run {run_id} are as they were stored.\n")
+    assert "has no chain" in with_hours("db", "verify-chain", without).out
+    with sqlite3.connect(weaver_home / "weaver.db") as db:
+        (seq,) = db.execute("SELECT max(seq) - 3 FROM outbox").fetchone()
+        db.execute("UPDATE outbox SET payload = replace(payload, '1', '2') WHERE seq = ?", (seq,))
+    db.close()
+    said = with_hours("db", "verify-chain", run_id)
+    assert said.code == 1
+    assert said.err.startswith(f"error[events_changed]: Run {run_id}: Event {seq} (")
+    document = with_hours("db", "verify-chain", run_id, "--json").json()
+    assert (document["same"], document["first_changed"]) == (False, seq)
+    assert with_hours("db", "verify-chain", "nothing").code == 2
