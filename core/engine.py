@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope
-from core.model.care import ChainReport, CheckReport
+from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
@@ -16,6 +16,7 @@ from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.report import Report
 from core.model.result import Progress, RunResult
+from core.model.retention import EventClass
 from core.model.run import Run, RunConfig
 from core.model.verification import RunComparison, Verification
 from core.ports import Callback, Clock, OnProgress, Store, StrategySource
@@ -98,6 +99,26 @@ class Engine:
     async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
         """Compare a run's events with the chain of their hashes. Raises UnknownName."""
         return await self._store.care.verify_chain((await self._runs.get(run_id)).id, on_progress)
+
+    async def export_everything(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Write everything to one portable file, all of it or nothing. Cancelling the caller's task cancels it."""
+        return await self._store.care.export_to(path, on_progress)
+
+    async def import_everything(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Read everything from such a file into a store that holds nothing. Cancelling the caller's task cancels it."""
+        return await self._store.care.import_from(path, on_progress)
+
+    async def archive(self, kind: EventClass, age_ns: int, folder: Path, on_progress: OnProgress) -> Archive | None:
+        """Move events of a class that are older than `age_ns` to a file in `folder`, and return it; None when there are none."""
+        return await self._store.care.archive(kind, self._clock.now_ns() - age_ns, folder, on_progress)
+
+    async def archives(self) -> list[Archive]:
+        """Return the files that events were moved to, oldest first."""
+        return await self._store.care.archives()
+
+    async def vacuum(self) -> Vacuum:
+        """Give unused space of the database back."""
+        return await self._store.care.vacuum()
 
     # --- strategies ---
 

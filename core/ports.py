@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol, Self
 
 from core.events.envelope import Envelope
-from core.model.care import ChainReport, CheckReport
+from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
 from core.model.result import Progress, RunResult
+from core.model.retention import EventClass
 from core.model.run import Run
 
 Callback = Callable[[Envelope], None]
@@ -188,6 +190,29 @@ class StoreCare(Protocol):
 
     async def check(self, on_progress: OnProgress) -> CheckReport:
         """Look at every row: sequences, references, what can be read, hashes of bars and events. Changes nothing."""
+        ...
+
+    async def export_to(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Write everything to one portable file, all of it or nothing. Raises StoreError, DiskFull."""
+        ...
+
+    async def import_from(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Read everything from such a file into a store that holds nothing. Raises UnreadableFile, DatabaseNewer, StoreError."""
+        ...
+
+    async def archive(self, kind: EventClass, before_ns: int, folder: Path, on_progress: OnProgress) -> Archive | None:
+        """Move events of a class that are older than `before_ns` to a file, and return it; None when there are none.
+
+        They are deleted once the file is complete, on the disk, and was read again. Raises StoreError, DiskFull.
+        """
+        ...
+
+    async def archives(self) -> list[Archive]:
+        """Return the files that events were moved to, oldest first."""
+        ...
+
+    async def vacuum(self) -> Vacuum:
+        """Give unused space back. Raises DatabaseBusy."""
         ...
 
     async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:

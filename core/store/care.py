@@ -1,19 +1,24 @@
 """Looking after a database: checks, chains of hashes, everything to a file and back, archives, unused space."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from core.events.codec import EventCodec
-from core.model.care import ChainReport, CheckReport
+from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.findings import Findings
+from core.model.retention import EventClass
 from core.ports import OnProgress
+from core.store.archive import delete_archived, read_archives, write_archive
 from core.store.bar_check import check_bars
 from core.store.hash_chain import chained_runs, verify_chain
 from core.store.log_check import check_log
 from core.store.long_work import LongWork, LongWorks
 from core.store.row_check import check_rows
 from core.store.threads import Threads
+from core.store.transfer import export_to, import_from
+from core.store.vacuum import vacuum
 
 
 class DatabaseCare:
@@ -32,6 +37,34 @@ class DatabaseCare:
     async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
         """See `core.ports.StoreCare`."""
         return await self._works.read(lambda connection, job: verify_chain(connection, run_id, job), on_progress)
+
+    async def export_to(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """See `core.ports.StoreCare`."""
+        now_ns = self._now_ns()
+        return await self._works.read(lambda connection, job: export_to(connection, path, now_ns, job), on_progress)
+
+    async def import_from(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """See `core.ports.StoreCare`."""
+        return await self._works.write(lambda connection, job: import_from(connection, path, job), on_progress)
+
+    async def archive(self, kind: EventClass, before_ns: int, folder: Path, on_progress: OnProgress) -> Archive | None:
+        """See `core.ports.StoreCare`."""
+        now_ns = self._now_ns()
+        written = await self._works.read(
+            lambda connection, job: write_archive(connection, kind, before_ns, folder, now_ns, job), on_progress
+        )
+        if written is None:
+            return None
+        archive, parts = written
+        return await self._works.write(lambda connection, _job: delete_archived(connection, archive, parts), on_progress)
+
+    async def archives(self) -> list[Archive]:
+        """See `core.ports.StoreCare`."""
+        return await self._threads.read(read_archives)
+
+    async def vacuum(self) -> Vacuum:
+        """See `core.ports.StoreCare`."""
+        return await self._threads.maintain(vacuum)
 
     def _check(self, connection: Connection, job: LongWork) -> CheckReport:
         found = Findings()

@@ -260,13 +260,16 @@ def put_result(connection: Connection, values: list[Any]) -> None:
 def read_result(connection: Connection, run_id: str) -> RunResult | None:
     """Return a run's result. Raises DamagedArrays."""
     row = connection.exec_driver_sql("SELECT stats, body, arrays FROM results WHERE run_id = ?", (run_id,)).first()
-    if row is None:
-        return None
-    body = msgspec.json.decode(row[1], type=_ResultBody)
-    equity_ns, equity, *lines = unpack(row[2])
+    return None if row is None else result_of(run_id, row[0], row[1], row[2])
+
+
+def result_of(run_id: str, stats: str, stored_body: str, arrays: bytes) -> RunResult:
+    """Return the result of the cells of `result_values`. Raises DamagedArrays."""
+    body = msgspec.json.decode(stored_body, type=_ResultBody)
+    equity_ns, equity, *lines = unpack(arrays)
     return RunResult(
         run_id=run_id,
-        stats=msgspec.json.decode(row[0], type=dict[str, float | None]),
+        stats=msgspec.json.decode(stats, type=dict[str, float | None]),
         equity_ns=equity_ns,
         equity=equity,
         trades=tuple(trade for page in body.trades for trade in _decode_trades(page)),
