@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from core.store.archive_file import ArchivedEvents
     from core.views.chain import ChainStep
 
-PAGE = 10_000
 ArchiveFile = Annotated[Path | None, typer.Option("--archive", help="Read archived events instead of the log.", metavar="FILE")]
 
 
@@ -51,12 +50,7 @@ def tail(
 
     async def work(engine: "Engine") -> list["Envelope"]:
         run_id = None if run is None else (await engine.run(run)).id
-        last: list[Envelope] = []
-        after = 0
-        while page := await engine.events(after_seq=after, run_id=run_id, pattern=type, limit=PAGE):
-            last = [*last, *page][-limit:]
-            after = page[-1].seq
-        return last
+        return await engine.last_events(limit, run_id=run_id, pattern=type)
 
     events = call.run(work) if archive is None else _archived(archive).last(limit, run_id=run, pattern=type)
     if as_json:

@@ -78,6 +78,10 @@ class Engine:
         """Return stored events after `after_seq`, oldest first."""
         return await self._store.log.read(after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
 
+    async def last_events(self, limit: int, *, run_id: str | None = None, pattern: str = "*") -> list[Envelope]:
+        """Return the newest stored events that fit, oldest first."""
+        return await self._store.log.read_last(limit, run_id=run_id, pattern=pattern)
+
     async def chain(self, seq: int) -> list[Envelope]:
         """Return what led to a stored event, oldest first, itself last. Raises InputError."""
         return await chain_of(seq, self._store.log)

@@ -65,6 +65,10 @@ class EventLog(Protocol):
         """Return up to `limit` stored events after `after_seq`, oldest first, whose type fits `pattern` (`orders.*`)."""
         ...
 
+    async def read_last(self, limit: int, *, run_id: str | None = None, pattern: str = "*") -> list[Envelope]:
+        """Return the newest `limit` stored events whose type fits `pattern`, oldest first."""
+        ...
+
     async def find(self, seq: int) -> Envelope | None:
         """Return the stored event with this seq."""
         ...

@@ -3,6 +3,7 @@
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from core.events.codec import EventCodec
 from core.events.dispatch import Callback, Dispatcher, LiveSubscription, fits
@@ -56,6 +57,12 @@ class MemoryEventLog:
             if fits(events[index].type, pattern):
                 found.append(events[index])
         return found
+
+    async def read_last(self, limit: int, *, run_id: str | None = None, pattern: str = "*") -> list[Envelope]:
+        """See `core.ports.EventLog`."""
+        events = self._events if run_id is None else self._by_run.get(run_id, [])
+        fitting = (event for event in reversed(events) if fits(event.type, pattern))
+        return list(islice(fitting, limit))[::-1]
 
     async def find(self, seq: int) -> Envelope | None:
         """See `core.ports.EventLog`."""

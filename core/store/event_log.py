@@ -1,6 +1,7 @@
 """The event log in a database, and the units of work that commit rows and events together."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -43,6 +44,16 @@ class DatabaseEventLog:
 
         def found(connection: Connection) -> list[Envelope]:
             return rows.read_events(connection, self._codec, after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
+
+        return await self._threads.read(found)
+
+    async def read_last(self, limit: int, *, run_id: str | None = None, pattern: str = "*") -> list[Envelope]:
+        """See `core.ports.EventLog`."""
+
+        def found(connection: Connection) -> list[Envelope]:
+            return rows.read_events(
+                connection, self._codec, after_seq=0, run_id=run_id, pattern=pattern, limit=limit, before_seq=sys.maxsize
+            )
 
         return await self._threads.read(found)
 

@@ -7,8 +7,10 @@ import msgspec
 from sqlalchemy import Connection, delete
 
 from core.events.codec import EventCodec
+from core.events.dispatch import fits
 from core.events.envelope import Envelope, Kind
 from core.events.memory import with_seq
+from core.events.registry import event_types
 from core.model.order import Fill, Order, Rejection
 from core.model.position import Position, Trade
 from core.model.result import PlotLine, RunResult
@@ -17,7 +19,7 @@ from core.store.arrays import pack, unpack
 from core.store.deletions import delete_events
 from core.store.hash_chain import extend_chains
 from core.store.sql import BulkInsert, bodies_as_json, driver, rows_as_json
-from core.store.tables import EVENT_HASHES, FILLS, ORDERS, OUTBOX, RESULTS, RUNS
+from core.store.tables import EVENT_HASHES, FILLS, LOUD, ORDERS, OUTBOX, QUIET, RESULTS, RUNS
 
 _EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
 _INSERT_EVENTS: Final = BulkInsert(OUTBOX, _EVENT_COLUMNS)
@@ -94,11 +96,48 @@ class EncodedEvents:
 
 
 def read_events(
-    connection: Connection, codec: EventCodec, *, after_seq: int, run_id: str | None, pattern: str, limit: int
+    connection: Connection,
+    codec: EventCodec,
+    *,
+    after_seq: int,
+    run_id: str | None,
+    pattern: str,
+    limit: int,
+    before_seq: int | None = None,
 ) -> list[Envelope]:
-    """Return up to `limit` events after `after_seq` whose type fits `pattern`, oldest first."""
-    conditions, values = ["seq > ?"], [after_seq]
+    """Return up to `limit` events after `after_seq` whose type fits `pattern`, oldest first.
+
+    With `before_seq` the last `limit` of those before it, oldest first too.
+    """
+    types = [wire for wire in event_types() if fits(wire, pattern)]
+    is_quiet = run_id is None and pattern != "*" and not set(types) & set(LOUD)
+    if is_quiet and pattern.endswith(".*"):
+        # Each type has its place in the index: a few rows of each are read, however long the log is.
+        of_types = (_read_events(connection, codec, after_seq, None, wire, limit, before_seq, is_quiet=True) for wire in types)
+        found = sorted((event for of_type in of_types for event in of_type), key=_seq)
+        return found[:limit] if before_seq is None else found[-limit:]
+    return _read_events(connection, codec, after_seq, run_id, pattern, limit, before_seq, is_quiet=is_quiet)
+
+
+def _read_events(
+    connection: Connection,
+    codec: EventCodec,
+    after_seq: int,
+    run_id: str | None,
+    pattern: str,
+    limit: int,
+    before_seq: int | None,
+    *,
+    is_quiet: bool,
+) -> list[Envelope]:
+    backwards = before_seq is not None
+    conditions, values = ["seq < ?" if backwards else "seq > ?"], [before_seq if backwards else after_seq]
     asked: list[Any] = values
+    if is_quiet:
+        conditions.append(QUIET)
+    if backwards:
+        conditions.append("seq > ?")
+        asked.append(after_seq)
     if run_id is not None:
         conditions.append("run_id = ?")
         asked.append(run_id)
@@ -109,19 +148,26 @@ def read_events(
     elif pattern != "*":
         conditions.append("type = ?")
         asked.append(pattern)
-    statement = rows_as_json(_EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?")
+    statement = rows_as_json(
+        _EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq{' DESC' if backwards else ''} LIMIT ?"
+    )
     found: list[Envelope] = []
     while len(found) < limit:
-        asked[0] = found[-1].seq if found else after_seq
+        if found:
+            asked[0] = found[-1].seq
         page = min(PAGE, limit - len(found))
         text = connection.exec_driver_sql(statement, (*asked, page)).scalar()
         if text is None:
             break
         rows = _decode_events(text)
-        found += sorted((_event_of(row, codec) for row in rows), key=lambda event: event.seq)
+        found += sorted((_event_of(row, codec) for row in rows), key=_seq, reverse=backwards)
         if len(rows) < page:
             break
-    return found
+    return found[::-1] if backwards else found
+
+
+def _seq(event: Envelope) -> int:
+    return event.seq
 
 
 def _event_of(row: _EventRow, codec: EventCodec) -> Envelope:

@@ -43,6 +43,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_event_hashes"),
     )
     op.create_index("ix_event_hashes_run_id_seq", "event_hashes", ["run_id", "seq"])
+    loud = "'backtest.PlaceOrder', 'orders.Accepted', 'orders.Cancelled', 'orders.Created', 'orders.Filled', 'strategy.PlaceRequest'"
+    quiet = f"type NOT IN ({loud})"
+    op.create_index("ix_outbox_type_seq", "outbox", ["type", "seq"], sqlite_where=sa.text(quiet), postgresql_where=sa.text(quiet))
     # Runs deleted before today left holes that nothing tells of; from now on each one is noted.
     op.execute(
         "INSERT INTO deleted_seqs (first_seq, last_seq, why) SELECT before + 1, seq - 1, 'earlier'"
