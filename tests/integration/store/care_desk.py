@@ -43,6 +43,20 @@ class Busy(BarStrategy):
 '''
 
 
+PATIENT = '''
+from core.strategy.api import BarStrategy
+
+
+class Patient(BarStrategy):
+    """Buys much, a little a bar: its order works through a split."""
+
+    id = "patient"
+
+    def on_bar(self, bar):
+        if not self.account.working() and not self.held():
+            self.buy(2_000, limit=500, time_in_force="gtc")
+'''
+
 SESSION = 130
 """Minutes of each session that have bars."""
 
@@ -57,14 +71,15 @@ def bars(count: int = 3 * SESSION) -> BarSeries:
 def manager_of(store: Store, folder: Path) -> RunManager:
     """Return a manager whose strategies lie in `folder`."""
     (folder / "busy.py").write_text(SOURCE)
+    (folder / "patient.py").write_text(PATIENT)
     return RunManager(
         store=store, strategies=StrategyLoader([folder]), clock=SystemClock(), callback_limit_s=5.0, on_bug=lambda _error, _where: None
     )
 
 
-async def ran(manager: RunManager, **changes: object) -> Run:
+async def ran(manager: RunManager, strategy: str = "busy", **changes: object) -> Run:
     """Run to the end."""
-    config = RunConfig(strategy_id="busy", symbols=("SPY",), timeframe="1m", cash=Decimal(10_000_000), **changes)  # type: ignore[arg-type]
+    config = RunConfig(strategy_id=strategy, symbols=("SPY",), timeframe="1m", cash=Decimal(10_000_000), **changes)  # type: ignore[arg-type]
     run = await manager.create(config)
     await manager.start(run.id)
     run = await manager.wait(run.id)

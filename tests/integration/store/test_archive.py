@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from core.clock.realtime import SystemClock
-from core.errors import InputError, InvalidValue, UnreadableFile
+from core.errors import BugError, InputError, InvalidValue, UnreadableFile
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.model.instants import DAY_NS
@@ -18,9 +19,13 @@ from core.model.result import Progress
 from core.model.retention import EventClass, parse_age
 from core.model.run import RunMode, RunStatus
 from core.runs.checking import check_store
+from core.store.archive import delete_archived, write_archive
 from core.store.archive_file import ArchivedEvents
 from core.store.database import DatabaseStore
+from core.store.engine import writing_engine
+from core.store.long_work import LongWork
 from core.store.memory import MemoryStore
+from core.store.sql import transaction
 from tests.contract.samples import NOW_NS, StillClock, config, created, note, run
 from tests.integration.store.care_desk import fill_desk, opened
 
@@ -157,6 +162,36 @@ async def test_an_archive_that_was_cut_off_or_changed_says_so(desk: Path, tmp_pa
             archived(broken)
     with pytest.raises(UnreadableFile, match="There is no file"):
         archived(tmp_path / "nothing")
+
+
+async def test_an_archive_with_a_changed_event_says_so(desk: Path, tmp_path: Path) -> None:
+    """A file that is sound in itself, whose events are not those that were hashed."""
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        archive = await store.care.archive(EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", quiet)
+        assert archive is not None
+    with open(archive.file, "rb") as file:  # noqa: ASYNC230, PTH123 - nothing else goes on in this loop
+        lines = zstandard.ZstdDecompressor().decompressobj().decompress(file.read()).splitlines(keepends=True)
+    changed = lines[5].replace(b'"evt"', b'"cmd"') if b'"evt"' in lines[5] else lines[5].replace(b'"cmd"', b'"evt"')
+    for number, other in enumerate(([*lines[:5], changed, *lines[6:]], [*lines[:5], *lines[6:]], lines[:-1])):
+        (tmp_path / f"other-{number}").write_bytes(zstandard.compress(b"".join(other)))
+        with pytest.raises(UnreadableFile, match="is not a whole archive"):
+            archived(tmp_path / f"other-{number}")
+
+
+async def test_what_changed_meanwhile_is_not_deleted(desk: Path, tmp_path: Path) -> None:
+    """Between the writing and the deletion another process deleted a run."""
+    job = LongWork(lambda: 0, lambda _: None)
+    engine = writing_engine(desk, 5.0)
+    with engine.connect() as connection:
+        written = write_archive(connection, EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", 7, job)
+        assert written is not None
+        connection.exec_driver_sql("DELETE FROM outbox WHERE seq = 50")
+        before = connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar()
+        with pytest.raises(BugError, match="would have been deleted"), transaction(connection):
+            delete_archived(connection, *written)
+        assert connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar() == before
+        assert connection.exec_driver_sql("SELECT count(*) FROM archives").scalar() == 0
+    engine.dispose()
 
 
 async def test_memory_is_not_archived(tmp_path: Path) -> None:

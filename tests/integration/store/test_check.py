@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,10 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "events are lost": (
         "DELETE FROM outbox WHERE seq BETWEEN 20 AND 22",
         r"Events 20 to 22 are missing, and nothing says that they were deleted\.",
+    ),
+    "an event beside a deleted run is lost": (
+        "DELETE FROM outbox WHERE seq = (SELECT min(first_seq) - 1 FROM deleted_seqs)",
+        r"Event \d+ is missing, and nothing says that it was deleted\.",
     ),
     "the newest events are lost": (
         "DELETE FROM outbox WHERE seq > (SELECT seq - 2 FROM log_head)",
@@ -170,6 +175,19 @@ async def test_a_damaged_index_is_found(whole: Path, tmp_path: Path) -> None:
         file.write(b"\x0a" + b"\x00" * 7)  # an empty leaf
     report = await checked(path)
     assert any(finding.kind == "file" for finding in report.findings), report.findings
+
+
+async def test_an_order_that_filled_before_and_after_a_split_adds_up(tmp_path: Path) -> None:
+    async with opened(DatabaseStore(tmp_path / "desk.db", SystemClock())) as store:
+        await fill_desk(store, tmp_path)
+        manager = manager_of(store, tmp_path)
+        run = await ran(manager, "patient", volume_cap=Decimal("0.5"))
+        await manager.close()
+        (order,) = [order for order in await store.runs.orders(run.id) if order.request.limit_price is not None]
+        fills = await store.runs.fills(run.id)
+        assert len(fills) > 200
+        assert order.filled_qty > sum(fill.qty for fill in fills), "it was counted anew in the units of after the split"
+        assert (await check_store(store, lambda _: None)).findings == ()
 
 
 async def test_memory_is_checked_as_far_as_it_can_be(tmp_path: Path) -> None:

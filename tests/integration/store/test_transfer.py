@@ -4,6 +4,8 @@ import asyncio
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from core.store.memory import MemoryStore
 from core.store.tables import METADATA
 from tests.contract.samples import note, run, same_bars, same_result
 from tests.integration.store.care_desk import fill_desk, manager_of, opened, ran
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def quiet(_: Progress) -> None:
@@ -214,6 +218,52 @@ async def test_a_cancelled_export_leaves_the_file_that_was_there(desk: Path, tmp
             await task
     assert os.listdir(tmp_path) == ["everything.weaver"]  # noqa: PTH208 - and no part of another
     assert target.read_text() == "the one before"
+
+
+CHILD = """
+import asyncio, sys, threading
+from pathlib import Path
+from core.clock.realtime import SystemClock
+from core.store import portable
+from core.store.database import DatabaseStore
+
+def stop_here(*_):
+    print("here", flush=True)
+    threading.Event().wait()
+
+finish = portable.PortableWriter.finish
+if sys.argv[3] == "unfinished":
+    portable.PortableWriter.finish = stop_here
+else:
+    portable.sync = stop_here
+
+async def main(path, target):
+    store = DatabaseStore(path, SystemClock())
+    await store.open()
+    await store.care.export_to(target, lambda _: None)
+
+asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("step", ["unfinished", "not on the disk"])
+async def test_killed_while_it_writes_the_file_that_was_there_stays(desk: Path, tmp_path: Path, step: str) -> None:
+    target = tmp_path / "everything.weaver"
+    target.write_text("the one before")
+    child = subprocess.Popen(  # noqa: ASYNC220 - nothing else goes on in this loop
+        [sys.executable, "-c", CHILD, str(desk), str(target), step], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "here\n"
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    assert target.read_text() == "the one before"
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        await store.care.export_to(target, quiet)
+    assert os.listdir(tmp_path) == ["everything.weaver"]  # noqa: PTH208 - and no part of another
+    async with opened(DatabaseStore(tmp_path / "new.db", SystemClock())) as store:
+        assert (await store.care.import_from(target, quiet)).rows["runs"] == 3
 
 
 async def test_a_cancelled_import_leaves_nothing(exported: Path, tmp_path: Path) -> None:
