@@ -333,6 +333,8 @@ class OrderReplaced(Payload, frozen=True, kw_only=True):
     order_id: str
     request: OrderRequest
     reason: str
+    filled_qty: Decimal | None = None
+    """What it filled so far, in the units of after a split; empty where that did not change."""
 
 
 class OrderReplaceRefused(Payload, frozen=True, kw_only=True):

@@ -140,7 +140,7 @@ def _check_told(
         row = stored.get(order_id)
         if row is None:
             found.add("orders", f"Order {order_id} of run {run.id} was created by an event, and is not stored.")
-        elif (row.status, row.request) != (told.status, told.request):
+        elif (row.status, row.request, row.filled_qty) != (told.status, told.request, told.filled_qty):
             found.add("orders", f"Order {order_id} is stored as {_order_words(row)}, and its events say {_order_words(told)}.")
     by_id, of_events = {fill.id: fill for fill in fills}, {fill.id: fill for fill in fold.fills}
     for fill_id in sorted(by_id.keys() - of_events.keys()):
@@ -166,7 +166,7 @@ def _check_result(run: Run, result: RunResult, orders: Sequence[Order], position
 
 
 def _order_words(order: Order) -> str:
-    return f"{order.status}, {request_words(order.request)}"
+    return f"{order.status}, {request_words(order.request)}, {plain(order.filled_qty)} filled"
 
 
 def _fill_words(fill: Fill) -> str:

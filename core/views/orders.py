@@ -113,11 +113,21 @@ def order_after(order: Order, payload: Any, ts: int) -> Order:
     if isinstance(payload, OrderAccepted):
         return _moved(order, OrderStatus.ACCEPTED, ts)
     if isinstance(payload, OrderReplaced):
-        return order if order.status.is_final else replace(order, request=payload.request, updated_ns=ts)
+        return order if order.status.is_final else _replaced(order, payload, ts)
     if isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
         code = payload.code if isinstance(payload, OrderRejected) else None
         return _moved(order, _ENDED[type(payload)], ts, reason=payload.reason, reject_code=code)
     return order
+
+
+def _replaced(order: Order, payload: OrderReplaced, ts: int) -> Order:
+    filled, average = payload.filled_qty, order.avg_fill_price
+    if filled is None:
+        return replace(order, request=payload.request, updated_ns=ts)
+    if average is not None and filled:
+        with localcontext(MONEY_CONTEXT):
+            average = average * order.filled_qty / filled
+    return replace(order, request=payload.request, filled_qty=filled, avg_fill_price=average, updated_ns=ts)
 
 
 def _moved(order: Order, status: OrderStatus, ts: int, **changes: Any) -> Order:

@@ -52,6 +52,19 @@ class Busy(BarStrategy):
         elif chance > 0.8 and self.limits and self.limits[-1] in working:
             self.replace(self.limits[-1], limit=round(bar.close - 2, 2))
 '''
+PATIENT = '''
+from core.strategy.api import BarStrategy
+
+
+class Patient(BarStrategy):
+    """Buys much, a little a bar."""
+
+    id = "busy"
+
+    def on_bar(self, bar):
+        if not self.account.working() and not self.held():
+            self.buy(5_000, limit=500, time_in_force="gtc")
+'''
 FIRST_NS = 1_572_877_800_000_000_000
 """The opening of the session of 2019-11-04."""
 
@@ -132,6 +145,23 @@ async def test_at_its_end_a_run_is_what_its_rows_say(desk: Desk) -> None:
     assert view.equity == float(completed.end_equity)
     assert (view.run.status, view.run.bars, view.events) == (RunStatus.COMPLETED, 1_170, len(events))
     assert view.run.manifest == run.manifest
+
+
+async def test_an_order_that_works_through_a_split_is_what_its_row_says(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(PATIENT)
+    await desk.store.actions.put([Split(symbol="SPY", day=18_205, ratio=Decimal(2))])
+    run = await desk.ran(volume_cap=Decimal("0.000001"))
+    events = await desk.events(run)
+    view = await desk.histories.view_at(run.id, events[-1].seq)
+    (told,), (stored,) = view.orders, await desk.store.runs.orders(run.id)
+    assert (told.request, told.filled_qty, told.status) == (stored.request, stored.filled_qty, stored.status)
+    assert told.filled_qty > sum(fill.qty for fill in view.fills)
+    assert told.avg_fill_price is not None
+    assert stored.avg_fill_price is not None
+    assert abs(told.avg_fill_price - stored.avg_fill_price) < Decimal("1e-20")
+    split = next(event for event in events if event.type == "account.SplitApplied")
+    before, after = [(await desk.histories.view_at(run.id, seq)).orders[0].filled_qty for seq in (split.seq - 2, split.seq)]
+    assert after == 2 * before
 
 
 async def test_before_its_first_event_and_after_its_last(desk: Desk) -> None:
