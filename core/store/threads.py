@@ -105,7 +105,7 @@ class Threads:
 
     def _maintain(self, work: Callable[[Connection], _T]) -> _T:
         with faults(self._path), self._writing.connect() as connection:
-            return work(connection)
+            return work(connection.execution_options(isolation_level="AUTOCOMMIT"))
 
     def _read(self, work: Callable[[Connection], _T]) -> _T:
         try:
