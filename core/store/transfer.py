@@ -17,8 +17,8 @@ from core.store.tables import LOG_HEAD, METADATA, OUTBOX
 
 PAGE: Final = 1_000
 
-LOCAL: Final[frozenset[str]] = frozenset()
-"""Tables that say who has this database open; they are not carried elsewhere."""
+LOCAL: Final = frozenset({"desks", "leases"})
+"""Tables that say who has this very database open; they are not carried elsewhere."""
 
 
 NOT_EMPTY: Final = (

@@ -206,6 +206,14 @@ async def test_a_database_that_holds_something_is_left_alone(exported: Path, tmp
         assert len(await store.log.read()) == 1
 
 
+async def test_a_place_that_cannot_be_written_is_named(desk: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for fresh in (DatabaseStore(desk, SystemClock()), MemoryStore(SystemClock())):
+        async with opened(fresh) as store:
+            with pytest.raises(StoreError, match=r"file/all\.weaver cannot be written"):
+                await store.care.export_to(tmp_path / "file" / "all.weaver", quiet)
+
+
 async def test_a_cancelled_export_leaves_the_file_that_was_there(desk: Path, tmp_path: Path) -> None:
     target = tmp_path / "everything.weaver"
     target.write_text("the one before")
