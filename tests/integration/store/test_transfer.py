@@ -18,7 +18,7 @@ from core.ports import Store
 from core.runs.checking import check_store
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
-from core.store.tables import METADATA
+from core.store.transfer import carried_tables
 from tests.contract.samples import note, run, same_bars, same_result
 from tests.integration.store.care_desk import fill_desk, manager_of, opened, ran
 
@@ -74,7 +74,7 @@ def tables_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
     with sqlite3.connect(path) as db:
         found = {
             table.name: db.execute(f"SELECT * FROM {table.name} ORDER BY {', '.join(table.primary_key.columns.keys())}").fetchall()
-            for table in METADATA.sorted_tables
+            for table in carried_tables()
         }
     db.close()
     return found
