@@ -57,8 +57,11 @@ class Call:
             _log.warning("%s", warning)
         return settings
 
-    def run(self, work: Callable[["Engine"], Awaitable[T]]) -> T:
-        """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped."""
+    def run(self, work: Callable[["Engine"], Awaitable[T]], *, recover: bool = True) -> T:
+        """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped.
+
+        Without `recover` runs that a crash interrupted stay as they are: what looks after a database takes it as it is.
+        """
         from app.compose import compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
         from core.clock.realtime import SystemClock
@@ -66,15 +69,16 @@ class Call:
         self.make_directories()
         start_logging(self.paths.logs, verbose=self.verbose)
         reporter = FaultReporter(self.paths.logs, SystemClock())
-        engine = compose_engine(compose_store(self.database_url), self.paths.strategies, self.settings(), reporter.report)
-        return asyncio.run(_within(engine, work))
+        settings = self.settings()
+        engine = compose_engine(compose_store(self.database_url, settings), self.paths.strategies, settings, reporter.report)
+        return asyncio.run(_within(engine, work, recover=recover))
 
 
-async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]]) -> T:
+async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]], *, recover: bool) -> T:
     task = asyncio.current_task()
     with signals_call(lambda: task.cancel() if task else None):
         try:
-            await engine.open()
+            await engine.open(recover=recover)
             collector.settle()
             return await work(engine)
         except asyncio.CancelledError as error:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from app import cli_actions, cli_backtest, cli_data, cli_events, cli_runs, cli_strategies, doctor, later
+from app import cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, doctor, later
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import print_error
@@ -67,6 +67,9 @@ def build() -> typer.Typer:
     cli_runs.add_to(runs)
     app.add_typer(events, name="events")
     cli_events.add_to(events)
+    db = _group("Look after the database: check it, move it, archive its events.")
+    app.add_typer(db, name="db")
+    cli_db.add_to(db)
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
     groups = {"data": data}
     for verb in later.VERBS:

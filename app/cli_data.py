@@ -1,4 +1,4 @@
-"""`weaver data`: list, gaps, export and delete."""
+"""`weaver data`: list, gaps, export, seal and delete."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 def add_to(group: typer.Typer) -> None:
     """Add the verbs to their group."""
-    for name, verb in (("import", import_), ("list", list_), ("gaps", gaps), ("export", export), ("delete", delete)):
+    for name, verb in (
+        ("import", import_),
+        ("list", list_),
+        ("gaps", gaps),
+        ("export", export),
+        ("seal", seal),
+        ("unseal", unseal),
+        ("delete", delete),
+    ):
         group.command(name, epilog=EVERYWHERE)(verb)
 
 
@@ -41,12 +49,14 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
                 item.key.source + (" (simulated)" if item.simulated else ""),
                 str(item.key.adjustment),
                 f"{item.bars:,}",
-                (moment(item.first_ns) or "")[:16],
-                (moment(item.last_ns) or "")[:16],
+                (moment(item.first_ns) or "")[:10],
+                (moment(item.last_ns) or "")[:10],
+                (item.sha256 or "–")[:8],
+                "sealed" if item.sealed else "",
             )
             for item in sets
         ]
-        columns = ("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC")
+        columns = ("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC", "hash", "")
         show(table(columns, rows, right=("bars",), fold=("symbol", "source")))
 
 
@@ -58,6 +68,8 @@ def _set_document(item: "BarSet") -> dict[str, Any]:
         "last": moment(item.last_ns),
         "updated": moment(item.updated_ns),
         "simulated": item.simulated,
+        "sha256": item.sha256,
+        "sealed": item.sealed,
     }
 
 
@@ -126,6 +138,52 @@ def export(
         print_json({**key_document(item.key), "file": str(path), "bars": bars})
     else:
         show(Text(f"{bars:,} bars of {item.key.symbol} {item.key.timeframe} are written to {path}."))
+
+
+def seal(
+    context: typer.Context,
+    symbol: Symbol = None,
+    timeframe: TimeframeText = None,
+    source: Source = None,
+    adjustment: AdjustmentText = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one set of stored bars immutable: imports into it and its deletion are refused."""
+    _set_seal(context.obj, (symbol, timeframe, source, adjustment), sealed=True, as_json=as_json)
+
+
+def unseal(
+    context: typer.Context,
+    symbol: Symbol = None,
+    timeframe: TimeframeText = None,
+    source: Source = None,
+    adjustment: AdjustmentText = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a sealed set be changed again."""
+    _set_seal(context.obj, (symbol, timeframe, source, adjustment), sealed=False, as_json=as_json)
+
+
+def _set_seal(call: Call, named: tuple[str | None, str | None, str | None, str | None], *, sealed: bool, as_json: bool) -> None:
+    from rich.text import Text
+
+    if named[0] is None:
+        verb = "seal" if sealed else "unseal"
+        raise InputError(
+            f"data {verb} does not know what to {verb}.", "Name it with --symbol, and with --timeframe where there are several."
+        )
+
+    async def work(engine: "Engine") -> "BarSet":
+        item = await _only(engine, *named)
+        return await engine.seal_bars(item.key, sealed=sealed)
+
+    item = call.run(work)
+    if as_json:
+        print_json(_set_document(item))
+    else:
+        key = item.key
+        bars = f"{item.bars:,} {key.timeframe} bars of {key.symbol} from {key.source}, {key.adjustment}"
+        show(Text(f"{bars}, are sealed. Their hash is {item.sha256}." if sealed else f"{bars}, may be changed again."))
 
 
 def delete(

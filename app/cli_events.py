@@ -1,10 +1,12 @@
 """`weaver events`: tail the log, and show the chain of causes of one event."""
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.call import Call
+from app.call import Call, absolute
 from app.console import print_json, show
 from app.later import refuse_option
 from app.options import EVERYWHERE, AsJson
@@ -15,9 +17,10 @@ if TYPE_CHECKING:
 
     from core.engine import Engine
     from core.events.envelope import Envelope
+    from core.store.archive_file import ArchivedEvents
     from core.views.chain import ChainStep
 
-PAGE = 10_000
+ArchiveFile = Annotated[Path | None, typer.Option("--archive", help="Read archived events instead of the log.", metavar="FILE")]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -31,6 +34,7 @@ def tail(
     run: Annotated[str | None, typer.Option(help="Only events of this run (id or its beginning).", metavar="ID")] = None,
     type: Annotated[str, typer.Option(help="Only types that fit: orders.*, run.Created.", metavar="PATTERN")] = "*",
     limit: Annotated[int, typer.Option(help="How many, from the end.", metavar="N")] = 50,
+    archive: ArchiveFile = None,
     follow: Annotated[bool, typer.Option("--follow", hidden=True, help="Not in this version.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,14 +50,9 @@ def tail(
 
     async def work(engine: "Engine") -> list["Envelope"]:
         run_id = None if run is None else (await engine.run(run)).id
-        last: list[Envelope] = []
-        after = 0
-        while page := await engine.events(after_seq=after, run_id=run_id, pattern=type, limit=PAGE):
-            last = [*last, *page][-limit:]
-            after = page[-1].seq
-        return last
+        return await engine.events_back(run_id=run_id, pattern=type, limit=limit)
 
-    events = call.run(work)
+    events = call.run(work) if archive is None else _archived(archive).last(limit, run_id=run, pattern=type)
     if as_json:
         print_json({"events": [_event_document(event) for event in events]})
     elif not events:
@@ -62,12 +61,17 @@ def tail(
         show(*(Text(_line(event)) for event in events))
 
 
-def show_(context: typer.Context, seq: Annotated[int, typer.Argument(help="Number of the event.")], as_json: AsJson = False) -> None:
+def show_(
+    context: typer.Context,
+    seq: Annotated[int, typer.Argument(help="Number of the event.")],
+    archive: ArchiveFile = None,
+    as_json: AsJson = False,
+) -> None:
     """Print what led to an event, from the first cause to it: each step with its figures."""
     from core.views.chain import chain_steps
 
     call: Call = context.obj
-    chain = call.run(lambda engine: engine.chain(seq))
+    chain = call.run(lambda engine: engine.chain(seq)) if archive is None else _archived_chain(archive, seq)
     steps = chain_steps(chain)
     if as_json:
         said = {step.seq: step for step in steps}
@@ -75,6 +79,25 @@ def show_(context: typer.Context, seq: Annotated[int, typer.Argument(help="Numbe
         print_json({"chain": told, "cause_not_stored": chain[0].causation_id})
     else:
         show(*(_step_text(step) for step in steps))
+
+
+def _archived(file: Path) -> "ArchivedEvents":
+    from core.events.codec import EventCodec
+    from core.store.archive_file import ArchivedEvents
+
+    return ArchivedEvents(absolute(file), EventCodec())
+
+
+def _archived_chain(file: Path, seq: int) -> list["Envelope"]:
+    from core.clock.realtime import SystemClock
+    from core.events.codec import EventCodec
+    from core.events.memory import MemoryEventLog
+    from core.runs.chain import chain_of
+
+    found, clock = _archived(file).of_run_of(seq), SystemClock()
+    log = MemoryEventLog(now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=EventCodec())
+    log.restore(found, seq)
+    return asyncio.run(chain_of(seq, log))
 
 
 def _step_text(step: "ChainStep") -> "RenderableType":

@@ -58,10 +58,18 @@ def show_(
     report: ReportPath = None,
     benchmark: BenchmarkSymbol = None,
     equity: WithEquity = False,
+    at: Annotated[int | None, typer.Option(help="As it was when this event had happened.", metavar="SEQ")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: the same report, JSON document, or files, as `weaver backtest` gives."""
+    """Show a run: the same report, JSON document, or files, as `weaver backtest` gives; or the run at one of its events."""
     call: Call = context.obj
+    if at is not None:
+        given = {"--report": report, "--benchmark": benchmark, "--equity": equity}
+        for option, value in given.items():
+            if value:
+                raise InputError(f"{option} is of the whole run.", f"Leave out {option}, or --at.")
+        _show_at(call, run, at, as_json=as_json)
+        return
     if equity and not as_json:
         raise InputError("--equity is for --json.", "Add --json, or leave it out.")
     target = report_target(report, benchmark)
@@ -81,6 +89,18 @@ def show_(
         from app.run_text import report_text
 
         show(*report_text(found))
+
+
+def _show_at(call: Call, run: str, seq: int, *, as_json: bool) -> None:
+    view = call.run(lambda engine: engine.view_at(run, seq))
+    if as_json:
+        from app.run_at import view_document
+
+        print_json(view_document(view))
+    else:
+        from app.run_at import view_text
+
+        show(*view_text(view))
 
 
 def compare(

@@ -8,6 +8,7 @@ from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
 from core.ports import Store
+from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.settings import Settings
 from core.store.location import store_at
@@ -26,9 +27,9 @@ def compose_strategies(folder: Path) -> StrategyLoader:
     return StrategyLoader((folder,))
 
 
-def compose_store(url: str) -> Store:
+def compose_store(url: str, settings: Settings | None = None) -> Store:
     """Return the home of everything that is kept: `memory`, a path or an SQLite URL. Nothing is opened yet. Raises InputError."""
-    return store_at(url, SystemClock())
+    return store_at(url, SystemClock(), hash_chain=settings is not None and settings.flag("events.hash_chain"))
 
 
 def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:
@@ -36,7 +37,8 @@ def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: O
     clock = SystemClock()
     source = compose_strategies(strategies)
     runs = RunManager(store=store, strategies=source, clock=clock, callback_limit_s=settings.number("run.callback_limit_s"), on_bug=on_bug)
-    return Engine(clock=clock, store=store, strategies=source, runs=runs, data=DataDesk(store, clock))
+    data, histories = DataDesk(store, clock), RunHistories(store.log, clock)
+    return Engine(clock=clock, store=store, strategies=source, runs=runs, data=data, histories=histories)
 
 
 def compose_window(engine: Engine, settings: Settings, services: "Services") -> "MainWindow":

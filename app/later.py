@@ -12,7 +12,6 @@ VERBS: Final = {
     ("account",): "show a broker's account",
     ("kill",): "throw a kill switch; nothing in it can trade real money",
     ("reconcile",): "reconcile with a broker",
-    ("db",): "manage the database by hand; every start brings it up to date",
 }
 """Verb → what this version cannot do, to follow `cannot`."""
 

@@ -37,7 +37,7 @@ def run_document(report: RunReport, *, equity: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "run": run_head(report.run, result),
         "stats": {} if result is None else {key: statistic(key, value) for key, value in result.stats.items()},
-        "fills": [_fill(fill) for fill in report.fills],
+        "fills": [fill_document(fill) for fill in report.fills],
         "trades": [],
         "open_positions": [],
         "rejections": [],
@@ -126,7 +126,8 @@ def statistic(key: str, value: float | None) -> float | int | None:
     return int(figure) if figure is not None and key in COUNTS else figure
 
 
-def _fill(fill: Fill) -> dict[str, Any]:
+def fill_document(fill: Fill) -> dict[str, Any]:
+    """Return a fill as every document writes it."""
     return {
         "time": iso(fill.time_ns),
         "symbol": fill.symbol,

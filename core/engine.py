@@ -3,11 +3,12 @@
 Commands are async methods with domain types; what changed comes back as events.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope
+from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
@@ -15,29 +16,33 @@ from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.report import Report
 from core.model.result import Progress, RunResult
+from core.model.retention import EventClass
 from core.model.run import Run, RunConfig
 from core.model.verification import RunComparison, Verification
-from core.ports import Callback, Clock, Store, StrategySource
+from core.ports import Callback, Clock, OnProgress, Store, StrategySource
 from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
+from core.runs.checking import check_store
 from core.runs.comparing import compare_runs
+from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
 from core.runs.verify import verify_run
-
-OnProgress = Callable[[Progress], None]
-"""Called in the loop's thread, a few times a second at most."""
+from core.views.run_at import RunView
 
 
 class Engine:
     """The engine as a whole. `open` before anything else, `close` at the end; both are safe to repeat."""
 
-    def __init__(self, *, clock: Clock, store: Store, strategies: StrategySource, runs: RunManager, data: DataDesk) -> None:
+    def __init__(
+        self, *, clock: Clock, store: Store, strategies: StrategySource, runs: RunManager, data: DataDesk, histories: RunHistories
+    ) -> None:
         self._clock = clock
         self._store = store
         self._strategies = strategies
         self._runs = runs
         self._data = data
+        self._histories = histories
 
     async def open(self, *, recover: bool = True) -> None:
         """Connect, migrate, and with `recover` mark runs that an earlier crash interrupted. Raises StoreError."""
@@ -91,6 +96,36 @@ class Engine:
         """Return what led to where an order stands. Raises UnknownName."""
         return await chain_of_order(run_id, order_id, self._store.log)
 
+    # --- care ---
+
+    async def check(self, on_progress: OnProgress) -> CheckReport:
+        """Look at everything that is stored and return what is not as it must be. Changes nothing."""
+        return await check_store(self._store, on_progress)
+
+    async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
+        """Compare a run's events with the chain of their hashes. Raises UnknownName."""
+        return await self._store.care.verify_chain((await self._runs.get(run_id)).id, on_progress)
+
+    async def export_everything(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Write everything to one portable file, all of it or nothing. Cancelling the caller's task cancels it."""
+        return await self._store.care.export_to(path, on_progress)
+
+    async def import_everything(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Read everything from such a file into a store that holds nothing. Cancelling the caller's task cancels it."""
+        return await self._store.care.import_from(path, on_progress)
+
+    async def archive(self, kind: EventClass, age_ns: int, folder: Path, on_progress: OnProgress) -> Archive | None:
+        """Move events of a class that are older than `age_ns` to a file in `folder`, and return it; None when there are none."""
+        return await self._store.care.archive(kind, self._clock.now_ns() - age_ns, folder, on_progress)
+
+    async def archives(self) -> list[Archive]:
+        """Return the files that events were moved to, oldest first."""
+        return await self._store.care.archives()
+
+    async def vacuum(self) -> Vacuum:
+        """Give unused space of the database back."""
+        return await self._store.care.vacuum()
+
     # --- strategies ---
 
     def strategies(self) -> Mapping[str, StrategyInfo]:
@@ -126,6 +161,10 @@ class Engine:
     async def delete_bars(self, key: BarSetKey) -> bool:
         """Remove a bar set; False when there was none."""
         return await self._data.delete(key)
+
+    async def seal_bars(self, key: BarSetKey, *, sealed: bool = True) -> BarSet:
+        """Make a set immutable, or open it again, and return it as it is then. Raises NoBars."""
+        return await self._data.seal(key, sealed=sealed)
 
     async def corporate_actions(self, symbol: str | None = None) -> tuple[CorporateAction, ...]:
         """Return stored splits and dividends by symbol and day; of all symbols when none is named."""
@@ -198,6 +237,10 @@ class Engine:
     async def result(self, run_id: str) -> RunResult | None:
         """Return what a finished run left; None while it goes on or when it failed before its first bar."""
         return await self._store.runs.result(run_id)
+
+    async def view_at(self, run_id: str, seq: int) -> RunView:
+        """Return a run as it was when the event `seq` had happened: orders, fills, positions and account. Raises UnknownName, RunError."""
+        return await self._histories.view_at((await self._runs.get(run_id)).id, seq)
 
     async def report(self, run_id: str, *, benchmark: str | None = None) -> Report:
         """Return the report of a run that has ended, compared with `benchmark` or the run's first symbol. Raises RunError, NoBars."""

@@ -13,11 +13,14 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
     │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
     │   │   ├── NoBars              nothing stored for what was asked
-    │   │   └── AdjustedBars        splits or dividends that the prices hold already
+    │   │   ├── AdjustedBars        splits or dividends that the prices hold already
+    │   │   └── SealedBars          a sealed bar set that was to be changed
     │   ├── StoreError              the database and its directory
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
     │   │   ├── StoreReadOnly       the directory or file cannot be written
+    │   │   ├── DamagedStore        a check found what is not as it must be
+    │   │   ├── EventsChanged       the events of a run are not what they were when they were stored
     │   │   └── DiskFull            no space left
     │   ├── StrategyError           a plug-in
     │   │   ├── StrategyBroken      its file cannot be loaded
@@ -147,6 +150,18 @@ class AdjustedBars(DataError):
         )
 
 
+class SealedBars(DataError):
+    """A bar set is sealed: nothing of it is changed until it is unsealed."""
+
+    code = "sealed_bars"
+
+    def __init__(self, symbol: str, timeframe: str, source: str) -> None:
+        super().__init__(
+            f"The {timeframe} bars of {symbol} from {source} are sealed and stay as they are.",
+            f"Unseal them (weaver data unseal --symbol {symbol} --timeframe {timeframe} --source {source}), or import as another source.",
+        )
+
+
 class StoreError(KnownError):
     """The database or its directory."""
 
@@ -169,6 +184,18 @@ class StoreReadOnly(StoreError):
     """The data directory or the database cannot be written."""
 
     code = "store_read_only"
+
+
+class DamagedStore(StoreError):
+    """A check of what is stored found something that is not as it must be."""
+
+    code = "damaged_store"
+
+
+class EventsChanged(StoreError):
+    """The events of a run are not what they were when they were stored, by the chain of their hashes."""
+
+    code = "events_changed"
 
 
 class DiskFull(StoreError):

@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol, Self
 
 from core.events.envelope import Envelope
+from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
-from core.model.result import RunResult
+from core.model.result import Progress, RunResult
+from core.model.retention import EventClass
 from core.model.run import Run
 
 Callback = Callable[[Envelope], None]
 """Called in the loop's thread, in seq order, after the event is committed. Must return at once."""
+
+OnProgress = Callable[[Progress], None]
+"""Called in the loop's thread, a few times a second at most."""
 
 
 class Clock(Protocol):
@@ -150,11 +156,15 @@ class BarStore(Protocol):
         ...
 
     async def merge(self, key: BarSetKey, bars: BarSeries, *, simulated: bool = False) -> MergeReport:
-        """Add `bars` in one transaction; identical bars are a no-op, different ones replace and are counted."""
+        """Add `bars` in one transaction; identical bars are a no-op, different ones replace and are counted. Raises SealedBars."""
         ...
 
     async def delete(self, key: BarSetKey) -> bool:
-        """Remove a set; False when there was none."""
+        """Remove a set; False when there was none. Raises SealedBars."""
+        ...
+
+    async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet | None:
+        """Make a set immutable, or open it again, and return it as it is then; None when there is none."""
         ...
 
 
@@ -181,6 +191,41 @@ class CorporateActionStore(Protocol):
         ...
 
 
+class StoreCare(Protocol):
+    """Looking after a store. `on_progress` is called in the loop's thread; a cancelled call changes nothing."""
+
+    async def check(self, on_progress: OnProgress) -> CheckReport:
+        """Look at every row: sequences, references, what can be read, hashes of bars and events. Changes nothing."""
+        ...
+
+    async def export_to(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Write everything to one portable file, all of it or nothing. Raises StoreError, DiskFull."""
+        ...
+
+    async def import_from(self, path: Path, on_progress: OnProgress) -> Transfer:
+        """Read everything from such a file into a store that holds nothing. Raises UnreadableFile, DatabaseNewer, StoreError."""
+        ...
+
+    async def archive(self, kind: EventClass, before_ns: int, folder: Path, on_progress: OnProgress) -> Archive | None:
+        """Move events of a class that are older than `before_ns` to a file, and return it; None when there are none.
+
+        They are deleted once the file is complete, on the disk, and was read again. Raises StoreError, DiskFull.
+        """
+        ...
+
+    async def archives(self) -> list[Archive]:
+        """Return the files that events were moved to, oldest first."""
+        ...
+
+    async def vacuum(self) -> Vacuum:
+        """Give unused space back. Raises DatabaseBusy."""
+        ...
+
+    async def verify_chain(self, run_id: str, on_progress: OnProgress) -> ChainReport:
+        """Compare the events of a run with the chain of their hashes, up to the first that was changed."""
+        ...
+
+
 class Store(Protocol):
     """A home of everything that is kept: memory or a database."""
 
@@ -192,6 +237,8 @@ class Store(Protocol):
     def bars(self) -> BarStore: ...
     @property
     def actions(self) -> CorporateActionStore: ...
+    @property
+    def care(self) -> StoreCare: ...
     @property
     def where(self) -> str:
         """Return where it is, in words for a person; never with a password."""

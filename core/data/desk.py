@@ -13,7 +13,14 @@ from core.data.simulated import MARKETS, SIMULATED, SimulatedMarket
 from core.data.work import Job, OnProgress, in_thread
 from core.errors import NoBars
 from core.events.envelope import Payload, envelope
-from core.events.payloads import BarsDeleted, BarsImported, CorporateActionsDeleted, CorporateActionsImported
+from core.events.payloads import (
+    BarsDeleted,
+    BarsImported,
+    BarsSealed,
+    BarsUnsealed,
+    CorporateActionsDeleted,
+    CorporateActionsImported,
+)
 from core.model.corporate_action import ActionImport
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap, MergeReport, asset_class_of
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
@@ -94,6 +101,15 @@ class DataDesk:
             await self._tell(BarsDeleted(symbol=key.symbol, timeframe=key.timeframe, source=key.source, adjustment=key.adjustment))
         return deleted
 
+    async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet:
+        """Make a set immutable, or open it again, and return it as it is then. Raises NoBars."""
+        found = await self._store.bars.seal(key, sealed=sealed)
+        if found is None:
+            raise _not_stored(key)
+        named = {"symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjustment": str(key.adjustment)}
+        await self._tell(BarsSealed(**named, bars=found.bars, sha256=found.sha256 or "") if sealed else BarsUnsealed(**named))
+        return found
+
     async def ensure_demo_market(self, on_progress: OnProgress) -> list[BarSet]:
         """Make the simulated market's sets that are not there yet; return all of them, in the market's order."""
         have = {bar_set.key for bar_set in await self._store.bars.sets()}
@@ -145,9 +161,7 @@ class DataDesk:
     async def _read(self, key: BarSetKey) -> BarSeries:
         bars = await self._store.bars.read(key)
         if not len(bars):
-            raise NoBars(
-                f"No bars of {key.symbol} {key.timeframe} from {key.source} are stored.", "Import a file first, or choose another set."
-            )
+            raise _not_stored(key)
         return bars
 
     async def _keep(self, key: BarSetKey, bars: BarSeries, *, simulated: bool) -> MergeReport:
@@ -168,3 +182,7 @@ class DataDesk:
     async def _tell(self, payload: Payload) -> None:
         event = envelope(payload, id=uuid.uuid4().hex, ts=self._clock.now_ns(), producer=_PRODUCER)
         await self._store.log.append([event])
+
+
+def _not_stored(key: BarSetKey) -> NoBars:
+    return NoBars(f"No bars of {key.symbol} {key.timeframe} from {key.source} are stored.", "Import a file first, or choose another set.")

@@ -118,6 +118,19 @@ class MemoryEventLog:
             await told
         return stored
 
+    def restore(self, events: Sequence[Envelope], head: int) -> None:
+        """Take over a whole log with its seqs; `head` is the last seq that was given out. Nobody is told."""
+        self._events = list(events)
+        self._by_run = {}
+        for event in self._events:
+            if event.run_id is not None:
+                self._by_run.setdefault(event.run_id, []).append(event)
+        self._head = head
+
+    def contents(self) -> tuple[list[Envelope], int]:
+        """Return all events, and the last seq that was given out."""
+        return list(self._events), self._head
+
     def forget_run(self, run_id: str) -> None:
         """Remove a run's events."""
         if self._by_run.pop(run_id, None):

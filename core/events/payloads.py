@@ -127,6 +127,28 @@ class BarsDeleted(Payload, frozen=True, kw_only=True):
     adjustment: str
 
 
+class BarsSealed(Payload, frozen=True, kw_only=True):
+    """A bar set was made immutable, as it is: these bars with this hash."""
+
+    wire: ClassVar[str] = "data.BarsSealed"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+    bars: int
+    sha256: str
+
+
+class BarsUnsealed(Payload, frozen=True, kw_only=True):
+    """A sealed bar set may be changed again."""
+
+    wire: ClassVar[str] = "data.BarsUnsealed"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+
+
 class CorporateActionsImported(Payload, frozen=True, kw_only=True):
     """Splits and dividends of a file are stored."""
 
@@ -311,6 +333,8 @@ class OrderReplaced(Payload, frozen=True, kw_only=True):
     order_id: str
     request: OrderRequest
     reason: str
+    filled_qty: Decimal | None = None
+    """What it filled so far, in the units of after a split; empty where that did not change."""
 
 
 class OrderReplaceRefused(Payload, frozen=True, kw_only=True):

@@ -208,7 +208,11 @@ class BarSetKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class BarSet(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored under a key: how many bars, from the first bar's start to the last bar's start, UTC."""
+    """What is stored under a key: how many bars, from the first bar's start to the last bar's start, UTC.
+
+    `sha256` is of its bars: equal sets have equal ones, wherever they are stored. None: it was last written before hashes
+    were kept, and gets one with the next import or a seal. A sealed set cannot be changed or deleted.
+    """
 
     key: BarSetKey
     bars: int
@@ -216,6 +220,8 @@ class BarSet(msgspec.Struct, frozen=True, kw_only=True):
     last_ns: int
     updated_ns: int
     simulated: bool = False
+    sha256: str | None = None
+    sealed: bool = False
 
 
 class MergeReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,30 +4,23 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from core.errors import Cancelled
-from core.model.market import Adjustment, BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
+from core.errors import Cancelled, SealedBars
+from core.model.market import Adjustment, BarSeries, BarSet, BarSetKey, MergeReport, Timeframe, bars_sha256
 from core.store.arrays import pack, unpack_bars
+from core.store.bar_hash import chunks_of, set_sha256
 from core.store.memory import by_symbol_and_length
 from core.store.merging import add_reports, check_mergeable, merge_bars
 from core.store.sql import BulkInsert
 from core.store.tables import BAR_CHUNKS, BAR_SETS
 from core.store.threads import Threads
 
-CHUNK_SPAN: Final = 65_536
-"""How many bars without a gap fit in a chunk. Large chunks need fewer steps to read; a merge rewrites the chunks it touches."""
-
-_PUT_CHUNKS: Final = BulkInsert(
-    BAR_CHUNKS,
-    ("set_id", "period", "first_ns", "last_ns", "bars", "data"),
-    key="set_id, period",
-    update=("first_ns", "last_ns", "bars", "data"),
-)
+_CHUNK_COLUMNS: Final = ("period", "first_ns", "last_ns", "bars", "data", "sha256")
+_PUT_CHUNKS: Final = BulkInsert(BAR_CHUNKS, ("set_id", *_CHUNK_COLUMNS), key="set_id, period", update=_CHUNK_COLUMNS[1:])
 
 
 class DatabaseBarStore:
@@ -63,7 +56,11 @@ class DatabaseBarStore:
 
     async def delete(self, key: BarSetKey) -> bool:
         """See `core.ports.BarStore`."""
-        return await self._threads.write_and_wait(lambda connection: bool(connection.execute(delete(BAR_SETS).where(*_is(key))).rowcount))
+        return await self._threads.write_and_wait(lambda connection: _delete(connection, key))
+
+    async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet | None:
+        """See `core.ports.BarStore`."""
+        return await self._threads.write_and_wait(lambda connection: _seal(connection, key, sealed))
 
 
 def _is(key: BarSetKey) -> tuple[Any, ...]:
@@ -77,18 +74,53 @@ def _is(key: BarSetKey) -> tuple[Any, ...]:
 
 
 def _read_sets(connection: Connection) -> list[BarSet]:
-    found = [
-        BarSet(
-            key=BarSetKey(symbol=row.symbol, timeframe=row.timeframe, source=row.source, adjustment=Adjustment(row.adjustment)),
-            bars=row.bars,
-            first_ns=row.first_ns,
-            last_ns=row.last_ns,
-            updated_ns=row.updated_ns,
-            simulated=row.simulated,
-        )
-        for row in connection.execute(select(BAR_SETS))
-    ]
-    return sorted(found, key=by_symbol_and_length)
+    return sorted((_set_of(row) for row in connection.execute(select(BAR_SETS))), key=by_symbol_and_length)
+
+
+def _set_of(row: Any) -> BarSet:
+    return BarSet(
+        key=BarSetKey(symbol=row.symbol, timeframe=row.timeframe, source=row.source, adjustment=Adjustment(row.adjustment)),
+        bars=row.bars,
+        first_ns=row.first_ns,
+        last_ns=row.last_ns,
+        updated_ns=row.updated_ns,
+        simulated=row.simulated,
+        sha256=row.sha256,
+        sealed=row.sealed,
+    )
+
+
+def _delete(connection: Connection, key: BarSetKey) -> bool:
+    held = connection.execute(select(BAR_SETS.c.id, BAR_SETS.c.sealed).where(*_is(key))).first()
+    if held is None:
+        return False
+    if held.sealed:
+        raise SealedBars(key.symbol, key.timeframe, key.source)
+    connection.execute(delete(BAR_SETS).where(BAR_SETS.c.id == held.id))
+    return True
+
+
+def _seal(connection: Connection, key: BarSetKey, sealed: bool) -> BarSet | None:
+    held = connection.execute(select(BAR_SETS).where(*_is(key))).first()
+    if held is None:
+        return None
+    hashes = chunk_hashes(connection, held.id, key)
+    unknown = select(BAR_CHUNKS.c.period).where(BAR_CHUNKS.c.set_id == held.id, BAR_CHUNKS.c.sha256.is_(None))
+    for period in connection.execute(unknown).scalars().all():
+        chunk = (BAR_CHUNKS.c.set_id == held.id, BAR_CHUNKS.c.period == period)
+        connection.execute(update(BAR_CHUNKS).where(*chunk).values(sha256=hashes[period]))
+    whole = set_sha256(key.symbol, key.timeframe, sorted(hashes.items()))
+    connection.execute(update(BAR_SETS).where(BAR_SETS.c.id == held.id).values(sealed=sealed, sha256=whole, revision=held.revision + 1))
+    return _set_of(connection.execute(select(BAR_SETS).where(BAR_SETS.c.id == held.id)).one())
+
+
+def chunk_hashes(connection: Connection, set_id: int, key: BarSetKey) -> dict[int, str]:
+    """Return the hash of each chunk of a set by its period; those of before hashes were kept are computed."""
+    chunks = BAR_CHUNKS.c
+    found: dict[int, str] = {}
+    for period, sha256 in connection.execute(select(chunks.period, chunks.sha256).where(chunks.set_id == set_id)).all():
+        found[period] = sha256 or bars_sha256(_chunk(connection, set_id, period, key.symbol, Timeframe.parse(key.timeframe)))
+    return found
 
 
 def _read_bars(connection: Connection, key: BarSetKey, start_ns: int | None, end_ns: int | None) -> BarSeries:
@@ -117,42 +149,44 @@ def _read_bars(connection: Connection, key: BarSetKey, start_ns: int | None, end
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a merge will do to a set as it was read: its id and revision then, the cells of the chunks that change, and the report."""
+    """What a merge will do to a set as it was read: its id and revision then, the cells of the chunks that change, and what comes of it."""
 
     set_id: int | None
     revision: int
     chunk_values: list[Any]
+    sha256: str
     report: MergeReport
 
 
 def _plan(connection: Connection, key: BarSetKey, bars: BarSeries, stopped: threading.Event) -> _Plan:
-    held = connection.execute(select(BAR_SETS.c.id, BAR_SETS.c.revision).where(*_is(key))).first()
+    held = connection.execute(select(BAR_SETS.c.id, BAR_SETS.c.revision, BAR_SETS.c.sealed).where(*_is(key))).first()
     set_id, revision = (held.id, held.revision) if held is not None else (None, 0)
-    periods = bars.start_ns // (CHUNK_SPAN * bars.timeframe.ns)
-    cuts = [0, *(np.flatnonzero(np.diff(periods)) + 1).tolist(), len(bars)]
+    if held is not None and held.sealed:
+        raise SealedBars(key.symbol, key.timeframe, key.source)
+    hashes = {} if set_id is None else chunk_hashes(connection, set_id, key)
     values: list[Any] = []
     report = MergeReport()
-    for first, last in pairwise(cuts):
+    for period, chunk in chunks_of(bars):
         if stopped.is_set():
             raise Cancelled("The merge was stopped; nothing was changed.")
-        period = int(periods[first])
-        old = _chunk(connection, set_id, period, bars)
-        merged, of_chunk = merge_bars(old, bars.slice(first, last))
+        old = _chunk(connection, set_id, period, bars.symbol, bars.timeframe)
+        merged, of_chunk = merge_bars(old, chunk)
         report = add_reports(report, of_chunk)
         if merged is not old:
             data = pack([merged.start_ns, *merged.columns()])
-            values += (period, int(merged.start_ns[0]), int(merged.start_ns[-1]), len(merged), data)
-    return _Plan(set_id, revision, values, report)
+            hashes[period] = bars_sha256(merged)
+            values += (period, int(merged.start_ns[0]), int(merged.start_ns[-1]), len(merged), data, hashes[period])
+    return _Plan(set_id, revision, values, set_sha256(key.symbol, key.timeframe, sorted(hashes.items())), report)
 
 
-def _chunk(connection: Connection, set_id: int | None, period: int, bars: BarSeries) -> BarSeries:
+def _chunk(connection: Connection, set_id: int | None, period: int, symbol: str, timeframe: Timeframe) -> BarSeries:
     data = None
     if set_id is not None:
         data = connection.execute(select(BAR_CHUNKS.c.data).where(BAR_CHUNKS.c.set_id == set_id, BAR_CHUNKS.c.period == period)).scalar()
     if data is None:
-        return BarSeries.empty(bars.symbol, bars.timeframe)
+        return BarSeries.empty(symbol, timeframe)
     start_ns, prices = unpack_bars(data)
-    return BarSeries.from_columns(bars.symbol, bars.timeframe, start_ns, *prices)
+    return BarSeries.from_columns(symbol, timeframe, start_ns, *prices)
 
 
 def _carry_out(
@@ -176,6 +210,7 @@ def _carry_out(
             updated_ns=now_ns,
             revision=1,
             simulated=simulated,
+            sha256=plan.sha256,
         )
         set_id = connection.execute(fresh.returning(BAR_SETS.c.id)).scalar_one()
     else:
@@ -188,10 +223,11 @@ def _carry_out(
                 updated_ns=now_ns,
                 revision=held.revision + 1,
                 simulated=held.simulated or simulated,
+                sha256=plan.sha256,
             )
             connection.execute(changed.where(BAR_SETS.c.id == set_id))
     values: list[Any] = []
-    for first in range(0, len(plan.chunk_values), 5):
-        values += (set_id, *plan.chunk_values[first : first + 5])
+    for first in range(0, len(plan.chunk_values), len(_CHUNK_COLUMNS)):
+        values += (set_id, *plan.chunk_values[first : first + len(_CHUNK_COLUMNS)])
     _PUT_CHUNKS.run(connection, values)
     return plan.report

@@ -9,6 +9,7 @@ from core.errors import InputError
 from core.events.codec import EventCodec
 from core.ports import Clock
 from core.store.bars import DatabaseBarStore
+from core.store.care import DatabaseCare
 from core.store.corporate_actions import DatabaseCorporateActionStore
 from core.store.event_log import DatabaseEventLog, DatabaseRunStore
 from core.store.faults import faults
@@ -23,20 +24,32 @@ BUSY_TIMEOUT_S: Final = 5.0
 class DatabaseStore:
     """A `Store` in an SQLite file, named by path or `sqlite:///` URL; missing directories and tables are made when it opens.
 
-    `busy_timeout_s`: how long a write waits for another process's before it raises DatabaseBusy.
+    `busy_timeout_s`: how long a write waits for another process's before it raises DatabaseBusy. `hash_chain`: whether events of
+    runs are stored with their hashes.
     """
 
-    def __init__(self, url: str | Path, clock: Clock, *, codec: EventCodec | None = None, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str | Path,
+        clock: Clock,
+        *,
+        codec: EventCodec | None = None,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        hash_chain: bool = False,
+    ) -> None:
         path = url if isinstance(url, Path) else database_path(url)
         if path is None:
             raise InputError("A database in memory has no file.", "Use the memory store.")
         self.path: Final = path.absolute()
         self._owners = Owners(self.path)
         self._threads = Threads(self.path, busy_timeout_s)
-        self.log: Final = DatabaseEventLog(self._threads, now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
+        codec = codec or EventCodec()
+        times = {"now_ns": clock.now_ns, "monotonic_ns": clock.monotonic_ns}
+        self.log: Final = DatabaseEventLog(self._threads, codec=codec, hash_chain=hash_chain, **times)
         self.runs: Final = DatabaseRunStore(self._threads, self.log)
         self.bars: Final = DatabaseBarStore(self._threads, clock.now_ns)
         self.actions: Final = DatabaseCorporateActionStore(self._threads)
+        self.care: Final = DatabaseCare(self._threads, codec=codec, **times)
 
     @property
     def where(self) -> str:

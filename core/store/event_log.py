@@ -25,9 +25,12 @@ END_SEQ: Final = 2**63 - 1
 class DatabaseEventLog:
     """An `EventLog` in the table `outbox`. Subscribers are told in the loop's thread, in the order of the commits."""
 
-    def __init__(self, threads: Threads, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec) -> None:
+    def __init__(
+        self, threads: Threads, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec, hash_chain: bool = False
+    ) -> None:
         self._threads = threads
         self._codec = codec
+        self._hash_chain = hash_chain
         self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
@@ -84,7 +87,7 @@ class DatabaseEventLog:
         return await told
 
     def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]]", appended: list[Envelope]) -> None:
-        work = _Work(steps, self._codec)
+        work = _Work(steps, self._codec, hash_chain=self._hash_chain)
 
         def settle(stored: list[Envelope] | None, error: Exception | None) -> None:
             if stored is not None:
@@ -104,9 +107,10 @@ class DatabaseEventLog:
 class _Work:
     """Steps, encoded before the transaction and written inside it. Runs in the writer's thread."""
 
-    def __init__(self, steps: Sequence[Step], codec: EventCodec) -> None:
+    def __init__(self, steps: Sequence[Step], codec: EventCodec, *, hash_chain: bool) -> None:
         self._steps = steps
         self._codec = codec
+        self._hash_chain = hash_chain
         self._prepared: list[Callable[[Connection], list[Envelope] | None]] = []
         self.weight = sum(_weight(step) for step in steps)
 
@@ -122,7 +126,7 @@ class _Work:
     def _prepare(self, step: Step) -> Callable[[Connection], list[Envelope] | None]:
         match step:
             case Append(events):
-                encoded = rows.EncodedEvents(events)
+                encoded = rows.EncodedEvents(events, chained=self._hash_chain)
                 encoded.encode(self._codec)
                 return encoded.write
             case PutOrders(orders):

@@ -32,11 +32,11 @@ def database_path(url: str) -> Path | None:
     return Path(name).expanduser()
 
 
-def store_at(url: str, clock: Clock, *, codec: EventCodec | None = None) -> Store:
-    """Return the store that `url` names, not yet open. Raises InputError."""
+def store_at(url: str, clock: Clock, *, codec: EventCodec | None = None, hash_chain: bool = False) -> Store:
+    """Return the store that `url` names, not yet open. `hash_chain`: a database keeps hashes of events. Raises InputError."""
     path = database_path(url)
     if path is None:
         return MemoryStore(clock, codec=codec)
     from core.store.database import DatabaseStore  # SQLAlchemy takes a fifth of a second to import, and memory does not need it
 
-    return DatabaseStore(path, clock, codec=codec)
+    return DatabaseStore(path, clock, codec=codec, hash_chain=hash_chain)

@@ -3,20 +3,27 @@
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import BugError
+import msgspec
+
+from core.errors import BugError, SealedBars
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
-from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, in_order
+from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, identity_of, in_order
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.ports import Clock
+from core.store.bar_hash import content_sha256
+from core.store.memory_care import MemoryCare
 from core.store.merging import check_mergeable, merge_actions, merge_bars
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+
+if TYPE_CHECKING:
+    from core.store.memory_rows import MemoryContents
 
 
 class MemoryStore:
@@ -30,10 +37,26 @@ class MemoryStore:
         self.runs: Final = MemoryRunStore(self.log)
         self.bars: Final = MemoryBarStore(clock)
         self.actions: Final = MemoryCorporateActionStore()
+        self.care: Final = MemoryCare(self, clock, codec or EventCodec())
 
     def is_alive(self, owner: str) -> bool:
         """See `core.ports.Store`."""
         return owner == self.owner
+
+    def contents(self) -> "MemoryContents":
+        """Return all that is held."""
+        from core.store.memory_rows import MemoryContents  # brings SQLAlchemy, which memory does not need to run
+
+        events, head = self.log.contents()
+        held = self.runs.contents()
+        return MemoryContents(head=head, events=events, **held, bars=self.bars.contents(), actions=self.actions.contents())
+
+    def restore(self, contents: "MemoryContents") -> None:
+        """Hold these contents and nothing else. Nobody is told."""
+        self.log.restore(contents.events, contents.head)
+        self.runs.restore(contents.runs, contents.orders, contents.fills, contents.results)
+        self.bars.restore(contents.bars)
+        self.actions.restore(contents.actions)
 
     def claim_window(self) -> None:
         """Nobody else can have this store open."""
@@ -66,6 +89,25 @@ class MemoryRunStore:
         stored = self._commit(work.finish())
         if stored:
             await self._log.tell(stored)
+
+    def contents(self) -> dict[str, list[Any]]:
+        """Return what is held, in the order it came in."""
+        return {
+            "runs": list(self._runs.values()),
+            "orders": [order for of_run in self._orders.values() for order in of_run.values()],
+            "fills": [fill for of_run in self._fills.values() for fill in of_run.values()],
+            "results": list(self._results.values()),
+        }
+
+    def restore(self, runs: Sequence[Run], orders: Sequence[Order], fills: Sequence[Fill], results: Sequence[RunResult]) -> None:
+        """Hold these rows and nothing else."""
+        self._runs = {run.id: run for run in runs}
+        self._results = {result.run_id: result for result in results}
+        self._orders, self._fills = {}, {}
+        for order in orders:
+            self._orders.setdefault(order.run_id, {})[order.id] = order
+        for fill in fills:
+            self._fills.setdefault(fill.run_id, {})[fill.id] = fill
 
     async def runs(self) -> list[Run]:
         """See `core.ports.RunStore`."""
@@ -149,6 +191,14 @@ class MemoryBarStore:
         self._clock = clock
         self._held: dict[BarSetKey, tuple[BarSeries, BarSet]] = {}
 
+    def contents(self) -> list[tuple[BarSet, BarSeries]]:
+        """Return what is held."""
+        return [(bar_set, bars) for bars, bar_set in self._held.values()]
+
+    def restore(self, held: Sequence[tuple[BarSet, BarSeries]]) -> None:
+        """Hold these sets and nothing else."""
+        self._held = {bar_set.key: (bars, bar_set) for bar_set, bars in held}
+
     async def sets(self) -> list[BarSet]:
         """See `core.ports.BarStore`."""
         return sorted((bar_set for _, bar_set in self._held.values()), key=by_symbol_and_length)
@@ -164,6 +214,7 @@ class MemoryBarStore:
         check_mergeable(key, bars)
         if not len(bars):
             return MergeReport()
+        self._check_open(key)
         held, bar_set = self._held.get(key, (BarSeries.empty(key.symbol, bars.timeframe), None))
         merged, report = merge_bars(held, bars)
         simulated = simulated or (bar_set is not None and bar_set.simulated)
@@ -175,13 +226,27 @@ class MemoryBarStore:
                 last_ns=int(merged.start_ns[-1]),
                 updated_ns=self._clock.now_ns(),
                 simulated=simulated,
+                sha256=content_sha256(merged),
             )
             self._held[key] = merged, described
         return report
 
     async def delete(self, key: BarSetKey) -> bool:
         """See `core.ports.BarStore`."""
+        self._check_open(key)
         return self._held.pop(key, None) is not None
+
+    async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet | None:
+        """See `core.ports.BarStore`."""
+        if key not in self._held:
+            return None
+        bars, bar_set = self._held[key]
+        self._held[key] = bars, msgspec.structs.replace(bar_set, sealed=sealed)
+        return self._held[key][1]
+
+    def _check_open(self, key: BarSetKey) -> None:
+        if key in self._held and self._held[key][1].sealed:
+            raise SealedBars(key.symbol, key.timeframe, key.source)
 
 
 class MemoryCorporateActionStore:
@@ -189,6 +254,14 @@ class MemoryCorporateActionStore:
 
     def __init__(self) -> None:
         self._held: dict[ActionIdentity, CorporateAction] = {}
+
+    def contents(self) -> list[CorporateAction]:
+        """Return what is held."""
+        return list(self._held.values())
+
+    def restore(self, actions: Sequence[CorporateAction]) -> None:
+        """Hold these actions and nothing else."""
+        self._held = {identity_of(action): action for action in actions}
 
     async def put(self, actions: Sequence[CorporateAction]) -> ActionMerge:
         """See `core.ports.CorporateActionStore`."""

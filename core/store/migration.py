@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect
 from core.errors import BugError, DatabaseNewer, StoreError
 from core.store.sql import transaction
 
-HEAD: Final = "0002"
+HEAD: Final = "0004"
 """The newest revision in `migrations/versions`; a test compares them."""
 
 

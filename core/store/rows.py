@@ -4,18 +4,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from core.events.codec import EventCodec
+from core.events.dispatch import fits
 from core.events.envelope import Envelope, Kind
 from core.events.memory import with_seq
+from core.events.registry import event_types
 from core.model.order import Fill, Order, Rejection
 from core.model.position import Position, Trade
 from core.model.result import PlotLine, RunResult
 from core.model.run import Run
 from core.store.arrays import pack, unpack
+from core.store.deletions import delete_events
+from core.store.hash_chain import extend_chains
 from core.store.sql import BulkInsert, bodies_as_json, driver, rows_as_json
-from core.store.tables import FILLS, ORDERS, OUTBOX, RESULTS, RUNS
+from core.store.tables import EVENT_HASHES, FILLS, LOUD, ORDERS, OUTBOX, QUIET, RESULTS, RUNS
 
 _EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
 _INSERT_EVENTS: Final = BulkInsert(OUTBOX, _EVENT_COLUMNS)
@@ -52,10 +56,11 @@ _decode_fills: Final = msgspec.json.Decoder(list[tuple[int, Fill]]).decode
 
 
 class EncodedEvents:
-    """Events whose payloads are encoded, ready to be numbered and written."""
+    """Events whose payloads are encoded, ready to be numbered and written; `chained` with their hashes."""
 
-    def __init__(self, events: Sequence[Envelope]) -> None:
+    def __init__(self, events: Sequence[Envelope], *, chained: bool = False) -> None:
         self._events = events
+        self._chained = chained
         self._payloads: list[str] = []
 
     def encode(self, codec: EventCodec) -> None:
@@ -85,6 +90,8 @@ class EncodedEvents:
                 payload,
             )
         _INSERT_EVENTS.run(connection, values)
+        if self._chained:
+            extend_chains(connection, values)
         return stored
 
 
@@ -93,16 +100,44 @@ def read_events(
     codec: EventCodec,
     *,
     after_seq: int = 0,
-    before_seq: int | None = None,
     run_id: str | None,
     pattern: str,
     limit: int,
+    before_seq: int | None = None,
 ) -> list[Envelope]:
-    """Return up to `limit` events after `after_seq`, or the last ones before `before_seq`, whose type fits `pattern`, oldest first."""
-    back = before_seq is not None
-    first = after_seq if before_seq is None else before_seq
-    conditions, values = ["seq < ?" if back else "seq > ?"], [first]
+    """Return up to `limit` events after `after_seq` whose type fits `pattern`, oldest first.
+
+    With `before_seq` the last `limit` of those before it, oldest first too.
+    """
+    types = [wire for wire in event_types() if fits(wire, pattern)]
+    is_quiet = run_id is None and pattern != "*" and not set(types) & set(LOUD)
+    if is_quiet and pattern.endswith(".*"):
+        # Each type has its place in the index: a few rows of each are read, however long the log is.
+        of_types = (_read_events(connection, codec, after_seq, None, wire, limit, before_seq, is_quiet=True) for wire in types)
+        found = sorted((event for of_type in of_types for event in of_type), key=_seq)
+        return found[:limit] if before_seq is None else found[-limit:]
+    return _read_events(connection, codec, after_seq, run_id, pattern, limit, before_seq, is_quiet=is_quiet)
+
+
+def _read_events(
+    connection: Connection,
+    codec: EventCodec,
+    after_seq: int,
+    run_id: str | None,
+    pattern: str,
+    limit: int,
+    before_seq: int | None,
+    *,
+    is_quiet: bool,
+) -> list[Envelope]:
+    backwards = before_seq is not None
+    conditions, values = ["seq < ?" if backwards else "seq > ?"], [before_seq if backwards else after_seq]
     asked: list[Any] = values
+    if is_quiet:
+        conditions.append(QUIET)
+    if backwards:
+        conditions.append("seq > ?")
+        asked.append(after_seq)
     if run_id is not None:
         conditions.append("run_id = ?")
         asked.append(run_id)
@@ -113,19 +148,26 @@ def read_events(
     elif pattern != "*":
         conditions.append("type = ?")
         asked.append(pattern)
-    statement = rows_as_json(_EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq{' DESC' if back else ''} LIMIT ?")
+    statement = rows_as_json(
+        _EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq{' DESC' if backwards else ''} LIMIT ?"
+    )
     found: list[Envelope] = []
     while len(found) < limit:
-        asked[0] = found[-1].seq if found else first
+        if found:
+            asked[0] = found[-1].seq
         page = min(PAGE, limit - len(found))
         text = connection.exec_driver_sql(statement, (*asked, page)).scalar()
         if text is None:
             break
         rows = _decode_events(text)
-        found += sorted((_event_of(row, codec) for row in rows), key=lambda event: event.seq, reverse=back)
+        found += sorted((_event_of(row, codec) for row in rows), key=_seq, reverse=backwards)
         if len(rows) < page:
             break
-    return found[::-1] if back else found
+    return found[::-1] if backwards else found
+
+
+def _seq(event: Envelope) -> int:
+    return event.seq
 
 
 def _event_of(row: _EventRow, codec: EventCodec) -> Envelope:
@@ -175,7 +217,8 @@ def add_fills(connection: Connection, values: list[Any]) -> None:
 def delete_run(connection: Connection, run_id: str) -> None:
     """Remove a run, all rows that refer to it, and its events."""
     connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (run_id,))
-    connection.exec_driver_sql("DELETE FROM outbox WHERE run_id = ?", (run_id,))
+    delete_events(connection, OUTBOX.c.run_id == run_id, f"run {run_id}")
+    connection.execute(delete(EVENT_HASHES).where(EVENT_HASHES.c.run_id == run_id))
 
 
 def read_runs(connection: Connection) -> list[Run]:
@@ -263,13 +306,16 @@ def put_result(connection: Connection, values: list[Any]) -> None:
 def read_result(connection: Connection, run_id: str) -> RunResult | None:
     """Return a run's result. Raises DamagedArrays."""
     row = connection.exec_driver_sql("SELECT stats, body, arrays FROM results WHERE run_id = ?", (run_id,)).first()
-    if row is None:
-        return None
-    body = msgspec.json.decode(row[1], type=_ResultBody)
-    equity_ns, equity, *lines = unpack(row[2])
+    return None if row is None else result_of(run_id, row[0], row[1], row[2])
+
+
+def result_of(run_id: str, stats: str, stored_body: str, arrays: bytes) -> RunResult:
+    """Return the result of the cells of `result_values`. Raises DamagedArrays."""
+    body = msgspec.json.decode(stored_body, type=_ResultBody)
+    equity_ns, equity, *lines = unpack(arrays)
     return RunResult(
         run_id=run_id,
-        stats=msgspec.json.decode(row[0], type=dict[str, float | None]),
+        stats=msgspec.json.decode(stats, type=dict[str, float | None]),
         equity_ns=equity_ns,
         equity=equity,
         trades=tuple(trade for page in body.trades for trade in _decode_trades(page)),

@@ -5,7 +5,21 @@ Times are UTC ns. A change here goes with a migration; a test compares the two.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -35,6 +49,10 @@ LOG_HEAD: Final = Table(
 )
 """One row: the last seq given out. Writers lock it, so seq order is commit order, and a seq is never given twice."""
 
+LOUD: Final = ("backtest.PlaceOrder", "orders.Accepted", "orders.Cancelled", "orders.Created", "orders.Filled", "strategy.PlaceRequest")
+QUIET: Final = f"type NOT IN ({', '.join(repr(name) for name in LOUD)})"
+"""Types that runs store by the thousand are left out of the index by type: they would pay for it, and are found without."""
+
 OUTBOX: Final = Table(
     "outbox",
     METADATA,
@@ -51,7 +69,41 @@ OUTBOX: Final = Table(
     Column("producer", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Index("ix_outbox_run_id_seq", "run_id", "seq"),
+    Index("ix_outbox_type_seq", "type", "seq", sqlite_where=text(QUIET), postgresql_where=text(QUIET)),
 )
+
+DELETED_SEQS: Final = Table(
+    "deleted_seqs",
+    METADATA,
+    Column("first_seq", _Ordinal, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""Ranges of events that were deleted: a hole in the sequence can be told from a loss. `why`: `run ID`, `archive NAME`, `earlier`."""
+
+ARCHIVES: Final = Table(
+    "archives",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+"""Files that events were moved to; a row is written in the transaction that deletes them."""
+
+EVENT_HASHES: Final = Table(
+    "event_hashes",
+    METADATA,
+    Column("seq", _Ordinal, primary_key=True, autoincrement=False),
+    Column("run_id", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Index("ix_event_hashes_run_id_seq", "run_id", "seq"),
+)
+"""The chained hash of each event of a run that was stored while hash chains were kept; see `core.store.hash_chain`."""
 
 CONSUMER_OFFSETS: Final = Table(
     "consumer_offsets",
@@ -124,10 +176,14 @@ BAR_SETS: Final = Table(
     Column("updated_ns", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("simulated", Boolean, nullable=False),
+    Column("sha256", Text),
+    Column("sealed", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("symbol", "timeframe", "source", "adjustment"),
     sqlite_autoincrement=True,
 )
-"""`revision` goes up with every change; with an id that is never given twice it tells whether a set is still the one that was read."""
+"""`revision` goes up with every change; with an id that is never given twice it tells whether a set is still the one that was read.
+`sha256` is of its bars, see `core.store.bar_hash`; null where it was last written before hashes were kept. A sealed set stays as it is.
+"""
 
 BAR_CHUNKS: Final = Table(
     "bar_chunks",
@@ -138,6 +194,7 @@ BAR_CHUNKS: Final = Table(
     Column("last_ns", BigInteger, nullable=False),
     Column("bars", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("sha256", Text),
 )
 """Columns of bars, compressed; see `core.store.arrays`. `period` numbers spans of equal length since 1970."""
 

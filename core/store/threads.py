@@ -72,6 +72,12 @@ class Threads:
             raise _not_open()
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._read, work)
 
+    async def maintain(self, work: Callable[[Connection], _T]) -> _T:
+        """Return what `work` does on a connection that may write and is in no transaction."""
+        if self._executor is None or self._is_closing:
+            raise _not_open()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._maintain, work)
+
     def write(self, job: Job) -> None:
         """Queue a job for the writer."""
         if self._writer is None:
@@ -96,6 +102,10 @@ class Threads:
     def _prepared(self, prepare: Callable[[Engine], None]) -> None:
         with faults(self._path):
             prepare(self._writing)
+
+    def _maintain(self, work: Callable[[Connection], _T]) -> _T:
+        with faults(self._path), self._writing.connect() as connection:
+            return work(connection.execution_options(isolation_level="AUTOCOMMIT"))
 
     def _read(self, work: Callable[[Connection], _T]) -> _T:
         try:

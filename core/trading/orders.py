@@ -273,7 +273,7 @@ class OrderManager:
             raise BugError(f"Order {order_id} filled {state.filled_qty} and cannot become one over {request.qty}.")
         state.request = request
         state.updated_ns = now_ns
-        self._tell(order_id, state, OrderReplaced(order_id=order_id, request=request, reason=reason), now_ns)
+        self._tell(order_id, state, OrderReplaced(order_id=order_id, request=request, reason=reason, filled_qty=filled_qty), now_ns)
 
     def refuse_replacement(self, order_id: str, code: RejectCode, reason: str, *, now_ns: int) -> None:
         """A change of the order is refused; the order goes on as it was."""

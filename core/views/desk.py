@@ -19,6 +19,8 @@ DESK_PATTERNS = (
     "run.*",
     "data.BarsImported",
     "data.BarsDeleted",
+    "data.BarsSealed",
+    "data.BarsUnsealed",
     "data.CorporateActionsImported",
     "data.CorporateActionsDeleted",
     "strategy.Noted",

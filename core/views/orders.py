@@ -1,6 +1,6 @@
 """The tables of orders and fills of one run."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,8 +14,9 @@ from core.events.payloads import (
     OrderFilled,
     OrderPartiallyFilled,
     OrderRejected,
+    OrderReplaced,
 )
-from core.model.money import plain
+from core.model.money import MONEY_CONTEXT, plain
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, OrderType
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
@@ -98,27 +99,66 @@ class OrderTable(RowTable[Order]):
         order = self.get(getattr(payload, "order_id", ""))
         if order is None:
             return
-        if isinstance(payload, (OrderFilled, OrderPartiallyFilled)):
-            if payload.filled_qty > order.filled_qty:
-                self.put(_filled(order, payload))
-        elif isinstance(payload, OrderAccepted):
-            self._moved(order, OrderStatus.ACCEPTED, event.ts)
-        elif isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
-            code = payload.code if isinstance(payload, OrderRejected) else None
-            self._moved(order, _ENDED[type(payload)], event.ts, reason=payload.reason, reject_code=code)
+        if isinstance(payload, (OrderFilled, OrderPartiallyFilled)) and payload.filled_qty <= order.filled_qty:
+            return
+        after = order_after(order, payload, event.ts)
+        if after is not order:
+            self.put(after)
 
-    def _moved(self, order: Order, status: OrderStatus, ts: int, **changes: Any) -> None:
-        if status in ORDER_TRANSITIONS[order.status]:
-            self.put(replace(order, status=status, updated_ns=ts, **changes))
+
+def order_after(order: Order, payload: Any, ts: int) -> Order:
+    """Return the order after one of its events; the order itself where the event changes nothing."""
+    if isinstance(payload, (OrderFilled, OrderPartiallyFilled)):
+        return _filled(order, payload)
+    if isinstance(payload, OrderAccepted):
+        return _moved(order, OrderStatus.ACCEPTED, ts)
+    if isinstance(payload, OrderReplaced):
+        return order if order.status.is_final else _replaced(order, payload, ts)
+    if isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
+        code = payload.code if isinstance(payload, OrderRejected) else None
+        return _moved(order, _ENDED[type(payload)], ts, reason=payload.reason, reject_code=code)
+    return order
+
+
+def _replaced(order: Order, payload: OrderReplaced, ts: int) -> Order:
+    filled, average = payload.filled_qty, order.avg_fill_price
+    if filled is None:
+        return replace(order, request=payload.request, updated_ns=ts)
+    if average is not None and filled:
+        with localcontext(MONEY_CONTEXT):
+            average = average * order.filled_qty / filled
+    return replace(order, request=payload.request, filled_qty=filled, avg_fill_price=average, updated_ns=ts)
+
+
+def _moved(order: Order, status: OrderStatus, ts: int, **changes: Any) -> Order:
+    return replace(order, status=status, updated_ns=ts, **changes) if status in ORDER_TRANSITIONS[order.status] else order
 
 
 def _filled(order: Order, payload: OrderFilled | OrderPartiallyFilled) -> Order:
-    paid = (order.avg_fill_price or Decimal(0)) * order.filled_qty + payload.price * payload.qty
+    with localcontext(MONEY_CONTEXT):
+        paid = (order.avg_fill_price or Decimal(0)) * order.filled_qty + payload.price * payload.qty
+        average = paid / payload.filled_qty
     status = OrderStatus.FILLED if isinstance(payload, OrderFilled) else OrderStatus.PARTIALLY_FILLED
     # A cancelled order can still fill at a broker; then its status stays what it is and only the quantity moves.
     status = order.status if order.status.is_final else status
-    return replace(
-        order, status=status, filled_qty=payload.filled_qty, avg_fill_price=paid / payload.filled_qty, updated_ns=payload.time_ns
+    return replace(order, status=status, filled_qty=payload.filled_qty, avg_fill_price=average, updated_ns=payload.time_ns)
+
+
+def fill_of(order: Order, payload: OrderFilled | OrderPartiallyFilled) -> Fill:
+    """Return the fill that an event tells of; what it does not name is its order's."""
+    return Fill(
+        id=payload.fill_id,
+        run_id=order.run_id,
+        order_id=order.id,
+        symbol=order.request.symbol,
+        side=order.request.side,
+        qty=payload.qty,
+        price=payload.price,
+        fee=payload.fee,
+        slippage=payload.slippage,
+        time_ns=payload.time_ns,
+        path_dependent=payload.path_dependent,
+        reason=payload.reason,
     )
 
 
@@ -165,19 +205,6 @@ class FillTable(RowTable[Fill]):
         order = self._orders.get(payload.order_id)
         if order is None:
             return None
-        fill = Fill(
-            id=payload.fill_id,
-            run_id=order.run_id,
-            order_id=order.id,
-            symbol=order.request.symbol,
-            side=order.request.side,
-            qty=payload.qty,
-            price=payload.price,
-            fee=payload.fee,
-            slippage=payload.slippage,
-            time_ns=payload.time_ns,
-            path_dependent=payload.path_dependent,
-            reason=payload.reason,
-        )
+        fill = fill_of(order, payload)
         self.put(fill)
         return fill

@@ -64,6 +64,10 @@ class PositionRow:
         last = None if self.last is None else self.last / float(change.ratio)
         return replace(self, qty=change.qty, avg_price=avg if change.qty else ZERO, realised_pnl=realised, last=last)
 
+    def at(self, price: float) -> "PositionRow":
+        """Return the holding at a newer price, quote currency."""
+        return replace(self, last=price)
+
 
 _REALISED = "At average cost, before fees."
 
@@ -109,7 +113,7 @@ class PositionTable(RowTable[PositionRow]):
         for symbol, price in prices.items():
             row = self.get(symbol)
             if row is not None and row.last != price:
-                self.put(replace(row, last=price))
+                self.put(row.at(price))
 
 
 def _trade_return(trade: Trade) -> float | None:

@@ -109,6 +109,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunDeleted: lambda e, _: "Run deleted, with its orders, fills and result.",
     p.BarsImported: lambda e, _: _imported(e),
     p.BarsDeleted: lambda e, _: f"Deleted the bars of {e.symbol} {e.timeframe} from {e.source}.",
+    p.BarsSealed: lambda e, _: f"Sealed the {e.bars:,} {e.timeframe} bars of {e.symbol} from {e.source}, {e.sha256[:8]}.",
+    p.BarsUnsealed: lambda e, _: f"Unsealed the {e.timeframe} bars of {e.symbol} from {e.source}.",
     p.CorporateActionsImported: lambda e, _: _actions_imported(e),
     p.CorporateActionsDeleted: lambda e, _: f"Deleted the splits and dividends of {e.symbol}: {e.removed:,}.",
     p.StrategyNoted: lambda e, _: e.text,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import BugError
+from core.errors import BugError, SealedBars
 from core.model.market import Adjustment, BarSeries, BarSet, Timeframe, bars_sha256
 from core.ports import Store
-from core.store.bars import CHUNK_SPAN
+from core.store.bar_hash import CHUNK_SPAN, content_sha256
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
 from tests.contract.samples import KEY, MINUTE_NS, NOW_NS, StillClock, bars, same_bars
@@ -45,7 +45,14 @@ async def test_a_set_tells_what_it_holds(store: Store, clock: StillClock) -> Non
     await store.bars.merge(KEY, bars([3, 9]))
     clock.now += 5
     await store.bars.merge(KEY, bars([3, 9]))  # changes nothing
-    expected = BarSet(key=KEY, bars=4, first_ns=3 * MINUTE_NS, last_ns=9 * MINUTE_NS, updated_ns=NOW_NS + 5)
+    expected = BarSet(
+        key=KEY,
+        bars=4,
+        first_ns=3 * MINUTE_NS,
+        last_ns=9 * MINUTE_NS,
+        updated_ns=NOW_NS + 5,
+        sha256=content_sha256(bars([3, 5, 7, 9])),
+    )
     assert await store.bars.sets() == [expected]
 
 
@@ -194,3 +201,58 @@ async def test_the_hash_of_bars_is_of_their_content(store: Store) -> None:
     changed.volume[2] = np.nextafter(3.0, 4.0)
     others = [changed, bars([1, 2, 4], [1.0, 2.0, 3.0]), stored.slice(0, 2), bars([1, 2, 3], [1.0, 2.0, 3.5])]
     assert len({bars_sha256(other) for other in others} | {whole}) == 5
+
+
+async def test_equal_sets_have_equal_hashes_however_they_came_to_be(store: Store) -> None:
+    minutes = [0, 1, CHUNK_SPAN - 1, CHUNK_SPAN, 3 * CHUNK_SPAN]
+    whole = bars(minutes, [float(minute) for minute in minutes])
+    await store.bars.merge(KEY, whole)
+    other = msgspec.structs.replace(KEY, source="broker")
+    for first in (4, 2, 0, 3, 1):
+        await store.bars.merge(other, bars([minutes[first]], 7.0))
+    one, two = await store.bars.sets()
+    assert one.sha256 != two.sha256
+    await store.bars.merge(other, whole)
+    hashes = {item.sha256 for item in await store.bars.sets()}
+    assert hashes == {content_sha256(whole)} == {"fea82c337b9a099b43a55a5a03826dd828b11e444c0f226c11412827c8cd8a9b"}
+
+
+async def test_a_sealed_set_stays_as_it_is(store: Store) -> None:
+    await store.bars.merge(KEY, bars([1, 2]))
+    sealed = await store.bars.seal(KEY, sealed=True)
+    assert sealed is not None
+    assert (sealed.sealed, sealed.bars, sealed.sha256) == (True, 2, content_sha256(bars([1, 2])))
+    assert await store.bars.sets() == [sealed]
+    for minutes in ([1, 2], [3], [2, 3]):
+        with pytest.raises(SealedBars, match="1m bars of BTC/USD from file are sealed"):
+            await store.bars.merge(KEY, bars(minutes, 5.0))
+    with pytest.raises(SealedBars):
+        await store.bars.delete(KEY)
+    await store.bars.merge(msgspec.structs.replace(KEY, source="broker"), bars([3]))
+    assert same_bars(await store.bars.read(KEY), bars([1, 2]))
+
+    opened = await store.bars.seal(KEY, sealed=False)
+    assert opened is not None
+    assert not opened.sealed
+    assert (await store.bars.merge(KEY, bars([3]))).added == 1
+    assert await store.bars.delete(KEY)
+    assert await store.bars.seal(KEY, sealed=True) is None
+
+
+async def test_a_set_that_is_sealed_while_a_merge_goes_on_is_whole(store: Store) -> None:
+    await store.bars.merge(KEY, bars([1]))
+    async with asyncio.TaskGroup() as group:
+        merging = group.create_task(_merged(store))
+        sealing = group.create_task(store.bars.seal(KEY, sealed=True))
+    sealed = sealing.result()
+    assert sealed is not None
+    assert sealed.sha256 == content_sha256(await store.bars.read(KEY))
+    assert sealed.bars == (2 if merging.result() else 1)
+
+
+async def _merged(store: Store) -> bool:
+    try:
+        await store.bars.merge(KEY, bars([2]))
+    except SealedBars:
+        return False
+    return True

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from core.errors import BugError, InvalidValue
+from core.events.dispatch import fits
 from core.events.envelope import Envelope, envelope
 from core.events.payloads import RunProgressed, SubscriberFailed
 from core.ports import Store, Subscription
-from tests.contract.samples import NOW_NS, Odd, StillClock, created, filled, note, ordered
+from tests.contract.samples import NOW_NS, Odd, StillClock, created, filled, note, ordered, run
 from tests.strictness.log_guard import AllowLog
 
 
@@ -372,3 +373,23 @@ async def test_a_cancelled_appender_leaves_a_whole_log(store: Store) -> None:
     stored = await store.log.read()
     assert [event.seq for event in stored] == list(range(1, len(stored) + 1))
     assert heard.events == stored
+
+
+async def test_the_last_events_that_fit_come_oldest_first(store: Store) -> None:
+    async with store.runs.begin() as work:
+        for run_id in ("run-1", "run-2"):
+            work.put_run(run(run_id))
+            work.append(
+                [created(run_id), ordered(f"o-{run_id}", run_id), filled(f"o-{run_id}", run_id), note(f"n-{run_id}", run_id=run_id)]
+            )
+    everything = await store.log.read()
+    for pattern in ("*", "orders.*", "run.*", "data.*", "strategy.*", "strategy.Noted", "orders.Filled", "run.Created"):
+        for only in (None, "run-1", "run-2", "nobody"):
+            fitting = await store.log.read(run_id=only, pattern=pattern)
+            assert fitting == [event for event in everything if fits(event.type, pattern) and only in {None, event.run_id}]
+            for limit in (1, 2, 3, 50):
+                assert await store.log.read_back(run_id=only, pattern=pattern, limit=limit) == fitting[-limit:], (pattern, only, limit)
+                assert await store.log.read(run_id=only, pattern=pattern, limit=limit) == fitting[:limit]
+            after = everything[3].seq
+            later = [event for event in fitting if event.seq > after]
+            assert await store.log.read(after_seq=after, run_id=only, pattern=pattern) == later

@@ -16,7 +16,7 @@ from ui.theme import Sizes, Theme
 ChangeSetting = Callable[[str, ParamValue], Settings]
 """Stores one value and returns all of them anew. Raises KnownError."""
 
-_GROUPS: Final = {"window": "Window", "run": "Runs", "chart": "Chart"}
+_GROUPS: Final = {"window": "Window", "run": "Runs", "events": "Event log", "retention": "Retention", "chart": "Chart"}
 _AT_ONCE: Final = frozenset({"window.theme", "window.colour_blind"})
 """Shown while the dialog is open, and taken back when it is cancelled."""
 

@@ -18,6 +18,7 @@ from core.model.corporate_action import Split
 from core.model.market import BarSetKey
 from core.model.run import Manifest, RunConfig
 from core.store.arrays import pack
+from core.store.bar_hash import content_sha256
 from core.store.database import DatabaseStore
 from core.store.engine import writing_engine
 from core.store.migration import HEAD, _upgrade, migrate, scripts
@@ -109,10 +110,35 @@ async def test_a_database_of_the_first_version_keeps_its_data(tmp_path: Path) ->
         assert run.manifest == Manifest(strategy_sha256="a", bars_sha256="b", engine="0.1.0")
         bars = await store.bars.read(BarSetKey(symbol="SPY", timeframe="1m", source="file"))
         assert [float(column[0]) for column in bars.columns()] == [1.0, 3.0, 0.5, 2.0, 9.0]
+        (held,) = await store.bars.sets()
+        assert (held.sha256, held.sealed) == (None, False)
+        sealed = await store.bars.seal(held.key, sealed=True)
+        assert sealed is not None
+        assert sealed.sha256 == content_sha256(bars)
         await store.actions.put([Split(symbol="SPY", day=1, ratio=Decimal(2))])
         assert len(await store.actions.read("SPY")) == 1
     finally:
         await store.close()
+
+
+def test_holes_of_an_earlier_version_are_noted_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = _at_revision(path, "0002")
+    try:
+        with engine.connect() as connection, transaction(connection):
+            for seq in (3, 4, 8):
+                connection.exec_driver_sql(
+                    "INSERT INTO outbox (seq, id, kind, type, version, corr_id, ts, producer, payload)"
+                    " VALUES (?, ?, 'evt', 'run.Deleted', 1, 'c', 7, 'runs', '{}')",
+                    (seq, f"e{seq}"),
+                )
+            connection.exec_driver_sql("UPDATE log_head SET seq = 9")
+        migrate(engine, path)
+        with engine.connect() as connection:
+            noted = connection.exec_driver_sql("SELECT first_seq, last_seq, why FROM deleted_seqs ORDER BY first_seq").all()
+        assert [tuple(row) for row in noted] == [(1, 2, "earlier"), (5, 7, "earlier"), (9, 9, "earlier")]
+    finally:
+        engine.dispose()
 
 
 def test_an_up_to_date_database_is_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The start of the program, the opening of a run and reading by sequence, in a short log and in a long one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import msgspec
+
+from app.compose import compose_engine, compose_store
+from benchmarks.engine import CONFIG
+from benchmarks.measuring import Row, Table, rate
+from benchmarks.time_travel import RUN_ID, story
+from core.engine import Engine
+from core.events.envelope import Envelope
+from core.events.payloads import OrderCreated
+from core.model.run import Run, RunStatus
+from core.settings import Settings
+
+SHORT, LONG = 10_000, 2_000_000
+EVENTS_OF_A_RUN = 10_000
+REPEATS = 5
+PATTERNS = ("run.*", "data.*", "strategy.Noted", "system.*", "account.MarginCall", "account.SplitApplied", "account.DividendPaid")
+"""What the window's journal begins with."""
+
+
+def engine_at(path: Path) -> Engine:
+    """An engine on the file."""
+
+    def on_bug(error: BaseException, doing: str) -> None:
+        raise RuntimeError(f"a bug while {doing}") from error
+
+    return compose_engine(compose_store(f"sqlite:///{path}"), path.parent, Settings({}, {}), on_bug)
+
+
+async def fill(path: Path, events: int) -> list[str]:
+    """Store runs of ten thousand events each; return their ids."""
+    store = compose_store(f"sqlite:///{path}")
+    await store.open()
+    ids = [f"r{number:04}" for number in range(events // EVENTS_OF_A_RUN)]
+    template = list(story(EVENTS_OF_A_RUN))
+    for run_id in ids:
+        told = [of_run(event, run_id) for event in template]
+        orders = [event.payload.order for event in told if isinstance(event.payload, OrderCreated)]
+        async with store.runs.begin() as work:
+            work.put_run(Run(id=run_id, config=CONFIG, status=RunStatus.COMPLETED, created_ns=0))
+            work.put_orders(orders)
+            work.append(told)
+    await store.close()
+    return ids
+
+
+def of_run(event: Envelope, run_id: str) -> Envelope:
+    """The event, as one of another run."""
+    payload = event.payload
+    if isinstance(payload, OrderCreated):
+        renamed = msgspec.structs.replace(payload.order, id=payload.order.id.replace(RUN_ID, run_id), run_id=run_id)
+        payload = OrderCreated(order=renamed)
+    elif hasattr(payload, "order_id"):
+        payload = msgspec.structs.replace(payload, order_id=payload.order_id.replace(RUN_ID, run_id))
+    return msgspec.structs.replace(event, id=event.id.replace(RUN_ID, run_id), run_id=run_id, corr_id=run_id, payload=payload)
+
+
+async def start(path: Path) -> None:
+    """What the window does until its tables are filled, and what the command line does to show the end of the log."""
+    engine = engine_at(path)
+    await engine.open()
+    await engine.bar_sets()
+    for pattern in PATTERNS:
+        await engine.events(pattern=pattern, limit=500)
+    await engine.events_back(limit=50)
+    await engine.close()
+
+
+async def open_run(engine: Engine, run_id: str) -> None:
+    """What the window reads of a run that is looked at."""
+    await engine.run(run_id)
+    await engine.result(run_id)
+    await engine.orders(run_id)
+    await engine.fills(run_id)
+    await engine.events(run_id=run_id, pattern="account.SplitApplied")
+
+
+async def best(work: Callable[[], Awaitable[object]]) -> float:
+    """Least seconds of a few calls: the machine is not always alone."""
+    taken = []
+    for _ in range(REPEATS):
+        began = perf_counter()
+        await work()
+        taken.append(perf_counter() - began)
+    return min(taken)
+
+
+async def seconds(path: Path, events: int) -> tuple[float, float, float]:
+    """Seconds of a start and of opening a run, and events a second read by sequence."""
+    ids = await fill(path, events)
+    started = await best(lambda: start(path))
+    engine = engine_at(path)
+    await engine.open()
+    opened = await best(lambda: open_run(engine, ids[len(ids) // 2]))
+    began, after, count = perf_counter(), 0, 0
+    while page := await engine.events(after_seq=after, limit=20_000):
+        after, count = page[-1].seq, count + len(page)
+        if count >= 1_000_000:
+            break
+    reading = count / (perf_counter() - began)
+    await engine.close()
+    return started, opened, reading
+
+
+def measure(quick: bool) -> Table:
+    """A short log and a long one, on files of their own."""
+    sizes = (SHORT, LONG // 20 if quick else LONG)
+    found = []
+    for events in sizes:
+        with TemporaryDirectory(prefix="weaver-benchmark-") as folder:
+            found.append(asyncio.run(seconds(Path(folder) / "weaver.db", events)))
+    (short_start, short_open, short_read), (long_start, long_open, long_read) = found
+    rows = (
+        Row(
+            name="start of the program",
+            figures=(f"{short_start * 1e3:.0f} ms", f"{long_start * 1e3:.0f} ms"),
+            goal="no slower",
+            met=long_start < 1.5 * short_start,
+        ),
+        Row(
+            name="opening of a run of 10,000 events",
+            figures=(f"{short_open * 1e3:.0f} ms", f"{long_open * 1e3:.0f} ms"),
+            goal="no slower",
+            met=long_open < 1.5 * short_open,
+        ),
+        Row(name="reading by sequence, events a second", figures=(rate(short_read), rate(long_read)), goal="≥ 200 k", met=long_read >= 2e5),
+    )
+    columns = tuple(f"{events:,} events" for events in sizes)
+    return Table(title="A long log", columns=columns, rows=rows, notes=("SQLite; the least of five calls.",))
