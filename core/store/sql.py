@@ -45,6 +45,7 @@ class BulkInsert:
     """
 
     def __init__(self, table: Table, columns: Sequence[str], *, key: str | None = None, update: Sequence[str] = ()) -> None:
+        self.columns = tuple(columns)
         self._width = len(columns)
         head = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES "  # noqa: S608 - made of our own names; values are parameters
         tail = ""

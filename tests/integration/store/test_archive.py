@@ -194,6 +194,21 @@ async def test_what_changed_meanwhile_is_not_deleted(desk: Path, tmp_path: Path)
     engine.dispose()
 
 
+async def test_a_cancelled_archive_leaves_nothing_and_deletes_nothing(desk: Path, tmp_path: Path) -> None:
+    before = await events_of(desk)
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        going = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(
+            store.care.archive(EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", lambda _: going.set())
+        )
+        await going.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await events_of(desk) == before
+    assert not list((tmp_path / "old").glob("*.part"))
+
+
 async def test_memory_is_not_archived(tmp_path: Path) -> None:
     async with opened(MemoryStore(SystemClock())) as store:
         with pytest.raises(InputError, match="memory cannot be archived"):
