@@ -17,6 +17,9 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── StoreError              the database and its directory
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
+    │   │   ├── DatabaseUnreachable the server does not answer, or the connection to it was lost
+    │   │   ├── DatabaseRefused     the server does not take the user, the password or one more connection
+    │   │   ├── DatabaseMissing     the server has no database of that name
     │   │   ├── StoreReadOnly       the directory or file cannot be written
     │   │   └── DiskFull            no space left
     │   ├── StrategyError           a plug-in
@@ -163,6 +166,24 @@ class DatabaseNewer(StoreError):
     """The database was written by a newer version of the program."""
 
     code = "database_newer"
+
+
+class DatabaseUnreachable(StoreError):
+    """The server does not answer, or the connection to it was lost."""
+
+    code = "database_unreachable"
+
+
+class DatabaseRefused(StoreError):
+    """The server does not take the user, the password, or one more connection."""
+
+    code = "database_refused"
+
+
+class DatabaseMissing(StoreError):
+    """The server has no database of that name."""
+
+    code = "database_missing"
 
 
 class StoreReadOnly(StoreError):

