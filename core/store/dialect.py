@@ -4,6 +4,7 @@ A connection of the store knows its database (`database_of`), so a job stays a f
 not named here is SQLAlchemy Core, or plain SQL that all of them understand.
 """
 
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -93,6 +94,14 @@ class Database(Protocol):
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
         """Tell, over a new connection, what became of a transaction whose commit was not answered; None: not yet known."""
+        ...
+
+    def listen(self, connection: Connection) -> None:
+        """Ask to be told what others append, over this connection of the writing engine."""
+        ...
+
+    def wait_for_news(self, connection: Connection, wake: socket.socket) -> int | None:
+        """Wait until others may have appended, or `wake` can be read; return the last seq there is told to be, None if that is open."""
         ...
 
     def fault(self, error: BaseException) -> StoreError | BugError | InvalidValue | None:

@@ -29,12 +29,14 @@ class DatabaseEventLog:
         self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
         self.tail: Final = Tail(codec, self._dispatcher.is_heard)
 
-    def tell(self, events: Sequence[Envelope]) -> None:
-        """Tell subscribers what another process appended; call it in the loop's thread, in the order of the log."""
+    def tell(self, events: Sequence[Envelope], then: Callable[[], None] | None = None) -> None:
+        """Tell subscribers what another process appended, then call `then`; in the loop's thread, in the order of the log."""
 
         def done(failures: list[Envelope]) -> None:
             if failures:
                 self._submit([Append(tuple(failures))], None, [])
+            if then is not None:
+                then()
 
         self._dispatcher.tell(events, done)
 

@@ -1,5 +1,7 @@
 """A PostgreSQL database, for one desk or several: how it is reached, and its transactions."""
 
+import select
+import socket
 from typing import Any, Final
 
 import psycopg
@@ -18,6 +20,7 @@ CHANNEL: Final = "weaver_log"
 
 _MIGRATION_LOCK: Final = 7_262_114_390
 """Any number that no other program on the server is likely to lock by."""
+_SILENCE_S: Final = 10.0
 _IDLE_IN_TRANSACTION_S: Final = 15
 """After so long the server undoes the transaction of a program that stands still in it: it would hold up every other desk."""
 
@@ -97,6 +100,17 @@ class PostgresDatabase:
         )
         (status,) = of_driver.execute("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
         return {"committed": True, "aborted": False}.get(status)
+
+    def listen(self, connection: Connection) -> None:
+        """See `core.store.dialect.Database`."""
+        driver(connection).execute(f"LISTEN {CHANNEL}")
+
+    def wait_for_news(self, connection: Connection, wake: socket.socket) -> int | None:
+        """See `core.store.dialect.Database`. A silent server is asked now and then: a connection may be dead and not know it."""
+        of_driver = driver(connection)
+        select.select([of_driver.fileno(), wake], [], [], _SILENCE_S)
+        news = [int(notice.payload) for notice in of_driver.notifies(timeout=0)]
+        return max(news, default=None)
 
     def fault(self, error: BaseException) -> StoreError | BugError | InvalidValue | None:
         """See `core.store.dialect.Database`."""

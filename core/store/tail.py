@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Connection
@@ -47,21 +47,28 @@ class Tail:
         else:
             self._own.append((first, last))
 
-    def missed(self, connection: Connection, before: int = _END) -> Iterator[Sequence[Envelope]]:
-        """Yield what others appended after the last told seq, in pages; each counts as told when the next is asked for."""
-        rows: list[EventRow] | None = None
-        while self._is_heard() and (rows is None or len(rows) == PAGE):
+    def page(self, connection: Connection, before: int = _END) -> list[Envelope] | None:
+        """Return what others appended after the last told seq, oldest first, as told; None when that was all. Hold the lock.
+
+        A page may be empty though more follow. `before`: a seq of our own, where it ends.
+        """
+        if self.seq >= before - 1:
+            return None
+        rows: list[EventRow] = []
+        if self._is_heard():
             source = "FROM outbox WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?"
             rows = sorted(database_of(connection).sql.rows(connection, EVENT_LIST, source, (self.seq, before, PAGE), decode_events))
-            yield [event for row in rows if not self._is_own(row[0]) for event in self._known(row)]
-            if rows:
-                self.seq = max(self.seq, rows[-1][0])
-        if before < _END:
-            self.seq = max(self.seq, before - 1)
-        elif rows is None:  # nobody listens: what is there now need not be read
-            (head,) = execute(connection, "SELECT seq FROM log_head").fetchone()
-            self.seq = max(self.seq, head)
+        events = [event for row in rows if not self._is_own(row[0]) for event in self._known(row)]
+        if len(rows) == PAGE:
+            self.seq = rows[-1][0]
+        elif before < _END:
+            self.seq = before - 1  # also past what was removed
+        elif rows:
+            self.seq = rows[-1][0]
+        elif not self._is_heard():
+            (self.seq,) = execute(connection, "SELECT seq FROM log_head").fetchone()  # what nobody hears need not be read
         self._join()
+        return events if rows else None
 
     def _known(self, row: EventRow) -> list[Envelope]:
         """Return the event; nothing of a type that only a newer version of the program knows, on another desk."""

@@ -1,17 +1,17 @@
 """The threads of an open database: one that writes and two that read. The loop never waits for a disk."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from core.errors import BugError, DatabaseUnreachable
-from core.events.envelope import Envelope
 from core.store.arrays import DamagedArrays
 from core.store.dialect import Database
 from core.store.faults import damaged, faults
+from core.store.listener import Listener, Tell
 from core.store.patience import Patience
 from core.store.tail import Tail
 from core.store.writer import Job, Writer
@@ -29,10 +29,11 @@ class Threads:
         self._reading = database.reading_engine()
         self._executor: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
+        self._listener: Listener | None = None
         self._opening = asyncio.Lock()
         self._is_closing = False  # and still so after a close that was cancelled: the next one goes on with it
 
-    async def open(self, prepare: Callable[[Engine], None], tail: Tail, tell: Callable[[Sequence[Envelope]], None]) -> None:
+    async def open(self, prepare: Callable[[Engine], None], tail: Tail, tell: Tell) -> None:
         """Run `prepare` with the writing engine in a thread, then start; `tell` takes, in the loop, what others append to `tail`.
 
         Raises StoreError, AlreadyOpen; then nothing is left running.
@@ -41,7 +42,7 @@ class Threads:
             if self._executor is None:
                 await self._open(prepare, tail, tell)
 
-    async def _open(self, prepare: Callable[[Engine], None], tail: Tail, tell: Callable[[Sequence[Envelope]], None]) -> None:
+    async def _open(self, prepare: Callable[[Engine], None], tail: Tail, tell: Tell) -> None:
         executor = ThreadPoolExecutor(_READERS, "store-reader")
         loop = asyncio.get_running_loop()
         try:
@@ -51,7 +52,8 @@ class Threads:
             executor.shutdown(wait=False)
             raise
         self._executor = executor
-        self._writer = Writer(self._writing, self.database, tail, tell, loop)
+        self._writer = Writer(self._writing, self.database, tail, lambda events: tell(events, _nothing), loop)
+        self._listener = Listener(self.database, tail, tell, loop)
 
     async def close(self) -> None:
         """Finish writing and reading, and let go of the file."""
@@ -61,6 +63,9 @@ class Threads:
 
     async def _close(self, executor: ThreadPoolExecutor, writer: Writer) -> None:
         self._is_closing = True
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.close()
 
         def let_go() -> None:
             executor.shutdown()  # waits for what is being read: that is why the loop does not call it
@@ -115,6 +120,10 @@ class Threads:
                 self._reading.dispose()  # what the pool still holds is as dead
                 if self._is_closing or not patience.wait():
                     raise
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
 
 
 def _not_open() -> BugError:

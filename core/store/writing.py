@@ -86,9 +86,8 @@ class WritingConnection:
         if transaction.appended is not None:
             first, last = transaction.appended
             with self._missable():
-                if first > self._tail.seq + 1:
-                    for events in self._tail.missed(connection, first):
-                        hand(events, None)
+                while (events := self._tail.page(connection, first)) is not None:
+                    hand(events, None)
             self._tail.told(first, last)
         hand((), results)
 

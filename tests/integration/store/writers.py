@@ -75,6 +75,20 @@ async def _merge_for_ever(place: Place, told: Connection) -> None:
         price += 1
 
 
+def append_many(given: tuple[Place, str, int], told: Connection) -> None:
+    """Append batches of three events, named, and tell when all are committed."""
+    asyncio.run(_append_many(*given))
+    told.send("done")
+
+
+async def _append_many(place: Place, name: str, batches: int) -> None:
+    store = place.store(busy_timeout_s=30.0)
+    await store.open()
+    for number in range(batches):
+        await store.log.append([note(f"{name}-{number}-{index}") for index in range(3)])
+    await store.close()
+
+
 def hold_the_lock(path: Path, told: Connection) -> None:
     """Hold the write lock of a database until told to let go."""
     connection = sqlite3.connect(path, isolation_level=None)

@@ -47,7 +47,7 @@ def test_head_is_the_newest_script() -> None:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
         return SqliteDatabase(tmp_path / "desk.db", 1.0)
-    return PostgresDatabase(request.getfixturevalue("postgres_url"), 1.0)
+    return PostgresDatabase(request.getfixturevalue("empty_postgres_url"), 1.0)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def test_a_database_of_the_first_version_keeps_its_data(
         _insert(connection, "bar_sets", id=1, **of_set, **span, updated_ns=7, revision=1, simulated=False)
         _insert(connection, "bar_chunks", set_id=1, period=0, **span, data=pack([starts, *prices]))
 
-    url = database.path if isinstance(database, SqliteDatabase) else request.getfixturevalue("postgres_url")
+    url = database.path if isinstance(database, SqliteDatabase) else request.getfixturevalue("empty_postgres_url")
     store = DatabaseStore(url, SystemClock(), locks=tmp_path)
     await store.open()
     try:
