@@ -5,6 +5,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,38 @@ class PostgresServer:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @property
+    def socket(self) -> Path:
+        """Where it is connected to."""
+        found: Path = self._server.get_postmaster_info().socket_path
+        return found
+
+    def terminate(self, url: str, program: str = "%") -> int:
+        """Let the server end every connection to a database, and return how many there were."""
+        wanted = f"datname = '{name_of(url)}' AND pid <> pg_backend_pid() AND application_name LIKE '{program}'"
+        return len(self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {wanted}"))
+
+    @contextmanager
+    def demanding_passwords(self) -> Iterator[None]:
+        """Let it ask everybody but its administrator for a password."""
+        rules = Path(self.execute("SHOW hba_file")[0][0])
+        before = rules.read_text()
+        rules.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+        self.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            rules.write_text(before)
+            self.execute("SELECT pg_reload_conf()")
+
+    def pause(self) -> None:
+        """Stop it as an administrator does; `resume` starts it again."""
+        self._server.stop()
+
+    def resume(self) -> None:
+        """Start it again, with the data it had."""
+        self._server.ensure_postgres_running()
 
     def stop(self) -> None:
         """Stop it, and remove its data."""

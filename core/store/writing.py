@@ -1,7 +1,7 @@
 """The writer's connection: made anew when the database dropped it, and asked what became of a commit that was not answered."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -35,6 +35,10 @@ class WritingConnection:
         A connection that is lost is made anew, and the work done again, unless it turns out to be committed.
         """
         self._patience.begin()
+        with ExitStack() as locked:
+            self._carry_out(work, hand, locked)
+
+    def _carry_out(self, work: Sequence[Work], hand: Hand, locked: ExitStack) -> None:
         unsure: tuple[Transaction, list[Any]] | None = None
         while True:
             try:
@@ -43,14 +47,16 @@ class WritingConnection:
                     if unsure is not None and self._is_settled(connection, *unsure, hand):
                         return
                     unsure = None
+                    locked.close()
                     transaction = Transaction(connection)
                     results = transaction.carry_out(work)
                     self._patience.answered()
-                    with self._tail.lock:
-                        unsure = transaction, results
-                        transaction.commit()
-                        self._hand(connection, transaction, results, hand)
-                    return
+                    # Until it is known what became of the commit: the listener would take what it wrote for another's.
+                    locked.enter_context(self._tail.lock)
+                    unsure = transaction, results
+                    transaction.commit()
+                    self._hand(connection, transaction, results, hand)
+                return
             except DatabaseUnreachable as error:
                 self.drop()
                 if not self._patience.wait():
@@ -78,8 +84,7 @@ class WritingConnection:
             if not self._patience.wait():
                 raise DatabaseUnreachable(f"{self._database.where} does not say what became of the last change.")
         if outcome:
-            with self._tail.lock:
-                self._hand(connection, transaction, results, hand)
+            self._hand(connection, transaction, results, hand)
         return outcome
 
     def _hand(self, connection: Connection, transaction: Transaction, results: list[Any], hand: Hand) -> None:
