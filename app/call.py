@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The options that every verb has. `database_url` is `memory`, a path or an SQLite URL."""
+    """The options that every verb has. `database_url` is `memory`, a path, or an SQLite or PostgreSQL URL."""
 
     paths: Paths
     database_url: str

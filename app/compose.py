@@ -27,7 +27,7 @@ def compose_strategies(folder: Path) -> StrategyLoader:
 
 
 def compose_store(url: str) -> Store:
-    """Return the home of everything that is kept: `memory`, a path or an SQLite URL. Nothing is opened yet. Raises InputError."""
+    """Return the home of everything that is kept: `memory`, a path, an SQLite or PostgreSQL URL. It is not open yet. Raises InputError."""
     return store_at(url, SystemClock())
 
 

@@ -32,6 +32,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── RunError
     │   │   ├── RunNotStartable     the run's state does not allow a start
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
+    │   │   ├── HeldElsewhere       another desk has the run or the account
+    │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
     │   │   └── NotTheSame          a run cannot be repeated, or came out otherwise
     │   ├── AlreadyOpen             another window has the same database open
     │   ├── NoDisplay               the window has no screen, or its system libraries are missing
@@ -256,6 +258,25 @@ class RunNotStoppable(RunError):
     """Only a running run can be stopped."""
 
     code = "run_not_stoppable"
+
+
+class HeldElsewhere(RunError):
+    """Another desk has the run or the account; `desk` is its name."""
+
+    code = "held_elsewhere"
+
+    def __init__(self, what: str, desk: str) -> None:
+        super().__init__(f"{what} is in the hands of the desk {desk}.", "Do it there, or wait until that desk has let go.")
+        self.desk = desk
+
+
+class LeaseLost(RunError):
+    """Another desk has taken over the run or the account; nothing that this one would still do is stored."""
+
+    code = "lease_lost"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"This desk has lost {what}: another one has taken over.", "It goes on there.")
 
 
 class NotTheSame(RunError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,12 +10,14 @@ from sqlalchemy import Engine
 
 from core.errors import InputError
 from core.events.codec import EventCodec
+from core.model.desk import Desk, this_machine
 from core.ports import Clock
 from core.store.bars import DatabaseBarStore
 from core.store.corporate_actions import DatabaseCorporateActionStore
 from core.store.dialect import Database
 from core.store.event_log import DatabaseEventLog, DatabaseRunStore
 from core.store.faults import faults
+from core.store.leases import DatabaseLeases
 from core.store.location import database_path, is_postgres
 from core.store.migration import migrate
 from core.store.ownership import Owners
@@ -27,7 +30,7 @@ class DatabaseStore:
 
     Missing directories and tables are made when it opens. `busy_timeout_s`: how long a write waits for another's lock, or for
     a server to come back. `locks`: where the processes of this machine that use a server's database hold their locks; a file's
-    are beside it.
+    are beside it. `desk`: the workstation; without one it is the machine.
     """
 
     def __init__(
@@ -38,10 +41,13 @@ class DatabaseStore:
         codec: EventCodec | None = None,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         locks: Path | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._database = _database_at(url, busy_timeout_s)
         self._owners = Owners(_lock_directory(self._database, locks), self._database.where)
         self._threads = Threads(self._database)
+        self.desk: Final = desk or this_machine()
+        self.leases: Final = DatabaseLeases(self._threads, self.desk, self._owners.name, self.is_alive)
         self.log: Final = DatabaseEventLog(self._threads, now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
         self.runs: Final = DatabaseRunStore(self._threads, self.log)
         self.bars: Final = DatabaseBarStore(self._threads, clock.now_ns)
@@ -61,6 +67,10 @@ class DatabaseStore:
         """See `core.ports.Store`."""
         with faults(self._database):
             return self._owners.is_alive(owner)
+
+    async def facts(self) -> Sequence[tuple[str, str]]:
+        """See `core.ports.Store`."""
+        return await self._threads.read(self._database.facts)
 
     def claim_window(self) -> None:
         """Become the one window of this database until it is closed. Raises AlreadyOpen, StoreError. Call it after `open`."""

@@ -104,6 +104,10 @@ class Database(Protocol):
         """Wait until others may have appended, or `wake` can be read; return the last seq there is told to be, None if that is open."""
         ...
 
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        """Return what a person may want to know about it: pairs of a name and a sentence."""
+        ...
+
     def fault(self, error: BaseException) -> StoreError | BugError | InvalidValue | None:
         """Return the known error for what the driver or the file system said, or None for what is neither's."""
         ...

@@ -14,9 +14,10 @@ from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.store import rows
+from core.store.leases import check_held
 from core.store.tail import Tail
 from core.store.threads import Threads
-from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 from core.store.writer import Job
 
 
@@ -130,6 +131,8 @@ class _Work:
                 return _with_values(rows.add_fills, rows.fill_values(fills))
             case PutResult(result):
                 return _with_values(rows.put_result, rows.result_values(result))
+            case Fence(lease):
+                return lambda connection: check_held(connection, lease)
             case PutRun(run):
                 return lambda connection: rows.put_run(connection, run)
             case DeleteRun(run_id):

@@ -10,13 +10,15 @@ from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
 from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, in_order
+from core.model.desk import Desk, LeaseKind, this_machine
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.ports import Clock
+from core.store.memory_leases import MemoryLeases
 from core.store.merging import check_mergeable, merge_actions, merge_bars
-from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 
 
 class MemoryStore:
@@ -24,16 +26,22 @@ class MemoryStore:
 
     where: Final = "memory"
 
-    def __init__(self, clock: Clock, *, codec: EventCodec | None = None) -> None:
+    def __init__(self, clock: Clock, *, codec: EventCodec | None = None, desk: Desk | None = None) -> None:
         self.owner: Final = f"memory-{secrets.token_hex(6)}"
+        self.desk: Final = desk or this_machine()
+        self.leases: Final = MemoryLeases(self.desk, self.owner, clock.now_ns)
         self.log: Final = MemoryEventLog(now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
-        self.runs: Final = MemoryRunStore(self.log)
+        self.runs: Final = MemoryRunStore(self.log, self.leases)
         self.bars: Final = MemoryBarStore(clock)
         self.actions: Final = MemoryCorporateActionStore()
 
     def is_alive(self, owner: str) -> bool:
         """See `core.ports.Store`."""
         return owner == self.owner
+
+    async def facts(self) -> Sequence[tuple[str, str]]:
+        """See `core.ports.Store`."""
+        return []
 
     def claim_window(self) -> None:
         """Nobody else can have this store open."""
@@ -48,8 +56,9 @@ class MemoryStore:
 class MemoryRunStore:
     """A `RunStore` in dicts."""
 
-    def __init__(self, log: MemoryEventLog) -> None:
+    def __init__(self, log: MemoryEventLog, leases: MemoryLeases) -> None:
         self._log = log
+        self._leases = leases
         self._runs: dict[str, Run] = {}
         self._orders: dict[str, dict[str, Order]] = {}
         self._fills: dict[str, dict[str, Fill]] = {}
@@ -115,6 +124,8 @@ class MemoryRunStore:
         known = set(self._runs)
         for step in steps:
             match step:
+                case Fence(lease):
+                    self._leases.check_held(lease)
                 case PutRun(run):
                     known.add(run.id)
                 case DeleteRun(run_id):
@@ -134,6 +145,7 @@ class MemoryRunStore:
         self._fills.pop(run_id, None)
         self._results.pop(run_id, None)
         self._log.forget_run(run_id)
+        self._leases.forget(LeaseKind.RUN, run_id)
 
 
 def _check_known(known: set[str], named: set[str]) -> None:

@@ -10,7 +10,7 @@ from core.errors import BugError, DatabaseNewer, StoreError
 from core.store.dialect import Database
 from core.store.transaction import transaction
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest revision in `migrations/versions`; a test compares them."""
 
 

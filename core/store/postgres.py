@@ -112,6 +112,12 @@ class PostgresDatabase:
         news = [int(notice.payload) for notice in of_driver.notifies(timeout=0)]
         return max(news, default=None)
 
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        """See `core.store.dialect.Database`."""
+        asked = "SELECT current_setting('server_version'), pg_database_size(current_database())"
+        version, size = driver(connection).execute(asked).fetchone()
+        return [("database server", f"PostgreSQL {version}"), ("database size", f"{size / 1e6:,.1f} MB")]
+
     def fault(self, error: BaseException) -> StoreError | BugError | InvalidValue | None:
         """See `core.store.dialect.Database`."""
         return postgres_fault(error, self.where)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope, Kind
 from core.events.memory import with_seq
+from core.model.desk import LeaseKind
 from core.model.order import Fill, Order, Rejection
 from core.model.position import Position, Trade
 from core.model.result import PlotLine, RunResult
@@ -166,6 +167,7 @@ def delete_run(connection: Connection, run_id: str) -> None:
     write_pending(connection)
     execute(connection, "DELETE FROM runs WHERE id = ?", (run_id,))
     execute(connection, "DELETE FROM outbox WHERE run_id = ?", (run_id,))
+    execute(connection, "DELETE FROM leases WHERE kind = ? AND name = ?", (LeaseKind.RUN.value, run_id))
 
 
 def read_runs(connection: Connection) -> list[Run]:

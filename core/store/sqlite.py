@@ -81,6 +81,10 @@ class SqliteDatabase:
         (head,) = driver(connection).execute("SELECT seq FROM log_head").fetchone()
         return int(head)
 
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        """See `core.store.dialect.Database`."""
+        return [("database size", f"{self.path.stat().st_size / 1e6:,.1f} MB")]
+
     def fault(self, error: BaseException) -> StoreError | BugError | InvalidValue | None:
         """See `core.store.dialect.Database`."""
         if isinstance(error, sqlite3.Error):

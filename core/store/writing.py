@@ -56,11 +56,12 @@ class WritingConnection:
                     unsure = transaction, results
                     transaction.commit()
                     self._hand(connection, transaction, results, hand)
-                return
             except DatabaseUnreachable as error:
                 self.drop()
                 if not self._patience.wait():
                     raise (_unsure(error) if unsure is not None else error) from error
+            else:
+                return
 
     def drop(self) -> None:
         """Let go of the connection."""
