@@ -66,7 +66,9 @@ class Call:
         self.make_directories()
         start_logging(self.paths.logs, verbose=self.verbose)
         reporter = FaultReporter(self.paths.logs, SystemClock())
-        engine = compose_engine(compose_store(self.database_url), self.paths.strategies, self.settings(), reporter.report)
+        settings = self.settings()
+        store = compose_store(self.database_url, self.paths, settings)
+        engine = compose_engine(store, self.paths.strategies, settings, reporter.report)
         return asyncio.run(_within(engine, work))
 
 

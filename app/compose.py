@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.config import Paths
+from app.desk import desk_of
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
@@ -26,9 +28,14 @@ def compose_strategies(folder: Path) -> StrategyLoader:
     return StrategyLoader((folder,))
 
 
-def compose_store(url: str) -> Store:
-    """Return the home of everything that is kept: `memory`, a path, an SQLite or PostgreSQL URL. It is not open yet. Raises InputError."""
-    return store_at(url, SystemClock())
+def compose_store(url: str, paths: Paths | None = None, settings: Settings | None = None) -> Store:
+    """Return the home of everything that is kept: `memory`, a path, an SQLite or PostgreSQL URL. It is not open yet. Raises InputError.
+
+    `paths` and `settings` say which desk opens it; without them it is the machine.
+    """
+    if paths is None or settings is None:
+        return store_at(url, SystemClock())
+    return store_at(url, SystemClock(), locks=paths.data / "locks", desk=desk_of(paths, settings))
 
 
 def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:

@@ -166,7 +166,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def database_url(given: str | None, environment: Mapping[str, str], paths: Paths) -> str:
-    """Return where the data is kept: `--db`, else `WEAVER_DB`, else the file in the data directory.
+    """Return where the data is kept: `--db`, else `WEAVER_DB`, else what the settings say, else the file in the data directory.
 
     The store reads URLs; refused here is only a bare word, which is a mistyped `memory` more likely than a file's name.
     """
@@ -174,7 +174,7 @@ def database_url(given: str | None, environment: Mapping[str, str], paths: Paths
         raise InvalidValue("--db", "empty", _DATABASES)
     text = (given if given is not None else environment.get(DATABASE_VARIABLE, "")).strip()
     if not text:
-        return str(paths.database)
+        return SettingsFile(paths.settings, environment).load().text("database.url").strip() or str(paths.database)
     if text.casefold() == MEMORY:
         return MEMORY
     if not any(sign in text for sign in "/\\.:"):

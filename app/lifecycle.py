@@ -123,7 +123,7 @@ class Lifecycle:
         """Open everything, wait until it is to stop, and stop it."""
         for warning in self._file.warnings:
             _log.warning("%s", warning)
-        store = compose_store(self._url())
+        store = compose_store(self._url(), self._call.paths, self._settings)
         engine = compose_engine(store, self._call.paths.strategies, self._settings, self._reporter.report)
         with signals_call(self._quit.set):
             try:

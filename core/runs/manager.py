@@ -241,6 +241,10 @@ class RunManager:
             run = found[0]
         return self._newest(run)
 
+    def is_here(self, run_id: str) -> bool:
+        """Tell whether a run goes on in this process."""
+        return run_id in self._sessions
+
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""
         return list(await self._bar_sets((await self.get(run_id)).config))

@@ -60,7 +60,8 @@ class RunSession:
             manifest = await self._work.load()
             self._loaded = True
             self.run = self._changed(manifest=manifest, bars_total=self._work.bars_total)
-            await self._commit(RunStarted(manifest=manifest, bars_total=self._work.bars_total))
+            started = RunStarted(manifest=manifest, bars_total=self._work.bars_total, owner=self.run.owner, desk=self.run.desk)
+            await self._commit(started)
             await self._work.drive(self._tell_progress, lambda work: work.put_run(self._changed()))
             stopped = self._work.stopped
             result = await self._work.result()

@@ -18,6 +18,7 @@ from core.store.dialect import Database
 from core.store.event_log import DatabaseEventLog, DatabaseRunStore
 from core.store.faults import faults
 from core.store.leases import DatabaseLeases
+from core.store.live import LiveNews
 from core.store.location import database_path, is_postgres
 from core.store.migration import migrate
 from core.store.ownership import Owners
@@ -48,7 +49,9 @@ class DatabaseStore:
         self._threads = Threads(self._database)
         self.desk: Final = desk or this_machine()
         self.leases: Final = DatabaseLeases(self._threads, self.desk, self._owners.name, self.is_alive)
-        self.log: Final = DatabaseEventLog(self._threads, now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
+        codec = codec or EventCodec()
+        live = LiveNews(self._owners.name, codec, clock.monotonic_ns)
+        self.log: Final = DatabaseEventLog(self._threads, now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec, live=live)
         self.runs: Final = DatabaseRunStore(self._threads, self.log)
         self.bars: Final = DatabaseBarStore(self._threads, clock.now_ns)
         self.actions: Final = DatabaseCorporateActionStore(self._threads)
@@ -79,7 +82,7 @@ class DatabaseStore:
 
     async def open(self) -> None:
         """See `core.ports.Store`."""
-        await self._threads.open(self._prepare, self.log.tail, self.log.tell)
+        await self._threads.open(self._prepare, self.log)
 
     async def close(self) -> None:
         """See `core.ports.Store`."""

@@ -6,6 +6,7 @@ not named here is SQLAlchemy Core, or plain SQL that all of them understand.
 
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -56,6 +57,14 @@ class Spelling(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a listener was told. `head`: the last seq there is, None if that is open; `live`: texts of `Database.tell_live`."""
+
+    head: int | None
+    live: tuple[str, ...] = ()
+
+
 class Database(Protocol):
     """A database that can be opened."""
 
@@ -65,6 +74,11 @@ class Database(Protocol):
     @property
     def where(self) -> str:
         """In words for a person; never with a password."""
+        ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may have it open too."""
         ...
 
     @property
@@ -100,8 +114,12 @@ class Database(Protocol):
         """Ask to be told what others append, over this connection of the writing engine."""
         ...
 
-    def wait_for_news(self, connection: Connection, wake: socket.socket) -> int | None:
-        """Wait until others may have appended, or `wake` can be read; return the last seq there is told to be, None if that is open."""
+    def wait_for_news(self, connection: Connection, wake: socket.socket) -> News:
+        """Wait until others may have appended or told something, or `wake` can be read."""
+        ...
+
+    def tell_live(self, connection: Connection, text: str) -> bool:
+        """Send a text to the listeners, when the transaction is committed; False where that cannot be done."""
         ...
 
     def facts(self, connection: Connection) -> list[tuple[str, str]]:

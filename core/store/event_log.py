@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from core.model.result import RunResult
 from core.model.run import Run
 from core.store import rows
 from core.store.leases import check_held
+from core.store.live import LiveNews
 from core.store.tail import Tail
 from core.store.threads import Threads
 from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
@@ -24,8 +26,11 @@ from core.store.writer import Job
 class DatabaseEventLog:
     """An `EventLog` in the table `outbox`. Subscribers are told in the loop's thread, in the order of the commits."""
 
-    def __init__(self, threads: Threads, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec) -> None:
+    def __init__(
+        self, threads: Threads, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec, live: LiveNews
+    ) -> None:
         self._threads = threads
+        self._live = live
         self._codec = codec
         self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
         self.tail: Final = Tail(codec, self._dispatcher.is_heard)
@@ -41,6 +46,12 @@ class DatabaseEventLog:
 
         self._dispatcher.tell(events, done)
 
+    def tell_live(self, text: str) -> None:
+        """Tell subscribers what another process announced; in the loop's thread."""
+        event = self._live.event_of(text)
+        if event is not None:
+            self._dispatcher.announce([event])
+
     async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
         """See `core.ports.EventLog`."""
         return await self.commit([Append(tuple(events))]) if events else []
@@ -48,6 +59,9 @@ class DatabaseEventLog:
     def announce(self, events: Sequence[Envelope]) -> None:
         """See `core.ports.EventLog`."""
         self._dispatcher.announce(events)
+        if self._threads.database.is_shared:
+            for text in filter(None, map(self._live.text_of, events)):
+                self._threads.write(Job(partial(self._threads.database.tell_live, text=text), lambda *_: None))
 
     async def read(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
         """See `core.ports.EventLog`."""

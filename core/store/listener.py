@@ -28,11 +28,14 @@ Tell = Callable[[Sequence[Envelope], Callable[[], None]], None]
 class Listener:
     """Listens until it is closed. After each new connection it reads what it missed: a notice is only a reason to look."""
 
-    def __init__(self, database: Database, tail: Tail, tell: Tell, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, database: Database, tail: Tail, tell: Tell, tell_live: Callable[[str], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._database = database
         self._engine = database.writing_engine()
         self._tail = tail
         self._tell = tell
+        self._tell_live = tell_live
         self._loop = loop
         self._ours, self._wake = socket.socketpair()
         self._is_closing = False
@@ -83,9 +86,11 @@ class Listener:
 
     def _follow(self, connection: Connection) -> None:
         while not self._is_closing:
-            head = self._database.wait_for_news(connection, self._wake)
-            if head is None or head > self._tail.seq:
+            news = self._database.wait_for_news(connection, self._wake)
+            if news.head is None or news.head > self._tail.seq:
                 self._read(connection)
+            for text in news.live:
+                self._loop.call_soon_threadsafe(self._tell_live, text)
 
     def _read(self, connection: Connection) -> None:
         while not self._is_closing:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from core.errors import InputError
 from core.events.codec import EventCodec
+from core.model.desk import Desk
 from core.ports import Clock, Store
 from core.store.memory import MemoryStore
 
@@ -37,10 +38,10 @@ def database_path(url: str) -> Path | None:
     return Path(name).expanduser()
 
 
-def store_at(url: str, clock: Clock, *, codec: EventCodec | None = None) -> Store:
-    """Return the store that `url` names, not yet open. Raises InputError."""
+def store_at(url: str, clock: Clock, *, codec: EventCodec | None = None, locks: Path | None = None, desk: Desk | None = None) -> Store:
+    """Return the store that `url` names, not yet open. `locks`, `desk`: see `DatabaseStore`. Raises InputError."""
     if not is_postgres(url) and database_path(url) is None:
-        return MemoryStore(clock, codec=codec)
+        return MemoryStore(clock, codec=codec, desk=desk)
     from core.store.database import DatabaseStore  # SQLAlchemy takes a fifth of a second to import, and memory does not need it
 
-    return DatabaseStore(url, clock, codec=codec)
+    return DatabaseStore(url, clock, codec=codec, locks=locks, desk=desk)

@@ -10,13 +10,16 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from core.errors import BugError, InputError, InvalidValue, StoreError
-from core.store.dialect import driver, mark_engine
+from core.store.dialect import News, driver, mark_engine
 from core.store.postgres_faults import postgres_fault
 from core.store.postgres_sql import PostgresSql
 
 PATIENCE_S: Final = 5.0
 CHANNEL: Final = "weaver_log"
 """Where a commit that appended tells its last seq to the other processes."""
+
+LIVE_CHANNEL: Final = "weaver_live"
+"""Where texts go that are told and not stored."""
 
 _MIGRATION_LOCK: Final = 7_262_114_390
 """Any number that no other program on the server is likely to lock by."""
@@ -38,6 +41,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 class PostgresDatabase:
     """A `Database` by URL, `postgresql://user:password@host:port/name`. Raises InputError for a URL that cannot be read."""
+
+    is_shared: Final = True
 
     def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
         self._parameters = {**_DEFAULTS, **_parameters_of(url)}
@@ -103,14 +108,21 @@ class PostgresDatabase:
 
     def listen(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
-        driver(connection).execute(f"LISTEN {CHANNEL}")
+        driver(connection).execute(f"LISTEN {CHANNEL}; LISTEN {LIVE_CHANNEL}")
 
-    def wait_for_news(self, connection: Connection, wake: socket.socket) -> int | None:
+    def wait_for_news(self, connection: Connection, wake: socket.socket) -> News:
         """See `core.store.dialect.Database`. A silent server is asked now and then: a connection may be dead and not know it."""
         of_driver = driver(connection)
         select.select([of_driver.fileno(), wake], [], [], _SILENCE_S)
-        news = [int(notice.payload) for notice in of_driver.notifies(timeout=0)]
-        return max(news, default=None)
+        notices = list(of_driver.notifies(timeout=0))
+        heads = [int(notice.payload) for notice in notices if notice.channel == CHANNEL]
+        live = tuple(notice.payload for notice in notices if notice.channel == LIVE_CHANNEL)
+        return News(max(heads, default=0 if live else None), live)
+
+    def tell_live(self, connection: Connection, text: str) -> bool:
+        """See `core.store.dialect.Database`."""
+        driver(connection).execute("SELECT pg_notify(%s, %s)", (LIVE_CHANNEL, text))
+        return True
 
     def facts(self, connection: Connection) -> list[tuple[str, str]]:
         """See `core.store.dialect.Database`."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from core.errors import BugError, DatabaseBusy, DiskFull, InvalidValue, StoreError, StoreReadOnly
-from core.store.dialect import driver, mark_engine
+from core.store.dialect import News, driver, mark_engine
 from core.store.sqlite_sql import SqliteSql
 
 BUSY_TIMEOUT_S: Final = 5.0
@@ -32,6 +32,8 @@ _PRIMARY_CODE: Final = 0xFF
 
 class SqliteDatabase:
     """A `Database` in a file. `patience_s`: how long a write waits for another process's before it raises DatabaseBusy."""
+
+    is_shared: Final = False
 
     def __init__(self, path: Path, patience_s: float = BUSY_TIMEOUT_S) -> None:
         self.path: Final = path
@@ -75,11 +77,15 @@ class SqliteDatabase:
     def listen(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`. A file tells nothing."""
 
-    def wait_for_news(self, connection: Connection, wake: socket.socket) -> int | None:
+    def wait_for_news(self, connection: Connection, wake: socket.socket) -> News:
         """See `core.store.dialect.Database`. Looks a few times a second, which costs a hundredth of a thousandth of a processor."""
         select.select([wake], [], [], _BETWEEN_LOOKS_S)
         (head,) = driver(connection).execute("SELECT seq FROM log_head").fetchone()
-        return int(head)
+        return News(int(head))
+
+    def tell_live(self, connection: Connection, text: str) -> bool:
+        """See `core.store.dialect.Database`."""
+        return False
 
     def facts(self, connection: Connection) -> list[tuple[str, str]]:
         """See `core.store.dialect.Database`."""

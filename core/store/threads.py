@@ -1,23 +1,39 @@
 """The threads of an open database: one that writes and two that read. The loop never waits for a disk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from core.errors import BugError, DatabaseUnreachable
+from core.events.envelope import Envelope
 from core.store.arrays import DamagedArrays
 from core.store.dialect import Database
 from core.store.faults import damaged, faults
-from core.store.listener import Listener, Tell
+from core.store.listener import Listener
 from core.store.patience import Patience
 from core.store.tail import Tail
 from core.store.writer import Job, Writer
 
 _T = TypeVar("_T")
 _READERS: Final = 2
+
+
+class Hearer(Protocol):
+    """Takes what other processes append and tell."""
+
+    @property
+    def tail(self) -> Tail: ...
+
+    def tell(self, events: Sequence[Envelope], then: Callable[[], None] | None = None) -> None:
+        """Tell subscribers in the order of the log, then call `then`."""
+        ...
+
+    def tell_live(self, text: str) -> None:
+        """Tell subscribers what is not stored."""
+        ...
 
 
 class Threads:
@@ -33,16 +49,16 @@ class Threads:
         self._opening = asyncio.Lock()
         self._is_closing = False  # and still so after a close that was cancelled: the next one goes on with it
 
-    async def open(self, prepare: Callable[[Engine], None], tail: Tail, tell: Tell) -> None:
-        """Run `prepare` with the writing engine in a thread, then start; `tell` takes, in the loop, what others append to `tail`.
+    async def open(self, prepare: Callable[[Engine], None], hearer: Hearer) -> None:
+        """Run `prepare` with the writing engine in a thread, then start; `hearer` takes, in the loop, what others do.
 
         Raises StoreError, AlreadyOpen; then nothing is left running.
         """
         async with self._opening:
             if self._executor is None:
-                await self._open(prepare, tail, tell)
+                await self._open(prepare, hearer)
 
-    async def _open(self, prepare: Callable[[Engine], None], tail: Tail, tell: Tell) -> None:
+    async def _open(self, prepare: Callable[[Engine], None], hearer: Hearer) -> None:
         executor = ThreadPoolExecutor(_READERS, "store-reader")
         loop = asyncio.get_running_loop()
         try:
@@ -52,8 +68,8 @@ class Threads:
             executor.shutdown(wait=False)
             raise
         self._executor = executor
-        self._writer = Writer(self._writing, self.database, tail, lambda events: tell(events, _nothing), loop)
-        self._listener = Listener(self.database, tail, tell, loop)
+        self._writer = Writer(self._writing, self.database, hearer.tail, hearer.tell, loop)
+        self._listener = Listener(self.database, hearer.tail, hearer.tell, hearer.tell_live, loop)
 
     async def close(self) -> None:
         """Finish writing and reading, and let go of the file."""
@@ -120,10 +136,6 @@ class Threads:
                 self._reading.dispose()  # what the pool still holds is as dead
                 if self._is_closing or not patience.wait():
                     raise
-
-
-def _nothing() -> None:
-    """Nobody waits for it."""
 
 
 def _not_open() -> BugError:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from core.events.envelope import Envelope
 from core.store.database import DatabaseStore
-from tests.contract.samples import note
+from tests.contract.samples import created, note
+from tests.contract.test_event_log import progress
 from tests.integration.store.writers import Place, append_many, other_process
 from tests.strictness.log_guard import AllowLog
 
@@ -122,3 +124,20 @@ async def test_a_subscriber_that_fails_at_a_foreign_event_is_an_event_too(place:
             await one.log.append([note("a")])
             await failures.wait_for(1)
         assert [event.type for event in await one.log.read()] == ["strategy.Noted", "system.SubscriberFailed"]
+
+
+async def test_progress_is_told_to_other_desks_and_stored_nowhere(postgres_url: str, tmp_path: Path) -> None:
+    place = Place(postgres_url, tmp_path)
+    async with opened(place) as one, opened(place) as other:
+        here, there = Hearer(), Hearer()
+        with one.log.subscribe("run.*", here, owner="test"), other.log.subscribe("run.*", there, owner="test"):
+            await one.log.append([created()])
+            await there.wait_for(1)  # from now on it listens: what is not stored is told only to those who are there
+            one.log.announce([progress()])
+            one.log.announce([progress()])  # too soon after the first to be sent
+            await there.wait_for(2)
+            await one.log.append([note("end")])
+        assert [event.type for event in here.events] == ["run.Created", "run.Progressed", "run.Progressed"]
+        assert [event.type for event in there.events] == ["run.Created", "run.Progressed"]
+        assert there.events[1] == here.events[1]
+        assert [event.type for event in await other.log.read()] == ["run.Created", "strategy.Noted"]
