@@ -170,9 +170,9 @@ class Engine:
         """Stop every running run; return how many there were."""
         return await self._runs.stop_all()
 
-    def is_here(self, run_id: str) -> bool:
+    def is_here(self, run: Run) -> bool:
         """Tell whether a run goes on in this process; only here it can be stopped."""
-        return self._runs.is_here(run_id)
+        return self._runs.is_here(run)
 
     async def take_over_run(self, run_id: str) -> Run:
         """End a run of a desk that is gone, or has offered it. Raises HeldElsewhere while that desk has it, RunError."""

@@ -241,9 +241,9 @@ class RunManager:
             run = found[0]
         return self._newest(run)
 
-    def is_here(self, run_id: str) -> bool:
-        """Tell whether a run goes on in this process."""
-        return run_id in self._sessions
+    def is_here(self, run: Run) -> bool:
+        """Tell whether a run goes on, or has just ended, in this process."""
+        return run.id in self._sessions or run.owner == self._store.owner
 
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""

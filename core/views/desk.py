@@ -33,8 +33,9 @@ RUN_PATTERNS = ("orders.*", "account.*")
 class DeskViews:
     """Folds events into the views they belong to. Pure: it asks nobody and calls nobody back."""
 
-    def __init__(self) -> None:
-        self.runs = RunTable()
+    def __init__(self, here: str = "") -> None:
+        """`here`: the name of this desk."""
+        self.runs = RunTable(here)
         self.orders = OrderTable()
         self.fills = FillTable(self.orders)
         self.positions = PositionTable()
