@@ -17,6 +17,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── StoreError              the database and its directory
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
+    │   │   ├── OffsetMoved         another process has acted on the same events
     │   │   ├── DatabaseUnreachable the server does not answer, or the connection to it was lost
     │   │   ├── DatabaseRefused     the server does not take the user, the password or one more connection
     │   │   ├── DatabaseMissing     the server has no database of that name
@@ -168,6 +169,15 @@ class DatabaseNewer(StoreError):
     """The database was written by a newer version of the program."""
 
     code = "database_newer"
+
+
+class OffsetMoved(StoreError):
+    """Another process with the same consumer has acted on these events; nothing was done here."""
+
+    code = "offset_moved"
+
+    def __init__(self, consumer: str) -> None:
+        super().__init__(f"Another process acts as {consumer}.", "It goes on from where that one is.")
 
 
 class DatabaseUnreachable(StoreError):

@@ -60,6 +60,10 @@ class EventLog(Protocol):
         """Return up to `limit` stored events after `after_seq`, oldest first, whose type fits `pattern` (`orders.*`)."""
         ...
 
+    async def offset(self, consumer: str) -> int:
+        """Return the seq up to which a consumer has acted; 0 for one that never did."""
+        ...
+
     async def find(self, seq: int) -> Envelope | None:
         """Return the stored event with this seq."""
         ...
@@ -82,6 +86,10 @@ class UnitOfWork(Protocol):
 
     def fence(self, lease: Lease) -> None:
         """Commit only while `lease` is held; leaving the block raises LeaseLost where another has taken over."""
+        ...
+
+    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
+        """Move a consumer's offset from `after_seq` to `seq`; leaving the block raises OffsetMoved where it is not there any more."""
         ...
 
     def put_run(self, run: Run) -> None:

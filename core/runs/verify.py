@@ -56,6 +56,9 @@ class _Rows:
     def fence(self, lease: Lease) -> None:
         pass
 
+    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
+        pass
+
     def put_run(self, run: Run) -> None:
         pass
 

@@ -17,9 +17,10 @@ from core.model.run import Run
 from core.store import rows
 from core.store.leases import check_held
 from core.store.live import LiveNews
+from core.store.offsets import advance, read_offset
 from core.store.tail import Tail
 from core.store.threads import Threads
-from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 from core.store.writer import Job
 
 
@@ -70,6 +71,10 @@ class DatabaseEventLog:
             return rows.read_events(connection, self._codec, after_seq=after_seq, run_id=run_id, pattern=pattern, limit=limit)
 
         return await self._threads.read(found)
+
+    async def offset(self, consumer: str) -> int:
+        """See `core.ports.EventLog`."""
+        return await self._threads.read(lambda connection: read_offset(connection, consumer))
 
     async def find(self, seq: int) -> Envelope | None:
         """See `core.ports.EventLog`."""
@@ -147,6 +152,8 @@ class _Work:
                 return _with_values(rows.put_result, rows.result_values(result))
             case Fence(lease):
                 return lambda connection: check_held(connection, lease)
+            case Advance(consumer, after_seq, seq):
+                return lambda connection: advance(connection, consumer, after_seq, seq)
             case PutRun(run):
                 return lambda connection: rows.put_run(connection, run)
             case DeleteRun(run_id):

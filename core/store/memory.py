@@ -18,7 +18,7 @@ from core.model.run import Run
 from core.ports import Clock
 from core.store.memory_leases import MemoryLeases
 from core.store.merging import check_mergeable, merge_actions, merge_bars
-from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 
 
 class MemoryStore:
@@ -104,6 +104,8 @@ class MemoryRunStore:
         stored: list[Envelope] = []
         for step in steps:
             match step:
+                case Advance(consumer, _, seq):
+                    self._log.advance(consumer, seq)
                 case PutRun(run):
                     self._runs[run.id] = run
                 case PutOrders(orders):
@@ -126,6 +128,8 @@ class MemoryRunStore:
             match step:
                 case Fence(lease):
                     self._leases.check_held(lease)
+                case Advance(consumer, after_seq, _):
+                    self._log.check_offset(consumer, after_seq)
                 case PutRun(run):
                     known.add(run.id)
                 case DeleteRun(run_id):

@@ -60,7 +60,16 @@ class Fence:
     lease: Lease
 
 
-Step = Fence | PutRun | PutOrders | AddFills | PutResult | DeleteRun | Append
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Move a consumer's offset."""
+
+    consumer: str
+    after_seq: int
+    seq: int
+
+
+Step = Fence | Advance | PutRun | PutOrders | AddFills | PutResult | DeleteRun | Append
 
 
 class CollectedWork:
@@ -73,6 +82,10 @@ class CollectedWork:
     def fence(self, lease: Lease) -> None:
         """See `core.ports.UnitOfWork`."""
         self._add(Fence(lease))
+
+    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(Advance(consumer, after_seq, seq))
 
     def put_run(self, run: Run) -> None:
         """See `core.ports.UnitOfWork`."""
