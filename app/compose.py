@@ -1,5 +1,6 @@
 """The composition root: the only file that knows every class."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,20 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     if paths is None or settings is None:
         return store_at(url, SystemClock())
     return store_at(url, SystemClock(), locks=paths.data / "locks", desk=desk_of(paths, settings))
+
+
+async def look_at_database(url: str) -> str:
+    """Return what is at a database's address, in a sentence; nothing is changed. Raises InputError, StoreError."""
+    from core.store.inspection import inspect_database
+
+    return (await asyncio.to_thread(inspect_database, url)).sentence
+
+
+async def prepare_database(url: str) -> str:
+    """Create the tables of a database or bring them to this version, and say so. Raises InputError, StoreError."""
+    from core.store.inspection import prepare_database
+
+    return (await asyncio.to_thread(prepare_database, url)).sentence
 
 
 def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:

@@ -86,8 +86,7 @@ class MainWindow(QMainWindow):
             theme=self.theme,
             sizes=self.sizes,
             settings=settings,
-            change_setting=services.change_setting,
-            version=services.version,
+            services=services,
             parent=self,
         )
         self.commands = RunCommands(

@@ -44,7 +44,7 @@ class DatabaseStore:
         locks: Path | None = None,
         desk: Desk | None = None,
     ) -> None:
-        self._database = _database_at(url, busy_timeout_s)
+        self._database = database_at(url, busy_timeout_s)
         self._owners = Owners(_lock_directory(self._database, locks), self._database.where)
         self._threads = Threads(self._database)
         self.desk: Final = desk or this_machine()
@@ -102,7 +102,8 @@ class DatabaseStore:
             raise
 
 
-def _database_at(url: str | Path, patience_s: float) -> Database:
+def database_at(url: str | Path, patience_s: float) -> Database:
+    """Return the database at a path or URL; it is not connected to yet. Raises InputError."""
     if isinstance(url, str) and is_postgres(url):
         from core.store.postgres import PostgresDatabase  # its driver takes a tenth of a second to import
 

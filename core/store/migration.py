@@ -2,13 +2,16 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, inspect
 
 from core.errors import BugError, DatabaseNewer, StoreError
 from core.store.dialect import Database
 from core.store.transaction import transaction
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD: Final = "0003"
 """The newest revision in `migrations/versions`; a test compares them."""
@@ -35,20 +38,33 @@ def revision_of(connection: Connection, database: Database) -> str | None:
 
 def _upgrade(connection: Connection, database: Database) -> None:
     from alembic import command
-    from alembic.config import Config
+
+    config = _config()
+    check_known(revision_of(connection, database), database)
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+
+
+def check_known(revision: str | None, database: Database) -> None:
+    """Raise DatabaseNewer for tables that this version does not know."""
+    if revision in {None, HEAD}:
+        return
     from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision not in known:
+        raise DatabaseNewer(
+            f"{database.where} was written by a newer version of the program (its tables are at {revision}, this version knows {HEAD}).",
+            "Install that version, or choose another database with --db.",
+        )
+
+
+def _config() -> "Config":
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    found = revision_of(connection, database)
-    if found is not None and found not in known:
-        raise DatabaseNewer(
-            f"{database.where} was written by a newer version of the program (its tables are at {found}, this version knows {HEAD}).",
-            "Install that version, or choose another database with --db.",
-        )
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    return config
 
 
 def scripts() -> Path:
