@@ -64,6 +64,11 @@ class Engine:
         """The workstation that this is."""
         return self._store.desk
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may have the data open too."""
+        return self._store.is_shared
+
     async def facts(self) -> Sequence[tuple[str, str]]:
         """Return what there is to know about where the data is kept, for a person: pairs of a name and a sentence."""
         return await self._store.facts()

@@ -235,6 +235,11 @@ class Store(Protocol):
         ...
 
     @property
+    def is_shared(self) -> bool:
+        """Tell whether other machines may have it open too."""
+        ...
+
+    @property
     def where(self) -> str:
         """Return where it is, in words for a person; never with a password."""
         ...

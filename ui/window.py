@@ -74,7 +74,7 @@ class MainWindow(QMainWindow):
         self.sizes: Sizes = Sizes().scaled(settings.number("window.scale_percent"))
         self.theme: Theme = theme_of(settings)
         self.setFont(base_font(self.sizes))
-        self.views = DeskViews(engine.desk.name)
+        self.views = DeskViews(engine.desk.name, is_shared=engine.is_shared)
         self.errors = ErrorDesk(services.report_bug, self)
         self.tasks = TaskScope("window", self.errors.handle)
         self.bridge = EventBridge(engine, self.views, self)

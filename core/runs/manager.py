@@ -242,8 +242,8 @@ class RunManager:
         return self._newest(run)
 
     def is_here(self, run: Run) -> bool:
-        """Tell whether a run goes on, or has just ended, in this process."""
-        return run.id in self._sessions or run.owner == self._store.owner
+        """Tell whether a run goes on, or has just ended, in this process; a run that names no other is."""
+        return run.id in self._sessions or run.owner in {None, self._store.owner}
 
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""

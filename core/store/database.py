@@ -62,6 +62,11 @@ class DatabaseStore:
         return self._database.where
 
     @property
+    def is_shared(self) -> bool:
+        """See `core.ports.Store`."""
+        return self._database.is_shared
+
+    @property
     def owner(self) -> str:
         """See `core.ports.Store`."""
         return self._owners.name

@@ -25,6 +25,7 @@ class MemoryStore:
     """A `Store` in the memory of this process; the reference that the database is compared with."""
 
     where: Final = "memory"
+    is_shared: Final = False
 
     def __init__(self, clock: Clock, *, codec: EventCodec | None = None, desk: Desk | None = None) -> None:
         self.owner: Final = f"memory-{secrets.token_hex(6)}"

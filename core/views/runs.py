@@ -1,6 +1,7 @@
 """The table of runs."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from msgspec.structs import replace as struct_replace
 
@@ -55,8 +56,9 @@ def params_words(row: RunRow) -> str:
 class RunTable(RowTable[RunRow]):
     """Runs, oldest first. Events that a loaded row already contains change nothing."""
 
-    columns = (
+    columns: ClassVar[tuple[Column[RunRow], ...]] = (
         Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 102),
+        Column[RunRow]("desk", "Desk", Kind.TEXT, lambda row: row.run.desk or "", 64, hidden=True, tip="The desk that runs it, or ran it."),
         Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 88),
         Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 70),
         Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 74, decimals=2, signed=True),
@@ -67,7 +69,6 @@ class RunTable(RowTable[RunRow]):
         Column[RunRow]("progress", "Progress", Kind.PROGRESS, lambda row: row.progress, 72, hidden=True),
         Column[RunRow]("mode", "Mode", Kind.TEXT, lambda row: row.run.config.mode.value, 64, hidden=True),
         Column[RunRow]("bars", "Bars done", Kind.NUMBER, lambda row: row.run.bars, 76, decimals=0, hidden=True),
-        Column[RunRow]("desk", "Desk", Kind.TEXT, lambda row: row.run.desk or "", 80, hidden=True, tip="The desk that runs it, or ran it."),
         Column[RunRow]("elapsed", "Took", Kind.DURATION, lambda row: row.run.elapsed_s or None, 60, hidden=True),
         Column[RunRow]("id", "Run", Kind.ID, lambda row: row.run.id, 90, hidden=True),
     )  # fmt: skip
@@ -162,6 +163,14 @@ class RunTable(RowTable[RunRow]):
             self.put(replace(row, run=row.run.moved_to(status, **changes)))
         elif row.run.status == status:
             self.put(row)
+
+
+class SharedRunTable(RunTable):
+    """Runs of several desks: which one has a run is seen at once."""
+
+    columns: ClassVar[tuple[Column[RunRow], ...]] = tuple(
+        replace(column, hidden=False) if column.key == "desk" else column for column in RunTable.columns
+    )
 
 
 def _later(status: RunStatus) -> frozenset[RunStatus]:

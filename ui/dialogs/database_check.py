@@ -20,7 +20,7 @@ class DatabaseCheck(QWidget):
         self._buttons: list[QPushButton] = []
         row = QHBoxLayout()
         row.setSpacing(sizes.step * 2)
-        row.addSpacing(sizes.font * 11 + sizes.step * 2)
+        row.addSpacing(sizes.font * 11 + sizes.step * 3)
         for text, name, asked in (
             ("Test connection", "button-test-database", self.test_asked),
             ("Create or upgrade the schema", "button-prepare-database", self.prepare_asked),
