@@ -46,17 +46,16 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             (
                 item.key.symbol,
                 item.key.timeframe,
-                item.key.source + (" (simulated)" if item.simulated else ""),
+                item.key.source + (" (simulated)" if item.simulated and item.key.source != "simulated" else ""),
                 str(item.key.adjustment),
                 f"{item.bars:,}",
                 (moment(item.first_ns) or "")[:10],
                 (moment(item.last_ns) or "")[:10],
-                (item.sha256 or "–")[:8],
-                "sealed" if item.sealed else "",
+                (item.sha256 or "–")[:8] + (" sealed" if item.sealed else ""),
             )
             for item in sets
         ]
-        columns = ("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC", "hash", "")
+        columns = ("symbol", "tf", "source", "adj.", "bars", "first UTC", "last UTC", "hash")
         show(table(columns, rows, right=("bars",), fold=("symbol", "source")))
 
 

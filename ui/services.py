@@ -4,11 +4,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.errors import NotInThisVersion
 from core.model.result import Progress
 from core.model.run import ParamValue, Run
 from core.settings import Settings
 
+AskDatabase = Callable[[str], Awaitable[str]]
+"""Takes the address of a database and returns a sentence. Raises KnownError."""
+
 OnProgress = Callable[[Progress], None]
+
+
+async def _nothing_there(url: str) -> str:
+    raise NotInThisVersion("This window was opened without a way to databases.", "Open it with `weaver`.")
 
 
 class LayoutMemory(Protocol):
@@ -34,7 +42,8 @@ class Services:
     `change_setting` stores one value and returns all of them anew; raises InvalidValue. `request_quit` asks the
     program to stop in good order and returns at once; when all is done the program calls `MainWindow.close_now`.
     `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides. `make_demo` makes the simulated
-    market and a run on it, and returns the run when it is over.
+    market and a run on it, and returns the run when it is over. `look_at_database` says what is at an address, `prepare_database` makes
+    or upgrades its tables.
     """
 
     layout: LayoutMemory
@@ -43,6 +52,8 @@ class Services:
     report_bug: Callable[[BaseException, str], None]
     make_demo: Callable[[OnProgress], Awaitable[Run]]
     version: str
+    look_at_database: AskDatabase = _nothing_there
+    prepare_database: AskDatabase = _nothing_there
     desk_name: str = ""
 
 

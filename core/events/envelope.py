@@ -18,13 +18,15 @@ class Kind(StrEnum):
 class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all payloads. A subclass names its wire type; defining it registers it.
 
-    `durable` payloads are stored; the others are dispatched, and stored only when their run is traced.
+    `durable` payloads are stored; the others are dispatched, and stored only when their run is traced. `shared` ones among those
+    are told to other desks all the same.
     """
 
     wire: ClassVar[str]
     version: ClassVar[int] = 1
     kind: ClassVar[Kind] = Kind.EVENT
     durable: ClassVar[bool] = True
+    shared: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -15,9 +15,8 @@ from core.model.run import Run, RunMode
 from core.store import rows
 from core.store.archive_file import ArchiveEnd, ArchiveWriter, checked_end
 from core.store.deletions import delete_events
-from core.store.faults import file_fault
 from core.store.long_work import LongWork
-from core.store.portable import sync
+from core.store.portable import sync, unwritable
 from core.store.tables import ARCHIVES, OUTBOX, RUNS
 
 PAGE: Final = 2_000
@@ -65,7 +64,7 @@ def write_archive(
             writer.close()
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise file_fault(error, folder) from error
+        raise unwritable(error, folder) from error
     archive = Archive(
         name=path.name,
         kind=kind.value,

@@ -4,6 +4,7 @@ A chain begins with the first event that is stored while chains are kept; it goe
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -59,7 +60,7 @@ def chained_runs(connection: Connection) -> list[str]:
 
 def verify_chain(connection: Connection, run_id: str, job: LongWork) -> ChainReport:
     """Compare the events of a run with its chain, up to the first that is not what it was."""
-    archived = [tuple(row) for row in connection.execute(select(DELETED_SEQS.c.first_seq, DELETED_SEQS.c.last_seq))]
+    archived = _Ranges(connection)
     before = first_hash(run_id)
     events = hashed = 0
     is_first = True
@@ -74,7 +75,7 @@ def verify_chain(connection: Connection, run_id: str, job: LongWork) -> ChainRep
             continue
         is_first = False
         if cells is None:
-            if not any(first <= seq <= last for first, last in archived):
+            if seq not in archived:
                 return _changed(run_id, events, hashed, seq, f"Event {seq} is missing.")
         else:
             hashed += 1
@@ -88,6 +89,20 @@ def verify_chain(connection: Connection, run_id: str, job: LongWork) -> ChainRep
         if hashed < events:
             sentence += f" The first {events - hashed:,} were stored before a chain was kept."
     return ChainReport(run_id=run_id, events=events, hashed=hashed, sentence=sentence)
+
+
+class _Ranges:
+    """The seqs that were deleted on purpose."""
+
+    def __init__(self, connection: Connection) -> None:
+        columns = DELETED_SEQS.c
+        ranges = connection.execute(select(columns.first_seq, columns.last_seq).order_by(columns.first_seq)).all()
+        self._firsts = [first for first, _ in ranges]
+        self._lasts = [last for _, last in ranges]
+
+    def __contains__(self, seq: int) -> bool:
+        at = bisect_right(self._firsts, seq) - 1
+        return at >= 0 and seq <= self._lasts[at]
 
 
 def _changed(run_id: str, events: int, hashed: int, seq: int, sentence: str) -> ChainReport:

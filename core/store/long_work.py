@@ -3,14 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Connection
 
 from core.errors import Cancelled
 from core.model.result import Progress
 from core.ports import OnProgress
-from core.store.threads import Threads
+
+if TYPE_CHECKING:
+    from core.store.threads import Threads
 
 _T = TypeVar("_T")
 _PAUSE_NS: Final = 100_000_000
@@ -47,7 +49,7 @@ class LongWork:
 class LongWorks:
     """Starts long work in the threads of one store."""
 
-    def __init__(self, threads: Threads, monotonic_ns: Callable[[], int]) -> None:
+    def __init__(self, threads: "Threads", monotonic_ns: Callable[[], int]) -> None:
         self._threads = threads
         self._monotonic_ns = monotonic_ns
 

@@ -5,6 +5,7 @@ names of its columns; each line after it is a row, binary cells in base64. `cont
 table has, and the hash of its lines. A zip archive ends with its directory: a file that was cut off has none and is refused.
 """
 
+import errno
 import hashlib
 import os
 import zipfile
@@ -16,8 +17,7 @@ from typing import IO, Any, Final
 import msgspec
 import zstandard
 
-from core.errors import DatabaseNewer, UnreadableFile
-from core.store.faults import file_fault
+from core.errors import DatabaseNewer, DiskFull, KnownError, StoreError, StoreReadOnly, UnreadableFile
 
 FORM: Final = 1
 _HEAD: Final = "head.json"
@@ -95,16 +95,22 @@ def portable_writer(path: Path, head: Head) -> Iterator[PortableWriter]:
             yield writer
             writer.finish()
             sync(part)
+            part.replace(path)
         finally:
             writer.close()
-        part.replace(path)
+            part.unlink(missing_ok=True)
         sync(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise file_fault(error, path) from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        raise unwritable(error, path) from error
+
+
+def unwritable(error: OSError, path: Path) -> KnownError:
+    """Return the known error for a file or folder that cannot be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"No space is left for {path}.", "Free some space and try again.")
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return StoreReadOnly(f"{path} cannot be written.", "Allow writing there, or choose another place.")
+    return StoreError(f"{path} cannot be written: {error.strerror or error}.", "Choose another place.")
 
 
 def sync(path: Path) -> None:

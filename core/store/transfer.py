@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, LargeBinary, Table, func, insert, select, text
+from sqlalchemy import Connection, LargeBinary, Table, func, select, text
 
 from core import ENGINE_VERSION
 from core.errors import DatabaseNewer, StoreError
@@ -13,12 +13,13 @@ from core.model.care import Transfer
 from core.store.long_work import LongWork
 from core.store.migration import HEAD
 from core.store.portable import FORM, Head, PortableReader, portable_reader, portable_writer
+from core.store.sql import BulkInsert
 from core.store.tables import LOG_HEAD, METADATA, OUTBOX
 
 PAGE: Final = 1_000
 
-LOCAL: Final[frozenset[str]] = frozenset()
-"""Tables that say who has this database open; they are not carried elsewhere."""
+LOCAL: Final = frozenset({"desks", "leases"})
+"""Tables that say who has this very database open; they are not carried elsewhere."""
 
 
 NOT_EMPTY: Final = (
@@ -94,32 +95,36 @@ def import_from(connection: Connection, path: Path, job: LongWork) -> Transfer:
             )
         total, done = sum(reader.rows.values()), 0
         for table in carried_tables():
-            for page in _pages(reader, table, path):
+            if table is LOG_HEAD and reader.rows.get(table.name):
+                connection.execute(LOG_HEAD.delete())
+            for into, values in _pages(reader, table, path):
                 job.step(done, total, f"Reading {table.name}")
-                if table is LOG_HEAD:
-                    connection.execute(LOG_HEAD.delete())
-                connection.execute(insert(table), page)
-                done += len(page)
+                into.run(connection, values)
+                done += len(values) // len(into.columns)
         _go_on_numbering(connection)
         return Transfer(file=str(path), rows=reader.rows)
 
 
-def _pages(reader: PortableReader, table: Table, path: Path) -> Iterator[list[dict[str, Any]]]:
+def _pages(reader: PortableReader, table: Table, path: Path) -> Iterator[tuple[BulkInsert, list[Any]]]:
+    """Yield the cells of a few rows at a time, one row after the other, and what inserts them."""
     rows = reader.read(table.name)
     columns = next(rows, None)
     if columns is None:
         return
     known_columns(table, columns, path)
-    binary = [isinstance(table.columns[name].type, LargeBinary) for name in columns]
-    page: list[dict[str, Any]] = []
+    into = BulkInsert(table, columns)
+    binary = [at for at, name in enumerate(columns) if isinstance(table.columns[name].type, LargeBinary)]
+    most = _page(table) * len(columns)
+    values: list[Any] = []
     for row in rows:
-        cells = [base64.b64decode(cell) if is_binary and cell is not None else cell for cell, is_binary in zip(row, binary, strict=True)]
-        page.append(dict(zip(columns, cells, strict=True)))
-        if len(page) >= _page(table):
-            yield page
-            page = []
-    if page:
-        yield page
+        for at in binary:
+            row[at] = base64.b64decode(row[at])
+        values += row
+        if len(values) >= most:
+            yield into, values
+            values = []
+    if values:
+        yield into, values
 
 
 def known_columns(table: Table, columns: Sequence[str], path: Path) -> None:

@@ -12,7 +12,7 @@ import qasync
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.compose import compose_engine, compose_store
+from app.compose import compose_engine, compose_store, look_at_database, prepare_database
 from core.engine import Engine
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -129,6 +129,8 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             request_quit=lambda: quits.append("asked"),
             report_bug=report_bug,
             make_demo=make_demo,
+            look_at_database=look_at_database,
+            prepare_database=prepare_database,
             version="0.0.0",
         )
         window = MainWindow(engine, settings[0], services)

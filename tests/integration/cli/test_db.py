@@ -133,3 +133,14 @@ def test_memory_has_nothing_to_give_back(weaver: Weaver, tmp_path: Path) -> None
     assert weaver("--db", "memory", "db", "vacuum").out == "There is nothing to give back.\n"
     assert weaver("--db", "memory", "db", "export", tmp_path / "empty.weaver").code == 0
     assert weaver("--db", tmp_path / "new.db", "db", "import", tmp_path / "empty.weaver").code == 0
+
+
+def test_a_check_takes_the_database_as_it_is(with_hours: Weaver, weaver_home: Path) -> None:
+    run_id = ran(with_hours, "--param", "slow=2")
+    with sqlite3.connect(weaver_home / "weaver.db") as db:
+        db.execute('UPDATE runs SET status = \'running\', body = replace(body, \'"status":"completed"\', \'"status":"running"\')')
+    db.close()
+    assert f"Run {run_id} is running, and its events say completed." in with_hours("db", "check").out
+    with sqlite3.connect(weaver_home / "weaver.db") as db:
+        assert db.execute("SELECT status FROM runs").fetchall() == [("running",)], "a start would find it interrupted"
+    db.close()

@@ -18,7 +18,7 @@ from core.ports import Store
 from core.runs.checking import check_store
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
-from core.store.tables import METADATA
+from core.store.transfer import carried_tables
 from tests.contract.samples import note, run, same_bars, same_result
 from tests.integration.store.care_desk import fill_desk, manager_of, opened, ran
 
@@ -74,7 +74,7 @@ def tables_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
     with sqlite3.connect(path) as db:
         found = {
             table.name: db.execute(f"SELECT * FROM {table.name} ORDER BY {', '.join(table.primary_key.columns.keys())}").fetchall()
-            for table in METADATA.sorted_tables
+            for table in carried_tables()
         }
     db.close()
     return found
@@ -204,6 +204,14 @@ async def test_a_database_that_holds_something_is_left_alone(exported: Path, tmp
         with pytest.raises(StoreError, match="not empty"):
             await store.care.import_from(exported, quiet)
         assert len(await store.log.read()) == 1
+
+
+async def test_a_place_that_cannot_be_written_is_named(desk: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for fresh in (DatabaseStore(desk, SystemClock()), MemoryStore(SystemClock())):
+        async with opened(fresh) as store:
+            with pytest.raises(StoreError, match=r"file/all\.weaver cannot be written"):
+                await store.care.export_to(tmp_path / "file" / "all.weaver", quiet)
 
 
 async def test_a_cancelled_export_leaves_the_file_that_was_there(desk: Path, tmp_path: Path) -> None:
