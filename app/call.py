@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The options that every verb has. `database_url` is `memory`, a path or an SQLite URL."""
+    """The options that every verb has. `database_url` is `memory`, a path, or an SQLite or PostgreSQL URL."""
 
     paths: Paths
     database_url: str
@@ -70,7 +70,8 @@ class Call:
         start_logging(self.paths.logs, verbose=self.verbose)
         reporter = FaultReporter(self.paths.logs, SystemClock())
         settings = self.settings()
-        engine = compose_engine(compose_store(self.database_url, settings), self.paths.strategies, settings, reporter.report)
+        store = compose_store(self.database_url, self.paths, settings)
+        engine = compose_engine(store, self.paths.strategies, settings, reporter.report)
         return asyncio.run(_within(engine, work, recover=recover))
 
 

@@ -94,7 +94,10 @@ def weaver(
     ] = None,
     size: Annotated[str | None, typer.Option(help="Size of the window in pixels, like 1600x1000.", metavar="WxH")] = None,
     panel: Annotated[str | None, typer.Option(help="With --screenshot: only this panel.", metavar="NAME")] = None,
-    db: Annotated[str | None, typer.Option(help=f"Database: memory or sqlite:///FILE; also {DATABASE_VARIABLE}.", metavar="URL")] = None,
+    db: Annotated[
+        str | None,
+        typer.Option(help=f"Database: memory, sqlite:///FILE or postgresql://USER@HOST/NAME; also {DATABASE_VARIABLE}.", metavar="URL"),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="Settings, layout and database of their own.", metavar="NAME")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Progress and the log on stderr.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,

@@ -1,9 +1,12 @@
 """The composition root: the only file that knows every class."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.config import Paths
+from app.desk import desk_of
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
@@ -27,9 +30,29 @@ def compose_strategies(folder: Path) -> StrategyLoader:
     return StrategyLoader((folder,))
 
 
-def compose_store(url: str, settings: Settings | None = None) -> Store:
-    """Return the home of everything that is kept: `memory`, a path or an SQLite URL. Nothing is opened yet. Raises InputError."""
-    return store_at(url, SystemClock(), hash_chain=settings is not None and settings.flag("events.hash_chain"))
+def compose_store(url: str, paths: Paths | None = None, settings: Settings | None = None) -> Store:
+    """Return the home of everything that is kept: `memory`, a path, an SQLite or PostgreSQL URL. It is not open yet. Raises InputError.
+
+    `paths` and `settings` say which desk opens it; without them it is the machine.
+    """
+    if paths is None or settings is None:
+        return store_at(url, SystemClock())
+    hash_chain = settings.flag("events.hash_chain")
+    return store_at(url, SystemClock(), locks=paths.data / "locks", desk=desk_of(paths, settings), hash_chain=hash_chain)
+
+
+async def look_at_database(url: str) -> str:
+    """Return what is at a database's address, in a sentence; nothing is changed. Raises InputError, StoreError."""
+    from core.store.inspection import inspect_database
+
+    return (await asyncio.to_thread(inspect_database, url)).sentence
+
+
+async def prepare_database(url: str) -> str:
+    """Create the tables of a database or bring them to this version, and say so. Raises InputError, StoreError."""
+    from core.store.inspection import prepare_database
+
+    return (await asyncio.to_thread(prepare_database, url)).sentence
 
 
 def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:

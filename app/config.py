@@ -17,6 +17,7 @@ HOME_VARIABLE: Final = "WEAVER_HOME"
 DATABASE_VARIABLE: Final = "WEAVER_DB"
 MEMORY: Final = "memory"
 
+_DATABASES: Final = "write memory, a file like sqlite:///bars.db, or a server's database like postgresql://ann@desk/weaver."
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -165,19 +166,17 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def database_url(given: str | None, environment: Mapping[str, str], paths: Paths) -> str:
-    """Return where the data is kept: `--db`, else `WEAVER_DB`, else the file in the data directory.
+    """Return where the data is kept: `--db`, else `WEAVER_DB`, else what the settings say, else the file in the data directory.
 
     The store reads URLs; refused here is only a bare word, which is a mistyped `memory` more likely than a file's name.
     """
     if given is not None and not given.strip():
-        raise InvalidValue("--db", "empty", "write memory, or a file like sqlite:///bars.db.")
+        raise InvalidValue("--db", "empty", _DATABASES)
     text = (given if given is not None else environment.get(DATABASE_VARIABLE, "")).strip()
     if not text:
-        return str(paths.database)
+        return SettingsFile(paths.settings, environment).load().text("database.url").strip() or str(paths.database)
     if text.casefold() == MEMORY:
         return MEMORY
     if not any(sign in text for sign in "/\\.:"):
-        raise InvalidValue(
-            "--db" if given is not None else DATABASE_VARIABLE, repr(text), "write memory, or a file like sqlite:///bars.db."
-        )
+        raise InvalidValue("--db" if given is not None else DATABASE_VARIABLE, repr(text), _DATABASES)
     return text

@@ -4,7 +4,8 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from core.settings import SETTINGS
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.desk import DeskSeen
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 DEPENDENCIES: Final = (
@@ -29,6 +31,7 @@ DEPENDENCIES: Final = (
     "polars",
     "sqlalchemy",
     "alembic",
+    "psycopg",
     "msgspec",
     "exchange_calendars",
     "zstandard",
@@ -150,25 +153,24 @@ def _settings(call: Call) -> list[Check]:
 def _database(call: Call) -> list[Check]:
     from core.store.migration import HEAD  # opening brings every database to this one
 
-    async def work(engine: "Engine") -> tuple[str, int, int]:
-        return engine.where, len(await engine.bar_sets()), len(await engine.runs())
+    async def work(engine: "Engine") -> tuple[str, int, int, Sequence[tuple[str, str]], Sequence["DeskSeen"]]:
+        return engine.where, len(await engine.bar_sets()), len(await engine.runs()), await engine.facts(), await engine.desks()
 
     try:
-        where, sets, runs = call.run(work)
+        where, sets, runs, facts, desks = call.run(work)
     except KnownError as error:
         return [Check("database", FAIL, str(error))]
     tables = "" if call.database_url == MEMORY else f", tables at revision {HEAD}"
-    said = f"{where}{tables}; {sets} bar sets, {runs} runs"
-    return [Check("database", OK, said), *_database_file(call)]
+    checks = [Check("database", OK, f"{where}{tables}; {sets} bar sets, {runs} runs")]
+    checks += [Check(name, OK, said) for name, said in facts]
+    return checks + [_desk(seen) for seen in desks]
 
 
-def _database_file(call: Call) -> list[Check]:
-    from core.store.location import database_path
-
-    path = database_path(call.database_url)
-    if path is None or not path.is_file():
-        return []
-    return [Check("database size", OK, f"{path.stat().st_size / 1e6:,.1f} MB")]
+def _desk(seen: "DeskSeen") -> Check:
+    if seen.is_here:
+        return Check("this desk", OK, seen.desk.name)
+    newer = f"; its program is version {seen.version}" if seen.version != ENGINE_VERSION else ""
+    return Check("desk", WARN if newer else OK, f"{seen.desk.name}, last seen {timedelta(seconds=round(seen.seen_s))} ago{newer}")
 
 
 def _strategies(call: Call) -> list[Check]:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.call import Call, signals_call
-from app.compose import compose_engine, compose_store, compose_window
+from app.compose import compose_engine, compose_store, compose_window, look_at_database, prepare_database
 from app.config import MEMORY, SettingsFile
 from app.demo import demo_run
 from app.garbage import collected_in_this_thread
@@ -125,7 +125,7 @@ class Lifecycle:
         """Open everything, wait until it is to stop, and stop it."""
         for warning in self._file.warnings:
             _log.warning("%s", warning)
-        store = compose_store(self._url(), self._settings)
+        store = compose_store(self._url(), self._call.paths, self._settings)
         engine = compose_engine(store, self._call.paths.strategies, self._settings, self._reporter.report)
         with signals_call(self._quit.set):
             try:
@@ -194,6 +194,8 @@ class Lifecycle:
             report_bug=lambda error, doing: print_bug(self._reporter.sentence(error, doing)),  # the window itself tells the person
             make_demo=lambda on_progress: demo_run(engine, on_progress),
             export_report=lambda run_id, path: export_report(engine, run_id, path),
+            look_at_database=look_at_database,
+            prepare_database=prepare_database,
             version=ENGINE_VERSION,
             desk_name=self._call.paths.profile or "",
         )

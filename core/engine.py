@@ -10,6 +10,7 @@ from core.data.desk import DataDesk
 from core.events.envelope import Envelope
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
+from core.model.desk import Desk, DeskSeen
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
@@ -63,6 +64,24 @@ class Engine:
     def where(self) -> str:
         """Where the data is kept, in words for a person."""
         return self._store.where
+
+    @property
+    def desk(self) -> Desk:
+        """The workstation that this is."""
+        return self._store.desk
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may have the data open too."""
+        return self._store.is_shared
+
+    async def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what there is to know about where the data is kept, for a person: pairs of a name and a sentence."""
+        return await self._store.facts()
+
+    async def desks(self) -> Sequence[DeskSeen]:
+        """Return the desks that share the data, by name, this one among them."""
+        return await self._store.leases.desks()
 
     def now_ns(self) -> int:
         """The present instant, UTC ns."""
@@ -201,6 +220,14 @@ class Engine:
     async def stop_all_runs(self) -> int:
         """Stop every running run; return how many there were."""
         return await self._runs.stop_all()
+
+    def is_here(self, run: Run) -> bool:
+        """Tell whether a run goes on in this process; only here it can be stopped."""
+        return self._runs.is_here(run)
+
+    async def take_over_run(self, run_id: str) -> Run:
+        """End a run of a desk that is gone, or has offered it. Raises HeldElsewhere while that desk has it, RunError."""
+        return await self._runs.take_over(run_id)
 
     async def run_again(self, run_id: str) -> Run:
         """Create and start a new run with the same config."""

@@ -18,6 +18,10 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── StoreError              the database and its directory
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
+    │   │   ├── OffsetMoved         another process has acted on the same events
+    │   │   ├── DatabaseUnreachable the server does not answer, or the connection to it was lost
+    │   │   ├── DatabaseRefused     the server does not take the user, the password or one more connection
+    │   │   ├── DatabaseMissing     the server has no database of that name
     │   │   ├── StoreReadOnly       the directory or file cannot be written
     │   │   ├── DamagedStore        a check found what is not as it must be
     │   │   ├── EventsChanged       the events of a run are not what they were when they were stored
@@ -32,6 +36,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── RunError
     │   │   ├── RunNotStartable     the run's state does not allow a start
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
+    │   │   ├── HeldElsewhere       another desk has the run or the account
+    │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
     │   │   └── NotTheSame          a run cannot be repeated, or came out otherwise
     │   ├── AlreadyOpen             another window has the same database open
     │   ├── NoDisplay               the window has no screen, or its system libraries are missing
@@ -180,6 +186,33 @@ class DatabaseNewer(StoreError):
     code = "database_newer"
 
 
+class OffsetMoved(StoreError):
+    """Another process with the same consumer has acted on these events; nothing was done here."""
+
+    code = "offset_moved"
+
+    def __init__(self, consumer: str) -> None:
+        super().__init__(f"Another process acts as {consumer}.", "It goes on from where that one is.")
+
+
+class DatabaseUnreachable(StoreError):
+    """The server does not answer, or the connection to it was lost."""
+
+    code = "database_unreachable"
+
+
+class DatabaseRefused(StoreError):
+    """The server does not take the user, the password, or one more connection."""
+
+    code = "database_refused"
+
+
+class DatabaseMissing(StoreError):
+    """The server has no database of that name."""
+
+    code = "database_missing"
+
+
 class StoreReadOnly(StoreError):
     """The data directory or the database cannot be written."""
 
@@ -262,6 +295,25 @@ class RunNotStoppable(RunError):
     """Only a running run can be stopped."""
 
     code = "run_not_stoppable"
+
+
+class HeldElsewhere(RunError):
+    """Another desk has the run or the account; `desk` is its name."""
+
+    code = "held_elsewhere"
+
+    def __init__(self, what: str, desk: str) -> None:
+        super().__init__(f"{what} is in the hands of the desk {desk}.", "Do it there, or wait until that desk has let go.")
+        self.desk = desk
+
+
+class LeaseLost(RunError):
+    """Another desk has taken over the run or the account; nothing that this one would still do is stored."""
+
+    code = "lease_lost"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"This desk has lost {what}: another one has taken over.", "It goes on there.")
 
 
 class NotTheSame(RunError):

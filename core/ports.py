@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from core.events.envelope import Envelope
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionMerge, CorporateAction
+from core.model.desk import Desk, DeskSeen, Lease, LeaseKind
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
@@ -71,6 +72,10 @@ class EventLog(Protocol):
         """Return the newest `limit` stored events before `before_seq` (None: of all), oldest first, whose type fits `pattern`."""
         ...
 
+    async def offset(self, consumer: str) -> int:
+        """Return the seq up to which a consumer has acted; 0 for one that never did."""
+        ...
+
     async def find(self, seq: int) -> Envelope | None:
         """Return the stored event with this seq."""
         ...
@@ -90,6 +95,14 @@ class EventLog(Protocol):
 
 class UnitOfWork(Protocol):
     """Rows and events that are committed together, or not at all."""
+
+    def fence(self, lease: Lease) -> None:
+        """Commit only while `lease` is held; leaving the block raises LeaseLost where another has taken over."""
+        ...
+
+    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
+        """Move a consumer's offset from `after_seq` to `seq`; leaving the block raises OffsetMoved where it is not there any more."""
+        ...
 
     def put_run(self, run: Run) -> None:
         """Insert or update the run's row."""
@@ -226,6 +239,34 @@ class StoreCare(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """Who may act, one process of one desk at a time. Time is the store's own: a desk's clock may be wrong by minutes."""
+
+    async def acquire(self, kind: LeaseKind, name: str, ttl_s: float) -> Lease:
+        """Take a lease that is free, expired, offered to this desk, or of a process of it that is gone. Raises HeldElsewhere."""
+        ...
+
+    async def renew(self, leases: Sequence[Lease], ttl_s: float) -> Sequence[Lease]:
+        """Renew what is still held, say that this desk is there, and return what is lost."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give it back; harmless when it is lost."""
+        ...
+
+    async def offer(self, lease: Lease, desk_id: str) -> None:
+        """Let another desk take it at once. Raises LeaseLost."""
+        ...
+
+    async def held(self, kind: LeaseKind) -> Sequence[Lease]:
+        """Return who holds what, and whose lease has expired and was not taken yet."""
+        ...
+
+    async def desks(self) -> Sequence[DeskSeen]:
+        """Return the desks that were ever here, by name."""
+        ...
+
+
 class Store(Protocol):
     """A home of everything that is kept: memory or a database."""
 
@@ -240,6 +281,19 @@ class Store(Protocol):
     @property
     def care(self) -> StoreCare: ...
     @property
+    def leases(self) -> Leases: ...
+    @property
+    def desk(self) -> Desk:
+        """Return the workstation that has it open."""
+        ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether other machines may have it open too."""
+        ...
+
+    @property
+    @property
     def where(self) -> str:
         """Return where it is, in words for a person; never with a password."""
         ...
@@ -250,7 +304,11 @@ class Store(Protocol):
         ...
 
     def is_alive(self, owner: str) -> bool:
-        """Tell whether the process of that name still has the store open; a killed one has not."""
+        """Tell whether the process of that name, of this machine, still has the store open; a killed one has not."""
+        ...
+
+    async def facts(self) -> Sequence[tuple[str, str]]:
+        """Return what there is to know about it, for a person: pairs of a name and a sentence."""
         ...
 
     def claim_window(self) -> None:

@@ -45,6 +45,8 @@ SETTINGS: Final = (
     _setting("window.local_time", "Local time", True, "Show times in the desktop's zone; off shows UTC."),
     _setting("run.cash", "Start cash", 100_000.0, "Cash a new run starts with, account currency.", minimum=1),
     _setting("run.callback_limit_s", "Callback limit", 2.0, "Seconds a strategy's callback may take before its run is ended.", minimum=0.1, maximum=600),
+    _setting("database.url", "Database", "", "A server's database, postgresql://user@host/name, or a file; empty keeps the data in the data directory; takes effect at the next start."),
+    _setting("desk.name", "Name of this desk", "", "Under this name other desks see what runs here; empty takes the machine's name; takes effect at the next start."),
     _setting("events.hash_chain", "Hash chains", False, "Store each event of a run with a hash over it and those before, so that a change shows; takes effect at the next start."),
     _setting("retention.backtest_days", "Backtest events", 0, "Days after a backtest's end until `weaver db archive` takes its events; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("retention.trace_days", "Traces", 0, "Days after a traced backtest's end until its ticks and windows are archived; 0 keeps them.", minimum=0, maximum=36_500),

@@ -13,7 +13,13 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for _name in [name for name in os.environ if name.startswith("WEAVER_")]:
     del os.environ[_name]
 
-pytest_plugins = ("pytester", "tests.strictness.log_guard", "tests.strictness.network_guard", "tests.strictness.leak_guard")
+pytest_plugins = (
+    "pytester",
+    "tests.postgres",
+    "tests.strictness.log_guard",
+    "tests.strictness.network_guard",
+    "tests.strictness.leak_guard",
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

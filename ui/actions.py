@@ -69,6 +69,7 @@ class Actions(QObject):
         self._groups: dict[str, QActionGroup] = {}
         self._by_name: dict[str, QAction] = {}
         self._menus: dict[str, list[QAction]] = {}
+        self._tips = {act.name: act.tip for act in ACTS}
         for act in ACTS:
             self._add(act)
         self.set_theme(theme)
@@ -79,9 +80,7 @@ class Actions(QObject):
         if act.shortcut:
             action.setShortcut(QKeySequence(act.shortcut))
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
-        keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if act.shortcut else ""
-        action.setToolTip(f"{act.tip}{keys}")
-        action.setStatusTip(act.tip)
+        _set_tip(action, act.tip)
         action.setIconVisibleInMenu(False)
         if act.choice:
             action.setCheckable(True)
@@ -102,6 +101,12 @@ class Actions(QObject):
         action.triggered.connect(lambda _checked=False: do())
         action.setEnabled(enabled)
 
+    def offer(self, name: str, *, enabled: bool, why_not: str = "") -> None:
+        """Enable or disable an act; `why_not` is a sentence in place of its tip while it cannot be used."""
+        action = self._by_name[name]
+        action.setEnabled(enabled)
+        _set_tip(action, why_not or self._tips[name])
+
     def add(self, group: str, actions: Iterable[QAction]) -> None:
         """Take actions made elsewhere (showing a panel) into a group."""
         self._menus.setdefault(group, []).extend(actions)
@@ -118,3 +123,9 @@ class Actions(QObject):
         """Draw the icons in the theme's colours."""
         for name, icon_name in self._icons.items():
             self._by_name[name].setIcon(icon(icon_name, theme, "danger" if name == "kill-switch" else "muted"))
+
+
+def _set_tip(action: QAction, tip: str) -> None:
+    keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    action.setToolTip(f"{tip} ({keys})" if keys else tip)
+    action.setStatusTip(tip)

@@ -66,11 +66,22 @@ class RunCommands(QObject):
         """Enable what the selected run allows."""
         row = self._selected()
         status = row.run.status if row is not None else None
-        self._acts["start-run"].setEnabled(status is RunStatus.PENDING)
-        self._acts["stop-run"].setEnabled(status is RunStatus.RUNNING)
+        why_not = self._why_not(row)
+        self._acts.offer("start-run", enabled=status is RunStatus.PENDING, why_not=why_not)
+        self._acts.offer("stop-run", enabled=status is RunStatus.RUNNING and not why_not, why_not=why_not)
         self._acts["run-again"].setEnabled(status is not None and status.is_final)
         self._acts["verify-run"].setEnabled(status is not None and status.is_final and row is not None and row.run.manifest is not None)
-        self._acts["delete-run"].setEnabled(status is not None and status is not RunStatus.RUNNING)
+        self._acts.offer("delete-run", enabled=status is not None and status is not RunStatus.RUNNING, why_not=why_not)
+
+    def _why_not(self, row: RunRow | None) -> str:
+        """Return why this window cannot touch a run that goes on, a sentence; empty when it goes on here, or does not."""
+        if row is None or row.run.status is not RunStatus.RUNNING or self._engine.is_here(row.run):
+            return ""
+        return (
+            f"This run goes on at the desk {row.desk}; stop it there."
+            if row.desk
+            else "This run goes on in another process; stop it there."
+        )
 
     def _selected(self) -> RunRow | None:
         return self._views.runs.get(self._views.selected) if self._views.selected else None
@@ -141,8 +152,13 @@ class RunCommands(QObject):
 
     async def _halt(self) -> None:
         stopped = await self._engine.stop_all_runs()
-        runs = "1 run" if stopped == 1 else f"{stopped} runs"
-        self.say(f"HALT stopped {runs}." if stopped else "HALT: no run was going on.", "warning" if stopped else "info")
+        said = f"HALT stopped {_runs(stopped)}." if stopped else "HALT: no run was going on."
+        elsewhere = sum(1 for row in self._views.runs.rows if self._why_not(row))
+        if elsewhere:
+            said += (
+                f" {_runs(elsewhere).capitalize()} elsewhere {'goes' if elsewhere == 1 else 'go'} on: stop what runs at another desk there."
+            )
+        self.say(said, "warning" if stopped or elsewhere else "info")
 
     # --- why ---
 
@@ -193,6 +209,10 @@ class RunCommands(QObject):
         self._views.activity.say(text, time_ns=self._engine.now_ns(), level=Level(level))
         self._bridge.schedule()
         self.said.emit(text, level)
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
 
 
 def _subject(row: Fill | Order | Trade) -> str:

@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from core.errors import NotInThisVersion
 from core.model.result import Progress
 from core.model.run import ParamValue, Run
 from core.settings import Settings
 
+AskDatabase = Callable[[str], Awaitable[str]]
+"""Takes the address of a database and returns a sentence. Raises KnownError."""
+
 OnProgress = Callable[[Progress], None]
+
+
+async def _nothing_there(url: str) -> str:
+    raise NotInThisVersion("This window was opened without a way to databases.", "Open it with `weaver`.")
 
 
 class LayoutMemory(Protocol):
@@ -37,7 +45,8 @@ class Services:
     `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides. `make_demo` makes the simulated
     market and a run on it, and returns the run when it is over. `export_report` writes the report of a run to a page (`.html`) or into a
     folder and returns the files; a report of ours is replaced. Raises InputError where another file stands there, DataError where it
-    cannot be written, and what `Engine.report` raises.
+    cannot be written, and what `Engine.report` raises. `look_at_database` says what is at an address, `prepare_database` makes
+    or upgrades its tables.
     """
 
     layout: LayoutMemory
@@ -47,6 +56,8 @@ class Services:
     make_demo: Callable[[OnProgress], Awaitable[Run]]
     export_report: Callable[[str, Path], Awaitable[tuple[Path, ...]]]
     version: str
+    look_at_database: AskDatabase = _nothing_there
+    prepare_database: AskDatabase = _nothing_there
     desk_name: str = ""
 
 

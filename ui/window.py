@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self.sizes: Sizes = Sizes().scaled(settings.number("window.scale_percent"))
         self.theme: Theme = theme_of(settings)
         self.setFont(base_font(self.sizes))
-        self.views = DeskViews()
+        self.views = DeskViews(engine.desk.name, is_shared=engine.is_shared)
         self.errors = ErrorDesk(services.report_bug, self)
         self.tasks = TaskScope("window", self.errors.handle)
         self.bridge = EventBridge(engine, self.views, self)
@@ -87,8 +87,7 @@ class MainWindow(QMainWindow):
             theme=self.theme,
             sizes=self.sizes,
             settings=settings,
-            change_setting=services.change_setting,
-            version=services.version,
+            services=services,
             parent=self,
         )
         self.commands = RunCommands(

@@ -55,7 +55,7 @@ class EventCodec:
     def decode(self, wire_type: str, version: int, data: bytes | str) -> Payload:
         """Return the payload, raised to the present version.
 
-        Raises BugError for an unknown type, DatabaseNewer for a version that is newer than ours.
+        Raises DatabaseNewer for a type or a version that only a newer program knows.
         """
         cls = payload_class(wire_type)
         if version == cls.version:

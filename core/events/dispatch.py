@@ -113,6 +113,10 @@ class Dispatcher:
         found = [item for by_run in self._by_pattern.values() for of_run in by_run.values() for item in of_run.values()]
         return tuple(sorted(found, key=lambda item: item.number))
 
+    def is_heard(self) -> bool:
+        """Tell whether anybody listens to anything. From any thread."""
+        return bool(self._by_pattern)
+
     def wants(self, wire_type: str, run_id: str | None = None) -> bool:
         """Tell whether anybody listens to this type of this run; without a run, of any run."""
         if run_id is not None:

@@ -4,6 +4,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
+from core.errors import OffsetMoved
 from core.events.codec import EventCodec
 from core.events.dispatch import Callback, Dispatcher, LiveSubscription, fits
 from core.events.envelope import Envelope
@@ -36,6 +37,7 @@ class MemoryEventLog:
         self._events: list[Envelope] = []
         self._by_run: dict[str, list[Envelope]] = {}
         self._head = 0
+        self._offsets: dict[str, int] = {}
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
         """See `core.ports.EventLog`."""
@@ -70,6 +72,10 @@ class MemoryEventLog:
                 found.append(events[index - 1])
         return found[::-1]
 
+    async def offset(self, consumer: str) -> int:
+        """See `core.ports.EventLog`."""
+        return self._offsets.get(consumer, 0)
+
     async def find(self, seq: int) -> Envelope | None:
         """See `core.ports.EventLog`."""
         index = bisect_right(self._events, seq - 1, key=_seq)
@@ -88,6 +94,15 @@ class MemoryEventLog:
         return self._dispatcher.wants(wire_type, run_id)
 
     # --- for the memory store's unit of work ---
+
+    def advance(self, consumer: str, seq: int) -> None:
+        """Move a consumer's offset."""
+        self._offsets[consumer] = seq
+
+    def check_offset(self, consumer: str, after_seq: int) -> None:
+        """Raise OffsetMoved unless the offset is there."""
+        if self._offsets.get(consumer, 0) != after_seq:
+            raise OffsetMoved(consumer)
 
     def check(self, events: Sequence[Envelope]) -> None:
         """Raise what a database would raise for these events."""

@@ -27,6 +27,10 @@ class RunStarted(Payload, frozen=True, kw_only=True):
     wire: ClassVar[str] = "run.Started"
     manifest: Manifest
     bars_total: int
+    owner: str | None = None
+    """The process that runs it."""
+    desk: str | None = None
+    """The name of the desk that runs it."""
 
 
 class RunProgressed(Payload, frozen=True, kw_only=True):
@@ -34,6 +38,7 @@ class RunProgressed(Payload, frozen=True, kw_only=True):
 
     wire: ClassVar[str] = "run.Progressed"
     durable: ClassVar[bool] = False
+    shared: ClassVar[bool] = True
     bars: int
     bars_total: int
     time_ns: int

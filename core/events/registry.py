@@ -1,6 +1,6 @@
 """The set of all event types, derived from the classes that `core.events.payloads` defines."""
 
-from core.errors import BugError
+from core.errors import DatabaseNewer
 from core.events import payloads
 from core.events.envelope import REGISTRY, Payload
 
@@ -12,8 +12,8 @@ def event_types() -> dict[str, type[Payload]]:
 
 
 def payload_class(wire_type: str) -> type[Payload]:
-    """Return the class of a wire type. Raises BugError for a type that nobody registered."""
+    """Return the class of a wire type. Raises DatabaseNewer for a type that only a newer program can have written."""
     found = REGISTRY.get(wire_type)
     if found is None:
-        raise BugError(f"No event type {wire_type} is registered.")
+        raise DatabaseNewer(f"This program knows no event of type {wire_type}.", "Install the version of the program that wrote it.")
     return found

@@ -166,6 +166,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
     owner: str | None = None
     """The process that runs it; see `Store.owner`. Recovery leaves a run alone while its owner lives."""
+    desk: str | None = None
+    """The name of the desk that runs it, or ran it."""
 
     def moved_to(self, status: RunStatus, **changes: object) -> "Run":
         """Return the run in a new state. Raises RunError when the table does not allow the move."""

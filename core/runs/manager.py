@@ -1,16 +1,18 @@
 """RunManager: creates, starts, stops, recovers and removes runs. Each one that goes on is a RunSession under the supervisor."""
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import msgspec
 
-from core.errors import InvalidValue, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
+from core.errors import HeldElsewhere, InvalidValue, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
+from core.model.desk import LeaseKind
 from core.model.instants import iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
@@ -18,8 +20,18 @@ from core.model.plugin import StrategyInfo
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import Clock, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials, Rows
+from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.session import OnBug, RunSession
 from core.runs.supervisor import Supervisor
+
+Reconcile = Callable[[Run], Awaitable[None]]
+"""Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
+
+_log = logging.getLogger(__name__)
+
+
+async def nothing_outside(run: Run) -> None:
+    """Reconcile a simulated run: its account is in the store."""
 
 
 class RunManager:
@@ -36,33 +48,61 @@ class RunManager:
         self._supervisor = Supervisor()
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leases = LeaseKeeper(store.leases, self._lost)
+        self._keeping: asyncio.Task[None] | None = None
         self._unstored: dict[str, Run] = {}
         """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
 
     # --- life ---
 
     async def recover(self) -> list[Run]:
-        """Mark runs whose process is gone as interrupted, and cancel what their orders left working. Others are not touched."""
+        """Mark runs whose process is gone as interrupted, and cancel what their orders left working.
+
+        A run that another desk has is left alone until its lease has expired.
+        """
         found = []
+        leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
             if run.status is not RunStatus.RUNNING or run.id in self._sessions:
                 continue
-            if run.owner is None or not self._store.is_alive(run.owner):
-                found.append(await self._interrupt(run))
+            if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
+                continue  # begun by a version of the program that knew no leases
+            try:
+                found.append(await self.take_over(run.id))
+            except HeldElsewhere:
+                continue
+        await self._leases.renew()  # this desk is there
         return found
+
+    async def take_over(self, run_id: str, reconcile: Reconcile = nothing_outside) -> Run:
+        """Take a running run from a desk that is gone or has offered it, and end it as interrupted. Raises HeldElsewhere, RunError.
+
+        From the first moment nothing more of that desk is stored; `reconcile` comes before anything is done here.
+        """
+        lease = await self._leases.take(run_id)
+        try:
+            run = await self.get(run_id)
+            if run.status is not RunStatus.RUNNING:
+                raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
+            await reconcile(run)
+            return await self._interrupt(run, FencedRuns(self._store.runs, lease))
+        finally:
+            await self._leases.give_back(run_id)
 
     async def close(self) -> None:
         """Stop every run and wait for them."""
         await self.stop_all()
+        self._leases.close()
         await self._supervisor.close()
+        self._keeping = None
 
-    async def _interrupt(self, run: Run) -> Run:
+    async def _interrupt(self, run: Run, rows: FencedRuns) -> Run:
         now_ns = self._clock.now_ns()
         sentence = "The program ended while this run went on. Run it again."
         after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
         left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final]
         reason = "The run was interrupted."
-        async with self._store.runs.begin() as work:
+        async with rows.begin() as work:
             work.put_run(after)
             work.put_orders(
                 [msgspec.structs.replace(order, status=OrderStatus.CANCELLED, reason=reason, updated_ns=now_ns) for order in left]
@@ -93,14 +133,29 @@ class RunManager:
             raise RunNotStartable(f"Run {run.id} is {run.status} and cannot be started.", todo)
         info = self._strategy(run.config.strategy_id)
         keys = await self._bar_sets(run.config)
-        started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner)
-        traced = run.config.trace
-        work = BacktestWork(started, info, keys, self._materials, traced=traced)
-        session = RunSession(started, work, store=self._store, clock=self._clock, on_bug=self._on_bug)
+        try:
+            rows = FencedRuns(self._store.runs, await self._leases.take(run.id))
+        except HeldElsewhere as error:
+            raise RunNotStartable(f"Run {run.id} is started at the desk {error.desk}.", "Look at it there, or run it again.") from error
+        try:
+            return await self._start(run, info, keys, rows)
+        except BaseException:
+            await self._leases.give_back(run.id)
+            raise
+
+    async def _start(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: FencedRuns) -> Run:
+        newest = await self._store.runs.run(run.id)
+        if newest is not None and newest.status is not RunStatus.PENDING:
+            raise RunNotStartable(f"Run {run.id} was started elsewhere in the meantime.", "Run it again to get a new one.")
+        desk = self._store.desk.name
+        started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner, desk=desk)
+        work = BacktestWork(started, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
+        session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug)
         self._sessions[run.id] = session
         try:
-            async with self._store.runs.begin() as rows:
-                rows.put_run(started)
+            async with rows.begin() as unit:
+                unit.put_run(started)
+            await self._keep_leases()
             self._tasks[run.id] = await self._supervisor.start(self._execute(session), f"run-{run.id}")
         except BaseException:
             del self._sessions[run.id]
@@ -108,13 +163,31 @@ class RunManager:
             raise
         return started
 
+    async def _keep_leases(self) -> None:
+        if self._keeping is None or self._keeping.done():
+            self._keeping = await self._supervisor.start(self._keep(), "leases")
+
+    async def _keep(self) -> None:
+        try:
+            await self._leases.keep()
+        except Exception as error:
+            self._on_bug(error, "the leases of runs")
+
+    def _lost(self, run_id: str) -> None:
+        """Another desk has taken the run over: it ends here, and nothing of it is stored any more."""
+        _log.warning("Another desk has taken over run %s; it ends here.", run_id)
+        session, task = self._sessions.get(run_id), self._tasks.get(run_id)
+        if session is not None and task is not None:
+            session.is_taken = True
+            task.cancel()
+
     async def stop(self, run_id: str) -> Run:
         """Stop a running run of this process and return it once it is over. Raises RunNotStoppable."""
         run = await self.get(run_id)
         session = self._sessions.get(run.id)
         if session is None:
             elsewhere = run.status is RunStatus.RUNNING
-            todo = "It goes on in another process; stop it there." if elsewhere else ""
+            todo = f"It goes on in another process{_at(run)}; stop it there." if elsewhere else ""
             raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be stopped.", todo)
         await self._stop(session)
         return session.run
@@ -136,7 +209,7 @@ class RunManager:
         """Remove a run that does not go on, with all that belongs to it. Raises RunError."""
         run = await self.get(run_id)
         if run.status is RunStatus.RUNNING:
-            raise RunError(f"Run {run.id} is running and cannot be removed.", "Stop it first.")
+            raise RunError(f"Run {run.id} is running and cannot be removed.", f"Stop it first{_at(run)}.")
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
             work.append([_run_event(run.id, RunDeleted(), self._clock.now_ns())])
@@ -146,7 +219,7 @@ class RunManager:
         session = self._sessions.get(run_id)
         if session is not None:
             await session.over.wait()
-            return session.run
+            return await self.get(run_id) if session.is_taken else session.run
         return await self.get(run_id)
 
     # --- questions ---
@@ -167,6 +240,10 @@ class RunManager:
                 raise InvalidValue("run", run_id, f"{len(found)} runs begin so; write more of the id.")
             run = found[0]
         return self._newest(run)
+
+    def is_here(self, run: Run) -> bool:
+        """Tell whether a run goes on, or has just ended, in this process; a run that names no other is."""
+        return run.id in self._sessions or run.owner in {None, self._store.owner}
 
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""
@@ -207,6 +284,7 @@ class RunManager:
                 self._unstored[run_id] = session.run
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
+            await self._leases.give_back(run_id)
 
     def _strategy(self, strategy_id: str) -> StrategyInfo:
         known = self._strategies.find_all()
@@ -239,6 +317,10 @@ class RunManager:
         if not stored:
             raise NoBars("No bars are stored yet.", "Import a price file first: weaver data import FILE --symbol S --timeframe 1m.")
         return tuple(_choose(config, symbol, stored) for symbol in config.symbols)
+
+
+def _at(run: Run) -> str:
+    return f" (at the desk {run.desk})" if run.desk else ""
 
 
 def _choose(config: RunConfig, symbol: str, stored: Sequence[BarSet]) -> BarSetKey:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.errors import KnownError, StrategyTooSlow
+from core.errors import KnownError, LeaseLost, StrategyTooSlow
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import RunCompleted, RunError, RunProgressed, RunStarted, RunStopped
 from core.model.money import exact
 from core.model.result import RunResult
 from core.model.run import Run, RunStatus
-from core.ports import Clock, Store, UnitOfWork
+from core.ports import Clock, EventLog, UnitOfWork
 from core.runs.backtest import BacktestWork
 
 PROGRESS_NS = 100_000_000
@@ -24,10 +24,10 @@ OnBug = Callable[[BaseException, str], None]
 class RunSession:
     """A run that goes on. `run` is always the newest state; `execute` is its one task."""
 
-    def __init__(self, run: Run, work: BacktestWork, *, store: Store, clock: Clock, on_bug: OnBug) -> None:
+    def __init__(self, run: Run, work: BacktestWork, *, log: EventLog, clock: Clock, on_bug: OnBug) -> None:
         self.run = run
         self._work = work
-        self._store = store
+        self._log = log
         self._clock = clock
         self._on_bug = on_bug
         self._told_ns = 0
@@ -37,6 +37,8 @@ class RunSession:
         self.over = asyncio.Event()
         self.is_stored = True
         """False when the store refused the run's end: then `run` is the only place that knows of it."""
+        self.is_taken = False
+        """Whether another desk has taken the run over: what it stored counts, and `run` is only how it was here."""
 
     def never_began(self) -> None:
         """Release whoever waits for a run that could not be started after all."""
@@ -57,7 +59,8 @@ class RunSession:
             manifest = await self._work.load()
             self._loaded = True
             self.run = self._changed(manifest=manifest, bars_total=self._work.bars_total)
-            await self._commit(RunStarted(manifest=manifest, bars_total=self._work.bars_total))
+            started = RunStarted(manifest=manifest, bars_total=self._work.bars_total, owner=self.run.owner, desk=self.run.desk)
+            await self._commit(started)
             await self._work.drive(self._tell_progress, lambda work: work.put_run(self._changed()))
             stopped = self._work.stopped
             result = await self._work.result()
@@ -67,7 +70,11 @@ class RunSession:
                 await self._end(RunStatus.COMPLETED, completed, result)
             else:
                 await self._end(RunStatus.STOPPED, RunStopped(bars=self._work.bars_done, reason=stopped), result, error=stopped)
+        except LeaseLost:
+            self.is_taken = True
         except asyncio.CancelledError:
+            if self.is_taken:
+                raise
             objection = self._work.objection
             if objection is not None:
                 await self._fail(objection.code, str(objection), await self._so_far())
@@ -93,11 +100,14 @@ class RunSession:
         run = self._changed().moved_to(status, ended_ns=self._clock.now_ns(), error=error, error_code=error_code)
         try:
             await self._commit(told, run=run, result=result)
+        except LeaseLost:
+            self.is_taken = True
+            return
         except KnownError as failure:
             # The store refused (disk full, database locked): the run is over all the same. That cannot be stored, but it is told.
             self.run = self._changed().moved_to(RunStatus.ERROR, ended_ns=run.ended_ns, error=str(failure), error_code=failure.code)
             self.is_stored = False
-            self._store.log.announce([self._envelope(RunError(code=failure.code, error=str(failure)))])
+            self._log.announce([self._envelope(RunError(code=failure.code, error=str(failure)))])
             return
         self.run = run
 
@@ -131,12 +141,12 @@ class RunSession:
             return
         self._told_ns = now_ns
         self.run = self._changed()
-        if self._store.log.wanted(RunProgressed.wire, self.run.id):
+        if self._log.wanted(RunProgressed.wire, self.run.id):
             time_ns, equity = self._work.equity()
             progressed = RunProgressed(
                 bars=self.run.bars, bars_total=self.run.bars_total, time_ns=time_ns, equity=equity, elapsed_s=self.run.elapsed_s
             )
-            self._store.log.announce([self._envelope(progressed)])
+            self._log.announce([self._envelope(progressed)])
 
     def _envelope(self, payload: Payload) -> Envelope:
         run_id, ts = self.run.id, self._clock.now_ns()

@@ -21,6 +21,7 @@ from core.errors import (
     UnknownName,
 )
 from core.events.envelope import Envelope
+from core.model.desk import Lease
 from core.model.instants import iso
 from core.model.order import Fill, Order
 from core.model.result import RunResult
@@ -51,6 +52,12 @@ class _Rows:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[UnitOfWork]:
         yield self
+
+    def fence(self, lease: Lease) -> None:
+        pass
+
+    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
+        pass
 
     def put_run(self, run: Run) -> None:
         pass

@@ -134,7 +134,7 @@ def _read_bars(connection: Connection, key: BarSetKey, start_ns: int | None, end
         wanted.append(chunks.last_ns >= start_ns)
     if end_ns is not None:
         wanted.append(chunks.first_ns < end_ns)
-    total = connection.execute(select(func.coalesce(func.sum(chunks.bars), 0)).where(*wanted)).scalar_one()
+    total = int(connection.execute(select(func.coalesce(func.sum(chunks.bars), 0)).where(*wanted)).scalar_one())  # numeric on PostgreSQL
     # Filled chunk by chunk: joining a list of parts would need the memory twice.
     starts, prices = np.empty(total, np.int64), np.empty((5, total))
     first = 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -14,8 +15,12 @@ from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
 from core.store import rows
+from core.store.leases import check_held
+from core.store.live import LiveNews
+from core.store.offsets import advance, read_offset
+from core.store.tail import Tail
 from core.store.threads import Threads
-from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 from core.store.writer import Job
 
 END_SEQ: Final = 2**63 - 1
@@ -26,12 +31,38 @@ class DatabaseEventLog:
     """An `EventLog` in the table `outbox`. Subscribers are told in the loop's thread, in the order of the commits."""
 
     def __init__(
-        self, threads: Threads, *, now_ns: Callable[[], int], monotonic_ns: Callable[[], int], codec: EventCodec, hash_chain: bool = False
+        self,
+        threads: Threads,
+        *,
+        now_ns: Callable[[], int],
+        monotonic_ns: Callable[[], int],
+        codec: EventCodec,
+        live: LiveNews,
+        hash_chain: bool = False,
     ) -> None:
         self._threads = threads
+        self._live = live
         self._codec = codec
         self._hash_chain = hash_chain
         self._dispatcher = Dispatcher(now_ns=now_ns, monotonic_ns=monotonic_ns)
+        self.tail: Final = Tail(codec, self._dispatcher.is_heard)
+
+    def tell(self, events: Sequence[Envelope], then: Callable[[], None] | None = None) -> None:
+        """Tell subscribers what another process appended, then call `then`; in the loop's thread, in the order of the log."""
+
+        def done(failures: list[Envelope]) -> None:
+            if failures:
+                self._submit([Append(tuple(failures))], None, [])
+            if then is not None:
+                then()
+
+        self._dispatcher.tell(events, done)
+
+    def tell_live(self, text: str) -> None:
+        """Tell subscribers what another process announced; in the loop's thread."""
+        event = self._live.event_of(text)
+        if event is not None:
+            self._dispatcher.announce([event])
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
         """See `core.ports.EventLog`."""
@@ -40,6 +71,9 @@ class DatabaseEventLog:
     def announce(self, events: Sequence[Envelope]) -> None:
         """See `core.ports.EventLog`."""
         self._dispatcher.announce(events)
+        if self._threads.database.is_shared:
+            for text in filter(None, map(self._live.text_of, events)):
+                self._threads.write(Job(partial(self._threads.database.tell_live, text=text), lambda *_: None))
 
     async def read(self, *, after_seq: int = 0, run_id: str | None = None, pattern: str = "*", limit: int = 1_000) -> list[Envelope]:
         """See `core.ports.EventLog`."""
@@ -59,6 +93,10 @@ class DatabaseEventLog:
             return rows.read_events(connection, self._codec, before_seq=before, run_id=run_id, pattern=pattern, limit=limit)
 
         return await self._threads.read(found)
+
+    async def offset(self, consumer: str) -> int:
+        """See `core.ports.EventLog`."""
+        return await self._threads.read(lambda connection: read_offset(connection, consumer))
 
     async def find(self, seq: int) -> Envelope | None:
         """See `core.ports.EventLog`."""
@@ -86,19 +124,19 @@ class DatabaseEventLog:
         self._submit(steps, told, [])
         return await told
 
-    def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]]", appended: list[Envelope]) -> None:
+    def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]] | None", appended: list[Envelope]) -> None:
         work = _Work(steps, self._codec, hash_chain=self._hash_chain)
 
         def settle(stored: list[Envelope] | None, error: Exception | None) -> None:
             if stored is not None:
                 self._dispatcher.tell(stored, lambda failures: done(stored, failures))
-            elif error is not None and not told.done():
+            elif error is not None and told is not None and not told.done():
                 told.set_exception(error)
 
         def done(stored: list[Envelope], failures: list[Envelope]) -> None:
             if failures:
                 self._submit([Append(tuple(failures))], told, appended or stored)
-            elif not told.done():
+            elif told is not None and not told.done():
                 told.set_result(appended or stored)
 
         self._threads.write(Job(work.write, settle, prepare=work.prepare, weight=work.weight))
@@ -135,6 +173,10 @@ class _Work:
                 return _with_values(rows.add_fills, rows.fill_values(fills))
             case PutResult(result):
                 return _with_values(rows.put_result, rows.result_values(result))
+            case Fence(lease):
+                return lambda connection: check_held(connection, lease)
+            case Advance(consumer, after_seq, seq):
+                return lambda connection: advance(connection, consumer, after_seq, seq)
             case PutRun(run):
                 return lambda connection: rows.put_run(connection, run)
             case DeleteRun(run_id):

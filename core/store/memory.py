@@ -12,6 +12,7 @@ from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
 from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, identity_of, in_order
+from core.model.desk import Desk, LeaseKind, this_machine
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
@@ -19,8 +20,9 @@ from core.model.run import Run
 from core.ports import Clock
 from core.store.bar_hash import content_sha256
 from core.store.memory_care import MemoryCare
+from core.store.memory_leases import MemoryLeases
 from core.store.merging import check_mergeable, merge_actions, merge_bars
-from core.store.unit_of_work import AddFills, Append, CollectedWork, DeleteRun, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 
 if TYPE_CHECKING:
     from core.store.memory_rows import MemoryContents
@@ -30,11 +32,14 @@ class MemoryStore:
     """A `Store` in the memory of this process; the reference that the database is compared with."""
 
     where: Final = "memory"
+    is_shared: Final = False
 
-    def __init__(self, clock: Clock, *, codec: EventCodec | None = None) -> None:
+    def __init__(self, clock: Clock, *, codec: EventCodec | None = None, desk: Desk | None = None) -> None:
         self.owner: Final = f"memory-{secrets.token_hex(6)}"
+        self.desk: Final = desk or this_machine()
+        self.leases: Final = MemoryLeases(self.desk, self.owner, clock.now_ns)
         self.log: Final = MemoryEventLog(now_ns=clock.now_ns, monotonic_ns=clock.monotonic_ns, codec=codec or EventCodec())
-        self.runs: Final = MemoryRunStore(self.log)
+        self.runs: Final = MemoryRunStore(self.log, self.leases)
         self.bars: Final = MemoryBarStore(clock)
         self.actions: Final = MemoryCorporateActionStore()
         self.care: Final = MemoryCare(self, clock, codec or EventCodec())
@@ -42,6 +47,10 @@ class MemoryStore:
     def is_alive(self, owner: str) -> bool:
         """See `core.ports.Store`."""
         return owner == self.owner
+
+    async def facts(self) -> Sequence[tuple[str, str]]:
+        """See `core.ports.Store`."""
+        return []
 
     def contents(self) -> "MemoryContents":
         """Return all that is held."""
@@ -71,8 +80,9 @@ class MemoryStore:
 class MemoryRunStore:
     """A `RunStore` in dicts."""
 
-    def __init__(self, log: MemoryEventLog) -> None:
+    def __init__(self, log: MemoryEventLog, leases: MemoryLeases) -> None:
         self._log = log
+        self._leases = leases
         self._runs: dict[str, Run] = {}
         self._orders: dict[str, dict[str, Order]] = {}
         self._fills: dict[str, dict[str, Fill]] = {}
@@ -137,6 +147,8 @@ class MemoryRunStore:
         stored: list[Envelope] = []
         for step in steps:
             match step:
+                case Advance(consumer, _, seq):
+                    self._log.advance(consumer, seq)
                 case PutRun(run):
                     self._runs[run.id] = run
                 case PutOrders(orders):
@@ -157,6 +169,10 @@ class MemoryRunStore:
         known = set(self._runs)
         for step in steps:
             match step:
+                case Fence(lease):
+                    self._leases.check_held(lease)
+                case Advance(consumer, after_seq, _):
+                    self._log.check_offset(consumer, after_seq)
                 case PutRun(run):
                     known.add(run.id)
                 case DeleteRun(run_id):
@@ -176,6 +192,7 @@ class MemoryRunStore:
         self._fills.pop(run_id, None)
         self._results.pop(run_id, None)
         self._log.forget_run(run_id)
+        self._leases.forget(LeaseKind.RUN, run_id)
 
 
 def _check_known(known: set[str], named: set[str]) -> None:

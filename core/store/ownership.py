@@ -38,11 +38,11 @@ else:
 
 
 class Owners:
-    """The processes that have one database open, as locked files in a directory beside it."""
+    """The processes of this machine that have one database open, as locked files in a directory. `where`: the database, in words."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._directory = database.with_name(database.name + ".owners")
+    def __init__(self, directory: Path, where: str) -> None:
+        self._directory = directory
+        self._where = where
         self.name: Final = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._held: dict[Path, int] = {}
 
@@ -58,7 +58,7 @@ class Owners:
         """Take the lock that only one window of a database has. Raises AlreadyOpen, OSError."""
         if not self._take(self._file_of("window")):
             raise AlreadyOpen(
-                f"Another window has {self._database} open.", "Go to that window, or open this one with another database: --db FILE."
+                f"Another window has {self._where} open.", "Go to that window, or open this one with another database: --db FILE."
             )
 
     def is_alive(self, owner: str) -> bool:

@@ -11,18 +11,19 @@ from core.events.dispatch import fits
 from core.events.envelope import Envelope, Kind
 from core.events.memory import with_seq
 from core.events.registry import event_types
+from core.model.desk import LeaseKind
 from core.model.order import Fill, Order, Rejection
 from core.model.position import Position, Trade
 from core.model.result import PlotLine, RunResult
 from core.model.run import Run
 from core.store.arrays import pack, unpack
 from core.store.deletions import delete_events
-from core.store.hash_chain import extend_chains
-from core.store.sql import BulkInsert, bodies_as_json, driver, rows_as_json
+from core.store.dialect import database_of, execute
+from core.store.sql import BulkInsert
 from core.store.tables import EVENT_HASHES, FILLS, LOUD, ORDERS, OUTBOX, QUIET, RESULTS, RUNS
+from core.store.transaction import EVENT_COLUMNS, pending_events, write_pending
 
-_EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
-_INSERT_EVENTS: Final = BulkInsert(OUTBOX, _EVENT_COLUMNS)
+EVENT_LIST: Final = ", ".join(EVENT_COLUMNS)
 _PUT_RUN: Final = BulkInsert(
     RUNS,
     ("id", "status", "mode", "strategy_id", "owner", "created_ns", "body"),
@@ -44,8 +45,8 @@ PAGE: Final = 1_000
 _encode = msgspec.json.Encoder().encode
 _COMMAND: Final = Kind.COMMAND
 _KINDS: Final = {kind.value: kind for kind in Kind}
-_EventRow = tuple[int, str, str, str, int, str | None, str, str | None, str | None, int, str, str]
-_decode_events: Final = msgspec.json.Decoder(list[_EventRow]).decode
+EventRow = tuple[int, str, str, str, int, str | None, str, str | None, str | None, int, str, str]
+decode_events: Final = msgspec.json.Decoder(list[EventRow]).decode
 _decode_runs: Final = msgspec.json.Decoder(list[tuple[int, Run]]).decode
 _decode_orders: Final = msgspec.json.Decoder(list[tuple[int, Order]]).decode
 _decode_trades: Final = msgspec.json.Decoder(list[Trade]).decode
@@ -68,12 +69,11 @@ class EncodedEvents:
         self._payloads = [data.decode() for data in codec.encode_all(self._events)]
 
     def write(self, connection: Connection) -> list[Envelope]:
-        """Append them and return them with their seq."""
-        count = len(self._events)
-        (head,) = driver(connection).execute("UPDATE log_head SET seq = seq + ? RETURNING seq", (count,)).fetchone()
+        """Append them and return them with their seq; the rows are written before the commit."""
+        pending = pending_events(connection)
         stored: list[Envelope] = []
-        values: list[Any] = []
-        for seq, (event, payload) in enumerate(zip(self._events, self._payloads, strict=True), head - count + 1):
+        values = pending.values
+        for seq, (event, payload) in enumerate(zip(self._events, self._payloads, strict=True), pending.take(len(self._events))):
             stored.append(with_seq(event, seq))
             values += (
                 seq,
@@ -89,9 +89,7 @@ class EncodedEvents:
                 event.producer,
                 payload,
             )
-        _INSERT_EVENTS.run(connection, values)
-        if self._chained:
-            extend_chains(connection, values)
+        pending.chained = pending.chained or self._chained
         return stored
 
 
@@ -130,9 +128,10 @@ def _read_events(
     *,
     is_quiet: bool,
 ) -> list[Envelope]:
+    sql = database_of(connection).sql
     backwards = before_seq is not None
-    conditions, values = ["seq < ?" if backwards else "seq > ?"], [before_seq if backwards else after_seq]
-    asked: list[Any] = values
+    conditions: list[str] = ["seq < ?" if backwards else "seq > ?"]
+    asked: list[Any] = [before_seq if backwards else after_seq]
     if is_quiet:
         conditions.append(QUIET)
     if backwards:
@@ -143,24 +142,19 @@ def _read_events(
         asked.append(run_id)
     if pattern.endswith(".*"):
         # Not LIKE, whose case and wildcards differ: from `orders.` up to the character after the dot.
-        conditions.append("type >= ? AND type < ?")
+        conditions.append(f"type{sql.by_byte} >= ? AND type{sql.by_byte} < ?")
         asked += [pattern[:-1], pattern[:-2] + "/"]
     elif pattern != "*":
         conditions.append("type = ?")
         asked.append(pattern)
-    statement = rows_as_json(
-        _EVENT_COLUMNS, f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY seq{' DESC' if backwards else ''} LIMIT ?"
-    )
+    source = f"FROM outbox WHERE {' AND '.join(conditions)} ORDER BY {'seq DESC' if backwards else 'seq'} LIMIT ?"
     found: list[Envelope] = []
     while len(found) < limit:
         if found:
             asked[0] = found[-1].seq
         page = min(PAGE, limit - len(found))
-        text = connection.exec_driver_sql(statement, (*asked, page)).scalar()
-        if text is None:
-            break
-        rows = _decode_events(text)
-        found += sorted((_event_of(row, codec) for row in rows), key=_seq, reverse=backwards)
+        rows = sql.rows(connection, EVENT_LIST, source, (*asked, page), decode_events)
+        found += sorted((event_of(row, codec) for row in rows), key=_seq, reverse=backwards)
         if len(rows) < page:
             break
     return found[::-1] if backwards else found
@@ -170,7 +164,8 @@ def _seq(event: Envelope) -> int:
     return event.seq
 
 
-def _event_of(row: _EventRow, codec: EventCodec) -> Envelope:
+def event_of(row: EventRow, codec: EventCodec) -> Envelope:
+    """Return a row of the table `outbox`, its columns in order, as an event. Raises what `EventCodec.decode` raises."""
     seq, event_id, kind, type_, version, run_id, corr_id, causation_id, trace_id, ts, producer, payload = row
     content = codec.decode(type_, version, payload)
     # The envelope's version is the payload's own: an old one was raised to it.
@@ -216,9 +211,11 @@ def add_fills(connection: Connection, values: list[Any]) -> None:
 
 def delete_run(connection: Connection, run_id: str) -> None:
     """Remove a run, all rows that refer to it, and its events."""
-    connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (run_id,))
+    write_pending(connection)
+    execute(connection, "DELETE FROM runs WHERE id = ?", (run_id,))
     delete_events(connection, OUTBOX.c.run_id == run_id, f"run {run_id}")
     connection.execute(delete(EVENT_HASHES).where(EVENT_HASHES.c.run_id == run_id))
+    execute(connection, "DELETE FROM leases WHERE kind = ? AND name = ?", (LeaseKind.RUN.value, run_id))
 
 
 def read_runs(connection: Connection) -> list[Run]:
@@ -230,8 +227,8 @@ def read_runs(connection: Connection) -> list[Run]:
 
 def read_run(connection: Connection, run_id: str) -> Run | None:
     """Return one run."""
-    text = connection.exec_driver_sql("SELECT body FROM runs WHERE id = ?", (run_id,)).scalar()
-    return None if text is None else msgspec.json.decode(text, type=Run)
+    row = execute(connection, "SELECT body FROM runs WHERE id = ?", (run_id,)).fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=Run)
 
 
 def read_orders(connection: Connection, run_id: str) -> list[Order]:
@@ -247,11 +244,11 @@ def read_fills(connection: Connection, run_id: str) -> list[Fill]:
 
 
 def _all_pages(connection: Connection, decode: Any, table: str, where: str, values: tuple[Any, ...]) -> list[tuple[int, Any]]:
-    statement = bodies_as_json("ordinal", f"FROM (SELECT ordinal, body FROM {table} WHERE {where} ORDER BY ordinal LIMIT {PAGE})")  # noqa: S608
+    sql = database_of(connection).sql
+    source = f"FROM (SELECT ordinal, body FROM {table} WHERE {where} ORDER BY ordinal LIMIT {PAGE}) AS page"  # noqa: S608
     found: list[tuple[int, Any]] = []
     while True:
-        text = connection.exec_driver_sql(statement, (found[-1][0] if found else 0, *values)).scalar()
-        rows = [] if text is None else decode(text)
+        rows = sql.bodies(connection, source, (found[-1][0] if found else 0, *values), decode)
         found += sorted(rows, key=_ordinal)
         if len(rows) < PAGE:
             return found
@@ -305,7 +302,7 @@ def put_result(connection: Connection, values: list[Any]) -> None:
 
 def read_result(connection: Connection, run_id: str) -> RunResult | None:
     """Return a run's result. Raises DamagedArrays."""
-    row = connection.exec_driver_sql("SELECT stats, body, arrays FROM results WHERE run_id = ?", (run_id,)).first()
+    row = execute(connection, "SELECT stats, body, arrays FROM results WHERE run_id = ?", (run_id,)).fetchone()
     return None if row is None else result_of(run_id, row[0], row[1], row[2])
 
 

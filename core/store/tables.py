@@ -207,3 +207,27 @@ CORPORATE_ACTIONS: Final = Table(
     Column("value", Text, nullable=False),
 )
 """Splits and dividends. `day` counts from 1970 in the exchange's dates; `value` is an exact decimal."""
+
+DESKS: Final = Table(
+    "desks",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+)
+"""`seen_ms` is of the database's clock."""
+
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("desk_id", Text, nullable=False),
+    Column("desk_name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("offered_to", Text),
+)
+"""A row stays when its lease is given back, with the time of its expiry gone by: its epoch never goes down."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.errors import BugError
 from core.events.envelope import Envelope
+from core.model.desk import Lease
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.run import Run
@@ -52,7 +53,23 @@ class Append:
     events: tuple[Envelope, ...]
 
 
-Step = PutRun | PutOrders | AddFills | PutResult | DeleteRun | Append
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Refuse all of it unless the lease is held."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Move a consumer's offset."""
+
+    consumer: str
+    after_seq: int
+    seq: int
+
+
+Step = Fence | Advance | PutRun | PutOrders | AddFills | PutResult | DeleteRun | Append
 
 
 class CollectedWork:
@@ -61,6 +78,14 @@ class CollectedWork:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._is_over = False
+
+    def fence(self, lease: Lease) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(Fence(lease))
+
+    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(Advance(consumer, after_seq, seq))
 
     def put_run(self, run: Run) -> None:
         """See `core.ports.UnitOfWork`."""
@@ -90,9 +115,9 @@ class CollectedWork:
             self._add(Append(tuple(events)))
 
     def finish(self) -> list[Step]:
-        """Return the steps; nothing can be added any more."""
+        """Return the steps, none where there is nothing but a fence; nothing can be added any more."""
         self._is_over = True
-        return self.steps
+        return self.steps if any(not isinstance(step, Fence) for step in self.steps) else []
 
     def _add(self, step: Step) -> None:
         if self._is_over:

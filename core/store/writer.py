@@ -3,14 +3,16 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
+from core.events.envelope import Envelope
+from core.store.dialect import Database
 from core.store.faults import faults
-from core.store.sql import transaction
+from core.store.tail import Tail
+from core.store.writing import WritingConnection
 
 _GROUP_WEIGHT: Final = 20_000
 
@@ -18,8 +20,9 @@ _GROUP_WEIGHT: Final = 20_000
 class Job:
     """Something to write.
 
-    `prepare` runs before the transaction, `work` inside it: possibly twice, after its group was rolled back for another's fault.
-    `settle` is called in the loop's thread with what `work` returned or with the error; jobs settle in the order of their commits.
+    `prepare` runs before the transaction, `work` inside it: possibly more than once, after its group was rolled back for
+    another's fault or the connection was lost. `settle` is called in the loop's thread with what `work` returned or with the
+    error; jobs settle in the order of their commits.
     """
 
     __slots__ = ("prepare", "settle", "weight", "work")
@@ -42,11 +45,14 @@ _Outcome = tuple[Job, Any, Exception | None]
 
 
 class Writer:
-    """Runs jobs one group after the other, each group in one transaction."""
+    """Runs jobs one group after the other, each group in one transaction. `tell`: takes, in the loop, what others appended."""
 
-    def __init__(self, engine: Engine, path: Path, loop: asyncio.AbstractEventLoop) -> None:
-        self._engine = engine
-        self._path = path
+    def __init__(
+        self, engine: Engine, database: Database, tail: Tail, tell: Callable[[Sequence[Envelope]], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._database = database
+        self._connection = WritingConnection(engine, database, tail)
+        self._tell = tell
         self._loop = loop
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._settled = 0
@@ -64,6 +70,7 @@ class Writer:
 
     async def close(self, last: Callable[[], None]) -> None:
         """Finish what is queued, and what its settling queues; then call `last` in the thread, and end it."""
+        self._connection.give_up()
         while self._settled < self._submitted:
             self._idle = self._loop.create_future()
             await self._idle
@@ -89,10 +96,9 @@ class Writer:
     # --- in the writer's thread ---
 
     def _run(self) -> None:
-        with self._engine.connect() as connection:
-            while (job := self._jobs.get()) is not None:
-                outcomes = self._commit(connection, self._group_of(job))
-                self._loop.call_soon_threadsafe(self._settle, outcomes)
+        while (job := self._jobs.get()) is not None:
+            self._commit(self._group_of(job))
+        self._connection.drop()
         try:
             if self._last is not None:
                 self._last()
@@ -114,38 +120,49 @@ class Writer:
             weight += more.weight
         return group
 
-    def _commit(self, connection: Connection, group: list[Job]) -> list[_Outcome]:
-        refused: list[_Outcome] = []
+    def _commit(self, group: list[Job]) -> None:
         ready: list[Job] = []
         for job in group:
             error = self._prepare(job)
             if error is None:
                 ready.append(job)
             else:
-                refused.append((job, None, error))
+                self._pass_on([(job, None, error)])
         if not ready:
-            return refused
-        try:
-            with faults(self._path), transaction(connection):
-                return refused + [(job, job.work(connection), None) for job in ready]
-        except Exception as error:
-            if len(ready) == 1:
-                return [*refused, (ready[0], None, error)]
+            return
+        error = self._carry_out(ready)
+        if error is None:
+            return
+        if len(ready) == 1:
+            self._pass_on([(ready[0], None, error)])
+            return
         # One of several is at fault. Alone, each gets its own outcome.
-        return refused + [outcome for job in ready for outcome in self._commit_alone(connection, job)]
+        for job in ready:
+            error = self._carry_out([job])
+            if error is not None:
+                self._pass_on([(job, None, error)])
 
-    def _commit_alone(self, connection: Connection, job: Job) -> list[_Outcome]:
+    def _carry_out(self, jobs: list[Job]) -> Exception | None:
+        def hand(events: Sequence[Envelope], results: list[Any] | None) -> None:
+            if events:
+                self._loop.call_soon_threadsafe(self._tell, events)
+            if results is not None:
+                self._pass_on([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
         try:
-            with faults(self._path), transaction(connection):
-                return [(job, job.work(connection), None)]
+            self._connection.carry_out([job.work for job in jobs], hand)
         except Exception as error:
-            return [(job, None, error)]
+            return error
+        return None
+
+    def _pass_on(self, outcomes: list[_Outcome]) -> None:
+        self._loop.call_soon_threadsafe(self._settle, outcomes)
 
     def _prepare(self, job: Job) -> Exception | None:
         if job.prepare is None:
             return None
         try:
-            with faults(self._path):
+            with faults(self._database):
                 job.prepare()
         except Exception as error:
             return error

@@ -13,7 +13,7 @@ from core.views.activity import ActivityTable
 from core.views.equity import EquityView
 from core.views.orders import FillTable, OrderTable
 from core.views.positions import PositionTable, TradeTable
-from core.views.runs import RunTable
+from core.views.runs import RunTable, SharedRunTable
 
 DESK_PATTERNS = (
     "run.*",
@@ -35,8 +35,9 @@ RUN_PATTERNS = ("orders.*", "account.*")
 class DeskViews:
     """Folds events into the views they belong to. Pure: it asks nobody and calls nobody back."""
 
-    def __init__(self) -> None:
-        self.runs = RunTable()
+    def __init__(self, here: str = "", *, is_shared: bool = False) -> None:
+        """`here`: the name of this desk; `is_shared`: whether there may be others."""
+        self.runs = SharedRunTable(here) if is_shared else RunTable(here)
         self.orders = OrderTable()
         self.fills = FillTable(self.orders)
         self.positions = PositionTable()

@@ -1,6 +1,7 @@
 """The table of runs."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from msgspec.structs import replace as struct_replace
 
@@ -23,6 +24,8 @@ class RunRow:
     run: Run
     equity: float | None = None
     spark: tuple[float, ...] = ()
+    desk: str = ""
+    """The name of the desk that runs it, or ran it; empty when it is this one."""
 
     @property
     def total_return(self) -> float | None:
@@ -38,9 +41,9 @@ class RunRow:
 
     @property
     def title(self) -> str:
-        """The run in a few words: `sma-cross · BTC/USD · 1m`."""
+        """The run in a few words: `sma-cross · BTC/USD · 1m`, with the desk when it is another one."""
         config = self.run.config
-        return f"{config.strategy_id} · {', '.join(config.symbols)} · {config.timeframe}"
+        return " · ".join((config.strategy_id, ", ".join(config.symbols), config.timeframe, *([self.desk] if self.desk else ())))
 
 
 def params_words(row: RunRow) -> str:
@@ -53,8 +56,9 @@ def params_words(row: RunRow) -> str:
 class RunTable(RowTable[RunRow]):
     """Runs, oldest first. Events that a loaded row already contains change nothing."""
 
-    columns = (
+    columns: ClassVar[tuple[Column[RunRow], ...]] = (
         Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 102),
+        Column[RunRow]("desk", "Desk", Kind.TEXT, lambda row: row.run.desk or "", 64, hidden=True, tip="The desk that runs it, or ran it."),
         Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 88),
         Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 70),
         Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 74, decimals=2, signed=True),
@@ -69,15 +73,28 @@ class RunTable(RowTable[RunRow]):
         Column[RunRow]("id", "Run", Kind.ID, lambda row: row.run.id, 90, hidden=True),
     )  # fmt: skip
 
+    def __init__(self, here: str = "") -> None:
+        """`here`: the name of this desk."""
+        super().__init__()
+        self._here = here
+
     def key_of(self, row: RunRow) -> str:
         return row.run.id
+
+    def put(self, row: RunRow) -> None:
+        desk = self._elsewhere(row.run)
+        super().put(row if row.desk == desk else replace(row, desk=desk))
+
+    def _elsewhere(self, run: Run) -> str:
+        return run.desk if run.desk is not None and run.desk != self._here else ""
 
     def progress_of(self, row: RunRow) -> float | None:
         return row.progress
 
     def tip_of(self, column: Column[RunRow], row: RunRow) -> str | None:
         if column.key == "status":
-            return row.run.error
+            at = f"Goes on at the desk {row.desk}." if row.desk and not row.run.status.is_final else None
+            return row.run.error or at
         return f"{row.title}\n{params_words(row)}" if column.key in {"strategy", "symbols", "spark"} else None
 
     def words_of(self, row: RunRow) -> str:
@@ -86,7 +103,7 @@ class RunTable(RowTable[RunRow]):
 
     def load_runs(self, runs: list[Run]) -> None:
         """Replace everything; `runs` newest first, as the engine returns them."""
-        self.load(RunRow(run=run) for run in reversed(runs))
+        self.load(RunRow(run=run, desk=self._elsewhere(run)) for run in reversed(runs))
 
     def put_run(self, run: Run) -> None:
         """Take a run as the engine returns it, keeping what its events told."""
@@ -126,7 +143,8 @@ class RunTable(RowTable[RunRow]):
             told = replace(row, equity=equity, spark=(*row.spark, equity) if row.spark and row.spark[-1] != equity else row.spark)
             self._moved(told, RunStatus.COMPLETED, bars=payload.bars, elapsed_s=payload.elapsed_s, ended_ns=event.ts)
         elif isinstance(payload, RunStarted):
-            self._moved(row, RunStatus.RUNNING, manifest=payload.manifest, bars_total=payload.bars_total, started_ns=event.ts)
+            of_desk = {"owner": payload.owner or row.run.owner, "desk": payload.desk or row.run.desk}
+            self._moved(row, RunStatus.RUNNING, manifest=payload.manifest, bars_total=payload.bars_total, started_ns=event.ts, **of_desk)
         elif isinstance(payload, RunStopped):
             self._moved(row, RunStatus.STOPPED, bars=payload.bars, error=payload.reason, ended_ns=event.ts)
         elif isinstance(payload, RunError):
@@ -145,6 +163,14 @@ class RunTable(RowTable[RunRow]):
             self.put(replace(row, run=row.run.moved_to(status, **changes)))
         elif row.run.status == status:
             self.put(row)
+
+
+class SharedRunTable(RunTable):
+    """Runs of several desks: which one has a run is seen at once."""
+
+    columns: ClassVar[tuple[Column[RunRow], ...]] = tuple(
+        replace(column, hidden=False) if column.key == "desk" else column for column in RunTable.columns
+    )
 
 
 def _later(status: RunStatus) -> frozenset[RunStatus]:

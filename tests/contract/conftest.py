@@ -23,11 +23,15 @@ def codec() -> EventCodec:
     return EventCodec(max_payload_bytes=2_000)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: StillClock, codec: EventCodec) -> AsyncIterator[Store]:
-    opened: Store = (
-        MemoryStore(clock, codec=codec) if request.param == "memory" else DatabaseStore(tmp_path / "desk.db", clock, codec=codec)
-    )
+    opened: Store
+    if request.param == "memory":
+        opened = MemoryStore(clock, codec=codec)
+    elif request.param == "sqlite":
+        opened = DatabaseStore(tmp_path / "desk.db", clock, codec=codec)
+    else:
+        opened = DatabaseStore(request.getfixturevalue("postgres_url"), clock, codec=codec, locks=tmp_path)
     await opened.open()
     try:
         yield opened

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
+from core.errors import KnownError
 from core.model.money import exact, plain
 from core.settings import Settings
 from ui.dialogs.about import AboutDialog
@@ -18,7 +20,8 @@ from ui.dialogs.import_data import ImportDataDialog
 from ui.dialogs.new_run import NewRunDialog
 from ui.dialogs.new_run_memory import NewRunMemory
 from ui.dialogs.notices import ConfirmDialog, ErrorDialog
-from ui.dialogs.settings import ChangeSetting, SettingsDialog
+from ui.dialogs.settings import SettingsDialog
+from ui.services import AskDatabase, Services
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
 
@@ -37,12 +40,11 @@ class Dialogs:
         theme: Theme,
         sizes: Sizes,
         settings: Settings,
-        change_setting: ChangeSetting,
-        version: str,
+        services: Services,
         parent: QWidget,
     ) -> None:
-        self._engine, self._tasks, self._parent, self._version = engine, tasks, parent, version
-        self._theme, self._sizes, self._settings, self._change_setting = theme, sizes, settings, change_setting
+        self._engine, self._tasks, self._parent, self._services = engine, tasks, parent, services
+        self._theme, self._sizes, self._settings = theme, sizes, settings
         self._memory = NewRunMemory()
 
     def set_theme(self, theme: Theme) -> None:
@@ -93,12 +95,26 @@ class Dialogs:
 
     def settings(self) -> SettingsDialog:
         """Open the settings dialog."""
-        dialog = SettingsDialog(
-            settings=self._settings, change_setting=self._change_setting, theme=self._theme, sizes=self._sizes, parent=self._parent
-        )
+        change = self._services.change_setting
+        dialog = SettingsDialog(settings=self._settings, change_setting=change, theme=self._theme, sizes=self._sizes, parent=self._parent)
         dialog.settings_changed.connect(self.set_settings)
+        for asked, ask in (
+            (dialog.database_test_asked, self._services.look_at_database),
+            (dialog.database_prepare_asked, self._services.prepare_database),
+        ):
+            asked.connect(
+                lambda url, ask=ask: self._tasks.start(self._ask_database(dialog, ask, url), what="asking the database", latest="database")
+            )
         dialog.open()
         return dialog
+
+    async def _ask_database(self, dialog: SettingsDialog, ask: AskDatabase, url: str) -> None:
+        try:
+            said, role = await ask(url or self._engine.where), "good"
+        except KnownError as error:
+            said, role = str(error), "error"
+        if isValid(dialog):  # it may be closed by now
+            dialog.say_database(said, role)
 
     def command_palette(self, actions: Sequence[QAction]) -> CommandPalette:
         """Open the command palette over these actions."""
@@ -108,7 +124,9 @@ class Dialogs:
 
     def about(self) -> AboutDialog:
         """Open the about dialog."""
-        dialog = AboutDialog(version=self._version, where=self._engine.where, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog = AboutDialog(
+            version=self._services.version, where=self._engine.where, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
         dialog.open()
         return dialog
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QV
 from core.errors import KnownError
 from core.model.run import ParamValue
 from core.settings import SETTINGS, Setting, Settings
+from ui.dialogs.database_check import DatabaseCheck
 from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.forms import ParamForm, Section
 from ui.theme import Sizes, Theme
@@ -16,7 +17,16 @@ from ui.theme import Sizes, Theme
 ChangeSetting = Callable[[str, ParamValue], Settings]
 """Stores one value and returns all of them anew. Raises KnownError."""
 
-_GROUPS: Final = {"window": "Window", "run": "Runs", "events": "Event log", "retention": "Retention", "chart": "Chart"}
+_GROUPS: Final = {
+    "window": "Window",
+    "run": "Runs",
+    "database": "Database",
+    "desk": "Desk",
+    "events": "Event log",
+    "retention": "Retention",
+    "chart": "Chart",
+}
+_DATABASE: Final = "database.url"
 _AT_ONCE: Final = frozenset({"window.theme", "window.colour_blind"})
 """Shown while the dialog is open, and taken back when it is cancelled."""
 
@@ -26,6 +36,10 @@ class SettingsDialog(QDialog):
 
     settings_changed = Signal(object)
     """The new Settings: after saving, and as a preview of the look before that."""
+    database_test_asked = Signal(str)
+    """Look what is at this address, and say it by `say_database`."""
+    database_prepare_asked = Signal(str)
+    """Make or upgrade the tables of the database at this address, and say it by `say_database`."""
 
     def __init__(
         self, *, settings: Settings, change_setting: ChangeSetting, theme: Theme, sizes: Sizes, parent: QWidget | None = None
@@ -77,6 +91,19 @@ class SettingsDialog(QDialog):
         form.changed.connect(self._preview)
         self._forms.append(form)
         section.add(form)
+        if form.field(_DATABASE) is not None:
+            self._database = DatabaseCheck(self._sizes, section)
+            self._database.test_asked.connect(lambda: self.database_test_asked.emit(self._address()))
+            self._database.prepare_asked.connect(lambda: self.database_prepare_asked.emit(self._address()))
+            section.add(self._database)
+
+    def say_database(self, sentence: str, role: str) -> None:
+        """Show what was found at the address. `role`: good, or error."""
+        self._database.say(sentence, role)
+
+    def _address(self) -> str:
+        fields = [field for form in self._forms if (field := form.field(_DATABASE)) is not None]
+        return str(fields[0].value()).strip()
 
     def _make_footer(self) -> QHBoxLayout:
         footer = QHBoxLayout()

@@ -12,7 +12,7 @@ import qasync
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.compose import compose_engine, compose_store
+from app.compose import compose_engine, compose_store, look_at_database, prepare_database
 from app.window_report import export_report
 from core.engine import Engine
 from core.model.instants import MINUTE_NS
@@ -131,6 +131,8 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             report_bug=report_bug,
             make_demo=make_demo,
             export_report=lambda run_id, path: export_report(engine, run_id, path),
+            look_at_database=look_at_database,
+            prepare_database=prepare_database,
             version="0.0.0",
         )
         window = MainWindow(engine, settings[0], services)

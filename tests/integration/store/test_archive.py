@@ -22,10 +22,10 @@ from core.runs.checking import check_store
 from core.store.archive import delete_archived, write_archive
 from core.store.archive_file import ArchivedEvents
 from core.store.database import DatabaseStore
-from core.store.engine import writing_engine
 from core.store.long_work import LongWork
 from core.store.memory import MemoryStore
-from core.store.sql import transaction
+from core.store.sqlite import SqliteDatabase
+from core.store.transaction import transaction
 from tests.contract.samples import NOW_NS, StillClock, config, created, note, run
 from tests.integration.store.care_desk import fill_desk, opened
 
@@ -181,7 +181,7 @@ async def test_an_archive_with_a_changed_event_says_so(desk: Path, tmp_path: Pat
 async def test_what_changed_meanwhile_is_not_deleted(desk: Path, tmp_path: Path) -> None:
     """Between the writing and the deletion another process deleted a run."""
     job = LongWork(lambda: 0, lambda _: None)
-    engine = writing_engine(desk, 5.0)
+    engine = SqliteDatabase(desk, 5.0).writing_engine()
     with engine.connect() as connection:
         written = write_archive(connection, EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", 7, job)
         assert written is not None

@@ -14,7 +14,7 @@ import pytest
 from core.errors import DatabaseBusy, DatabaseNewer, DiskFull, StoreError, StoreReadOnly
 from core.events.envelope import Envelope
 from core.store.database import DatabaseStore
-from core.store.sql import driver
+from core.store.dialect import driver
 from core.store.writer import Job
 from tests.contract.samples import KEY, StillClock, bars, note, result, run, same_bars
 from tests.integration.store.writers import hold_the_lock, open_as_nobody, other_process

@@ -1,13 +1,19 @@
 """A process that is killed while it writes leaves whole units of work, and all that it was told are committed."""
 
 import random
-from pathlib import Path
 
 import pytest
 
-from core.store.database import DatabaseStore
-from tests.contract.samples import KEY, StillClock, bars, same_bars
-from tests.integration.store.writers import BAR_MINUTES, EVENTS_PER_UNIT, ORDERS_PER_UNIT, append_for_ever, merge_for_ever, other_process
+from tests.contract.samples import KEY, bars, same_bars
+from tests.integration.store.writers import (
+    BAR_MINUTES,
+    EVENTS_PER_UNIT,
+    ORDERS_PER_UNIT,
+    Place,
+    append_for_ever,
+    merge_for_ever,
+    other_process,
+)
 
 _NORMAL = 30
 _SOAK = 300
@@ -15,17 +21,17 @@ _ROUNDS = [_NORMAL, pytest.param(_SOAK, marks=[pytest.mark.soak, pytest.mark.tim
 
 
 @pytest.mark.parametrize("rounds", _ROUNDS)
-async def test_killed_while_appending(tmp_path: Path, rounds: int) -> None:
-    path, chance, committed = tmp_path / "desk.db", random.Random(5), -1
+async def test_killed_while_appending(place: Place, rounds: int) -> None:
+    chance, committed = random.Random(5), -1
     for _ in range(rounds):
-        with other_process(append_for_ever, path) as other:
+        with other_process(append_for_ever, place) as other:
             owner = other.pipe.recv()
             for _ in range(chance.randint(0, 4)):
                 committed = other.pipe.recv()
             other.process.join(chance.uniform(0, 0.02))  # anywhere in a unit of work
             committed = max([committed, *other.kill()])
 
-        store = DatabaseStore(path, StillClock())
+        store = place.store()
         await store.open()
         try:
             assert not store.is_alive(owner)
@@ -43,17 +49,17 @@ async def test_killed_while_appending(tmp_path: Path, rounds: int) -> None:
 
 
 @pytest.mark.parametrize("rounds", _ROUNDS)
-async def test_killed_while_merging_bars(tmp_path: Path, rounds: int) -> None:
-    path, chance, committed = tmp_path / "desk.db", random.Random(6), -1
+async def test_killed_while_merging_bars(place: Place, rounds: int) -> None:
+    chance, committed = random.Random(6), -1
     for _ in range(rounds):
-        with other_process(merge_for_ever, path) as other:
+        with other_process(merge_for_ever, place) as other:
             other.pipe.recv()
             for _ in range(chance.randint(0, 3)):
                 committed = other.pipe.recv()
             other.process.join(chance.uniform(0, 0.02))
             committed = max([committed, *other.kill()])
 
-        store = DatabaseStore(path, StillClock())
+        store = place.store()
         await store.open()
         try:
             held = await store.bars.read(KEY)

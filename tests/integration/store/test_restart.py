@@ -10,7 +10,7 @@ from core.events.envelope import Envelope
 from core.model.run import RunStatus
 from core.store.database import DatabaseStore
 from tests.contract.samples import KEY, StillClock, bars, created, fill, filled, note, order, ordered, result, run, same_bars, same_result
-from tests.integration.store.writers import append_for_ever, hold_the_lock, other_process
+from tests.integration.store.writers import Place, append_for_ever, hold_the_lock, other_process
 from tests.strictness.log_guard import AllowLog
 
 
@@ -45,8 +45,8 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     await again.close()
 
 
-async def test_closing_finishes_what_was_asked_for(tmp_path: Path) -> None:
-    store = DatabaseStore(tmp_path / "desk.db", StillClock())
+async def test_closing_finishes_what_was_asked_for(place: Place) -> None:
+    store = place.store()
     await store.open()
     told: list[Envelope] = []
     with store.log.subscribe("*", told.append, owner="test"):
@@ -57,19 +57,19 @@ async def test_closing_finishes_what_was_asked_for(tmp_path: Path) -> None:
             group.create_task(store.close())
     assert len(told) == 50
 
-    again = DatabaseStore(tmp_path / "desk.db", StillClock())
+    again = place.store()
     await again.open()
     assert await again.log.read() == told
     await again.close()
 
 
-async def test_closing_keeps_the_failure_of_a_subscriber_too(tmp_path: Path, allow_log: AllowLog) -> None:
+async def test_closing_keeps_the_failure_of_a_subscriber_too(place: Place, allow_log: AllowLog) -> None:
     allow_log("raised at strategy.Noted")
 
     def fail(event: Envelope) -> None:
         raise ValueError("no")
 
-    store = DatabaseStore(tmp_path / "desk.db", StillClock())
+    store = place.store()
     await store.open()
     with store.log.subscribe("strategy.*", fail, owner="test"):
         async with asyncio.TaskGroup() as group:
@@ -81,8 +81,8 @@ async def test_closing_keeps_the_failure_of_a_subscriber_too(tmp_path: Path, all
     await store.close()
 
 
-async def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    store = DatabaseStore(tmp_path / "desk.db", StillClock())
+async def test_a_closed_store_says_so(place: Place) -> None:
+    store = place.store()
     for _ in range(2):
         with pytest.raises(BugError, match="not open"):
             await store.log.append([note("a")])
@@ -92,8 +92,8 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await store.close()
 
 
-async def test_a_closed_store_can_be_opened_again(tmp_path: Path) -> None:
-    store = DatabaseStore(tmp_path / "desk.db", StillClock())
+async def test_a_closed_store_can_be_opened_again(place: Place) -> None:
+    store = place.store()
     for number in range(3):
         await store.open()
         assert [event.seq for event in await store.log.append([note("a")])] == [number + 1]
@@ -102,8 +102,8 @@ async def test_a_closed_store_can_be_opened_again(tmp_path: Path) -> None:
         assert not store.is_alive(store.owner)
 
 
-async def test_two_stores_share_a_database(tmp_path: Path) -> None:
-    one, other = DatabaseStore(tmp_path / "desk.db", StillClock()), DatabaseStore(tmp_path / "desk.db", StillClock())
+async def test_two_stores_share_a_database(place: Place) -> None:
+    one, other = place.store(), place.store()
     async with asyncio.TaskGroup() as group:
         group.create_task(one.open())
         group.create_task(other.open())
@@ -139,10 +139,10 @@ async def test_stores_that_create_one_file_at_once_all_open(tmp_path: Path) -> N
             await store.close()
 
 
-async def test_a_reader_sees_what_another_process_commits(tmp_path: Path) -> None:
-    store = DatabaseStore(tmp_path / "desk.db", StillClock())
+async def test_a_reader_sees_what_another_process_commits(place: Place) -> None:
+    store = place.store()
     await store.open()
-    with other_process(append_for_ever, tmp_path / "desk.db") as other:
+    with other_process(append_for_ever, place) as other:
         owner = other.pipe.recv()
         number = other.pipe.recv()
         assert await store.runs.run(f"run-{number}") is not None

@@ -7,8 +7,10 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from core.errors import WeaverError
 from core.model.run import RunStatus
@@ -20,16 +22,28 @@ EVENTS_PER_UNIT = 20
 BAR_MINUTES = [*range(0, 3_000, 3), *range(70_000, 71_000), 140_000]
 """Over three chunks."""
 
-Work = Callable[[Path, Connection], None]
+Work = Callable[[Any, Connection], None]
 
 
-def append_for_ever(path: Path, told: Connection) -> None:
+@dataclass(frozen=True)
+class Place:
+    """A database, for the stores of several processes."""
+
+    url: str | Path
+    locks: Path
+
+    def store(self, **options: Any) -> DatabaseStore:
+        """Another store on it, not yet open."""
+        return DatabaseStore(self.url, StillClock(), locks=self.locks, **options)
+
+
+def append_for_ever(place: Place, told: Connection) -> None:
     """Commit units of work, and tell each one's number once it is committed."""
-    asyncio.run(_append_for_ever(path, told))
+    asyncio.run(_append_for_ever(place, told))
 
 
-async def _append_for_ever(path: Path, told: Connection) -> None:
-    store = DatabaseStore(path, StillClock())
+async def _append_for_ever(place: Place, told: Connection) -> None:
+    store = place.store()
     await store.open()
     number = len(await store.runs.runs())
     told.send(store.owner)
@@ -44,13 +58,13 @@ async def _append_for_ever(path: Path, told: Connection) -> None:
         number += 1
 
 
-def merge_for_ever(path: Path, told: Connection) -> None:
+def merge_for_ever(place: Place, told: Connection) -> None:
     """Merge the same bars with ever higher prices, and tell each price once it is committed."""
-    asyncio.run(_merge_for_ever(path, told))
+    asyncio.run(_merge_for_ever(place, told))
 
 
-async def _merge_for_ever(path: Path, told: Connection) -> None:
-    store = DatabaseStore(path, StillClock())
+async def _merge_for_ever(place: Place, told: Connection) -> None:
+    store = place.store()
     await store.open()
     held = await store.bars.read(KEY)
     price = int(held.close[0]) + 1 if len(held) else 0
@@ -59,6 +73,20 @@ async def _merge_for_ever(path: Path, told: Connection) -> None:
         await store.bars.merge(KEY, bars(BAR_MINUTES, float(price)))
         told.send(price)
         price += 1
+
+
+def append_many(given: tuple[Place, str, int], told: Connection) -> None:
+    """Append batches of three events, named, and tell when all are committed."""
+    asyncio.run(_append_many(*given))
+    told.send("done")
+
+
+async def _append_many(place: Place, name: str, batches: int) -> None:
+    store = place.store(busy_timeout_s=30.0)
+    await store.open()
+    for number in range(batches):
+        await store.log.append([note(f"{name}-{number}-{index}") for index in range(3)])
+    await store.close()
 
 
 def hold_the_lock(path: Path, told: Connection) -> None:
@@ -109,14 +137,16 @@ class Other:
 
 
 @contextmanager
-def other_process(work: Work, path: Path) -> Iterator[Other]:
+def other_process(work: Work, place: Any) -> Iterator[Other]:
     """Run `work` in a process of its own; it is gone when the block is left."""
     kind = "spawn" if sys.platform == "win32" else "forkserver"
     context = multiprocessing.get_context(kind)
     if kind == "forkserver":
-        context.set_forkserver_preload(["tests.integration.store.writers", "sqlalchemy.dialects.sqlite.pysqlite", "alembic.command"])
+        context.set_forkserver_preload(
+            ["tests.integration.store.writers", "sqlalchemy.dialects.sqlite.pysqlite", "psycopg", "alembic.command"]
+        )
     here, there = context.Pipe()
-    process = context.Process(target=work, args=(path, there), daemon=True)  # type: ignore[attr-defined]
+    process = context.Process(target=work, args=(place, there), daemon=True)  # type: ignore[attr-defined]
     process.start()
     there.close()
     try:

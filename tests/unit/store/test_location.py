@@ -32,11 +32,20 @@ def test_a_name_leads_to_a_file_or_to_memory(url: str, path: Path | None) -> Non
     assert database_path(url) == path
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:hush@desk/weaver", "postgres://desk", "postgresql+asyncpg://user:hush@desk/w"])
-def test_postgres_is_refused_in_plain_words_without_the_password(url: str) -> None:
-    with pytest.raises(InputError, match="Postgres") as raised:
-        database_path(url)
-    assert "hush" not in str(raised.value)
+@pytest.mark.parametrize(
+    "url", ["postgresql://user:hush@desk/weaver", "postgres://user:hush@desk/weaver", "postgresql+asyncpg://user:hush@desk/weaver"]
+)
+def test_a_server_is_named_without_its_password(url: str, tmp_path: Path) -> None:
+    store = store_at(url, StillClock())
+    assert isinstance(store, DatabaseStore)
+    assert store.where == "postgresql://user@desk/weaver"
+
+
+def test_an_address_that_cannot_be_read_is_refused_without_the_password() -> None:
+    with pytest.raises(InputError, match="%40") as raised:
+        store_at("postgresql://user:hu/sh@desk:port/weaver", StillClock())
+    assert "hu" not in raised.value.what
+    assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize("url", ["mysql://user:hush@desk/weaver", "http://desk", "", "  "])

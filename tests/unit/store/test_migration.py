@@ -1,5 +1,6 @@
 """The migrations make the tables that the code knows."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, event, inspect
 
 from core.clock.realtime import SystemClock
 from core.model.corporate_action import Split
@@ -20,10 +21,12 @@ from core.model.run import Manifest, RunConfig
 from core.store.arrays import pack
 from core.store.bar_hash import content_sha256
 from core.store.database import DatabaseStore
-from core.store.engine import writing_engine
+from core.store.dialect import Database, execute
 from core.store.migration import HEAD, _upgrade, migrate, scripts
-from core.store.sql import transaction
+from core.store.postgres import PostgresDatabase
+from core.store.sqlite import SqliteDatabase
 from core.store.tables import METADATA
+from core.store.transaction import transaction
 
 OLD_RUN = {
     "id": "r1",
@@ -41,64 +44,80 @@ def test_head_is_the_newest_script() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-def test_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
-    engine = writing_engine(tmp_path / "desk.db", 1.0)
-    try:
-        migrate(engine, tmp_path / "desk.db")
-        with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
-            assert compare_metadata(context, METADATA) == []
-            assert connection.exec_driver_sql("SELECT id, seq FROM log_head").all() == [(1, 0)]
-    finally:
-        engine.dispose()
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "sqlite":
+        return SqliteDatabase(tmp_path / "desk.db", 1.0)
+    return PostgresDatabase(request.getfixturevalue("empty_postgres_url"), 1.0)
 
 
-def test_a_migration_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    engine = writing_engine(tmp_path / "desk.db", 1.0)
+@pytest.fixture
+def engine(database: Database) -> Iterator[Engine]:
+    made = database.writing_engine()
+    yield made
+    made.dispose()
 
+
+def test_migrations_make_the_tables_of_the_code(engine: Engine, database: Database) -> None:
+    migrate(engine, database)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+        assert connection.exec_driver_sql("SELECT id, seq FROM log_head").all() == [(1, 0)]
+
+
+def test_a_migration_that_breaks_off_leaves_nothing(engine: Engine, database: Database) -> None:
     def break_off() -> None:
         with engine.connect() as connection, transaction(connection):
-            _upgrade(connection, tmp_path / "desk.db")
+            _upgrade(connection, database)
             raise InterruptedError
 
-    try:
-        with pytest.raises(InterruptedError):
-            break_off()
-        with engine.connect() as connection:
-            assert inspect(connection).get_table_names() == []
-    finally:
-        engine.dispose()
+    with pytest.raises(InterruptedError):
+        break_off()
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
 
 
-def _at_revision(path: Path, revision: str) -> Engine:
-    """Return an engine on a database that an older version of the program made."""
-    engine = writing_engine(path, 1.0)
+def test_an_up_to_date_database_is_left_alone(engine: Engine, database: Database) -> None:
+    migrate(engine, database)
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    migrate(engine, database)
+    assert statements
+    assert [line for line in statements if not line.lstrip().startswith(("SELECT", "PRAGMA"))] == []
+
+
+def _at_revision(engine: Engine, revision: str) -> None:
+    """Make the database as an older version of the program did."""
     config = Config()
     config.set_main_option("script_location", str(scripts()))
-    with engine.connect() as connection:
+    with engine.connect() as connection, transaction(connection):
         config.attributes["connection"] = connection
+        assert inspect(connection).get_table_names() == []  # and Alembic, which finds a transaction begun, commits none of its own
         command.upgrade(config, revision)
-    return engine
 
 
-async def test_a_database_of_the_first_version_keeps_its_data(tmp_path: Path) -> None:
-    path = tmp_path / "desk.db"
-    engine = _at_revision(path, "0001")
-    try:
-        with engine.connect() as connection, transaction(connection):
-            assert "corporate_actions" not in inspect(connection).get_table_names()
-            connection.exec_driver_sql(
-                "INSERT INTO runs (id, status, mode, strategy_id, created_ns, body)"
-                " VALUES ('r1', 'pending', 'backtest', 'sma-cross', 7, ?)",
-                (msgspec.json.encode(OLD_RUN).decode(),),
-            )
-            starts, prices = np.array([60_000_000_000], np.int64), [np.array([figure]) for figure in (1.0, 3.0, 0.5, 2.0, 9.0)]
-            connection.exec_driver_sql("INSERT INTO bar_sets VALUES (1, 'SPY', '1m', 'file', 'raw', 1, 60000000000, 60000000000, 7, 1, 0)")
-            connection.exec_driver_sql("INSERT INTO bar_chunks VALUES (1, 0, 60000000000, 60000000000, 1, ?)", (pack([starts, *prices]),))
-    finally:
-        engine.dispose()
+def _insert(connection: Connection, table: str, **cells: object) -> None:
+    columns = ", ".join(cells)
+    execute(connection, f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(cells))})", tuple(cells.values()))
 
-    store = DatabaseStore(path, SystemClock())
+
+async def test_a_database_of_the_first_version_keeps_its_data(
+    engine: Engine, database: Database, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    _at_revision(engine, "0001")
+    starts, prices = np.array([60_000_000_000], np.int64), [np.array([figure]) for figure in (1.0, 3.0, 0.5, 2.0, 9.0)]
+    with engine.connect() as connection, transaction(connection):
+        assert "corporate_actions" not in inspect(connection).get_table_names()
+        body = msgspec.json.encode(OLD_RUN).decode()
+        _insert(connection, "runs", id="r1", status="pending", mode="backtest", strategy_id="sma-cross", created_ns=7, body=body)
+        span = {"bars": 1, "first_ns": 60_000_000_000, "last_ns": 60_000_000_000}
+        of_set = {"symbol": "SPY", "timeframe": "1m", "source": "file", "adjustment": "raw"}
+        _insert(connection, "bar_sets", id=1, **of_set, **span, updated_ns=7, revision=1, simulated=False)
+        _insert(connection, "bar_chunks", set_id=1, period=0, **span, data=pack([starts, *prices]))
+
+    url = database.path if isinstance(database, SqliteDatabase) else request.getfixturevalue("empty_postgres_url")
+    store = DatabaseStore(url, SystemClock(), locks=tmp_path)
     await store.open()
     try:
         (run,) = await store.runs.runs()
@@ -121,34 +140,14 @@ async def test_a_database_of_the_first_version_keeps_its_data(tmp_path: Path) ->
         await store.close()
 
 
-def test_holes_of_an_earlier_version_are_noted_as_such(tmp_path: Path) -> None:
-    path = tmp_path / "desk.db"
-    engine = _at_revision(path, "0002")
-    try:
-        with engine.connect() as connection, transaction(connection):
-            for seq in (3, 4, 8):
-                connection.exec_driver_sql(
-                    "INSERT INTO outbox (seq, id, kind, type, version, corr_id, ts, producer, payload)"
-                    " VALUES (?, ?, 'evt', 'run.Deleted', 1, 'c', 7, 'runs', '{}')",
-                    (seq, f"e{seq}"),
-                )
-            connection.exec_driver_sql("UPDATE log_head SET seq = 9")
-        migrate(engine, path)
-        with engine.connect() as connection:
-            noted = connection.exec_driver_sql("SELECT first_seq, last_seq, why FROM deleted_seqs ORDER BY first_seq").all()
-        assert [tuple(row) for row in noted] == [(1, 2, "earlier"), (5, 7, "earlier"), (9, 9, "earlier")]
-    finally:
-        engine.dispose()
-
-
-def test_an_up_to_date_database_is_left_alone(tmp_path: Path) -> None:
-    engine = writing_engine(tmp_path / "desk.db", 1.0)
-    try:
-        migrate(engine, tmp_path / "desk.db")
-        with engine.connect() as connection:
-            before = connection.exec_driver_sql("PRAGMA schema_version").scalar()
-        migrate(engine, tmp_path / "desk.db")
-        with engine.connect() as connection:
-            assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == before
-    finally:
-        engine.dispose()
+def test_holes_of_an_earlier_version_are_noted_as_such(engine: Engine, database: Database) -> None:
+    _at_revision(engine, "0002")
+    with engine.connect() as connection, transaction(connection):
+        for seq in (3, 4, 8):
+            event = {"kind": "evt", "type": "run.Deleted", "version": 1, "corr_id": "c", "ts": 7, "producer": "runs", "payload": "{}"}
+            _insert(connection, "outbox", seq=seq, id=f"e{seq}", **event)
+        connection.exec_driver_sql("UPDATE log_head SET seq = 9")
+    migrate(engine, database)
+    with engine.connect() as connection:
+        noted = connection.exec_driver_sql("SELECT first_seq, last_seq, why FROM deleted_seqs ORDER BY first_seq").all()
+    assert [tuple(row) for row in noted] == [(1, 2, "earlier"), (5, 7, "earlier"), (9, 9, "earlier")]

@@ -13,7 +13,7 @@ _HOLD = """
 import sys
 from pathlib import Path
 from core.store.ownership import Owners
-owners = Owners(Path(sys.argv[1]))
+owners = Owners(Path(sys.argv[1] + ".owners"), sys.argv[1])
 owners.enter()
 if "window" in sys.argv:
     owners.claim_window()
@@ -37,8 +37,12 @@ class _Holder:
         self.process.communicate()
 
 
+def _owners(database: Path) -> Owners:
+    return Owners(Path(f"{database}.owners"), str(database))
+
+
 def test_an_owner_is_alive_until_it_leaves(tmp_path: Path) -> None:
-    one, other = Owners(tmp_path / "desk.db"), Owners(tmp_path / "desk.db")
+    one, other = _owners(tmp_path / "desk.db"), _owners(tmp_path / "desk.db")
     one.enter()
     other.enter()
     assert one.is_alive(one.name)
@@ -52,7 +56,7 @@ def test_an_owner_is_alive_until_it_leaves(tmp_path: Path) -> None:
 
 def test_a_killed_process_is_dead_and_its_file_is_swept_up(tmp_path: Path) -> None:
     holder = _Holder(tmp_path / "desk.db")
-    owners = Owners(tmp_path / "desk.db")
+    owners = _owners(tmp_path / "desk.db")
     try:
         assert owners.is_alive(holder.name)
     finally:
@@ -67,7 +71,7 @@ def test_a_killed_process_is_dead_and_its_file_is_swept_up(tmp_path: Path) -> No
 
 def test_there_is_one_window_of_a_database(tmp_path: Path) -> None:
     holder = _Holder(tmp_path / "desk.db", "window")
-    owners, elsewhere = Owners(tmp_path / "desk.db"), Owners(tmp_path / "other.db")
+    owners, elsewhere = _owners(tmp_path / "desk.db"), _owners(tmp_path / "other.db")
     owners.enter()
     elsewhere.enter()
     try:

@@ -1,0 +1,178 @@
+"""A PostgreSQL database, for one desk or several: how it is reached, and its transactions."""
+
+import select
+import socket
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+
+from core.errors import BugError, InputError, InvalidValue, StoreError
+from core.store.dialect import News, driver, mark_engine
+from core.store.postgres_faults import postgres_fault
+from core.store.postgres_sql import PostgresSql
+
+PATIENCE_S: Final = 5.0
+CHANNEL: Final = "weaver_log"
+"""Where a commit that appended tells its last seq to the other processes."""
+
+LIVE_CHANNEL: Final = "weaver_live"
+"""Where texts go that are told and not stored."""
+
+_MIGRATION_LOCK: Final = 7_262_114_390
+"""Any number that no other program on the server is likely to lock by."""
+_SILENCE_S: Final = 10.0
+_IDLE_IN_TRANSACTION_S: Final = 15
+"""After so long the server undoes the transaction of a program that stands still in it: it would hold up every other desk."""
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "application_name": "weaver",
+    "client_encoding": "utf8",
+    "connect_timeout": 5,
+    # A network that drops packets says nothing: the kernel asks, and gives up after twenty seconds.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,
+}
+
+
+class PostgresDatabase:
+    """A `Database` by URL, `postgresql://user:password@host:port/name`. Raises InputError for a URL that cannot be read."""
+
+    is_shared: Final = True
+
+    def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
+        self._parameters = {**_DEFAULTS, **_parameters_of(url)}
+        self.where: Final = _in_words(self._parameters)
+        self.patience_s: Final = patience_s
+        self.sql: Final = PostgresSql()
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        """Return a new connection of the driver."""
+        return psycopg.connect(**self._parameters)
+
+    def writing_engine(self) -> Engine:
+        """See `core.store.dialect.Database`."""
+        settings = (
+            f"SET lock_timeout = '{self.patience_s}s'",
+            f"SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION_S}s'",
+            # What is committed survives a power cut, even where the server was told not to care.
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        )
+        return mark_engine(self._engine(settings), self, isolation_level="AUTOCOMMIT")
+
+    def reading_engine(self) -> Engine:
+        """See `core.store.dialect.Database`."""
+        settings = (
+            "SET default_transaction_isolation = 'repeatable read'",
+            "SET default_transaction_read_only = on",
+        )
+        return mark_engine(self._engine(settings), self)
+
+    def begin(self, connection: Connection, *, alone: bool) -> str:
+        """See `core.store.dialect.Database`. The mark is the transaction's number and its server process."""
+        of_driver = driver(connection)
+        lock = f"; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})" if alone else ""
+        cursor = of_driver.execute("BEGIN; SELECT pg_current_xact_id()::text" + lock)
+        cursor.nextset()
+        (number,) = cursor.fetchone()
+        return f"{number} {of_driver.info.backend_pid}"
+
+    def commit(self, connection: Connection, head: int | None) -> None:
+        """See `core.store.dialect.Database`."""
+        tell = "" if head is None else f"SELECT pg_notify('{CHANNEL}', '{head}'); "
+        driver(connection).execute(tell + "COMMIT")
+
+    def rollback(self, connection: Connection) -> None:
+        """See `core.store.dialect.Database`."""
+        of_driver = connection.connection.driver_connection
+        try:
+            if of_driver is not None and not of_driver.closed:
+                of_driver.execute("ROLLBACK")
+        except psycopg.OperationalError:
+            return  # the connection is gone, and the transaction with it
+
+    def was_committed(self, connection: Connection, mark: str) -> bool | None:
+        """See `core.store.dialect.Database`. Ends the server process of the lost connection, which would hold its locks."""
+        number, process = mark.split()
+        of_driver = driver(connection)
+        of_driver.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_xid = (%s::xid8)::xid",
+            (int(process), number),
+        )
+        (status,) = of_driver.execute("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
+        return {"committed": True, "aborted": False}.get(status)
+
+    def listen(self, connection: Connection) -> None:
+        """See `core.store.dialect.Database`."""
+        driver(connection).execute(f"LISTEN {CHANNEL}; LISTEN {LIVE_CHANNEL}")
+
+    def wait_for_news(self, connection: Connection, wake: socket.socket) -> News:
+        """See `core.store.dialect.Database`. A silent server is asked now and then: a connection may be dead and not know it."""
+        of_driver = driver(connection)
+        select.select([of_driver.fileno(), wake], [], [], _SILENCE_S)
+        notices = list(of_driver.notifies(timeout=0))
+        heads = [int(notice.payload) for notice in notices if notice.channel == CHANNEL]
+        live = tuple(notice.payload for notice in notices if notice.channel == LIVE_CHANNEL)
+        return News(max(heads, default=0 if live else None), live)
+
+    def tell_live(self, connection: Connection, text: str) -> bool:
+        """See `core.store.dialect.Database`."""
+        driver(connection).execute("SELECT pg_notify(%s, %s)", (LIVE_CHANNEL, text))
+        return True
+
+    def facts(self, connection: Connection) -> list[tuple[str, str]]:
+        """See `core.store.dialect.Database`."""
+        asked = "SELECT current_setting('server_version'), pg_database_size(current_database())"
+        version, size = driver(connection).execute(asked).fetchone()
+        return [("database server", f"PostgreSQL {version}"), ("database size", f"{size / 1e6:,.1f} MB")]
+
+    def fault(self, error: BaseException) -> StoreError | BugError | InvalidValue | None:
+        """See `core.store.dialect.Database`."""
+        return postgres_fault(error, self.where)
+
+    def _engine(self, settings: tuple[str, ...]) -> Engine:
+        engine = create_engine("postgresql+psycopg://", creator=self.connect, use_native_hstore=False)
+
+        def connected(driver_connection: Any, record: object) -> None:
+            was, driver_connection.autocommit = driver_connection.autocommit, True
+            driver_connection.execute("; ".join(settings))
+            driver_connection.autocommit = was
+
+        def checked_out(driver_connection: Any, record: object, proxy: object) -> None:
+            if driver_connection.closed:
+                raise DisconnectionError  # the pool makes another one
+
+        event.listen(engine, "connect", connected)
+        event.listen(engine, "checkout", checked_out)
+        return engine
+
+
+def _parameters_of(url: str) -> dict[str, Any]:
+    _, _, rest = url.strip().partition("://")
+    try:
+        found = dict(conninfo_to_dict(f"postgresql://{rest}"))
+    except psycopg.Error:
+        raise _unreadable() from None  # the library's own words repeat parts of the URL, and the password may be among them
+    # A sign in the password that is not encoded moves a part of it to where it would be shown.
+    if any("@" in str(found.get(name, "")) for name in ("host", "dbname")) or not str(found.get("port", "0")).replace(",", "").isdigit():
+        raise _unreadable()
+    return found
+
+
+def _unreadable() -> InputError:
+    return InputError(
+        "The address of the PostgreSQL database cannot be read.",
+        "Write postgresql://user:password@host/database; signs like @ / : in a password are written %40 %2F %3A.",
+    )
+
+
+def _in_words(parameters: dict[str, Any]) -> str:
+    """Return the database's name and place: `postgresql://ann@desk:5432/weaver`, never its password."""
+    user = parameters.get("user")
+    host = parameters.get("host") or parameters.get("hostaddr") or "localhost"
+    port = f":{parameters['port']}" if parameters.get("port") else ""
+    return f"postgresql://{f'{user}@' if user else ''}{host}{port}/{parameters.get('dbname') or user or ''}"

@@ -1,0 +1,118 @@
+"""A write transaction, and the events it appends: numbered as they come, written in one step before the commit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from core.store.dialect import database_of, execute
+from core.store.hash_chain import extend_chains
+from core.store.sql import BulkInsert
+from core.store.tables import OUTBOX
+
+EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
+_INSERT_EVENTS: Final = BulkInsert(OUTBOX, EVENT_COLUMNS)
+_PENDING: Final = "pending_events"
+
+
+class PendingEvents:
+    """What a transaction appends. The first to append locks the one row of `log_head` until the commit: seq order is commit order."""
+
+    def __init__(self, head: int) -> None:
+        self.before = head
+        """The last seq before this transaction."""
+        self.head = head
+        self.values: list[Any] = []
+        """The cells of the rows that are not written yet."""
+        self.chained = False
+        """Whether they are stored with their hashes."""
+
+    def take(self, count: int) -> int:
+        """Return the first of `count` seqs."""
+        first = self.head + 1
+        self.head += count
+        return first
+
+
+def pending_events(connection: Connection) -> PendingEvents:
+    """Return what the connection's transaction appends; the log is locked from the first call on."""
+    held: PendingEvents | None = connection.info.get(_PENDING)
+    if held is None:
+        statement = "SELECT seq FROM log_head" + database_of(connection).sql.for_update  # noqa: S608
+        (head,) = execute(connection, statement).fetchone()
+        held = connection.info[_PENDING] = PendingEvents(head)
+    return held
+
+
+def write_pending(connection: Connection) -> None:
+    """Write what is numbered so far: before the commit, and before a statement that looks at the log itself."""
+    held: PendingEvents | None = connection.info.get(_PENDING)
+    if held is not None and held.values:
+        values, held.values = held.values, []
+        _INSERT_EVENTS.run(connection, values)
+        if held.chained:
+            extend_chains(connection, values)
+        execute(connection, "UPDATE log_head SET seq = ?", (held.head,))
+
+
+class Transaction:
+    """One transaction: `begin`, the work, then `finish` and `commit`, or `rollback`."""
+
+    def __init__(self, connection: Connection, *, alone: bool = False) -> None:
+        self._connection = connection
+        self._database = database_of(connection)
+        self._alone = alone
+        self.mark = ""
+        """What `Database.was_committed` asks for."""
+        self.appended: tuple[int, int] | None = None
+        """The first and last seq, once finished."""
+
+    def begin(self) -> None:
+        """Open it."""
+        self._connection.info.pop(_PENDING, None)
+        self.mark = self._database.begin(self._connection, alone=self._alone)
+
+    def finish(self) -> None:
+        """Write what is still to be written."""
+        write_pending(self._connection)
+        held: PendingEvents | None = self._connection.info.pop(_PENDING, None)
+        if held is not None and held.head > held.before:
+            self.appended = held.before + 1, held.head
+
+    def commit(self) -> None:
+        """Make it last. An answer that says no undoes it; no answer leaves it open what happened."""
+        try:
+            self._database.commit(self._connection, self.appended[1] if self.appended else None)
+        except BaseException:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """Undo it."""
+        self._database.rollback(self._connection)
+
+    def carry_out(self, work: Sequence[Callable[[Connection], Any]]) -> list[Any]:
+        """Return what each of `work` returns, all of it written and not yet committed; an error undoes everything."""
+        self.begin()
+        try:
+            results = [each(self._connection) for each in work]
+            self.finish()
+        except BaseException:
+            self.rollback()
+            raise
+        return results
+
+
+@contextmanager
+def transaction(connection: Connection, *, alone: bool = False) -> Iterator[None]:
+    """Commit at the end of the block, roll back when it raises."""
+    opened = Transaction(connection, alone=alone)
+    opened.begin()
+    try:
+        yield
+        opened.finish()
+    except BaseException:
+        opened.rollback()
+        raise
+    opened.commit()

@@ -1,0 +1,124 @@
+"""What runs at another desk shows here as it happens, under that desk's name, and cannot be touched."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest_asyncio
+
+from core.clock.realtime import SystemClock
+from core.events.envelope import envelope
+from core.events.payloads import RunProgressed, RunStarted, RunStopped
+from core.model.desk import Desk, LeaseKind
+from core.model.order import OrderStatus
+from core.model.run import Manifest, RunStatus
+from core.store.database import DatabaseStore
+from tests.contract.samples import NOW_NS, created, fill, filled, order, ordered, run
+from tests.gui.window.conftest import Desk as Window
+from tests.gui.window.conftest import MakeDesk
+
+MANIFEST = Manifest(strategy_sha256="a", bars_sha256="b", engine="1")
+
+
+@pytest_asyncio.fixture
+async def ann(postgres_url: str, tmp_path: Path) -> AsyncIterator[DatabaseStore]:
+    """Another desk on the database that the window looks at."""
+    store = DatabaseStore(postgres_url, SystemClock(), locks=tmp_path / "ann", desk=Desk(id="id-ann", name="Ann"))
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def begin(ann: DatabaseStore) -> None:
+    """Begin a run at Ann's desk, with a filled order."""
+    lease = await ann.leases.acquire(LeaseKind.RUN, "run-1", 3_600)
+    going = run().moved_to(RunStatus.RUNNING, owner=ann.owner, desk="Ann")
+    started = RunStarted(manifest=MANIFEST, bars_total=100, owner=ann.owner, desk="Ann")
+    async with ann.runs.begin() as work:
+        work.put_run(run())
+        work.append([created()])
+    async with ann.runs.begin() as work:
+        work.fence(lease)
+        work.put_run(going)
+        work.append([envelope(started, id="started", ts=NOW_NS, producer="runs", run_id="run-1")])
+
+
+async def trade(ann: DatabaseStore) -> None:
+    """Fill an order of the run."""
+    async with ann.runs.begin() as work:
+        work.put_orders([order("order-1", status=OrderStatus.FILLED)])
+        work.add_fills([fill("order-1-f")])
+        work.append([ordered("order-1"), filled("order-1")])
+
+
+async def until(desk: Window, holds: Callable[[], bool]) -> None:
+    """Return when something holds in the window; it hears of other desks by itself."""
+    changed = asyncio.Event()
+    with desk.engine.subscribe("*", lambda event: changed.set(), owner="test"):
+        while True:
+            await desk.window.settled()
+            if holds():
+                return
+            await changed.wait()
+            changed.clear()
+
+
+async def test_a_run_at_another_desk_shows_live_and_cannot_be_touched(ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str) -> None:
+    desk = await make_desk(database=postgres_url)
+    window = desk.window
+    await begin(ann)
+    await until(desk, lambda: "run-1" in window.views.runs and window.views.runs.rows[0].run.status is RunStatus.RUNNING)
+    row = window.views.runs.rows[0]
+    assert (row.desk, row.run.desk) == ("Ann", "Ann")
+    assert row.title == "sma-cross · BTC/USD · 1m · Ann"
+    window.show_run("run-1")
+    await window.settled()
+    for name in ("start-run", "stop-run", "delete-run"):
+        assert not window.acts[name].isEnabled()
+        assert window.acts[name].toolTip().startswith("This run goes on at the desk Ann; stop it there.")
+
+    await trade(ann)
+    await until(desk, lambda: len(window.views.fills.rows) == 1)
+    assert [item.status for item in window.views.orders.rows] == [OrderStatus.FILLED]
+    assert [item.symbol for item in window.views.positions.rows] == ["BTC/USD"]
+    assert "Ann" in window.views.activity.rows[-1].source
+
+    progressed = RunProgressed(bars=50, bars_total=100, time_ns=NOW_NS, equity=1_010.0, elapsed_s=0.5)
+    ann.log.announce([envelope(progressed, id="p", ts=NOW_NS, producer="runs", run_id="run-1")])
+    await until(desk, lambda: window.views.runs.rows[0].equity == 1_010.0)
+    assert window.views.runs.rows[0].progress == 0.5
+
+    window.acts["kill-switch"].trigger()
+    await window.settled()
+    assert (
+        window.views.activity.rows[-1].text == "HALT: no run was going on. 1 run elsewhere goes on: stop what runs at another desk there."
+    )
+
+    async with ann.runs.begin() as work:
+        work.put_run(run().moved_to(RunStatus.RUNNING, owner=ann.owner, desk="Ann").moved_to(RunStatus.STOPPED))
+        work.append([envelope(RunStopped(bars=50, reason="It was stopped."), id="end", ts=NOW_NS, producer="runs", run_id="run-1")])
+    await until(desk, lambda: window.views.runs.rows[0].run.status is RunStatus.STOPPED)
+    assert window.acts["delete-run"].isEnabled()
+    assert window.acts["stop-run"].toolTip().startswith("Stop the selected run")
+
+
+async def test_a_run_that_went_on_elsewhere_before_the_window_opened(ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str) -> None:
+    await begin(ann)
+    await trade(ann)
+    desk = await make_desk(database=postgres_url)
+    desk.window.show_run("run-1")
+    await desk.window.settled()
+    assert desk.window.views.runs.rows[0].desk == "Ann"
+    assert len(desk.window.views.fills.rows) == 1
+    assert not desk.window.acts["stop-run"].isEnabled()
+
+
+async def test_a_run_that_waits_can_be_started_here(ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str) -> None:
+    desk = await make_desk(database=postgres_url)
+    async with ann.runs.begin() as work:
+        work.put_run(run())
+        work.append([created()])
+    await until(desk, lambda: "run-1" in desk.window.views.runs)
+    desk.window.show_run("run-1")
+    await desk.window.settled()
+    assert desk.window.acts["start-run"].isEnabled()

@@ -1,0 +1,53 @@
+"""Two buttons under the address of a database: look what is there, and make its tables."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from ui.dialogs.look import Banner
+from ui.theme import Sizes
+
+
+class DatabaseCheck(QWidget):
+    """Asks by its signals; whoever answers calls `say`. Until then its buttons cannot be pressed again."""
+
+    test_asked = Signal()
+    prepare_asked = Signal()
+
+    def __init__(self, sizes: Sizes, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("database-check")
+        self._banner = Banner("database-message", self)
+        self._buttons: list[QPushButton] = []
+        row = QHBoxLayout()
+        row.setSpacing(sizes.step * 2)
+        row.addSpacing(sizes.font * 11 + sizes.step * 3)
+        for text, name, asked in (
+            ("Test connection", "button-test-database", self.test_asked),
+            ("Create or upgrade the schema", "button-prepare-database", self.prepare_asked),
+        ):
+            button = QPushButton(text, self)
+            button.setObjectName(name)
+            button.setAutoDefault(False)
+            button.clicked.connect(lambda _checked=False, asked=asked: self._ask(asked))
+            row.addWidget(button)
+            self._buttons.append(button)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(sizes.step * 2)
+        column.addLayout(row)
+        column.addWidget(self._banner)
+
+    def say(self, sentence: str, role: str) -> None:
+        """Show an answer. `role`: good, or error."""
+        self._banner.say(sentence, role)
+        self._set_enabled(True)
+
+    def _ask(self, asked: Signal) -> None:
+        self._set_enabled(False)
+        self._banner.say("Asking the database …", "note")
+        asked.emit()  # type: ignore[attr-defined]  # a bound signal, which the stubs do not know from an unbound one
+
+    def _set_enabled(self, enabled: bool) -> None:
+        for button in self._buttons:
+            button.setEnabled(enabled)
