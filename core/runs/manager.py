@@ -71,7 +71,9 @@ class RunManager:
                 found.append(await self.take_over(run.id))
             except HeldElsewhere:
                 continue
-        await self._leases.renew()  # this desk is there
+        if self._store.is_shared:
+            await self._leases.renew()
+            await self._keep_leases()  # the others see that this desk is there, whether it runs anything or not
         return found
 
     async def take_over(self, run_id: str, reconcile: Reconcile = nothing_outside) -> Run:

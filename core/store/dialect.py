@@ -58,6 +58,14 @@ class Spelling(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A transaction that was opened. `mark`: what `Database.was_committed` asks for; `head`: the last seq, where the log is locked."""
+
+    mark: str = ""
+    head: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What a listener was told. `head`: the last seq there is, None if that is open; `live`: texts of `Database.tell_live`."""
 
@@ -94,12 +102,12 @@ class Database(Protocol):
         """Return an engine whose connections each see one consistent state, and cannot write."""
         ...
 
-    def begin(self, connection: Connection, *, alone: bool) -> str:
-        """Open a transaction and return its mark for `was_committed`. `alone`: no other program migrates meanwhile."""
+    def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
+        """Open a transaction. `alone`: no other program migrates meanwhile; `appends`: the log is locked at once."""
         ...
 
     def commit(self, connection: Connection, head: int | None) -> None:
-        """Commit. `head` is the last seq that the transaction appended, to be told to other processes."""
+        """Commit. `head` is the last seq that the transaction appended, to be kept, and told to other processes."""
         ...
 
     def rollback(self, connection: Connection) -> None:
