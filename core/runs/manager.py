@@ -147,8 +147,8 @@ class RunManager:
 
     async def _start(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: FencedRuns) -> Run:
         newest = await self._store.runs.run(run.id)
-        if newest is not None and newest.status is not RunStatus.PENDING:
-            raise RunNotStartable(f"Run {run.id} was started elsewhere in the meantime.", "Run it again to get a new one.")
+        if newest is None or newest.status is not RunStatus.PENDING:
+            raise RunNotStartable(f"Run {run.id} was started or removed elsewhere in the meantime.", "Run it again to get a new one.")
         desk = self._store.desk.name
         started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner, desk=desk)
         work = BacktestWork(started, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)

@@ -42,6 +42,10 @@ class Spelling(Protocol):
         """Return a statement with the driver's own mark for a value."""
         ...
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Let nobody else who locks `name` go on before this transaction ends: for what is read first and then written."""
+        ...
+
     def insert(self, connection: Connection, into: "BulkInsert", values: list[Any]) -> None:
         """Insert many rows by few steps; `values` holds all their cells, one row after the other."""
         ...

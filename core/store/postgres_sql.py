@@ -25,6 +25,10 @@ class PostgresSql:
         """See `core.store.dialect.Spelling`."""
         return statement.replace("?", "%s")
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """See `core.store.dialect.Spelling`. Two names of one hash only wait for each other."""
+        driver(connection).execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+
     def insert(self, connection: Connection, into: BulkInsert, values: list[Any]) -> None:
         """See `core.store.dialect.Spelling`."""
         if len(values) == into.width:
