@@ -58,12 +58,11 @@ class LeaseKeeper:
     async def keep(self) -> None:
         """Renew what is held, and say that this desk is there, until `close`."""
         while not self._closing.is_set():
-            await self.renew()
             try:
                 async with asyncio.timeout(RENEW_S):
                     await self._closing.wait()
             except TimeoutError:
-                continue
+                await self.renew()
 
     async def renew(self) -> None:
         """Renew now. While the store cannot be reached nothing is lost: only another's taking over ends a lease."""

@@ -71,7 +71,9 @@ class RunManager:
                 found.append(await self.take_over(run.id))
             except HeldElsewhere:
                 continue
-        await self._leases.renew()  # this desk is there
+        if self._store.is_shared:
+            await self._leases.renew()
+            await self._keep_leases()  # the others see that this desk is there, whether it runs anything or not
         return found
 
     async def take_over(self, run_id: str, reconcile: Reconcile = nothing_outside) -> Run:
@@ -145,8 +147,8 @@ class RunManager:
 
     async def _start(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: FencedRuns) -> Run:
         newest = await self._store.runs.run(run.id)
-        if newest is not None and newest.status is not RunStatus.PENDING:
-            raise RunNotStartable(f"Run {run.id} was started elsewhere in the meantime.", "Run it again to get a new one.")
+        if newest is None or newest.status is not RunStatus.PENDING:
+            raise RunNotStartable(f"Run {run.id} was started or removed elsewhere in the meantime.", "Run it again to get a new one.")
         desk = self._store.desk.name
         started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner, desk=desk)
         work = BacktestWork(started, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)

@@ -13,6 +13,7 @@ from core.errors import Cancelled, SealedBars
 from core.model.market import Adjustment, BarSeries, BarSet, BarSetKey, MergeReport, Timeframe, bars_sha256
 from core.store.arrays import pack, unpack_bars
 from core.store.bar_hash import chunks_of, set_sha256
+from core.store.dialect import database_of
 from core.store.memory import by_symbol_and_length
 from core.store.merging import add_reports, check_mergeable, merge_bars
 from core.store.sql import BulkInsert
@@ -192,6 +193,7 @@ def _chunk(connection: Connection, set_id: int | None, period: int, symbol: str,
 def _carry_out(
     connection: Connection, plan: _Plan, key: BarSetKey, bars: BarSeries, simulated: bool, now_ns: int, stopped: threading.Event
 ) -> MergeReport:
+    database_of(connection).sql.lock(connection, f"bars {key.symbol} {key.timeframe} {key.source} {key.adjustment.value}")
     held = connection.execute(select(BAR_SETS).where(*_is(key))).first()
     found = (held.id, held.revision) if held is not None else (None, 0)
     if found != (plan.set_id, plan.revision):  # somebody changed the set between the reading and the write lock

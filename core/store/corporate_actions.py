@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select
 from core.errors import InvalidValue
 from core.model.corporate_action import ActionKind, ActionMerge, CorporateAction, identity_of, in_order, make_action, value_of
 from core.store.arrays import DamagedArrays
+from core.store.dialect import database_of
 from core.store.merging import merge_actions
 from core.store.sql import BulkInsert
 from core.store.tables import CORPORATE_ACTIONS
@@ -42,6 +43,7 @@ class DatabaseCorporateActionStore:
 
 
 def _put(connection: Connection, actions: Sequence[CorporateAction]) -> ActionMerge:
+    database_of(connection).sql.lock(connection, "corporate actions")
     held = {identity_of(action): action for symbol in {action.symbol for action in actions} for action in _read(connection, symbol)}
     to_write, report = merge_actions(held, actions)
     _PUT_ACTIONS.run(

@@ -42,6 +42,10 @@ class Spelling(Protocol):
         """Return a statement with the driver's own mark for a value."""
         ...
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Let nobody else who locks `name` go on before this transaction ends: for what is read first and then written."""
+        ...
+
     def insert(self, connection: Connection, into: "BulkInsert", values: list[Any]) -> None:
         """Insert many rows by few steps; `values` holds all their cells, one row after the other."""
         ...
@@ -55,6 +59,14 @@ class Spelling(Protocol):
     def bodies(self, connection: Connection, source: str, values: Sequence[Any], decode: Callable[[str], list[Row]]) -> list[Row]:
         """Return the pairs of `ordinal` and decoded `body` of `source` in any order."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A transaction that was opened. `mark`: what `Database.was_committed` asks for; `head`: the last seq, where the log is locked."""
+
+    mark: str = ""
+    head: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +106,12 @@ class Database(Protocol):
         """Return an engine whose connections each see one consistent state, and cannot write."""
         ...
 
-    def begin(self, connection: Connection, *, alone: bool) -> str:
-        """Open a transaction and return its mark for `was_committed`. `alone`: no other program migrates meanwhile."""
+    def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
+        """Open a transaction. `alone`: no other program migrates meanwhile; `appends`: the log is locked at once."""
         ...
 
     def commit(self, connection: Connection, head: int | None) -> None:
-        """Commit. `head` is the last seq that the transaction appended, to be told to other processes."""
+        """Commit. `head` is the last seq that the transaction appended, to be kept, and told to other processes."""
         ...
 
     def rollback(self, connection: Connection) -> None:

@@ -139,7 +139,8 @@ class DatabaseEventLog:
             elif told is not None and not told.done():
                 told.set_result(appended or stored)
 
-        self._threads.write(Job(work.write, settle, prepare=work.prepare, weight=work.weight))
+        appends = any(isinstance(step, Append) for step in steps)
+        self._threads.write(Job(work.write, settle, prepare=work.prepare, weight=work.weight, appends=appends))
 
 
 class _Work:

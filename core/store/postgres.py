@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from core.errors import BugError, InputError, InvalidValue, StoreError
-from core.store.dialect import News, driver, mark_engine
+from core.store.dialect import Begun, News, driver, mark_engine
 from core.store.postgres_faults import postgres_fault
 from core.store.postgres_sql import PostgresSql
 
@@ -72,19 +72,29 @@ class PostgresDatabase:
         )
         return mark_engine(self._engine(settings), self)
 
-    def begin(self, connection: Connection, *, alone: bool) -> str:
+    def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
         """See `core.store.dialect.Database`. The mark is the transaction's number and its server process."""
         of_driver = driver(connection)
-        lock = f"; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})" if alone else ""
-        cursor = of_driver.execute("BEGIN; SELECT pg_current_xact_id()::text" + lock)
+        # One text, one journey to the server and back.
+        steps = ["BEGIN", "SELECT pg_current_xact_id()::text"]
+        if alone:
+            steps.append(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        if appends:
+            steps.append("SELECT seq FROM log_head FOR UPDATE")
+        cursor = of_driver.execute("; ".join(steps))
         cursor.nextset()
         (number,) = cursor.fetchone()
-        return f"{number} {of_driver.info.backend_pid}"
+        mark = f"{number} {of_driver.info.backend_pid}"
+        if not appends:
+            return Begun(mark)
+        while cursor.nextset():
+            pass
+        return Begun(mark, cursor.fetchone()[0])
 
     def commit(self, connection: Connection, head: int | None) -> None:
         """See `core.store.dialect.Database`."""
-        tell = "" if head is None else f"SELECT pg_notify('{CHANNEL}', '{head}'); "
-        driver(connection).execute(tell + "COMMIT")
+        kept = "" if head is None else f"UPDATE log_head SET seq = {head}; SELECT pg_notify('{CHANNEL}', '{head}'); "  # noqa: S608
+        driver(connection).execute(kept + "COMMIT")
 
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""

@@ -25,9 +25,15 @@ class PostgresSql:
         """See `core.store.dialect.Spelling`."""
         return statement.replace("?", "%s")
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """See `core.store.dialect.Spelling`. Two names of one hash only wait for each other."""
+        driver(connection).execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+
     def insert(self, connection: Connection, into: BulkInsert, values: list[Any]) -> None:
         """See `core.store.dialect.Spelling`."""
-        if not into.tail and len(values) >= _COPY_FROM_ROWS * into.width:
+        if len(values) == into.width:
+            driver(connection).execute(_one(into), values)
+        elif not into.tail and len(values) >= _COPY_FROM_ROWS * into.width:
             _copy(connection, into, values)
         else:
             columns = [values[at :: into.width] for at in range(into.width)]
@@ -53,6 +59,11 @@ def _copy(connection: Connection, into: BulkInsert, values: list[Any]) -> None:
     with driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
         for start in range(0, len(values), into.width):
             copy.write_row(values[start : start + into.width])
+
+
+@cache
+def _one(into: BulkInsert) -> str:
+    return f"{into.head}VALUES ({', '.join(['%s'] * into.width)}){into.tail}"
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from core.errors import BugError, DatabaseBusy, DiskFull, InvalidValue, StoreError, StoreReadOnly
-from core.store.dialect import News, driver, mark_engine
+from core.store.dialect import Begun, News, driver, mark_engine
 from core.store.sqlite_sql import SqliteSql
 
 BUSY_TIMEOUT_S: Final = 5.0
@@ -55,14 +55,17 @@ class SqliteDatabase:
         event.listen(engine, "begin", begun)
         return mark_engine(engine, self)
 
-    def begin(self, connection: Connection, *, alone: bool) -> str:
+    def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
         """See `core.store.dialect.Database`. Holds the write lock from the beginning."""
         driver(connection).execute("BEGIN IMMEDIATE")
-        return ""
+        return Begun()
 
     def commit(self, connection: Connection, head: int | None) -> None:
         """See `core.store.dialect.Database`."""
-        driver(connection).execute("COMMIT")
+        of_driver = driver(connection)
+        if head is not None:
+            of_driver.execute("UPDATE log_head SET seq = ?", (head,))
+        of_driver.execute("COMMIT")
 
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""

@@ -23,6 +23,9 @@ class SqliteSql:
         """See `core.store.dialect.Spelling`."""
         return statement
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """See `core.store.dialect.Spelling`. A writer has the whole file to itself already."""
+
     def insert(self, connection: Connection, into: BulkInsert, values: list[Any]) -> None:
         """See `core.store.dialect.Spelling`."""
         start = 0

@@ -53,14 +53,15 @@ def write_pending(connection: Connection) -> None:
         _INSERT_EVENTS.run(connection, values)
         if held.chained:
             extend_chains(connection, values)
-        execute(connection, "UPDATE log_head SET seq = ?", (held.head,))
 
 
 class Transaction:
     """One transaction: `begin`, the work, then `finish` and `commit`, or `rollback`."""
 
-    def __init__(self, connection: Connection, *, alone: bool = False) -> None:
+    def __init__(self, connection: Connection, *, alone: bool = False, appends: bool = False) -> None:
+        """`alone`, `appends`: see `core.store.dialect.Database.begin`."""
         self._connection = connection
+        self._appends = appends
         self._database = database_of(connection)
         self._alone = alone
         self.mark = ""
@@ -71,7 +72,10 @@ class Transaction:
     def begin(self) -> None:
         """Open it."""
         self._connection.info.pop(_PENDING, None)
-        self.mark = self._database.begin(self._connection, alone=self._alone)
+        begun = self._database.begin(self._connection, alone=self._alone, appends=self._appends)
+        self.mark = begun.mark
+        if begun.head is not None:
+            self._connection.info[_PENDING] = PendingEvents(begun.head)
 
     def finish(self) -> None:
         """Write what is still to be written."""

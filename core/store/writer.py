@@ -22,10 +22,10 @@ class Job:
 
     `prepare` runs before the transaction, `work` inside it: possibly more than once, after its group was rolled back for
     another's fault or the connection was lost. `settle` is called in the loop's thread with what `work` returned or with the
-    error; jobs settle in the order of their commits.
+    error; jobs settle in the order of their commits. `appends`: whether it appends to the log.
     """
 
-    __slots__ = ("prepare", "settle", "weight", "work")
+    __slots__ = ("appends", "prepare", "settle", "weight", "work")
 
     def __init__(
         self,
@@ -34,11 +34,13 @@ class Job:
         *,
         prepare: Callable[[], None] | None = None,
         weight: int = 1,
+        appends: bool = False,
     ) -> None:
         self.work = work
         self.settle = settle
         self.prepare = prepare
         self.weight = weight
+        self.appends = appends
 
 
 _Outcome = tuple[Job, Any, Exception | None]
@@ -150,7 +152,7 @@ class Writer:
                 self._pass_on([(job, result, None) for job, result in zip(jobs, results, strict=True)])
 
         try:
-            self._connection.carry_out([job.work for job in jobs], hand)
+            self._connection.carry_out([job.work for job in jobs], hand, appends=any(job.appends for job in jobs))
         except Exception as error:
             return error
         return None

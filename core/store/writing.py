@@ -29,16 +29,17 @@ class WritingConnection:
         self._patience = Patience(database.patience_s)
         self._connection: Connection | None = None
 
-    def carry_out(self, work: Sequence[Work], hand: Hand) -> None:
+    def carry_out(self, work: Sequence[Work], hand: Hand, *, appends: bool) -> None:
         """Do `work` in one transaction and hand its results on. Raises what the work raised, or StoreError; then nothing was done.
 
-        A connection that is lost is made anew, and the work done again, unless it turns out to be committed.
+        A connection that is lost is made anew, and the work done again, unless it turns out to be committed. `appends`: whether
+        some of it appends to the log.
         """
         self._patience.begin()
         with ExitStack() as locked:
-            self._carry_out(work, hand, locked)
+            self._carry_out(work, hand, locked, appends=appends)
 
-    def _carry_out(self, work: Sequence[Work], hand: Hand, locked: ExitStack) -> None:
+    def _carry_out(self, work: Sequence[Work], hand: Hand, locked: ExitStack, *, appends: bool) -> None:
         unsure: tuple[Transaction, list[Any]] | None = None
         while True:
             try:
@@ -48,7 +49,7 @@ class WritingConnection:
                         return
                     unsure = None
                     locked.close()
-                    transaction = Transaction(connection)
+                    transaction = Transaction(connection, appends=appends)
                     results = transaction.carry_out(work)
                     self._patience.answered()
                     # Until it is known what became of the commit: the listener would take what it wrote for another's.

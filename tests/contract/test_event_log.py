@@ -393,3 +393,39 @@ async def test_the_last_events_that_fit_come_oldest_first(store: Store) -> None:
             after = everything[3].seq
             later = [event for event in fitting if event.seq > after]
             assert await store.log.read(after_seq=after, run_id=only, pattern=pattern) == later
+
+
+async def test_a_replay_from_a_seq_joins_what_comes_without_a_hole(store: Store) -> None:
+    await store.log.append([note(str(number)) for number in range(50)])
+    heard = Listener()
+    with store.log.subscribe("*", heard, owner="test"):  # first listen, then read: what comes in between is in both
+        async with asyncio.TaskGroup() as group:
+            group.create_task(store.log.append([note(f"new-{number}") for number in range(20)]))
+            replayed = await store.log.read(after_seq=30)
+    known = {event.seq for event in replayed}
+    joined = [*replayed, *(event for event in heard.events if event.seq not in known)]
+    assert joined == await store.log.read(after_seq=30)
+    assert [event.seq for event in joined] == list(range(31, 71))
+
+
+async def test_a_slow_subscriber_loses_nothing_and_lets_others_have_their_turn(store: Store, clock: StillClock) -> None:
+    slow, quick = Listener(), Listener()
+    turns: set[int] = set()
+
+    def take_long(event: Envelope) -> None:
+        clock.now += 50_000_000
+        slow(event)
+
+    async def look(count: int) -> None:
+        while len(slow.events) < count:
+            turns.add(len(slow.events))
+            await asyncio.sleep(0)
+
+    with store.log.subscribe("*", take_long, owner="slow"), store.log.subscribe("*", quick, owner="quick"):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(look(200))
+            for number in range(5):
+                group.create_task(store.log.append([note(f"{number}-{index}") for index in range(40)]))
+    assert slow.events == quick.events == await store.log.read()
+    assert [event.seq for event in slow.events] == list(range(1, 201))
+    assert len(turns) > 3

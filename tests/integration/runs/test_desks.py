@@ -178,6 +178,14 @@ async def write_late(desk: Station, lease_of: object) -> None:
         work.put_orders([order("late", lease_of.name)])  # type: ignore[attr-defined]
 
 
+async def test_desks_see_each_other_without_a_run(postgres_url: str, tmp_path: Path) -> None:
+    async with station(postgres_url, tmp_path, "Ann") as ann, station(postgres_url, tmp_path, "Ben") as ben:
+        for desk in (ann, ben):
+            assert await desk.runs.recover() == []
+        seen = await ann.store.leases.desks()
+        assert [(item.desk.name, item.is_here) for item in seen] == [("Ann", True), ("Ben", False)]
+
+
 # --- a desk in a process of its own ---
 
 

@@ -1,12 +1,14 @@
 """What was committed is there after a restart, and for the other processes that have the database open."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from core.errors import AlreadyOpen, BugError
 from core.events.envelope import Envelope
+from core.model.corporate_action import Split
 from core.model.run import RunStatus
 from core.store.database import DatabaseStore
 from tests.contract.samples import KEY, StillClock, bars, created, fill, filled, note, order, ordered, result, run, same_bars, same_result
@@ -125,6 +127,23 @@ async def test_two_stores_share_a_database(place: Place) -> None:
     await one.close()
     other.claim_window()
     assert not other.is_alive(one.owner)
+    await other.close()
+
+
+async def test_two_stores_that_merge_into_one_set_lose_nothing(place: Place) -> None:
+    one, other = place.store(busy_timeout_s=30.0), place.store(busy_timeout_s=30.0)
+    await one.open()
+    await other.open()
+    for number in range(12):
+        async with asyncio.TaskGroup() as group:
+            for index, store in enumerate((one, other)):
+                group.create_task(store.bars.merge(KEY, bars([1_000 * number + 2 * minute + index for minute in range(100)])))
+                group.create_task(store.actions.put([Split(symbol="SPY", day=2 * number + index, ratio=Decimal(2))]))
+    held = await one.bars.read(KEY)
+    assert len(held) == 12 * 200
+    assert [item.bars for item in await other.bars.sets()] == [len(held)]
+    assert len(await one.actions.read("SPY")) == 24
+    await one.close()
     await other.close()
 
 

@@ -102,13 +102,14 @@ def _insert(connection: Connection, table: str, **cells: object) -> None:
     execute(connection, f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(cells))})", tuple(cells.values()))
 
 
-async def test_a_database_of_the_first_version_keeps_its_data(
-    engine: Engine, database: Database, tmp_path: Path, request: pytest.FixtureRequest
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+async def test_a_database_of_an_earlier_version_keeps_its_data(
+    engine: Engine, database: Database, revision: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    _at_revision(engine, "0001")
+    _at_revision(engine, revision)
     starts, prices = np.array([60_000_000_000], np.int64), [np.array([figure]) for figure in (1.0, 3.0, 0.5, 2.0, 9.0)]
     with engine.connect() as connection, transaction(connection):
-        assert "corporate_actions" not in inspect(connection).get_table_names()
+        assert "leases" not in inspect(connection).get_table_names()
         body = msgspec.json.encode(OLD_RUN).decode()
         _insert(connection, "runs", id="r1", status="pending", mode="backtest", strategy_id="sma-cross", created_ns=7, body=body)
         span = {"bars": 1, "first_ns": 60_000_000_000, "last_ns": 60_000_000_000}
