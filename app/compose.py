@@ -37,8 +37,14 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     """
     if paths is None or settings is None:
         return store_at(url, SystemClock())
-    hash_chain = settings.flag("events.hash_chain")
-    return store_at(url, SystemClock(), locks=paths.data / "locks", desk=desk_of(paths, settings), hash_chain=hash_chain)
+    return store_at(
+        url,
+        SystemClock(),
+        locks=paths.data / "locks",
+        desk=desk_of(paths, settings),
+        hash_chain=settings.flag("events.hash_chain"),
+        bar_cache=paths.home / "bar-cache",
+    )
 
 
 async def look_at_database(url: str) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from core.errors import InputError
 from core.events.codec import EventCodec
 from core.model.desk import Desk, this_machine
-from core.ports import Clock
+from core.ports import BarStore, Clock
+from core.store.bar_cache import BarCache, CachedBarStore
 from core.store.bars import DatabaseBarStore
 from core.store.care import DatabaseCare
 from core.store.corporate_actions import DatabaseCorporateActionStore
@@ -33,7 +34,7 @@ class DatabaseStore:
     Missing directories and tables are made when it opens. `busy_timeout_s`: how long a write waits for another's lock, or for
     a server to come back. `locks`: where the processes of this machine that use a server's database hold their locks; a file's
     are beside it. `desk`: the workstation; without one it is the machine. `hash_chain`: whether events of runs are stored with
-    their hashes.
+    their hashes. `bar_cache`: a folder of this machine in which bars of a server's database are kept, so that they are fetched once.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class DatabaseStore:
         locks: Path | None = None,
         desk: Desk | None = None,
         hash_chain: bool = False,
+        bar_cache: Path | None = None,
     ) -> None:
         self._database = database_at(url, busy_timeout_s)
         self._owners = Owners(_lock_directory(self._database, locks), self._database.where)
@@ -57,7 +59,10 @@ class DatabaseStore:
         times = {"now_ns": clock.now_ns, "monotonic_ns": clock.monotonic_ns}
         self.log: Final = DatabaseEventLog(self._threads, codec=codec, live=live, hash_chain=hash_chain, **times)
         self.runs: Final = DatabaseRunStore(self._threads, self.log)
-        self.bars: Final = DatabaseBarStore(self._threads, clock.now_ns)
+        bars: BarStore = DatabaseBarStore(self._threads, clock.now_ns)
+        if self._database.is_shared and bar_cache is not None:
+            bars = CachedBarStore(bars, BarCache(bar_cache))
+        self.bars: Final = bars
         self.actions: Final = DatabaseCorporateActionStore(self._threads)
         self.care: Final = DatabaseCare(self._threads, codec=codec, **times)
 

@@ -9,9 +9,8 @@ from core.model.result import Progress
 from core.model.retention import EventClass
 from core.runs.checking import check_store
 from core.runs.history import RunHistories
-from core.store.bar_cache import BarCache, CachedBarStore
 from core.store.database import DatabaseStore
-from tests.contract.samples import note, run, same_bars
+from tests.contract.samples import KEY, bars, note, run, same_bars
 from tests.integration.store.care_desk import fill_desk, opened
 from tests.integration.store.test_transfer import same_stores
 
@@ -85,7 +84,14 @@ async def test_a_run_at_its_events_and_bars_by_their_hash(postgres_url: str, tmp
         last = (await store.log.read_back(limit=1, run_id=runs[0].id))[0]
         view = await RunHistories(store.log, SystemClock()).view_at(runs[0].id, last.seq)
         assert list(view.fills) == await store.runs.fills(runs[0].id)
-        near = CachedBarStore(store.bars, BarCache(tmp_path / "bars"))
-        for held in await store.bars.sets():
-            assert same_bars(await near.read(held.key), await store.bars.read(held.key))
-        assert len(list((tmp_path / "bars").glob("*.bars"))) == 2
+        folder = tmp_path / "bars"
+        async with opened(DatabaseStore(postgres_url, SystemClock(), locks=tmp_path, bar_cache=folder)) as near:
+            sets = await near.bars.sets()
+            for held in sets:
+                assert same_bars(await near.bars.read(held.key), await store.bars.read(held.key))
+        # Fetched once, and kept under the hash of what they are.
+        assert {path.stem for path in folder.iterdir()} == {held.sha256 for held in sets}
+    async with opened(DatabaseStore(tmp_path / "file.db", SystemClock(), bar_cache=tmp_path / "unused")) as file:
+        await file.bars.merge(KEY, bars([1, 2]))
+        assert len(await file.bars.read(KEY)) == 2
+    assert not (tmp_path / "unused").exists()
