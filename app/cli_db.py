@@ -26,6 +26,7 @@ def add_to(group: typer.Typer) -> None:
         ("verify-chain", verify_chain),
         ("export", export),
         ("import", import_),
+        ("copy", copy),
         ("archive", archive),
         ("archives", archives),
         ("vacuum", vacuum),
@@ -136,9 +137,33 @@ def import_(
         show(Text(f"{_rows_words(read)} are in {where} now."))
 
 
+def copy(
+    context: typer.Context,
+    to: Annotated[str, typer.Argument(help="Path or URL of an empty database, like postgresql://HOST/NAME.", metavar="URL")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything to another database, which must be empty; this one stays as it is."""
+    from rich.text import Text
+
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "Transfer":
+        from app.copying import copy_everything
+
+        with progress(call.shows_progress) as on_progress:
+            return await copy_everything(engine, to, on_progress)
+
+    copied = call.run(work, recover=False)
+    if as_json:
+        print_json({"rows": copied.rows})
+    else:
+        show(Text(f"{_rows_words(copied)} are copied. Use --db or the settings to open the other database."))
+
+
 def _rows_words(transfer: "Transfer") -> str:
-    named = {"outbox": "events", "runs": "runs", "orders": "orders", "fills": "fills", "bar_sets": "bar sets"}
-    return ", ".join(f"{transfer.rows.get(kept, 0):,} {name}" for kept, name in named.items())
+    from app.copying import copied_words
+
+    return copied_words(transfer)
 
 
 def archive(

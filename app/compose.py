@@ -1,6 +1,5 @@
 """The composition root: the only file that knows every class."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,20 +44,6 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
         hash_chain=settings.flag("events.hash_chain"),
         bar_cache=paths.home / "bar-cache",
     )
-
-
-async def look_at_database(url: str) -> str:
-    """Return what is at a database's address, in a sentence; nothing is changed. Raises InputError, StoreError."""
-    from core.store.inspection import inspect_database
-
-    return (await asyncio.to_thread(inspect_database, url)).sentence
-
-
-async def prepare_database(url: str) -> str:
-    """Create the tables of a database or bring them to this version, and say so. Raises InputError, StoreError."""
-    from core.store.inspection import prepare_database
-
-    return (await asyncio.to_thread(prepare_database, url)).sentence
 
 
 def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:

@@ -13,8 +13,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.call import Call, signals_call
-from app.compose import compose_engine, compose_store, compose_window, look_at_database, prepare_database
+from app.compose import compose_engine, compose_store, compose_window
 from app.config import MEMORY, SettingsFile
+from app.database_answers import copy_to_database, look_at_database, prepare_database
 from app.demo import demo_run
 from app.garbage import collected_in_this_thread
 from app.layout_files import LayoutFiles
@@ -196,6 +197,7 @@ class Lifecycle:
             export_report=lambda run_id, path: export_report(engine, run_id, path),
             look_at_database=look_at_database,
             prepare_database=prepare_database,
+            copy_to_database=lambda url, on_progress: copy_to_database(engine, url, on_progress),
             version=ENGINE_VERSION,
             desk_name=self._call.paths.profile or "",
         )

@@ -10,13 +10,13 @@ from core.model.result import Progress
 from core.model.run import ParamValue, Run
 from core.settings import Settings
 
-AskDatabase = Callable[[str], Awaitable[str]]
-"""Takes the address of a database and returns a sentence. Raises KnownError."""
-
 OnProgress = Callable[[Progress], None]
 
+AskDatabase = Callable[[str, OnProgress], Awaitable[str]]
+"""Takes the address of a database and returns a sentence. Raises KnownError."""
 
-async def _nothing_there(url: str) -> str:
+
+async def _nothing_there(url: str, on_progress: OnProgress) -> str:
     raise NotInThisVersion("This window was opened without a way to databases.", "Open it with `weaver`.")
 
 
@@ -46,7 +46,7 @@ class Services:
     market and a run on it, and returns the run when it is over. `export_report` writes the report of a run to a page (`.html`) or into a
     folder and returns the files; a report of ours is replaced. Raises InputError where another file stands there, DataError where it
     cannot be written, and what `Engine.report` raises. `look_at_database` says what is at an address, `prepare_database` makes
-    or upgrades its tables.
+    or upgrades its tables, `copy_to_database` copies everything of this desk there.
     """
 
     layout: LayoutMemory
@@ -58,6 +58,7 @@ class Services:
     version: str
     look_at_database: AskDatabase = _nothing_there
     prepare_database: AskDatabase = _nothing_there
+    copy_to_database: AskDatabase = _nothing_there
     desk_name: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Two buttons under the address of a database: look what is there, and make its tables."""
+"""Buttons under the address of a database: look what is there, make its tables, copy everything there."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
@@ -8,10 +8,12 @@ from ui.theme import Sizes
 
 
 class DatabaseCheck(QWidget):
-    """Asks by its signals; whoever answers calls `say`. Until then its buttons cannot be pressed again."""
+    """Asks by its signals; whoever answers calls `say`, and `tell` meanwhile. Until then only *Stop* can be pressed."""
 
     test_asked = Signal()
     prepare_asked = Signal()
+    copy_asked = Signal()
+    stop_asked = Signal()
 
     def __init__(self, sizes: Sizes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,6 +26,7 @@ class DatabaseCheck(QWidget):
         for text, name, asked in (
             ("Test connection", "button-test-database", self.test_asked),
             ("Create or upgrade the schema", "button-prepare-database", self.prepare_asked),
+            ("Copy this desk's data there", "button-copy-to-database", self.copy_asked),
         ):
             button = QPushButton(text, self)
             button.setObjectName(name)
@@ -31,6 +34,12 @@ class DatabaseCheck(QWidget):
             button.clicked.connect(lambda _checked=False, asked=asked: self._ask(asked))
             row.addWidget(button)
             self._buttons.append(button)
+        self._stop = QPushButton("Stop", self)
+        self._stop.setObjectName("button-stop-database")
+        self._stop.setAutoDefault(False)
+        self._stop.setEnabled(False)
+        self._stop.clicked.connect(self.stop_asked)
+        row.addWidget(self._stop)
         row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -43,6 +52,10 @@ class DatabaseCheck(QWidget):
         self._banner.say(sentence, role)
         self._set_enabled(True)
 
+    def tell(self, sentence: str) -> None:
+        """Show how far it is."""
+        self._banner.say(sentence, "note")
+
     def _ask(self, asked: Signal) -> None:
         self._set_enabled(False)
         self._banner.say("Asking the database …", "note")
@@ -51,3 +64,4 @@ class DatabaseCheck(QWidget):
     def _set_enabled(self, enabled: bool) -> None:
         for button in self._buttons:
             button.setEnabled(enabled)
+        self._stop.setEnabled(not enabled)

@@ -11,6 +11,7 @@ from shiboken6 import isValid
 
 from core.errors import KnownError
 from core.model.money import exact, plain
+from core.model.result import Progress
 from core.settings import Settings
 from ui.dialogs.about import AboutDialog
 from ui.dialogs.chain import ChainDialog, ReadChain
@@ -101,20 +102,33 @@ class Dialogs:
         for asked, ask in (
             (dialog.database_test_asked, self._services.look_at_database),
             (dialog.database_prepare_asked, self._services.prepare_database),
+            (dialog.database_copy_asked, self._services.copy_to_database),
         ):
             asked.connect(
                 lambda url, ask=ask: self._tasks.start(self._ask_database(dialog, ask, url), what="asking the database", latest="database")
             )
+        dialog.database_stop_asked.connect(lambda: self._stop_asking(dialog))
         dialog.open()
         return dialog
 
     async def _ask_database(self, dialog: SettingsDialog, ask: AskDatabase, url: str) -> None:
+        def tell(progress: Progress) -> None:
+            if isValid(dialog):
+                share = f" {progress.done / progress.total:.0%}" if progress.total else ""
+                dialog.tell_database(f"{progress.what[:1].upper()}{progress.what[1:]}{share} …")
+
+        def say(sentence: str, role: str) -> None:
+            if isValid(dialog):  # it may be closed by now
+                dialog.say_database(sentence, role)
+
         try:
-            said, role = await ask(url or self._engine.where), "good"
+            say(await ask(url or self._engine.where, tell), "good")
         except KnownError as error:
-            said, role = str(error), "error"
-        if isValid(dialog):  # it may be closed by now
-            dialog.say_database(said, role)
+            say(str(error), "error")
+
+    def _stop_asking(self, dialog: SettingsDialog) -> None:
+        self._tasks.cancel("database")
+        dialog.say_database("It was stopped. Test the connection to see what is there.", "note")
 
     def command_palette(self, actions: Sequence[QAction]) -> CommandPalette:
         """Open the command palette over these actions."""

@@ -40,6 +40,10 @@ class SettingsDialog(QDialog):
     """Look what is at this address, and say it by `say_database`."""
     database_prepare_asked = Signal(str)
     """Make or upgrade the tables of the database at this address, and say it by `say_database`."""
+    database_copy_asked = Signal(str)
+    """Copy everything of this desk to the database at this address, and say it by `say_database`."""
+    database_stop_asked = Signal()
+    """Do not go on with what was asked of a database."""
 
     def __init__(
         self, *, settings: Settings, change_setting: ChangeSetting, theme: Theme, sizes: Sizes, parent: QWidget | None = None
@@ -95,11 +99,17 @@ class SettingsDialog(QDialog):
             self._database = DatabaseCheck(self._sizes, section)
             self._database.test_asked.connect(lambda: self.database_test_asked.emit(self._address()))
             self._database.prepare_asked.connect(lambda: self.database_prepare_asked.emit(self._address()))
+            self._database.copy_asked.connect(lambda: self.database_copy_asked.emit(self._address()))
+            self._database.stop_asked.connect(self.database_stop_asked)
             section.add(self._database)
 
     def say_database(self, sentence: str, role: str) -> None:
         """Show what was found at the address. `role`: good, or error."""
         self._database.say(sentence, role)
+
+    def tell_database(self, sentence: str) -> None:
+        """Show how far what was asked of the database is."""
+        self._database.tell(sentence)
 
     def _address(self) -> str:
         fields = [field for form in self._forms if (field := form.field(_DATABASE)) is not None]

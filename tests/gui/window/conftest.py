@@ -12,7 +12,8 @@ import qasync
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.compose import compose_engine, compose_store, look_at_database, prepare_database
+from app.compose import compose_engine, compose_store
+from app.database_answers import copy_to_database, look_at_database, prepare_database
 from app.window_report import export_report
 from core.engine import Engine
 from core.model.instants import MINUTE_NS
@@ -133,6 +134,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             export_report=lambda run_id, path: export_report(engine, run_id, path),
             look_at_database=look_at_database,
             prepare_database=prepare_database,
+            copy_to_database=lambda url, on_progress: copy_to_database(engine, url, on_progress),
             version="0.0.0",
         )
         window = MainWindow(engine, settings[0], services)

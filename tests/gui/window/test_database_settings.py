@@ -78,3 +78,43 @@ def test_older_and_newer_tables_are_told_apart(postgres_server: PostgresServer, 
         except KnownError as error:
             found = str(error)
         assert words in found
+
+
+async def test_everything_of_the_desk_is_copied_to_an_empty_server(
+    empty_postgres_url: str, make_desk: MakeDesk, postgres_server: PostgresServer
+) -> None:
+    desk = await make_desk()
+    await desk.finished_run()
+    dialog = desk.window.dialogs.settings()
+    address = dialog.findChild(QLineEdit, "setting-database-url")
+    assert address is not None
+    address.setText(empty_postgres_url)
+    press(dialog, "button-copy-to-database")
+    await desk.window.settled()
+    assert "1 runs" in said(dialog)
+    assert "are copied" in said(dialog)
+    (count,) = postgres_server.execute("SELECT count(*) FROM fills", name_of(empty_postgres_url))[0]
+    assert count > 0
+    press(dialog, "button-copy-to-database")
+    await desk.window.settled()
+    assert "empty" in said(dialog)
+
+
+async def test_a_copy_is_stopped_and_leaves_nothing(empty_postgres_url: str, make_desk: MakeDesk, postgres_server: PostgresServer) -> None:
+    desk = await make_desk()
+    await desk.finished_run()
+    dialog = desk.window.dialogs.settings()
+    address, stop = dialog.findChild(QLineEdit, "setting-database-url"), dialog.findChild(QPushButton, "button-stop-database")
+    assert address is not None
+    assert stop is not None
+    assert not stop.isEnabled()
+    address.setText(empty_postgres_url)
+    press(dialog, "button-copy-to-database")
+    assert stop.isEnabled()
+    stop.click()
+    await desk.window.settled()
+    assert said(dialog) == "It was stopped. Test the connection to see what is there."
+    assert not stop.isEnabled()
+    press(dialog, "button-test-database")
+    await desk.window.settled()
+    assert "no tables yet" in said(dialog)

@@ -85,3 +85,23 @@ def test_a_server_that_is_not_there_is_a_sentence(weaver: Weaver) -> None:
     assert said.code == 1
     assert said.err.startswith("error[database_unreachable]: postgresql://ann@127.0.0.1:1/weaver does not answer")
     assert HUSH not in said.err
+
+
+def test_everything_is_copied_from_a_file_to_an_empty_server_and_no_second_time(weaver: Weaver, hours: Path, url: str) -> None:
+    imported(weaver, hours)
+    strategy = ("sma-cross", "--symbol", "X/Y", "--timeframe", "1h", "--param", "fast=1", "--param", "slow=2")
+    assert weaver("backtest", *strategy).code == 0
+    copied = weaver("db", "copy", url, "--json")
+    assert copied.code == 0, copied.err
+    assert copied.json()["rows"]["fills"] == 2
+    for question in (("runs", "list", "--json"), ("data", "list", "--json"), ("events", "tail", "--json")):
+        assert weaver(*question, "--db", url).json() == weaver(*question).json()
+    again = weaver("db", "copy", url)
+    assert again.code == 1
+    assert "empty" in again.err
+    assert HUSH not in copied.err + again.err + again.out
+
+
+def test_a_copy_to_nowhere_says_so(weaver: Weaver) -> None:
+    said = weaver("db", "copy", "memory")
+    assert (said.code, "memory" in said.err) == (2, True), said.err
