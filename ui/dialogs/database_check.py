@@ -20,9 +20,6 @@ class DatabaseCheck(QWidget):
         self.setObjectName("database-check")
         self._banner = Banner("database-message", self)
         self._buttons: list[QPushButton] = []
-        row = QHBoxLayout()
-        row.setSpacing(sizes.step * 2)
-        row.addSpacing(sizes.font * 11 + sizes.step * 3)
         for text, name, asked in (
             ("Test connection", "button-test-database", self.test_asked),
             ("Create or upgrade the schema", "button-prepare-database", self.prepare_asked),
@@ -32,19 +29,23 @@ class DatabaseCheck(QWidget):
             button.setObjectName(name)
             button.setAutoDefault(False)
             button.clicked.connect(lambda _checked=False, asked=asked: self._ask(asked))
-            row.addWidget(button)
             self._buttons.append(button)
         self._stop = QPushButton("Stop", self)
         self._stop.setObjectName("button-stop-database")
         self._stop.setAutoDefault(False)
         self._stop.setEnabled(False)
         self._stop.clicked.connect(self.stop_asked)
-        row.addWidget(self._stop)
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(sizes.step * 2)
-        column.addLayout(row)
+        for pair in (self._buttons[:2], [*self._buttons[2:], self._stop]):
+            row = QHBoxLayout()
+            row.setSpacing(sizes.step * 2)
+            row.addSpacing(sizes.font * 11 + sizes.step * 3)  # under the fields, not under their labels
+            for button in pair:
+                row.addWidget(button)
+            row.addStretch(1)
+            column.addLayout(row)
         column.addWidget(self._banner)
 
     def say(self, sentence: str, role: str) -> None:
