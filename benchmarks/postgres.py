@@ -1,0 +1,182 @@
+"""The event log on PostgreSQL beside the raw driver asyncpg on the same server; and from one desk to another.
+
+`python -m benchmarks.postgres listen URL SECONDS` is the other desk, in a process of its own.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from statistics import median
+from time import monotonic_ns, perf_counter
+from typing import Any
+
+from benchmarks.events import TEXT, event
+from benchmarks.measuring import ROOT, Row, Table, rate
+from core.clock.realtime import SystemClock
+from core.events.envelope import Envelope, envelope
+from core.events.payloads import StrategyNoted
+from core.store.database import DatabaseStore
+
+BATCHES = {1: 2_000, 100: 20_000, 1_000: 50_000}
+PER_SECOND = 500
+SECONDS = 8
+READ = 200_000
+MEDIAN_MS = 10
+P99_MS = 50
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """A server as it is installed, with every commit on the disk; its URL."""
+    from tests.postgres import start_server
+
+    with tempfile.TemporaryDirectory(prefix="weaver-pg-") as folder:
+        server = start_server(Path(folder) / "data")
+        try:
+            yield f"postgresql://postgres@/postgres?host={server.get_postmaster_info().socket_dir}"
+        finally:
+            server.cleanup()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[DatabaseStore]:
+    """A store on the server, as one desk has it."""
+    with tempfile.TemporaryDirectory(prefix="weaver-locks-") as locks:
+        store = DatabaseStore(url, SystemClock(), locks=Path(locks))
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+async def ours(store: DatabaseStore, batch: int, total: int) -> float:
+    """Rows a second through our log, each append awaited."""
+    batches = [[event(first + at) for at in range(batch)] for first in range(0, total, batch)]
+    began = perf_counter()
+    for events in batches:
+        await store.log.append(events)
+    return total / (perf_counter() - began)
+
+
+async def raw(url: str, batch: int, total: int, *, copy: bool) -> float:
+    """Rows a second through asyncpg itself, jsonb, a transaction a batch."""
+    import asyncpg  # type: ignore[import-untyped]  # it has no types
+
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE IF NOT EXISTS raw_log (seq bigserial primary key, type text, run_id text, payload jsonb)")
+    rows = [("orders.Filled", "run-1", json.dumps({"text": TEXT[:340]}))] * batch
+    began = perf_counter()
+    for _ in range(0, total, batch):
+        async with connection.transaction():
+            if copy:
+                await connection.copy_records_to_table("raw_log", records=rows, columns=("type", "run_id", "payload"))
+            else:
+                await connection.executemany("INSERT INTO raw_log (type, run_id, payload) VALUES ($1, $2, $3)", rows)
+    seconds = perf_counter() - began
+    await connection.execute("TRUNCATE raw_log")
+    await connection.close()
+    return total / seconds
+
+
+def _stamped() -> Envelope:
+    # The monotonic clock of Linux is the machine's: another process reads the same.
+    now = monotonic_ns()
+    return envelope(StrategyNoted(text=str(now)), id=f"n{now}", ts=now, producer="benchmark")
+
+
+async def from_desk_to_desk(url: str, store: DatabaseStore, seconds: int) -> tuple[float, float, int]:
+    """Milliseconds from the call of `append` here to the callback in another process, median and p99; how many were heard."""
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.postgres", "listen", url, str(seconds + 2), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert other.stdout is not None
+    await other.stdout.readline()  # it listens
+    began, sent = perf_counter(), 0
+    async with asyncio.TaskGroup() as group:
+        while (passed := perf_counter() - began) < seconds:
+            while sent < passed * PER_SECOND:
+                group.create_task(store.log.append([_stamped()]))
+                sent += 1
+            await asyncio.sleep(0.001)
+    heard = sorted(json.loads((await other.stdout.read()).decode()))
+    await other.wait()
+    return median(heard), heard[int(len(heard) * 0.99)], len(heard)
+
+
+async def listen(url: str, seconds: float) -> None:
+    """Be the other desk for a while; print what was heard, milliseconds each."""
+    took: list[float] = []
+
+    def hear(told: Envelope) -> None:
+        if isinstance(told.payload, StrategyNoted):
+            took.append((monotonic_ns() - int(told.payload.text)) / 1e6)
+
+    async with opened(url) as store:
+        with store.log.subscribe("strategy.Noted", hear, owner="benchmark"):
+            print("listening", flush=True)
+            await asyncio.sleep(seconds)
+    print(json.dumps(took))
+
+
+async def reading(store: DatabaseStore, total: int) -> float:
+    """Events a second, read by seq from the first to the last."""
+    first = (await store.log.read_back(limit=1))[0].seq
+    for start in range(0, total, 1_000):
+        await store.log.append([event(start + at) for at in range(1_000)])
+    began, after, count = perf_counter(), first, 0
+    while page := await store.log.read(after_seq=after, limit=10_000):
+        after, count = page[-1].seq, count + len(page)
+    return count / (perf_counter() - began)
+
+
+async def measured(url: str, quick: bool) -> dict[str, Any]:
+    """Everything, on one server."""
+    found: dict[str, Any] = {"ours": {}, "many": {}, "copy": {}}
+    async with opened(url) as store:
+        for batch, total in BATCHES.items():
+            rows = total // 10 if quick else total
+            found["many"][batch] = await raw(url, batch, rows, copy=False)
+            found["copy"][batch] = await raw(url, batch, rows, copy=True)
+            found["ours"][batch] = await ours(store, batch, rows)
+        found["desk"] = await from_desk_to_desk(url, store, 2 if quick else SECONDS)
+        found["read"] = await reading(store, READ // 10 if quick else READ)
+    return found
+
+
+def measure(quick: bool) -> Table:
+    """Ours and the raw driver at each batch size, the share of its faster way, and what another desk sees."""
+    with served() as url:
+        found = asyncio.run(measured(url, quick))
+    shares = {batch: found["ours"][batch] / max(found["many"][batch], found["copy"][batch]) for batch in BATCHES}
+    middle, p99, heard = found["desk"]
+    rows = (
+        Row(name="asyncpg, executemany", figures=tuple(rate(found["many"][batch]) for batch in BATCHES)),
+        Row(name="asyncpg, COPY", figures=tuple(rate(found["copy"][batch]) for batch in BATCHES)),
+        Row(name="**Weaver**, every append awaited", figures=tuple(rate(found["ours"][batch]) for batch in BATCHES)),
+        Row(
+            name="share of the faster of the two",
+            figures=tuple(f"{shares[batch]:.0%}" for batch in BATCHES),
+            goal="≥ 50 %",
+            met=all(share >= 0.5 for share in shares.values()),
+        ),
+        Row(
+            name=f"from one desk to another, at {PER_SECOND} events a second",
+            figures=(f"median {middle:.1f} ms", f"p99 {p99:.1f} ms", f"{heard:,} events"),
+            goal=f"< {MEDIAN_MS} ms, p99 < {P99_MS} ms",
+            met=middle < MEDIAN_MS and p99 < P99_MS,
+        ),
+        Row(name="reading by sequence", figures=("", "", f"{rate(found['read'])}/s"), goal="≥ 200 k/s", met=found["read"] >= 200_000),
+    )
+    columns = tuple(f"{batch:,} a commit" for batch in BATCHES)
+    return Table(
+        title="Event log on PostgreSQL", columns=columns, rows=rows, notes=("PostgreSQL 18 on this machine, by its socket; rows a second.",)
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(listen(sys.argv[2], float(sys.argv[3])))
