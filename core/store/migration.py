@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Engine, inspect
 
 from core.errors import BugError, DatabaseNewer, StoreError
-from core.store.dialect import Database
+from core.store.dialect import Database, execute
 from core.store.transaction import transaction
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def migrate(engine: Engine, database: Database) -> None:
     with engine.connect() as connection, transaction(connection, alone=True):
         if revision_of(connection, database) != HEAD:
             _upgrade(connection, database)
+        yesterday = f"{database.sql.now_ms} - 86400000"
+        execute(connection, f"DELETE FROM commit_marks WHERE updated_ms < {yesterday}")  # noqa: S608 - of programs that are gone
 
 
 def revision_of(connection: Connection, database: Database) -> str | None:

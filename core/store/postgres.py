@@ -1,5 +1,7 @@
 """A PostgreSQL database, for one desk or several: how it is reached, and its transactions."""
 
+import itertools
+import secrets
 import select
 import socket
 from typing import Any, Final
@@ -21,6 +23,7 @@ CHANNEL: Final = "weaver_log"
 LIVE_CHANNEL: Final = "weaver_live"
 """Where texts go that are told and not stored."""
 
+_HEARD: Final = "heard"
 _MIGRATION_LOCK: Final = 7_262_114_390
 """Any number that no other program on the server is likely to lock by."""
 _SILENCE_S: Final = 10.0
@@ -28,7 +31,6 @@ _IDLE_IN_TRANSACTION_S: Final = 15
 """After so long the server undoes the transaction of a program that stands still in it: it would hold up every other desk."""
 
 _DEFAULTS: Final[dict[str, Any]] = {
-    "application_name": "weaver",
     "client_encoding": "utf8",
     "connect_timeout": 5,
     # A network that drops packets says nothing: the kernel asks, and gives up after twenty seconds.
@@ -45,7 +47,9 @@ class PostgresDatabase:
     is_shared: Final = True
 
     def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
-        self._parameters = {**_DEFAULTS, **_parameters_of(url)}
+        self._writer: Final = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+        self._parameters = {**_DEFAULTS, **_parameters_of(url), "application_name": f"weaver {self._writer}"}
         self.where: Final = _in_words(self._parameters)
         self.patience_s: Final = patience_s
         self.sql: Final = PostgresSql()
@@ -73,17 +77,21 @@ class PostgresDatabase:
         return mark_engine(self._engine(settings), self)
 
     def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
-        """See `core.store.dialect.Database`. The mark is the transaction's number and its server process."""
+        """See `core.store.dialect.Database`. The mark is the number of the transaction and its server process."""
         of_driver = driver(connection)
+        number = next(self._numbers)
         # One text, one journey to the server and back.
-        steps = ["BEGIN", "SELECT pg_current_xact_id()::text"]
+        steps = ["BEGIN"]
         if alone:
             steps.append(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        else:
+            steps.append(
+                f"INSERT INTO commit_marks (writer, number, updated_ms) VALUES ('{self._writer}', {number}, {self.sql.now_ms})"  # noqa: S608
+                " ON CONFLICT (writer) DO UPDATE SET number = excluded.number, updated_ms = excluded.updated_ms"
+            )
         if appends:
             steps.append("SELECT seq FROM log_head FOR UPDATE")
         cursor = of_driver.execute("; ".join(steps))
-        cursor.nextset()
-        (number,) = cursor.fetchone()
         mark = f"{number} {of_driver.info.backend_pid}"
         if not appends:
             return Begun(mark)
@@ -106,27 +114,41 @@ class PostgresDatabase:
             return  # the connection is gone, and the transaction with it
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
-        """See `core.store.dialect.Database`. Ends the server process of the lost connection, which would hold its locks."""
-        number, process = mark.split()
+        """See `core.store.dialect.Database`. The row that the transaction wrote, if it was committed, tells; its lock, whether it is over.
+
+        Not by the transaction's number on the server: after a crash the server gives a number that was lost to another one.
+        """
+        number, process = (int(part) for part in mark.split())
         of_driver = driver(connection)
-        of_driver.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_xid = (%s::xid8)::xid",
-            (int(process), number),
-        )
-        (status,) = of_driver.execute("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
-        return {"committed": True, "aborted": False}.get(status)
+        # The server process of the lost connection may not know yet that it is lost.
+        lost = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND application_name = %s"
+        of_driver.execute(lost, (process, self._parameters["application_name"]))
+        try:
+            row = of_driver.execute("SELECT number FROM commit_marks WHERE writer = %s FOR UPDATE", (self._writer,)).fetchone()
+        except psycopg.errors.LockNotAvailable:
+            return None
+        return row is not None and bool(row[0] == number)
 
     def listen(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
-        driver(connection).execute(f"LISTEN {CHANNEL}; LISTEN {LIVE_CHANNEL}")
+        heard: list[tuple[str, str]] = []
+        connection.info[_HEARD] = heard
+        of_driver = driver(connection)
+        # Notices that come with the answer to a query are handed to this; all others are fetched in `wait_for_news`.
+        of_driver.add_notify_handler(lambda notice: heard.append((notice.channel, notice.payload)))
+        of_driver.execute(f"LISTEN {CHANNEL}; LISTEN {LIVE_CHANNEL}")
 
     def wait_for_news(self, connection: Connection, wake: socket.socket) -> News:
         """See `core.store.dialect.Database`. A silent server is asked now and then: a connection may be dead and not know it."""
+        heard: list[tuple[str, str]] = connection.info[_HEARD]
         of_driver = driver(connection)
-        select.select([of_driver.fileno(), wake], [], [], _SILENCE_S)
-        notices = list(of_driver.notifies(timeout=0))
-        heads = [int(notice.payload) for notice in notices if notice.channel == CHANNEL]
-        live = tuple(notice.payload for notice in notices if notice.channel == LIVE_CHANNEL)
+        _fetch(of_driver.pgconn, heard)
+        if not heard:
+            select.select([of_driver.fileno(), wake], [], [], _SILENCE_S)
+            _fetch(of_driver.pgconn, heard)
+        heads = [int(payload) for channel, payload in heard if channel == CHANNEL]
+        live = tuple(payload for channel, payload in heard if channel == LIVE_CHANNEL)
+        heard.clear()
         return News(max(heads, default=0 if live else None), live)
 
     def tell_live(self, connection: Connection, text: str) -> bool:
@@ -159,6 +181,13 @@ class PostgresDatabase:
         event.listen(engine, "connect", connected)
         event.listen(engine, "checkout", checked_out)
         return engine
+
+
+def _fetch(pgconn: Any, heard: list[tuple[str, str]]) -> None:
+    """Take in what has arrived; some of it may have come behind an earlier answer, and the socket shows nothing any more."""
+    pgconn.consume_input()
+    while (notice := pgconn.notifies()) is not None:
+        heard.append((notice.relname.decode(), notice.extra.decode()))
 
 
 def _parameters_of(url: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _LOST: Final = (
     psycopg.InterfaceError,  # the connection is closed already
 )
 _BUSY: Final = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
-_TRY: Final = "Check that the server runs and can be reached, and try again."
+_TRY: Final = "Check that the server runs and can be reached, or take another database with --db."
 
 
 def postgres_fault(error: BaseException, where: str) -> StoreError | BugError | InvalidValue | None:

@@ -231,3 +231,12 @@ LEASES: Final = Table(
     Column("offered_to", Text),
 )
 """A row stays when its lease is given back, with the time of its expiry gone by: its epoch never goes down."""
+
+COMMIT_MARKS: Final = Table(
+    "commit_marks",
+    METADATA,
+    Column("writer", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+"""The last transaction that each program committed to a server: it tells what became of a commit whose answer was lost."""

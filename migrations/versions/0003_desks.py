@@ -1,4 +1,4 @@
-"""Desks, and what one of them at a time may do."""
+"""Desks, what one of them at a time may do, and which commit of a program was its last."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,4 +30,11 @@ def upgrade() -> None:
         sa.Column("expires_ms", sa.BigInteger, nullable=False),
         sa.Column("offered_to", sa.Text),
         sa.PrimaryKeyConstraint("kind", "name", name="pk_leases"),
+    )
+    op.create_table(
+        "commit_marks",
+        sa.Column("writer", sa.Text, nullable=False),
+        sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Column("updated_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("writer", name="pk_commit_marks"),
     )

@@ -60,9 +60,11 @@ async def test_connections_that_the_server_ends_are_made_anew(place: Place, post
 
         async def terminate() -> None:
             ended = 0
-            while len(acknowledged) < ENOUGH:
+            while len(acknowledged) < ENOUGH - 10:
+                later = len(there.events) + 4
                 ended += await asyncio.to_thread(postgres_server.terminate, str(place.url))
-            assert ended
+                await there.wait_for(later)
+            assert ended > 5
 
         with store.log.subscribe("*", here, owner="test"), other.log.subscribe("*", there, owner="test"):
             async with asyncio.TaskGroup() as group:
@@ -163,6 +165,44 @@ async def test_a_server_that_is_stopped_and_started_again(
     finally:
         await patient.close()
         await hasty.close()
+
+
+async def test_a_server_that_crashes_again_and_again_keeps_what_was_acknowledged(
+    place: Place, postgres_server: PostgresServer, allow_log: AllowLog, tmp_path: Path
+) -> None:
+    allow_log("does not answer")
+    store = DatabaseStore(place.url, StillClock(), locks=tmp_path, busy_timeout_s=60.0)
+    await store.open()
+    heard = Hearer()
+    acknowledged: list[str] = []
+    over = asyncio.Event()
+
+    async def append(name: str) -> None:
+        number = 0
+        while not over.is_set():
+            await store.log.append([note(f"{name}-{number}-{index}") for index in range(3)])
+            acknowledged.extend(f"{name}-{number}-{index}" for index in range(3))
+            number += 1
+
+    try:
+        with store.log.subscribe("*", heard, owner="test"):
+            async with asyncio.TaskGroup() as group:
+                for name in "abc":
+                    group.create_task(append(name))
+                for _ in range(3):
+                    await heard.wait_for(len(heard.events) + 60)
+                    await asyncio.to_thread(postgres_server.crash)
+                    await asyncio.to_thread(postgres_server.resume)
+                await heard.wait_for(len(heard.events) + 60)
+                over.set()
+            stored = await store.log.read(limit=1_000_000)
+            texts = [str(event.payload.text) for event in stored]  # type: ignore[attr-defined]
+            assert sorted(texts) == sorted(acknowledged)
+            for name in "abc":
+                assert [text for text in texts if text.startswith(name)] == [text for text in acknowledged if text.startswith(name)]
+            assert heard.events == stored
+    finally:
+        await store.close()
 
 
 async def test_closing_does_not_wait_for_a_server_that_is_gone(

@@ -68,7 +68,7 @@ def test_migrations_make_the_tables_of_the_code(engine: Engine, database: Databa
 
 def test_a_migration_that_breaks_off_leaves_nothing(engine: Engine, database: Database) -> None:
     def break_off() -> None:
-        with engine.connect() as connection, transaction(connection):
+        with engine.connect() as connection, transaction(connection, alone=True):
             _upgrade(connection, database)
             raise InterruptedError
 
@@ -91,7 +91,7 @@ def _at_revision(engine: Engine, revision: str) -> None:
     """Make the database as an older version of the program did."""
     config = Config()
     config.set_main_option("script_location", str(scripts()))
-    with engine.connect() as connection, transaction(connection):
+    with engine.connect() as connection, transaction(connection, alone=True):
         config.attributes["connection"] = connection
         assert inspect(connection).get_table_names() == []  # and Alembic, which finds a transaction begun, commits none of its own
         command.upgrade(config, revision)
@@ -108,7 +108,7 @@ async def test_a_database_of_an_earlier_version_keeps_its_data(
 ) -> None:
     _at_revision(engine, revision)
     starts, prices = np.array([60_000_000_000], np.int64), [np.array([figure]) for figure in (1.0, 3.0, 0.5, 2.0, 9.0)]
-    with engine.connect() as connection, transaction(connection):
+    with engine.connect() as connection, transaction(connection, alone=True):
         assert "leases" not in inspect(connection).get_table_names()
         body = msgspec.json.encode(OLD_RUN).decode()
         _insert(connection, "runs", id="r1", status="pending", mode="backtest", strategy_id="sma-cross", created_ns=7, body=body)
