@@ -32,10 +32,10 @@ P99_MS = 50
 @contextmanager
 def served() -> Iterator[str]:
     """A server as it is installed, with every commit on the disk; its URL."""
-    from tests.postgres import start_server
+    from tests.postgres import NEWEST, start_server
 
     with tempfile.TemporaryDirectory(prefix="weaver-pg-") as folder:
-        server = start_server(Path(folder) / "data")
+        server = start_server(Path(folder) / "data", NEWEST)
         try:
             yield f"postgresql://postgres@/postgres?host={server.get_postmaster_info().socket_dir}"
         finally:

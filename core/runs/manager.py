@@ -270,8 +270,11 @@ class RunManager:
         await session.over.wait()
 
     def _newest(self, run: Run) -> Run:
+        """Return a stored run as it is now. One that is stored as over is over: its session learns of that a moment later."""
         session = self._sessions.get(run.id)
-        return self._unstored.get(run.id, run) if session is None else session.run
+        if session is None:
+            return self._unstored.get(run.id, run)
+        return run if run.status.is_final else session.run
 
     async def _execute(self, session: RunSession) -> None:
         run_id = session.run.id

@@ -18,7 +18,7 @@ from core.store.tables import LOG_HEAD, METADATA, OUTBOX
 
 PAGE: Final = 1_000
 
-LOCAL: Final = frozenset({"desks", "leases"})
+LOCAL: Final = frozenset({"desks", "leases", "commit_marks"})
 """Tables that say who has this very database open; they are not carried elsewhere."""
 
 

@@ -85,7 +85,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator
         store=store,
         strategies=StrategyLoader([plugins]),
         clock=clock,
-        callback_limit_s=0.3,
+        callback_limit_s=1.0,
         on_bug=lambda error, _where: bugs.append(error),
     )
     yield Desk(manager, store, plugins, bugs)
@@ -111,6 +111,17 @@ async def test_a_run_completes_with_everything_committed_before_its_last_event(d
     assert result.stats["end_equity"] == pytest.approx(float(result.equity[-1]))
     assert run.manifest is not None
     assert len(run.manifest.bars_sha256) == 64
+
+
+async def test_who_hears_that_a_run_is_over_finds_it_over(desk: Desk) -> None:
+    run = await desk.manager.create(desk.config())
+    heard = asyncio.Event()
+    with desk.store.log.subscribe("run.Completed", lambda _event: heard.set(), owner="test"):
+        await desk.manager.start(run.id)
+        await heard.wait()
+        assert (await desk.manager.get(run.id)).status is RunStatus.COMPLETED
+        assert [item.status for item in await desk.manager.all()] == [RunStatus.COMPLETED]
+    await desk.manager.wait(run.id)
 
 
 async def test_the_same_run_twice_gives_the_same_fills_and_the_same_manifest(desk: Desk) -> None:
@@ -172,8 +183,8 @@ async def test_several_runs_go_on_at_once_and_one_that_fails_does_not_touch_the_
         ("def on_bar(self, bar):\n    self.buy(-1)", "nonsense_action", "qty cannot be -1"),
         ("def setup(self):\n    self.indicator(sma, self.close, 0)", "nonsense_action", "period cannot be 0"),
         ("def setup(self):\n    self.indicator(lambda close: close[1:], self.close)", "strategy_failed", "shape (4999,) for 5000 bars"),
-        ("def on_bar(self, bar):\n    while True: pass", "strategy_too_slow", "longer than 0.3 s"),
-        ("def setup(self):\n    while True: pass", "strategy_too_slow", "longer than 0.3 s"),
+        ("def on_bar(self, bar):\n    while True: pass", "strategy_too_slow", "longer than 1 s"),
+        ("def setup(self):\n    while True: pass", "strategy_too_slow", "longer than 1 s"),
         ("def on_bar(self, bar):\n    raise SystemExit(3)", "strategy_failed", "SystemExit"),
     ],
 )

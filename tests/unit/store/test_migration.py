@@ -143,7 +143,7 @@ async def test_a_database_of_an_earlier_version_keeps_its_data(
 
 def test_holes_of_an_earlier_version_are_noted_as_such(engine: Engine, database: Database) -> None:
     _at_revision(engine, "0002")
-    with engine.connect() as connection, transaction(connection):
+    with engine.connect() as connection, transaction(connection, alone=True):
         for seq in (3, 4, 8):
             event = {"kind": "evt", "type": "run.Deleted", "version": 1, "corr_id": "c", "ts": 7, "producer": "runs", "payload": "{}"}
             _insert(connection, "outbox", seq=seq, id=f"e{seq}", **event)
