@@ -1,6 +1,6 @@
 """Every port of the engine, on one page: what core needs from outside, named for what it needs it for."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from decimal import Decimal
@@ -345,7 +345,7 @@ class BarHistory(Protocol):
 
     def pages(
         self, symbol: str, timeframe: Timeframe, start_ns: int, end_ns: int, *, adjustment: Adjustment, feed: str | None
-    ) -> AsyncIterator[BarSeries]:
+    ) -> AsyncGenerator[BarSeries, None]:
         """Yield the bars that start in `[start_ns, end_ns)` in pages, oldest first. An interval without a trade has no bar.
 
         Raises InvalidValue for a timeframe that the broker does not have.

@@ -1,14 +1,17 @@
 """REST with a broker: worker threads, explicit timeouts, and never an order twice."""
 
 import asyncio
+import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import httpx
 import msgspec
@@ -87,6 +90,7 @@ class RestClient:
             trust_env=not is_here,
         )
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="broker-rest")
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def ask(self, path: str, query: Mapping[str, str], read: Callable[[Answer], T], what: str) -> T:
         """Return what `read` makes of the answer to a question. It is asked again after a fault that may pass.
@@ -131,8 +135,11 @@ class RestClient:
         return await self._in_thread(work)
 
     async def close(self) -> None:
-        """End every wait, and return when no thread is at work any more: after the read timeout at the latest."""
+        """End every wait, and return when no thread is at work any more."""
         self._stopped.set()
+        for connected in list(self._sockets):
+            with contextlib.suppress(OSError):  # closed already
+                connected.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for its answer
         await asyncio.get_running_loop().run_in_executor(None, lambda: self._threads.shutdown(cancel_futures=True))
         self._client.close()
 
@@ -166,11 +173,15 @@ class RestClient:
     def _sent(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Answer:
         """Send a request once and read its whole answer. Raises _Unsent when it did not leave, else httpx.HTTPError."""
         self._pace.take()
+        if self._stopped.is_set():
+            raise _Unsent from httpx.PoolTimeout("the connection was closed")
         until_ns = self._clock.monotonic_ns() + round(self._patience.answer_s * SECOND_NS)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         read = bytearray()
         try:
-            with self._client.stream(method, path, params=dict(query), content=body, headers=headers) as response:
+            with self._client.stream(
+                method, path, params=dict(query), content=body, headers=headers, extensions={"trace": self._note}
+            ) as response:
                 for block in response.iter_bytes():
                     read += block
                     if self._stopped.is_set() or self._clock.monotonic_ns() > until_ns or len(read) > LARGEST_ANSWER_BYTES:
@@ -178,6 +189,11 @@ class RestClient:
                 return Answer(response.status_code, response.headers, bytes(read))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError) as error:
             raise _Unsent from error
+
+    def _note(self, event: str, about: Mapping[str, Any]) -> None:
+        """Remember the socket of a new connection."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._sockets.add(about["return_value"].get_extra_info("socket"))
 
     def _advice_s(self, answer: Answer) -> float | None:
         """Return what the server advises to wait, by `Retry-After`: seconds, or a date."""

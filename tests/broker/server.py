@@ -30,6 +30,8 @@ class FakeBroker:
         self.bars: dict[tuple[str, str], list[Document]] = {}
         self.page_bars = 10_000
         self.recent_sip = True
+        self.fail_at_page: str | None = None
+        self.silent_at_page: str | None = None
         self.faults: list[Fault] = []
         self.mood = StreamMood.WELL
         self.mischief = Mischief.NONE
@@ -333,6 +335,10 @@ class FakeBroker:
         query = request.query
         if query.get("feed") == "sip" and not self.recent_sip:
             return _json({"message": "subscription does not permit querying recent SIP data"}, 403)
+        if self.fail_at_page is not None and query.get("page_token") == self.fail_at_page:
+            return _json({"message": "internal server error occurred"}, 500)
+        if self.silent_at_page is not None and query.get("page_token") == self.silent_at_page:
+            await self._closing.wait()
         symbol = query["symbols"]
         rows = [
             row

@@ -1,6 +1,6 @@
 """Alpaca's historical bars, page by page."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import msgspec
@@ -45,7 +45,10 @@ class AlpacaHistory:
 
     def source_of(self, symbol: str, feed: str | None) -> str:
         """See `core.ports.BarHistory`."""
-        if asset_class_of(symbol) is not AssetClass.CRYPTO:
+        of_class = asset_class_of(symbol)
+        if of_class is AssetClass.CURRENCY:
+            raise InvalidValue("symbol", symbol, "Alpaca has equities and crypto, and no currencies.")
+        if of_class is AssetClass.EQUITY:
             return f"alpaca-{feed_of(feed)}"
         if feed is not None:
             raise InvalidValue("feed", repr(feed), f"{symbol} is crypto, which has no feeds to choose from; leave it out.")
@@ -53,7 +56,7 @@ class AlpacaHistory:
 
     async def pages(
         self, symbol: str, timeframe: Timeframe, start_ns: int, end_ns: int, *, adjustment: Adjustment, feed: str | None
-    ) -> AsyncIterator[BarSeries]:
+    ) -> AsyncGenerator[BarSeries, None]:
         """See `core.ports.BarHistory`."""
         self.source_of(symbol, feed)
         query = {
