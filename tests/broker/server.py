@@ -196,15 +196,26 @@ class FakeBroker:
             await self._closing.wait()
         if fault.way is Way.NONSENSE:
             return web.Response(status=200, text='{"id": ', content_type="application/json")
-        if fault.way in {Way.RESET_DURING, Way.SLOW}:
+        if fault.way is Way.SLOW:
+            return await self._dripped(request)
+        if fault.way is Way.RESET_DURING:
             assert isinstance(answer, web.Response)
             assert isinstance(answer.body, bytes)
             partial = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(answer.body))})
             await partial.prepare(request)
             await partial.write(answer.body[:10])
-            if fault.way is Way.SLOW:
-                await self._closing.wait()
         return _reset(request)
+
+    async def _dripped(self, request: web.Request) -> web.StreamResponse:
+        """Answer with a blank now and then: never silent for long, and never done."""
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await answer.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while not self._closing.is_set():
+                await answer.write(b" ")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), 0.05)
+        return answer
 
     # --- account and orders ---
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from core.model.broker import BrokerOrderRequest, Quote, StreamState, Watch
 from core.model.order import OrderSide, OrderType
 from tests.broker.bench import QUICK_STREAM, AlpacaBench, Ear, listening
 from tests.broker.faults import Fault, Mischief, StreamMood, Way
-from tests.broker.server import FakeBroker
+from tests.broker.server import KEY, SECRET, FakeBroker
 
 WATCH = Watch(quotes=("SPY",))
 PLACED = {"symbol": "SPY", "side": "buy", "type": "limit", "qty": "1", "limit_price": "390", "time_in_force": "day"}
@@ -213,6 +214,19 @@ async def test_a_listener_that_fails_ends_the_stream(bench: AlpacaBench, server:
     with pytest.raises(ExceptionGroup) as raised:
         await until_the_end()
     assert raised.group_contains(ZeroDivisionError)
+
+
+@pytest.mark.parametrize("of_orders", [True, False], ids=["orders", "market"])
+async def test_the_keys_are_in_no_log_however_much_is_logged(
+    bench: AlpacaBench, server: FakeBroker, of_orders: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with listening(_listen(bench, of_orders)) as ear:
+        server.drop_streams()
+        await ear.until(StreamState.LISTENING)
+    assert "Stream lost" in caplog.text
+    assert SECRET not in caplog.text
+    assert KEY not in caplog.text
 
 
 def _with(**limits: float) -> Any:
