@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from core.model.download import Downloaded, DownloadPlan
 
 GAPS_SHOWN: Final = 10
-SIP_DELAY_MINUTES: Final = 16
-"""Accounts without a data plan see the consolidated feed 15 minutes late."""
 
 
 def download(
@@ -34,8 +32,8 @@ def download(
     as_json: AsJson = False,
 ) -> None:
     """Fetch bars from a broker. Only what is missing is fetched; stopped, the same call goes on where it was."""
-    from core.model.download import DownloadPlan
-    from core.model.instants import MINUTE_NS, parse_instant
+    from core.model.download import DownloadPlan, usual_end
+    from core.model.instants import parse_instant
     from core.model.market import Adjustment, parse_symbol
 
     call: Call = context.obj
@@ -54,12 +52,11 @@ def download(
     end_ns = None if end is None else parse_instant(end, field="--end")
 
     async def work(engine: "Engine") -> list["Downloaded"]:
-        delay_ns = SIP_DELAY_MINUTES * MINUTE_NS if settled_feed == "sip" else 0
         plan = DownloadPlan(
             symbols=symbols,
             timeframe=settled_timeframe,
             start_ns=start_ns,
-            end_ns=engine.now_ns() - delay_ns if end_ns is None else end_ns,
+            end_ns=usual_end(engine.now_ns(), settled_feed) if end_ns is None else end_ns,
             adjustment=settled_adjustment,
             feed=settled_feed,
             again=again,

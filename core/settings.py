@@ -45,8 +45,8 @@ SETTINGS: Final = (
     _setting("window.local_time", "Local time", True, "Show times in the desktop's zone; off shows UTC."),
     _setting("run.cash", "Start cash", 100_000.0, "Cash a new run starts with, account currency.", minimum=1),
     _setting("run.callback_limit_s", "Callback limit", 2.0, "Seconds a strategy's callback may take before its run is ended.", minimum=0.1, maximum=600),
-    _setting("account.paper_adapter", "Adapter of the paper account", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
-    _setting("account.live_adapter", "Adapter of the live account", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
+    _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
+    _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
     _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
 )  # fmt: skip
 

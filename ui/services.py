@@ -4,11 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.model.broker import AccountName
+from core.model.download import Downloaded, DownloadPlan
 from core.model.result import Progress
 from core.model.run import ParamValue, Run
 from core.settings import Settings
 
 OnProgress = Callable[[Progress], None]
+FetchBars = Callable[[DownloadPlan, AccountName, OnProgress], Awaitable[list[Downloaded]]]
+"""Downloads bars with an account's keys. Raises InputError, and what the broker raises; cancelled, it keeps what was stored."""
 
 
 class LayoutMemory(Protocol):
@@ -34,7 +38,7 @@ class Services:
     `change_setting` stores one value and returns all of them anew; raises InvalidValue. `request_quit` asks the
     program to stop in good order and returns at once; when all is done the program calls `MainWindow.close_now`.
     `report_bug` is told of an error of ours with what was being done; the window shows a sentence besides. `make_demo` makes the simulated
-    market and a run on it, and returns the run when it is over.
+    market and a run on it, and returns the run when it is over. `fetch_bars` downloads bars from a broker.
     """
 
     layout: LayoutMemory
@@ -42,6 +46,7 @@ class Services:
     request_quit: Callable[[], None]
     report_bug: Callable[[BaseException, str], None]
     make_demo: Callable[[OnProgress], Awaitable[Run]]
+    fetch_bars: FetchBars
     version: str
     desk_name: str = ""
 

@@ -1,9 +1,20 @@
 """Bars from a broker: what is asked for, and what came of it."""
 
+from typing import Final
+
 import msgspec
 
 from core.errors import InvalidValue
+from core.model.instants import MINUTE_NS
 from core.model.market import Adjustment, BarSetKey, Gap, MergeReport
+
+SIP_DELAY_NS: Final = 16 * MINUTE_NS
+"""Accounts without a data plan see the consolidated feed 15 minutes late."""
+
+
+def usual_end(now_ns: int, feed: str | None) -> int:
+    """Return where a download ends when nobody says it: now, or as late as every account may see of the feed."""
+    return now_ns - (SIP_DELAY_NS if feed == "sip" else 0)
 
 
 class DownloadPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,11 +14,13 @@ from ui.dialogs.about import AboutDialog
 from ui.dialogs.chain import ChainDialog, ReadChain
 from ui.dialogs.command_palette import CommandPalette
 from ui.dialogs.corporate_actions import CorporateActionsDialog
+from ui.dialogs.download_data import DownloadDataDialog
 from ui.dialogs.import_data import ImportDataDialog
 from ui.dialogs.new_run import NewRunDialog
 from ui.dialogs.new_run_memory import NewRunMemory
 from ui.dialogs.notices import ConfirmDialog, ErrorDialog
 from ui.dialogs.settings import ChangeSetting, SettingsDialog
+from ui.services import FetchBars
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
 
@@ -38,12 +40,14 @@ class Dialogs:
         sizes: Sizes,
         settings: Settings,
         change_setting: ChangeSetting,
+        fetch_bars: FetchBars,
         version: str,
         parent: QWidget,
     ) -> None:
         self._engine, self._tasks, self._parent, self._version = engine, tasks, parent, version
         self._theme, self._sizes, self._settings, self._change_setting = theme, sizes, settings, change_setting
         self._memory = NewRunMemory()
+        self._fetch_bars = fetch_bars
 
     def set_theme(self, theme: Theme) -> None:
         """Use these colours from now on, also in settings that are open."""
@@ -75,6 +79,21 @@ class Dialogs:
             engine=self._engine, tasks=self._tasks, theme=self._theme, sizes=self._sizes, path=path, parent=self._parent
         )
         dialog.open()
+        return dialog
+
+    def download_data(self) -> DownloadDataDialog:
+        """Open the download dialog beside the window; one that is open comes to the front."""
+        opened = self._parent.findChild(DownloadDataDialog)
+        dialog = opened or DownloadDataDialog(
+            fetch=self._fetch_bars,
+            now_ns=self._engine.now_ns,
+            tasks=self._tasks,
+            theme=self._theme,
+            sizes=self._sizes,
+            parent=self._parent,
+        )
+        dialog.show()
+        dialog.activateWindow()
         return dialog
 
     def corporate_actions(self) -> CorporateActionsDialog:

@@ -14,6 +14,9 @@ from PySide6.QtWidgets import QApplication
 
 from app.compose import compose_engine, compose_store
 from core.engine import Engine
+from core.errors import NoKeys
+from core.model.broker import AccountName
+from core.model.download import Downloaded, DownloadPlan
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.result import Progress
@@ -122,6 +125,9 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             await engine.start_run(run.id)
             return await engine.wait_for_run(run.id)
 
+        async def fetch_bars(plan: DownloadPlan, account: AccountName, on_progress: Callable[[Progress], None]) -> list[Downloaded]:
+            raise NoKeys(f"The {account} account has no keys on this machine.", "Store them.")
+
         memory = layout or MemoryLayout()
         services = Services(
             layout=memory,
@@ -129,6 +135,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             request_quit=lambda: quits.append("asked"),
             report_bug=report_bug,
             make_demo=make_demo,
+            fetch_bars=fetch_bars,
             version="0.0.0",
         )
         window = MainWindow(engine, settings[0], services)

@@ -219,6 +219,12 @@ async def test_keys_that_are_revoked_in_mid_session_end_everything_in_plain_word
     assert server.requests[POST] == 1
 
 
+async def test_a_brokers_clock_may_be_off_and_is_told_as_it_is(bench: AlpacaBench, server: FakeBroker) -> None:
+    right = (await bench.broker.market.clock()).now_ns
+    server.do(lambda: setattr(server, "clock_off_ns", -7_500_000_000))
+    assert (await bench.broker.market.clock()).now_ns == right - 7_500_000_000
+
+
 async def test_many_questions_at_once_are_all_answered(bench: AlpacaBench, server: FakeBroker) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(bench.broker.account.account()) for _ in range(50)]
