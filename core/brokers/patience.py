@@ -38,7 +38,10 @@ def pause_s(failures: int, first_s: float, longest_s: float) -> float:
 
 
 class Pace:
-    """Lets so many requests through in any minute. For threads: `take` waits, unless it is stopped."""
+    """Lets so many questions through in any minute. For threads: `take` waits, unless it is stopped.
+
+    An order counts and does not wait: whether it is one too many is for the broker to say.
+    """
 
     def __init__(self, per_minute: int, clock: Clock, stopped: threading.Event) -> None:
         self._clock = clock
@@ -51,6 +54,11 @@ class Pace:
         while (wait_ns := self._try()) > 0:
             if self._stopped.wait(wait_ns / SECOND_NS):
                 raise BrokerUnreachable("The connection to the broker was closed.", "Open it again.")
+
+    def count(self) -> None:
+        """Count a request that does not wait for a place."""
+        with self._lock:
+            self._taken.append(self._clock.monotonic_ns())
 
     def _try(self) -> int:
         with self._lock:

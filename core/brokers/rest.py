@@ -24,7 +24,9 @@ from core.ports import Clock
 
 T = TypeVar("T")
 
-WORKERS: Final = 4
+READERS: Final = 4
+SENDERS: Final = 2
+"""Threads of their own, so that an order never waits behind questions that wait themselves."""
 LARGEST_ANSWER_BYTES: Final = 64_000_000
 _TOO_MANY: Final = 429
 _SERVER_ERRORS: Final = range(500, 600)
@@ -85,11 +87,12 @@ class RestClient:
             base_url=base_url,
             auth=_Keys(headers),
             timeout=httpx.Timeout(patience.read_s, connect=patience.connect_s),
-            limits=httpx.Limits(max_connections=WORKERS, max_keepalive_connections=WORKERS),
+            limits=httpx.Limits(max_connections=READERS + SENDERS, max_keepalive_connections=READERS + SENDERS),
             follow_redirects=False,
             trust_env=not is_here,
         )
-        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="broker-rest")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="broker-reads")
+        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="broker-sends")
         self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def ask(self, path: str, query: Mapping[str, str], read: Callable[[Answer], T], what: str) -> T:
@@ -104,7 +107,7 @@ class RestClient:
                 raise self._refuse(answer, what)
             return _read(answer, read, what)
 
-        return await self._in_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def tell(
         self, method: str, path: str, query: Mapping[str, str], body: bytes | None, read: Callable[[Answer], T], what: str, id: str | None
@@ -116,6 +119,7 @@ class RestClient:
 
         def work() -> T:
             try:
+                self._pace.count()
                 answer = self._sent(method, path, query, body)
             except _Unsent as error:
                 raise self._unreachable(what, error.__cause__, "Nothing was sent.") from error
@@ -132,7 +136,7 @@ class RestClient:
             except AnswerUnreadable as error:
                 raise _unknown(what, "the answer cannot be read", id) from error
 
-        return await self._in_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(self._senders, work)
 
     async def close(self) -> None:
         """End every wait, and return when no thread is at work any more."""
@@ -140,11 +144,12 @@ class RestClient:
         for connected in list(self._sockets):
             with contextlib.suppress(OSError):  # closed already
                 connected.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for its answer
-        await asyncio.get_running_loop().run_in_executor(None, lambda: self._threads.shutdown(cancel_futures=True))
+        await asyncio.get_running_loop().run_in_executor(None, self._end_threads)
         self._client.close()
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    def _end_threads(self) -> None:
+        for threads in (self._readers, self._senders):
+            threads.shutdown(cancel_futures=True)
 
     def _asked(self, path: str, query: Mapping[str, str], what: str) -> Answer:
         """Return the answer to a question, after as many attempts as patience has."""
@@ -153,6 +158,7 @@ class RestClient:
             fault: BaseException | None = None
             answer: Answer | None = None
             try:
+                self._pace.take()
                 answer = self._sent("GET", path, query, None)
                 if answer.status not in _ASK_AGAIN:
                     return answer
@@ -172,7 +178,6 @@ class RestClient:
 
     def _sent(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Answer:
         """Send a request once and read its whole answer. Raises _Unsent when it did not leave, else httpx.HTTPError."""
-        self._pace.take()
         if self._stopped.is_set():
             raise _Unsent from httpx.PoolTimeout("the connection was closed")
         until_ns = self._clock.monotonic_ns() + round(self._patience.answer_s * SECOND_NS)

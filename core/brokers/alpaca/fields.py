@@ -98,8 +98,3 @@ def symbol_of_position(symbol: str, of_class: AssetClass) -> str:
         return symbol
     quote = next((quote for quote in _QUOTES if symbol.endswith(quote) and len(symbol) > len(quote)), None)
     return symbol if quote is None else f"{symbol.removesuffix(quote)}/{quote}"
-
-
-def symbol_in_path(symbol: str) -> str:
-    """Return a symbol for a path, where a slash would part it: BTCUSD for BTC/USD."""
-    return symbol.replace("/", "")

@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 from typing import Final
+from urllib.parse import quote
 
 from core.brokers.alpaca.account import AlpacaAccount
-from core.brokers.alpaca.fields import fields, parsed, rows, symbol_in_path, text_of_instant
+from core.brokers.alpaca.fields import fields, parsed, rows, text_of_instant
 from core.brokers.alpaca.orders import body_of, body_of_change, read_order
 from core.brokers.rest import Answer, RestClient
 from core.errors import BrokerRefused
@@ -34,7 +35,7 @@ class AlpacaOrderReader:
 
     async def order(self, id: str) -> BrokerOrder | None:
         """See `core.ports.BrokerOrderReader`."""
-        return await self._one(f"/v2/orders/{symbol_in_path(id)}", {"nested": "true"}, f"Looking up order {id}")
+        return await self._one(f"/v2/orders/{quote(id, safe='')}", {"nested": "true"}, f"Looking up order {id}")
 
     async def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
         """See `core.ports.BrokerOrderReader`."""
@@ -79,12 +80,12 @@ class AlpacaOrderDesk:
 
     async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
         """See `core.ports.BrokerOrderDesk`."""
-        path, what = f"/v2/orders/{symbol_in_path(order_id)}", f"Changing order {order_id} into {change.client_order_id}"
+        path, what = f"/v2/orders/{quote(order_id, safe='')}", f"Changing order {order_id} into {change.client_order_id}"
         return await self._trading.tell("PATCH", path, {}, body_of_change(change), _read_one, what, change.client_order_id)
 
     async def cancel(self, order_id: str) -> None:
         """See `core.ports.BrokerOrderDesk`."""
-        path = f"/v2/orders/{symbol_in_path(order_id)}"
+        path = f"/v2/orders/{quote(order_id, safe='')}"
         await self._trading.tell("DELETE", path, {}, None, lambda _: None, f"Cancelling order {order_id}", None)
 
     async def cancel_all(self) -> list[str]:

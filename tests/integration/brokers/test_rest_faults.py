@@ -232,6 +232,18 @@ async def test_many_questions_at_once_are_all_answered(bench: AlpacaBench, serve
     assert server.requests[GET] == 50
 
 
+async def test_an_order_does_not_wait_behind_questions(server: FakeBroker) -> None:
+    bench = AlpacaBench(server, dataclasses.replace(QUICK, read_s=1_000, answer_s=1_000))
+    server.fail(*[Fault(GET, Way.SILENT)] * 20)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(_refused(bench)) for _ in range(20)]
+        await asyncio.to_thread(server.wait_for, lambda: server.requests[GET] >= 4)
+        assert (await bench.broker.desk.submit(ORDER)).client_order_id == "ours-1"
+        await bench.broker.close()
+        for task in waiting:
+            task.cancel()
+
+
 async def test_closing_ends_a_wait_however_long_it_would_last(server: FakeBroker) -> None:
     bench = AlpacaBench(server, dataclasses.replace(QUICK, read_s=1_000, answer_s=1_000))
     server.fail(*[Fault(GET, Way.SILENT)] * 4)

@@ -260,6 +260,44 @@ def test_an_account_may_be_at_another_broker(weaver: Weaver, weaver_home: Path, 
     assert "Did you mean alpaca?" in weaver("accounts", "list", "--json").json()["accounts"][0]["error"]
 
 
+MINE = '''"""A broker of one's own."""
+
+from core.brokers.alpaca.addresses import Addresses
+from core.brokers.alpaca.connection import AlpacaBroker
+from core.brokers.api import Adapter, Broker, Link
+
+
+class Mine(Adapter):
+    """Speaks like Alpaca."""
+
+    id = "my-broker"
+    accounts = ("paper",)
+    assets = ("equity",)
+
+    def connect(self, link: Link) -> Broker:
+        return AlpacaBroker(Addresses.of(link.account, link.environment), link.credentials, link.clock)
+'''
+
+
+def test_an_adapter_of_ones_own_is_used(
+    weaver: Weaver, weaver_home: Path, without_keys: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weaver_home / "adapters").mkdir(parents=True)
+    (weaver_home / "adapters" / "mine.py").write_text(MINE)
+    for variable in ("WEAVER_ACCOUNT_PAPER_ADAPTER", "WEAVER_ACCOUNT_LIVE_ADAPTER"):
+        monkeypatch.setenv(variable, "my-broker")
+    assert "set MY_BROKER_PAPER_API_KEY and MY_BROKER_PAPER_API_SECRET" in weaver("account").err
+    monkeypatch.setenv("MY_BROKER_PAPER_API_KEY", KEY)
+    monkeypatch.setenv("MY_BROKER_PAPER_API_SECRET", SECRET)
+    assert weaver("account", "--json").json()["cash"] == "100000"
+    assert weaver("account", "--account", "live").err.startswith("error[adapter_broken]: The adapter my-broker has no live account.")
+    (weaver_home / "adapters" / "mine.py").unlink()
+    gone = weaver("account")
+    assert gone.code == 2
+    assert "There is no adapter named 'my-broker'" in gone.err
+    assert weaver("data", "list").code == 0
+
+
 def test_the_doctor_says_which_accounts_are_there_and_whether_they_answer(weaver: Weaver, with_keys: FakeBroker) -> None:
     def said(name: str) -> tuple[str, str]:
         (check,) = [check for check in weaver("doctor", "--json").json()["checks"] if check["name"] == name]

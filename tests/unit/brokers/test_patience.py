@@ -37,6 +37,16 @@ def test_no_more_requests_pass_in_a_minute_than_may() -> None:
     pace.take()
 
 
+def test_an_order_counts_and_never_waits() -> None:
+    clock, stopped = StillClock(), threading.Event()
+    pace = Pace(3, clock, stopped)
+    for _ in range(5):
+        pace.count()
+    stopped.set()
+    with pytest.raises(BrokerUnreachable):
+        pace.take()
+
+
 def test_keys_do_not_show_themselves_and_cannot_be_stored() -> None:
     keys = Credentials("PKABCDEFGHIJKLMNWXYZ", "the-secret-itself")
     for text in (repr(keys), str(keys), f"{keys}", f"{[keys]}"):
