@@ -38,7 +38,7 @@ def account_(context: typer.Context, account: AccountText = "paper", as_json: As
     if as_json:
         print_json({"account": str(name), **_account_document(found)})
         return
-    rows = [(label.replace("_", " "), _money(value)) for label, value in _account_document(found).items()]
+    rows = [(label.replace("_", " "), _shown(label, value)) for label, value in _account_document(found).items()]
     show(table((f"{name} account", ""), rows, right=("",)))
 
 
@@ -54,7 +54,7 @@ def positions(context: typer.Context, account: AccountText = "paper", as_json: A
         show(Text(f"The {parse_account(account)} account holds nothing."))
     else:
         columns = ("symbol", "qty", "available", "avg. price", "price", "value", "unrealised")
-        rows = [tuple("–" if value is None else _money(value) for value in _position_row(item)) for item in found]
+        rows = [_position_row(item) for item in found]
         show(table(columns, rows, right=columns[1:]))
 
 
@@ -164,20 +164,34 @@ def _asked(what: str) -> str:
     return text.strip()
 
 
-def _money(value: object) -> str:
+def _shown(label: str, value: object) -> str:
+    """Return a field of an account for a person."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _cash(value) if isinstance(value, Decimal) and label != "multiplier" else str(value)
+
+
+def _cash(amount: Decimal | None) -> str:
+    """Return money to the cent, thousands apart; `–` where it is not known."""
+    return "–" if amount is None else f"{amount:,.2f}".replace("-", "−")
+
+
+def _price(amount: Decimal | None) -> str:
+    """Return a price as it is; an average is rounded to six digits after the point."""
     from core.model.money import plain
 
-    if not isinstance(value, Decimal):
-        return str(value)
-    return plain(round(value, 2)) if abs(value) >= 1 and value.as_tuple().exponent != 0 else plain(value)
+    return "–" if amount is None else plain(round(amount, 6)).replace("-", "−")
 
 
 def _account_document(account: "Account") -> dict[str, Any]:
     return {name: getattr(account, name) for name in account.__struct_fields__}
 
 
-def _position_row(item: "BrokerPosition") -> tuple[Any, ...]:
-    return item.symbol, item.qty, item.qty_available, item.avg_price, item.price, item.market_value, item.unrealised_pnl
+def _position_row(item: "BrokerPosition") -> tuple[str, ...]:
+    from core.model.money import plain
+
+    amounts = (plain(item.qty), plain(item.qty_available), _price(item.avg_price), _price(item.price))
+    return (item.symbol, *amounts, _cash(item.market_value), _cash(item.unrealised_pnl))
 
 
 def _position_document(item: "BrokerPosition") -> dict[str, Any]:
@@ -185,11 +199,11 @@ def _position_document(item: "BrokerPosition") -> dict[str, Any]:
 
 
 def _order_row(order: "BrokerOrder") -> tuple[str, ...]:
-    qty = "–" if order.qty is None else _money(order.qty)
-    if order.qty is None and order.notional is not None:
-        qty = f"for {_money(order.notional)}"
-    prices = [_money(price) for price in (order.stop_price, order.limit_price, order.trail_price) if price is not None]
-    prices += [f"{_money(order.trail_percent)} %"] if order.trail_percent is not None else []
+    from core.model.money import plain
+
+    qty = plain(order.qty) if order.qty is not None else f"for {_cash(order.notional)}"
+    prices = [_price(price) for price in (order.stop_price, order.limit_price, order.trail_price) if price is not None]
+    prices += [f"{_price(order.trail_percent)} %"] if order.trail_percent is not None else []
     return (
         (moment(order.submitted_ns) or "")[:16],
         order.symbol,
@@ -197,7 +211,7 @@ def _order_row(order: "BrokerOrder") -> tuple[str, ...]:
         qty,
         " ".join([order.broker_type.replace("_", " "), *prices]),
         order.broker_time_in_force,
-        _money(order.filled_qty),
+        plain(order.filled_qty),
         order.broker_status.replace("_", " "),
         order.client_order_id,
     )

@@ -79,6 +79,10 @@ def download(
             _show(item)
 
 
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def _document(item: "Downloaded") -> dict[str, Any]:
     return {
         **key_document(item.key),
@@ -113,6 +117,10 @@ def _show(item: "Downloaded") -> None:
         show(Text(f"The broker has corrected bars since: {examples}{' …' if merge.changed > 5 else ''}"))
     if item.gaps:
         missing = sum(gap.missing for gap in item.gaps)
-        show(Text(f"{len(item.gaps):,} holes, {missing:,} bars. An interval without a trade has no bar. The longest:"))
+        show(
+            Text(
+                f"{_counted(len(item.gaps), 'hole')}, {_counted(missing, 'bar')} missing. An interval without a trade has no bar. The longest:"
+            )
+        )
         rows = [(moment(gap.start_ns) or "", moment(gap.end_ns) or "", f"{gap.missing:,}") for gap in item.gaps[:GAPS_SHOWN]]
         show(table(("from", "to", "missing"), rows, right=("missing",)))

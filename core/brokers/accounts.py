@@ -54,11 +54,13 @@ class Accounts:
     @asynccontextmanager
     async def open(self, name: AccountName) -> AsyncGenerator[Broker]:
         """Connect to an account for the length of the block. Raises NoKeys, KeyringUnusable, UnknownName, AdapterBroken, InvalidValue."""
-        info, adapter = self._loader.load(self._by_account[name])
+        # Importing an adapter and reading certificates take longer than the loop may stand still.
+        info, adapter = await asyncio.to_thread(self._loader.load, self._by_account[name])
         if name not in info.features.accounts:
             raise AdapterBroken(f"The adapter {info.id} has no {name} account.", "Choose another adapter in the settings.")
         credentials = await asyncio.to_thread(self._vault.require, info.id, name)
-        broker = adapter.connect(Link(account=name, credentials=credentials, environment=self._environment, clock=self._clock))
+        link = Link(account=name, credentials=credentials, environment=self._environment, clock=self._clock)
+        broker = await asyncio.to_thread(adapter.connect, link)
         try:
             yield broker
         finally:

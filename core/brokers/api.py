@@ -50,4 +50,4 @@ class Adapter(ABC):
 
     @abstractmethod
     def connect(self, link: Link) -> Broker:
-        """Return a connection to an account. Called in the loop: it must return at once, and send nothing yet."""
+        """Return a connection to an account. Called in a worker thread; it sends nothing yet."""

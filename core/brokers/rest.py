@@ -94,6 +94,7 @@ class RestClient:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="broker-reads")
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="broker-sends")
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.Lock()
 
     async def ask(self, path: str, query: Mapping[str, str], read: Callable[[Answer], T], what: str) -> T:
         """Return what `read` makes of the answer to a question. It is asked again after a fault that may pass.
@@ -141,9 +142,10 @@ class RestClient:
     async def close(self) -> None:
         """End every wait, and return when no thread is at work any more."""
         self._stopped.set()
-        for connected in list(self._sockets):
-            with contextlib.suppress(OSError):  # closed already
-                connected.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for its answer
+        with self._lock:
+            connected = list(self._sockets)
+        for one in connected:
+            _cut(one)
         await asyncio.get_running_loop().run_in_executor(None, self._end_threads)
         self._client.close()
 
@@ -196,9 +198,13 @@ class RestClient:
             raise _Unsent from error
 
     def _note(self, event: str, about: Mapping[str, Any]) -> None:
-        """Remember the socket of a new connection."""
+        """Remember the socket of a new connection; one that comes too late is cut at once."""
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._sockets.add(about["return_value"].get_extra_info("socket"))
+            connected = about["return_value"].get_extra_info("socket")
+            with self._lock:
+                self._sockets.add(connected)
+            if self._stopped.is_set():
+                _cut(connected)
 
     def _advice_s(self, answer: Answer) -> float | None:
         """Return what the server advises to wait, by `Retry-After`: seconds, or a date."""
@@ -235,6 +241,12 @@ class RestClient:
 
 class _Unsent(Exception):
     """There was no connection: nothing has left. Its cause says why."""
+
+
+def _cut(connected: socket.socket) -> None:
+    """End a connection, so that the thread that waits for its answer wakes up."""
+    with contextlib.suppress(OSError):  # closed already
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _read(answer: Answer, read: Callable[[Answer], T], what: str) -> T:

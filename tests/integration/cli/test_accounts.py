@@ -67,7 +67,9 @@ def test_an_account_is_shown(weaver: Weaver, with_keys: FakeBroker) -> None:
     said = weaver("account")
     assert said.code == 0
     assert "paper account" in said.out
-    assert "buying power" in said.out
+    assert "200,000.00" in said.out
+    assert "trading blocked" in said.out
+    assert "True" not in said.out
 
 
 def test_positions_are_listed(weaver: Weaver, with_keys: FakeBroker) -> None:

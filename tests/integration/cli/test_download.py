@@ -109,7 +109,7 @@ def test_holes_are_shown(weaver: Weaver, server: FakeBroker) -> None:
     document = fetch(weaver, *DAY)
     assert document["missing"] == 5
     assert document["gaps"] == [{"start": "2023-11-14T16:10:00Z", "end": "2023-11-14T16:15:00Z", "missing": 5}]
-    assert "1 holes, 5 bars" in weaver("data", "download", *DAY).out
+    assert "1 hole, 5 bars missing" in weaver("data", "download", *DAY).out
 
 
 def test_bars_that_contradict_themselves_are_left_out(weaver: Weaver, server: FakeBroker) -> None:
