@@ -117,10 +117,7 @@ def _show(item: "Downloaded") -> None:
         show(Text(f"The broker has corrected bars since: {examples}{' …' if merge.changed > 5 else ''}"))
     if item.gaps:
         missing = sum(gap.missing for gap in item.gaps)
-        show(
-            Text(
-                f"{_counted(len(item.gaps), 'hole')}, {_counted(missing, 'bar')} missing. An interval without a trade has no bar. The longest:"
-            )
-        )
+        holes = f"{_counted(len(item.gaps), 'hole')}, {_counted(missing, 'bar')} missing"
+        show(Text(f"{holes}. An interval without a trade has no bar. The longest:"))
         rows = [(moment(gap.start_ns) or "", moment(gap.end_ns) or "", f"{gap.missing:,}") for gap in item.gaps[:GAPS_SHOWN]]
         show(table(("from", "to", "missing"), rows, right=("missing",)))
