@@ -59,7 +59,9 @@ class Accounts:
         if name not in info.features.accounts:
             raise AdapterBroken(f"The adapter {info.id} has no {name} account.", "Choose another adapter in the settings.")
         credentials = await asyncio.to_thread(self._vault.require, info.id, name)
-        link = Link(account=name, credentials=credentials, environment=self._environment, clock=self._clock)
+        # An adapter has the keys of its own account and no others, so it is not given the whole environment.
+        addresses = {variable: value for variable, value in self._environment.items() if variable.endswith("_URL")}
+        link = Link(account=name, credentials=credentials, addresses=addresses, clock=self._clock)
         broker = await asyncio.to_thread(adapter.connect, link)
         try:
             yield broker

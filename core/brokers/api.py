@@ -19,11 +19,11 @@ from core.ports import Clock as Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a connection is made from. `environment` may name other servers; it is for that and nothing else."""
+    """What a connection is made from. `addresses`: the environment's variables that end in `_URL`; they may name other servers."""
 
     account: AccountName
     credentials: Credentials
-    environment: Mapping[str, str]
+    addresses: Mapping[str, str]
     clock: Clock
 
 

@@ -24,4 +24,4 @@ class AlpacaAdapter(Adapter):
 
     def connect(self, link: Link) -> Broker:
         """See `core.brokers.api.Adapter`."""
-        return AlpacaBroker(Addresses.of(link.account, link.environment), link.credentials, link.clock)
+        return AlpacaBroker(Addresses.of(link.account, link.addresses), link.credentials, link.clock)

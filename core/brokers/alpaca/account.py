@@ -43,7 +43,7 @@ class AlpacaAccount:
         """See `core.ports.BrokerAccount`. Executions of one order in one millisecond come in the order of its total."""
         query = {"direction": "asc", "page_size": str(PAGE)}
         if since_ns is not None:
-            query["after"] = text_of_instant(since_ns - 1)  # Alpaca leaves out the instant itself
+            query["after"] = text_of_instant(max(0, since_ns - 1))  # Alpaca leaves out the instant itself
         found: dict[str, Execution] = {}
         while True:
             if after is not None:

@@ -31,7 +31,7 @@ class AlpacaOrderReader:
 
     async def orders_since(self, since_ns: int) -> list[BrokerOrder]:
         """See `core.ports.BrokerOrderReader`."""
-        return await self._listed({"status": "all", "after": text_of_instant(since_ns - 1)})
+        return await self._listed({"status": "all", "after": text_of_instant(max(0, since_ns - 1))})
 
     async def order(self, id: str) -> BrokerOrder | None:
         """See `core.ports.BrokerOrderReader`."""

@@ -80,6 +80,8 @@ class OrderConversation:
                     raise KeysRefused("The stream of orders does not accept the keys.", _CHECK_KEYS)
                 reply, state = self.question(), StreamState.AUTHENTICATED
             elif stream == "listening":
+                if "trade_updates" not in (fields(data).get("streams") or ()):
+                    raise StreamBroken("the server does not let us hear of orders")
                 state = StreamState.LISTENING
             elif stream == "trade_updates":
                 updates.append(read_update(data))

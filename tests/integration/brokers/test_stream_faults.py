@@ -141,6 +141,13 @@ async def test_a_message_that_cannot_be_read_makes_it_connect_anew(bench: Alpaca
         await ear.until(StreamState.LISTENING)
 
 
+async def test_a_stream_that_will_not_tell_of_orders_is_tried_again(bench: AlpacaBench, server: FakeBroker) -> None:
+    async with listening(bench.broker.streams.order_updates) as ear:
+        server.send_raw_update(b'{"stream": "listening", "data": {"streams": [], "error": "internal"}}')
+        assert "does not let us hear of orders" in (await ear.until(StreamState.LOST)).said
+        await ear.until(StreamState.LISTENING)
+
+
 async def test_words_of_tomorrow_are_understood_as_far_as_they_go(bench: AlpacaBench, server: FakeBroker) -> None:
     async with listening(bench.broker.streams.order_updates) as ear:
         sent = await bench.broker.desk.submit(order("a"))

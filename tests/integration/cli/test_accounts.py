@@ -3,7 +3,6 @@
 import io
 import logging
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -219,6 +218,7 @@ def test_a_key_that_is_not_given_is_asked_for(weaver: Weaver, monkeypatch: pytes
 
 
 def test_what_is_typed_is_not_shown(weaver_home: Path) -> None:
+    pty = pytest.importorskip("pty", reason="this system has no terminals to make")
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "accounts", "set", "paper"],
@@ -277,7 +277,8 @@ class Mine(Adapter):
     assets = ("equity",)
 
     def connect(self, link: Link) -> Broker:
-        return AlpacaBroker(Addresses.of(link.account, link.environment), link.credentials, link.clock)
+        assert not [value for value in link.addresses.values() if "://" not in value]
+        return AlpacaBroker(Addresses.of(link.account, link.addresses), link.credentials, link.clock)
 '''
 
 

@@ -8,9 +8,11 @@ import threading
 import msgspec
 import pytest
 
+from core.brokers.api import Link
 from core.brokers.credentials import Credentials
 from core.brokers.patience import Pace, pause_s
 from core.errors import BrokerUnreachable
+from core.model.broker import AccountName
 from core.model.instants import MINUTE_NS
 from tests.contract.samples import StillClock
 
@@ -54,6 +56,7 @@ def test_keys_do_not_show_themselves_and_cannot_be_stored() -> None:
         assert "ABCDEF" not in text
         assert "secret" not in text
     assert Credentials("short", "x").shown == "…"
+    assert "secret" not in repr(Link(account=AccountName.PAPER, credentials=keys, addresses={}, clock=StillClock()))
     for store in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps, msgspec.json.encode, vars):
         with pytest.raises(TypeError):
             store(keys)
