@@ -37,6 +37,11 @@ def pause_s(failures: int, first_s: float, longest_s: float) -> float:
     return _CHANCE.uniform(longest / 2, longest)
 
 
+def closed() -> BrokerUnreachable:
+    """Return the error of a request on a connection that was closed meanwhile; it was not sent."""
+    return BrokerUnreachable("The connection to the broker was closed.", "Open it again.")
+
+
 class Pace:
     """Lets so many questions through in any minute. For threads: `take` waits, unless it is stopped.
 
@@ -53,7 +58,7 @@ class Pace:
         """Wait for a place and take it. Raises BrokerUnreachable when the connection is closed meanwhile."""
         while (wait_ns := self._try()) > 0:
             if self._stopped.wait(wait_ns / SECOND_NS):
-                raise BrokerUnreachable("The connection to the broker was closed.", "Open it again.")
+                raise closed()
 
     def count(self) -> None:
         """Count a request that does not wait for a place."""

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from core.brokers.address import is_loopback
-from core.brokers.patience import Pace, Patience, pause_s
+from core.brokers.patience import Pace, Patience, closed, pause_s
 from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, OutcomeUnknown, RateLimited
 from core.model.instants import SECOND_NS, to_ns
 from core.ports import Clock
@@ -108,7 +108,7 @@ class RestClient:
                 raise self._refuse(answer, what)
             return _read(answer, read, what)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        return await self._in(self._readers, work)
 
     async def tell(
         self, method: str, path: str, query: Mapping[str, str], body: bytes | None, read: Callable[[Answer], T], what: str, id: str | None
@@ -137,7 +137,7 @@ class RestClient:
             except AnswerUnreadable as error:
                 raise _unknown(what, "the answer cannot be read", id) from error
 
-        return await asyncio.get_running_loop().run_in_executor(self._senders, work)
+        return await self._in(self._senders, work)
 
     async def close(self) -> None:
         """End every wait, and return when no thread is at work any more."""
@@ -149,9 +149,14 @@ class RestClient:
         await asyncio.get_running_loop().run_in_executor(None, self._end_threads)
         self._client.close()
 
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        if self._stopped.is_set():
+            raise closed()
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
     def _end_threads(self) -> None:
         for threads in (self._readers, self._senders):
-            threads.shutdown(cancel_futures=True)
+            threads.shutdown()
 
     def _asked(self, path: str, query: Mapping[str, str], what: str) -> Answer:
         """Return the answer to a question, after as many attempts as patience has."""

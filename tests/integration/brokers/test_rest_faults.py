@@ -240,8 +240,30 @@ async def test_an_order_does_not_wait_behind_questions(server: FakeBroker) -> No
         await asyncio.to_thread(server.wait_for, lambda: server.requests[GET] >= 4)
         assert (await bench.broker.desk.submit(ORDER)).client_order_id == "ours-1"
         await bench.broker.close()
-        for task in waiting:
-            task.cancel()
+    assert all(isinstance(task.result(), BrokerUnreachable) for task in waiting)
+
+
+async def test_an_order_does_not_wait_for_the_next_minute(server: FakeBroker) -> None:
+    bench = AlpacaBench(server, dataclasses.replace(QUICK, per_minute=2))
+    for _ in range(2):
+        await bench.broker.account.account()
+    async with asyncio.timeout(20):
+        assert (await bench.broker.desk.submit(ORDER)).client_order_id == "ours-1"
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(_refused(bench))  # a third question does wait
+            await asyncio.sleep(0)
+            await bench.broker.close()
+    assert isinstance(waiting.result(), BrokerUnreachable)
+    assert server.requests[GET] == 2
+
+
+async def test_what_is_asked_of_a_closed_connection_is_told_so(server: FakeBroker) -> None:
+    bench = AlpacaBench(server)
+    await bench.broker.close()
+    for call in (bench.broker.account.account(), bench.broker.desk.submit(ORDER)):
+        with pytest.raises(BrokerUnreachable, match="was closed"):
+            await call
+    assert not server.requests
 
 
 async def test_closing_ends_a_wait_however_long_it_would_last(server: FakeBroker) -> None:

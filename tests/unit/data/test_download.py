@@ -11,7 +11,7 @@ from core.data.desk import DataDesk
 from core.data.download import SETTLING_NS, covered, without
 from core.events.envelope import envelope
 from core.events.payloads import BarsDeleted, BarsDownloaded
-from core.model.download import DownloadPlan
+from core.model.download import DownloadPlan, usual_end
 from core.model.instants import HOUR_NS, MINUTE_NS
 from core.model.market import Adjustment, BarSeries, BarSetKey, Timeframe
 from core.store.memory import MemoryStore
@@ -98,3 +98,8 @@ async def test_progress_counts_all_symbols_and_what_is_there_already(store: Memo
     assert told == sorted(told)
     assert told[0][0] > 1_800
     assert told[-1] == (3_600, 3_600)
+
+
+def test_a_feed_that_every_account_sees_late_ends_earlier() -> None:
+    assert usual_end(NOW_NS, "iex") == usual_end(NOW_NS, None) == NOW_NS
+    assert usual_end(NOW_NS, "sip") == NOW_NS - 16 * MINUTE_NS
