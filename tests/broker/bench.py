@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -16,9 +17,10 @@ from core.model.broker import AccountName, StreamState, StreamStatus
 from core.ports import Broker
 from tests.broker.server import KEY, SECRET, FakeBroker
 
-QUICK = Patience(
-    connect_s=2, read_s=0.3, answer_s=0.6, first_pause_s=0.001, longest_pause_s=0.002, longest_advice_s=0.05, per_minute=100_000
-)
+QUICK = Patience(first_pause_s=0.001, longest_pause_s=0.002, longest_advice_s=0.05, per_minute=100_000)
+"""As patient as the program, with pauses that no test notices."""
+HASTY = replace(QUICK, read_s=0.8, answer_s=1.2)
+"""For what never comes. An answer on this machine takes a hundredth of that."""
 QUICK_STREAM = StreamPatience(connect_s=2, enter_s=2, ping_s=5, silence_s=5, answer_s=5, first_pause_s=0.001, longest_pause_s=0.002)
 
 

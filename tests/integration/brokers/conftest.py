@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.broker.bench import AlpacaBench, fake_broker
+from tests.broker.bench import HASTY, AlpacaBench, fake_broker
 from tests.broker.server import FakeBroker
 
 
@@ -16,7 +16,7 @@ def server() -> Iterator[FakeBroker]:
 
 @pytest.fixture
 async def bench(server: FakeBroker) -> AsyncIterator[AlpacaBench]:
-    made = AlpacaBench(server)
+    made = AlpacaBench(server, HASTY)
     try:
         yield made
     finally:
