@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +29,7 @@ class Call:
 
     paths: Paths
     database_url: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)  # it may hold keys
     database_given: bool = False
     """Whether `--db` or WEAVER_DB named the database."""
     verbose: bool = False

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from app import cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, doctor, later
+from app import cli_accounts, cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, doctor, later
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import print_error
@@ -53,7 +53,10 @@ def build() -> typer.Typer:
         epilog=EVERYWHERE,
     )
     app.callback(invoke_without_command=True)(weaver)
-    data, strategies = _group("Import, list, check, export and delete price bars."), _group("List strategies and their parameters.")
+    data, strategies = (
+        _group("Import, download, list, check, export and delete price bars."),
+        _group("List strategies and their parameters."),
+    )
     runs, events = _group("List, show, compare, verify, stop and delete runs."), _group("Read the event log.")
     app.add_typer(data, name="data")
     app.add_typer(strategies, name="strategies")
@@ -70,8 +73,12 @@ def build() -> typer.Typer:
     db = _group("Look after the database: check it, move it, archive its events.")
     app.add_typer(db, name="db")
     cli_db.add_to(db)
+    accounts, orders = _group("Accounts at brokers, their keys and adapters."), _group("List the orders of an account.")
+    app.add_typer(accounts, name="accounts")
+    app.add_typer(orders, name="orders")
+    cli_accounts.add_to(app, accounts, orders)
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
-    groups = {"data": data}
+    groups = {"orders": orders}
     for verb in later.VERBS:
         _add_later(app if len(verb) == 1 else groups[verb[0]], verb)
     return app

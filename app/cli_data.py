@@ -1,4 +1,4 @@
-"""`weaver data`: list, gaps, export, seal and delete."""
+"""`weaver data`: its verbs, of which list, gaps, export, seal and delete stand here."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.call import Call, absolute
+from app.cli_download import download
 from app.cli_import import import_
 from app.console import print_json, show, table
 from app.options import EVERYWHERE, AdjustmentText, AsJson, Source, Symbol, TimeframeText
@@ -21,6 +22,7 @@ def add_to(group: typer.Typer) -> None:
     """Add the verbs to their group."""
     for name, verb in (
         ("import", import_),
+        ("download", download),
         ("list", list_),
         ("gaps", gaps),
         ("export", export),

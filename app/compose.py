@@ -1,14 +1,18 @@
 """The composition root: the only file that knows every class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.config import Paths
 from app.desk import desk_of
+from core.brokers.accounts import Accounts
+from core.brokers.keys import KeyVault
+from core.brokers.loader import AdapterLoader
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
+from core.model.broker import AccountName
 from core.ports import Store
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
@@ -53,6 +57,12 @@ def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: O
     runs = RunManager(store=store, strategies=source, clock=clock, callback_limit_s=settings.number("run.callback_limit_s"), on_bug=on_bug)
     data, histories = DataDesk(store, clock), RunHistories(store.log, clock)
     return Engine(clock=clock, store=store, strategies=source, runs=runs, data=data, histories=histories)
+
+
+def compose_accounts(paths: Paths, environment: Mapping[str, str], settings: Settings) -> Accounts:
+    """Return the person's accounts at brokers; nothing is read or sent before one is asked for."""
+    adapters = {name: settings.text(f"account.{name}_adapter") for name in AccountName}
+    return Accounts(AdapterLoader((paths.adapters,)), KeyVault(environment, paths.profile), environment, adapters, SystemClock())
 
 
 def compose_window(engine: Engine, settings: Settings, services: "Services") -> "MainWindow":

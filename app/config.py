@@ -25,7 +25,7 @@ _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 class Paths:
     """The data directory and what stands where in it. A profile has settings, layout, logs and database of its own.
 
-    Strategies belong to the person, not to a profile: all profiles share the folder.
+    Strategies and adapters belong to the person, not to a profile: all profiles share the folders.
     """
 
     home: Path
@@ -70,9 +70,14 @@ class Paths:
         """The person's own plug-ins."""
         return self.home / "strategies"
 
+    @property
+    def adapters(self) -> Path:
+        """The person's own adapters to brokers."""
+        return self.home / "adapters"
+
     def make(self) -> None:
         """Create the directories. Raises StoreReadOnly or DiskFull."""
-        for folder in (self.data, self.logs, self.strategies):
+        for folder in (self.data, self.logs, self.strategies, self.adapters):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

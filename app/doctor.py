@@ -24,6 +24,7 @@ from core.settings import SETTINGS
 if TYPE_CHECKING:
     from core.engine import Engine
     from core.model.desk import DeskSeen
+    from core.ports import Broker
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 DEPENDENCIES: Final = (
@@ -35,6 +36,9 @@ DEPENDENCIES: Final = (
     "msgspec",
     "exchange_calendars",
     "zstandard",
+    "httpx",
+    "websockets",
+    "keyring",
     "typer",
     "rich",
 )
@@ -78,6 +82,7 @@ def examine(call: Call) -> list[Check]:
         _settings,
         _database,
         _strategies,
+        _accounts,
         _variables,
     )
     return [check for step in steps for check in step(call)]
@@ -182,6 +187,38 @@ def _strategies(call: Call) -> list[Check]:
     checks = [Check("strategies", OK, f"{len(sound)} found; your own belong in {call.paths.strategies}")]
     checks += [Check("strategy", WARN, f"{info.path}: {info.error}") for info in found if info.error]
     return checks + [Check("strategies", WARN, sentence) for sentence in source.unreadable.values()]
+
+
+def _accounts(call: Call) -> list[Check]:
+    from app.account_call import accounts_of, with_accounts
+
+    checks = []
+    for setup in with_accounts(call, lambda accounts: accounts.setups()):
+        name = f"{setup.name} account"
+        if setup.error is not None:
+            checks.append(Check(name, WARN, setup.error))
+        elif setup.keys is None:
+            checks.append(Check(name, OK, f"not set up; `weaver accounts set {setup.name}` does"))
+        else:
+            trouble = _unreachable(call, setup.name)
+            where = f"{setup.adapter}, keys {setup.keys} in the {setup.kept}"
+            checks.append(Check(name, WARN if trouble else OK, f"{where}; {trouble or 'reachable'}"))
+    broken = [info for info in accounts_of(call).adapters().values() if info.error]
+    return checks + [Check("adapter", WARN, f"{info.path}: {info.error}") for info in broken]
+
+
+def _unreachable(call: Call, account: str) -> str | None:
+    """Return why an account that has keys cannot be read; None when it can."""
+    from app.account_call import with_account
+
+    async def work(broker: "Broker") -> None:
+        await broker.account.account()
+
+    try:
+        with_account(call, account, work)
+    except KnownError as error:
+        return str(error)
+    return None
 
 
 def _variables(call: Call) -> list[Check]:

@@ -5,11 +5,8 @@ from typing import Final
 from core.errors import NotInThisVersion
 
 VERBS: Final = {
-    ("data", "download"): "download bars from a broker; import a file with `weaver data import`",
     ("trade",): "run a strategy on a paper or live account",
-    ("orders",): "list the orders of an account; `weaver runs show` prints those of a run",
-    ("positions",): "list the positions of an account",
-    ("account",): "show a broker's account",
+    ("orders", "cancel"): "send anything to a broker; cancel the order on its own page",
     ("kill",): "throw a kill switch; nothing in it can trade real money",
     ("reconcile",): "reconcile with a broker",
 }

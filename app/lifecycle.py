@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.call import Call, signals_call
-from app.compose import compose_engine, compose_store, compose_window
+from app.compose import compose_accounts, compose_engine, compose_store, compose_window
 from app.config import MEMORY, SettingsFile
 from app.database_answers import copy_to_database, look_at_database, prepare_database
 from app.demo import demo_run
@@ -30,10 +30,12 @@ from core.settings import Settings
 from core.store.location import database_path
 from core.values import ParamValue
 from ui.docks import TITLES
-from ui.services import MemoryLayout, Services
+from ui.services import MemoryLayout, OnProgress, Services
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.broker import AccountName
+    from core.model.download import Downloaded, DownloadPlan
     from ui.window import MainWindow
 
 STEP_DEADLINE_S: Final = 10.0
@@ -198,9 +200,18 @@ class Lifecycle:
             look_at_database=look_at_database,
             prepare_database=prepare_database,
             copy_to_database=lambda url, on_progress: copy_to_database(engine, url, on_progress),
+            fetch_bars=lambda plan, account, on_progress: self._fetch_bars(engine, plan, account, on_progress),
             version=ENGINE_VERSION,
             desk_name=self._call.paths.profile or "",
         )
+
+    async def _fetch_bars(
+        self, engine: "Engine", plan: "DownloadPlan", account: "AccountName", on_progress: OnProgress
+    ) -> "list[Downloaded]":
+        """Download bars with the keys of the account; the connection is for this download alone."""
+        accounts = compose_accounts(self._call.paths, self._call.environment, self._settings)
+        async with accounts.open(account) as broker:
+            return await engine.download_bars(plan, broker.history, on_progress)
 
     def _change_setting(self, key: str, value: ParamValue) -> Settings:
         try:

@@ -173,6 +173,7 @@ def start_logging(folder: Path, *, verbose: bool) -> None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # lists its parts at every migration
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each page of a download
     for handler in list(root.handlers):
         if getattr(handler, "of_weaver", False):  # a second call in one process does not double every line
             root.removeHandler(handler)

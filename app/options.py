@@ -14,3 +14,4 @@ TimeframeText = Annotated[str | None, typer.Option(help="Length of a bar, like 1
 Source = Annotated[str | None, typer.Option(help="Source of the bars.", metavar="NAME")]
 AdjustmentText = Annotated[str | None, typer.Option(help="raw, split or all.", metavar="A")]
 OnBadWay = Annotated[str, typer.Option("--on-bad", help="Rows that contradict themselves: fail or skip.", metavar="WAY")]
+AccountText = Annotated[str, typer.Option("--account", help="Which account: paper or live.", metavar="NAME")]

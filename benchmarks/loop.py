@@ -101,11 +101,15 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
     from app.window_report import export_report
     from benchmarks.engine import desk
     from benchmarks.strategies import PLUGINS
+    from core.model.download import Downloaded
     from core.settings import Settings
     from ui.services import MemoryLayout, Services
 
     def fail(error: BaseException, doing: str) -> None:
         raise RuntimeError(f"a bug while {doing}") from error
+
+    async def no_bars(*_arguments: object) -> list[Downloaded]:
+        return []
 
     settings = Settings({}, {})
     async with desk(plugins=PLUGINS) as (engine, store):
@@ -116,6 +120,7 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
             report_bug=fail,
             make_demo=lambda _progress: engine.run(""),
             export_report=lambda run_id, path: export_report(engine, run_id, path),
+            fetch_bars=no_bars,
             version="benchmark",
         )
         window = compose_window(engine, settings, services)

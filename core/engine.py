@@ -11,6 +11,7 @@ from core.events.envelope import Envelope
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
+from core.model.download import Downloaded, DownloadPlan
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
@@ -20,7 +21,7 @@ from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
 from core.model.run import Run, RunConfig
 from core.model.verification import RunComparison, Verification
-from core.ports import Callback, Clock, OnProgress, Store, StrategySource
+from core.ports import BarHistory, Callback, Clock, OnProgress, Store, StrategySource
 from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.checking import check_store
@@ -172,6 +173,10 @@ class Engine:
     async def import_file(self, plan: ImportPlan, on_progress: OnProgress) -> ImportReport:
         """Import a price file, all of it or nothing. Cancelling the caller's task cancels the import."""
         return await self._data.import_file(plan, on_progress)
+
+    async def download_bars(self, plan: DownloadPlan, history: BarHistory, on_progress: OnProgress) -> list[Downloaded]:
+        """Fetch bars from a broker's `history`: what is missing, page by page. Cancelling the caller's task keeps what was stored."""
+        return await self._data.download(plan, history, on_progress)
 
     async def export_bars(self, key: BarSetKey, path: Path) -> int:
         """Write a set as CSV (also .gz) or Parquet by the path's ending; return the number of bars."""

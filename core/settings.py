@@ -51,6 +51,8 @@ SETTINGS: Final = (
     _setting("retention.backtest_days", "Backtest events", 0, "Days after a backtest's end until `weaver db archive` takes its events; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("retention.trace_days", "Traces", 0, "Days after a traced backtest's end until its ticks and windows are archived; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("retention.desk_days", "Desk events", 0, "Days until events that belong to no run are archived; 0 keeps them.", minimum=0, maximum=36_500),
+    _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
+    _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
     _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
 )  # fmt: skip
 

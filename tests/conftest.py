@@ -10,8 +10,10 @@ import pytest
 
 # Before anything imports Qt. A person who wants to see the windows sets QT_QPA_PLATFORM.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-for _name in [name for name in os.environ if name.startswith("WEAVER_")]:
+for _name in [name for name in os.environ if name.startswith(("WEAVER_", "APCA_", "ALPACA_"))]:
     del os.environ[_name]
+# The person's own keys are out of reach: this keyring has nothing and keeps nothing.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 pytest_plugins = (
     "pytester",

@@ -37,6 +37,7 @@ ACTS: Final = (
     Act(name="delete-run", text="Delete run", group="Run", tip="Remove the selected run with its orders, fills and result", icon="delete"),
     Act(name="kill-switch", text="HALT", group="Run", tip="Stop every run at once", shortcut="Ctrl+Shift+H", icon="halt"),
     Act(name="import-data", text="Import data", group="Data", tip="Read a price file", shortcut="Ctrl+I", icon="import"),
+    Act(name="download-data", text="Download data", group="Data", tip="Fetch bars from a broker"),
     Act(name="corporate-actions", text="Splits and dividends", group="Data", tip="Import, list and delete splits and dividends"),
     Act(name="open-demo", text="Open the demo", group="Data", tip="Make the simulated market and run a strategy on it", icon="demo"),
     Act(name="command-palette", text="Commands", group="View", tip="Find any command by name", shortcut="Ctrl+K", icon="commands"),

@@ -59,6 +59,7 @@ class RunCommands(QObject):
         acts.bind("delete-run", self.ask_delete, enabled=False)
         acts.bind("kill-switch", self.halt)
         acts.bind("import-data", self.import_data)
+        acts.bind("download-data", self.download_data)
         acts.bind("corporate-actions", self.corporate_actions)
         acts.bind("open-demo", self.open_demo)
 
@@ -180,6 +181,10 @@ class RunCommands(QObject):
     def import_data(self, path: str | None = None) -> None:
         """Open the import dialog, on a file if there is one."""
         self._dialogs.import_data(path)
+
+    def download_data(self) -> None:
+        """Open the download dialog."""
+        self._dialogs.download_data()
 
     def corporate_actions(self) -> None:
         """Open the dialog of splits and dividends."""

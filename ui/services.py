@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import NotInThisVersion
+from core.model.broker import AccountName
+from core.model.download import Downloaded, DownloadPlan
 from core.model.result import Progress
 from core.model.run import ParamValue, Run
 from core.settings import Settings
 
 OnProgress = Callable[[Progress], None]
+FetchBars = Callable[[DownloadPlan, AccountName, OnProgress], Awaitable[list[Downloaded]]]
+"""Downloads bars with an account's keys. Raises InputError, and what the broker raises; cancelled, it keeps what was stored."""
 
 AskDatabase = Callable[[str, OnProgress], Awaitable[str]]
 """Takes the address of a database and returns a sentence. Raises KnownError."""
@@ -46,7 +50,8 @@ class Services:
     market and a run on it, and returns the run when it is over. `export_report` writes the report of a run to a page (`.html`) or into a
     folder and returns the files; a report of ours is replaced. Raises InputError where another file stands there, DataError where it
     cannot be written, and what `Engine.report` raises. `look_at_database` says what is at an address, `prepare_database` makes
-    or upgrades its tables, `copy_to_database` copies everything of this desk there.
+    or upgrades its tables, `copy_to_database` copies everything of this desk there,
+    `fetch_bars` downloads bars from a broker.
     """
 
     layout: LayoutMemory
@@ -55,6 +60,7 @@ class Services:
     report_bug: Callable[[BaseException, str], None]
     make_demo: Callable[[OnProgress], Awaitable[Run]]
     export_report: Callable[[str, Path], Awaitable[tuple[Path, ...]]]
+    fetch_bars: FetchBars
     version: str
     look_at_database: AskDatabase = _nothing_there
     prepare_database: AskDatabase = _nothing_there

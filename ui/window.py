@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
         self.chart.demo_requested.connect(self.commands.open_demo)
         self.chart.import_requested.connect(self.commands.import_data)
         self.data.import_requested.connect(self.commands.import_data)
+        self.data.download_requested.connect(self.commands.download_data)
         self.data.actions_requested.connect(self.commands.corporate_actions)
         self.data.demo_requested.connect(self.commands.open_demo)
         self.data.set_chosen.connect(view.show_set)

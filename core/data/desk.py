@@ -4,34 +4,26 @@ What reads and writes files is imported by the worker thread that needs it: the 
 second, and neither the program's start nor the loop shall wait for them.
 """
 
-import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from core.data.download import Downloader
 from core.data.gaps import find_gaps
+from core.data.keeping import BarKeeper
 from core.data.simulated import MARKETS, SIMULATED, SimulatedMarket
 from core.data.work import Job, OnProgress, in_thread
 from core.errors import NoBars
-from core.events.envelope import Payload, envelope
-from core.events.payloads import (
-    BarsDeleted,
-    BarsImported,
-    BarsSealed,
-    BarsUnsealed,
-    CorporateActionsDeleted,
-    CorporateActionsImported,
-)
+from core.events.payloads import BarsDeleted, BarsSealed, BarsUnsealed, CorporateActionsDeleted, CorporateActionsImported
 from core.model.corporate_action import ActionImport
-from core.model.market import BarSeries, BarSet, BarSetKey, Gap, MergeReport, asset_class_of
+from core.model.download import Downloaded, DownloadPlan
+from core.model.market import BarSeries, BarSet, BarSetKey, Gap, asset_class_of
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.result import Progress
-from core.ports import Clock, Store
+from core.ports import BarHistory, Clock, Store
 
 if TYPE_CHECKING:
     from core.data.action_file import ActionReading
     from core.data.importer import Reading
-
-_PRODUCER: Final = "data"
 
 
 class DataDesk:
@@ -40,6 +32,8 @@ class DataDesk:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._keeper = BarKeeper(store, clock)
+        self._downloader = Downloader(store, clock, self._keeper)
 
     async def inspect(self, path: Path, file_format: FileFormat | None, symbol: str | None) -> FileGuess:
         """Return what a price file looks like; with `file_format`, as that format reads it."""
@@ -63,7 +57,7 @@ class DataDesk:
         bars = reading.bars
         key = BarSetKey(symbol=bars.symbol, timeframe=str(bars.timeframe), source=plan.source, adjustment=plan.adjustment)
         on_progress(Progress(done=len(bars), total=len(bars), what="Storing"))
-        merge = await self._keep(key, bars, simulated=False)
+        merge = await self._keeper.keep(key, bars, simulated=False)
         return ImportReport(
             key=key,
             rows=reading.rows,
@@ -76,6 +70,10 @@ class DataDesk:
             bad_rows=reading.bad_rows,
             said=reading.said,
         )
+
+    async def download(self, plan: DownloadPlan, history: BarHistory, on_progress: OnProgress) -> list[Downloaded]:
+        """Fetch bars from a broker: what is missing, page by page; what was stored stays when it is cancelled."""
+        return await self._downloader.download(plan, history, on_progress)
 
     async def gaps(self, key: BarSetKey) -> list[Gap]:
         """Return the holes of a set against its calendar, oldest first. Raises NoBars."""
@@ -98,7 +96,7 @@ class DataDesk:
         """Remove a bar set; False when there was none."""
         deleted = await self._store.bars.delete(key)
         if deleted:
-            await self._tell(BarsDeleted(symbol=key.symbol, timeframe=key.timeframe, source=key.source, adjustment=key.adjustment))
+            await self._keeper.tell(BarsDeleted(symbol=key.symbol, timeframe=key.timeframe, source=key.source, adjustment=key.adjustment))
         return deleted
 
     async def seal(self, key: BarSetKey, *, sealed: bool) -> BarSet:
@@ -107,7 +105,7 @@ class DataDesk:
         if found is None:
             raise _not_stored(key)
         named = {"symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjustment": str(key.adjustment)}
-        await self._tell(BarsSealed(**named, bars=found.bars, sha256=found.sha256 or "") if sealed else BarsUnsealed(**named))
+        await self._keeper.tell(BarsSealed(**named, bars=found.bars, sha256=found.sha256 or "") if sealed else BarsUnsealed(**named))
         return found
 
     async def ensure_demo_market(self, on_progress: OnProgress) -> list[BarSet]:
@@ -122,7 +120,7 @@ class DataDesk:
                 return market.make()
 
             bars = await in_thread(self._clock, make)
-            await self._keep(market.key, bars, simulated=True)
+            await self._keeper.keep(market.key, bars, simulated=True)
         on_progress(Progress(done=len(MARKETS), total=len(MARKETS), what="Making the simulated market"))
         by_key = {bar_set.key: bar_set for bar_set in await self._store.bars.sets() if bar_set.key.source == SIMULATED}
         return [by_key[market.key] for market in MARKETS]
@@ -139,7 +137,7 @@ class DataDesk:
         symbols = tuple(sorted({action.symbol for action in reading.actions}))
         merge = await self._store.actions.put(reading.actions)
         told = CorporateActionsImported(symbols=symbols, added=merge.added, identical=merge.identical, changed=merge.changed)
-        await self._tell(told)
+        await self._keeper.tell(told)
         return ActionImport(
             symbols=symbols,
             rows=reading.rows,
@@ -155,7 +153,7 @@ class DataDesk:
         """Remove a symbol's splits and dividends; return how many there were."""
         removed = await self._store.actions.delete(symbol)
         if removed:
-            await self._tell(CorporateActionsDeleted(symbol=symbol, removed=removed))
+            await self._keeper.tell(CorporateActionsDeleted(symbol=symbol, removed=removed))
         return removed
 
     async def _read(self, key: BarSetKey) -> BarSeries:
@@ -163,25 +161,6 @@ class DataDesk:
         if not len(bars):
             raise _not_stored(key)
         return bars
-
-    async def _keep(self, key: BarSetKey, bars: BarSeries, *, simulated: bool) -> MergeReport:
-        merge = await self._store.bars.merge(key, bars, simulated=simulated)
-        await self._tell(
-            BarsImported(
-                symbol=key.symbol,
-                timeframe=key.timeframe,
-                source=key.source,
-                adjustment=key.adjustment,
-                added=merge.added,
-                identical=merge.identical,
-                changed=merge.changed,
-            )
-        )
-        return merge
-
-    async def _tell(self, payload: Payload) -> None:
-        event = envelope(payload, id=uuid.uuid4().hex, ts=self._clock.now_ns(), producer=_PRODUCER)
-        await self._store.log.append([event])
 
 
 def _not_stored(key: BarSetKey) -> NoBars:

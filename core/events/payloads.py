@@ -122,6 +122,21 @@ class BarsImported(Payload, frozen=True, kw_only=True):
     changed: int
 
 
+class BarsDownloaded(Payload, frozen=True, kw_only=True):
+    """A broker was asked for bars that start in `[start_ns, end_ns)`, and what it has of them is stored: this need not be fetched again."""
+
+    wire: ClassVar[str] = "data.BarsDownloaded"
+    symbol: str
+    timeframe: str
+    source: str
+    adjustment: str
+    start_ns: int
+    end_ns: int
+    added: int
+    identical: int
+    changed: int
+
+
 class BarsDeleted(Payload, frozen=True, kw_only=True):
     """A bar set was removed."""
 

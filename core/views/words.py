@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
+from core.model.instants import iso
 from core.model.money import plain
 from core.model.order import Order, OrderLeg, OrderRequest, TimeInForce
 
@@ -89,12 +90,17 @@ def _imported(payload: p.BarsImported) -> str:
     return f"Stored {payload.symbol} {payload.timeframe} from {payload.source}: {_merged(payload)} bars."
 
 
+def _downloaded(payload: p.BarsDownloaded) -> str:
+    period = f"{iso(payload.start_ns)[:16]} to {iso(payload.end_ns)[:16]}"
+    return f"Fetched {payload.symbol} {payload.timeframe} from {payload.source}, {period}: {_merged(payload)} bars."
+
+
 def _actions_imported(payload: p.CorporateActionsImported) -> str:
     named = ", ".join(payload.symbols[:5]) + (f" and {len(payload.symbols) - 5:,} more" if len(payload.symbols) > 5 else "")
     return f"Stored splits and dividends of {named}: {_merged(payload)}."
 
 
-def _merged(payload: p.BarsImported | p.CorporateActionsImported) -> str:
+def _merged(payload: p.BarsImported | p.BarsDownloaded | p.CorporateActionsImported) -> str:
     counts = ((payload.added, "new"), (payload.identical, "the same"), (payload.changed, "changed"))
     return ", ".join(f"{count:,} {name}" for count, name in counts if count) or "no"
 
@@ -108,6 +114,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunInterrupted: lambda e, _: f"Was {e.was} when the program ended; start it again to get a result.",
     p.RunDeleted: lambda e, _: "Run deleted, with its orders, fills and result.",
     p.BarsImported: lambda e, _: _imported(e),
+    p.BarsDownloaded: lambda e, _: _downloaded(e),
     p.BarsDeleted: lambda e, _: f"Deleted the bars of {e.symbol} {e.timeframe} from {e.source}.",
     p.BarsSealed: lambda e, _: f"Sealed the {e.bars:,} {e.timeframe} bars of {e.symbol} from {e.source}, {e.sha256[:8]}.",
     p.BarsUnsealed: lambda e, _: f"Unsealed the {e.timeframe} bars of {e.symbol} from {e.source}.",

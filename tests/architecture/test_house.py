@@ -13,6 +13,7 @@ CODE_NAMES = {
     "core/runs/__init__.py": "GLaDOS",
     "core/clock/__init__.py": "GLaDOS",
     "core/trading/__init__.py": "Veda",
+    "core/brokers/__init__.py": "Veda",
     "core/matching/__init__.py": "Greta",
     "core/backtest/__init__.py": "Greta",
     "core/strategy/__init__.py": "Marvin",

@@ -14,6 +14,8 @@ NO_QT = "core runs where Qt is not installed"
 DOOR = "ui reaches the engine by its door"
 STORE = "only app imports core.store"
 SQL = "SQL only in core.store"
+BROKERS = "only app imports core.brokers"
+HTTP = "broker HTTP only in core.brokers"
 PLUGIN = "a plug-in imports the strategy api and numpy"
 
 # What is planted where, and the contract that must break.
@@ -33,6 +35,16 @@ PLANTS = [
     ("core/data/__init__.py", "import sqlite3", SQL),
     ("core/runs/__init__.py", "import sqlalchemy", SQL),
     ("app/planted.py", "import alembic", SQL),
+    ("core/engine.py", "from core.brokers.accounts import Accounts", BROKERS),
+    ("core/trading/__init__.py", "import core.brokers.rest", BROKERS),
+    ("ui/planted.py", "from core.brokers import api", BROKERS),
+    ("ui/planted.py", "from core.brokers import api", DOOR),
+    ("app/planted.py", "import httpx", HTTP),
+    ("core/data/__init__.py", "import httpx", HTTP),
+    ("core/trading/__init__.py", "from websockets.asyncio.client import connect", HTTP),
+    ("core/brokers/__init__.py", "import core.store", CORE_LAYERS),
+    ("core/brokers/__init__.py", "import sqlalchemy", SQL),
+    ("core/strategy/plugins/sma_cross.py", "import core.brokers.api", PLUGIN),
     ("core/strategy/plugins/sma_cross.py", "from core.model.order import OrderSide", PLUGIN),
     ("core/strategy/plugins/sma_cross.py", "import core.engine", PLUGIN),
     ("core/strategy/plugins/sma_cross.py", "from core.strategy.indicators import sma", PLUGIN),
@@ -71,6 +83,8 @@ def test_the_contracts_leave_no_package_out() -> None:
     core = modules_of_core()
     assert set(contract(STORE)["source_modules"]) == (core - {"core.store"}) | {"ui"}
     assert set(contract(SQL)["source_modules"]) == (core - {"core.store"}) | {"ui", "app"}
+    assert set(contract(BROKERS)["source_modules"]) == (core - {"core.brokers"}) | {"ui"}
+    assert set(contract(HTTP)["source_modules"]) == (core - {"core.brokers"}) | {"ui", "app"}
     allowed_to_ui = {"core.engine", "core.views", "core.events", "core.model", "core.settings", "core.errors"}
     assert set(contract(DOOR)["forbidden_modules"]) == core - allowed_to_ui
     folder = ROOT / "core" / "strategy"

@@ -17,6 +17,7 @@ from ui.dialogs.about import AboutDialog
 from ui.dialogs.chain import ChainDialog, ReadChain
 from ui.dialogs.command_palette import CommandPalette
 from ui.dialogs.corporate_actions import CorporateActionsDialog
+from ui.dialogs.download_data import DownloadDataDialog
 from ui.dialogs.import_data import ImportDataDialog
 from ui.dialogs.new_run import NewRunDialog
 from ui.dialogs.new_run_memory import NewRunMemory
@@ -78,6 +79,21 @@ class Dialogs:
             engine=self._engine, tasks=self._tasks, theme=self._theme, sizes=self._sizes, path=path, parent=self._parent
         )
         dialog.open()
+        return dialog
+
+    def download_data(self) -> DownloadDataDialog:
+        """Open the download dialog beside the window; one that is open comes to the front."""
+        opened = self._parent.findChild(DownloadDataDialog)
+        dialog = opened or DownloadDataDialog(
+            fetch=self._services.fetch_bars,
+            now_ns=self._engine.now_ns,
+            tasks=self._tasks,
+            theme=self._theme,
+            sizes=self._sizes,
+            parent=self._parent,
+        )
+        dialog.show()
+        dialog.activateWindow()
         return dialog
 
     def corporate_actions(self) -> CorporateActionsDialog:

@@ -39,6 +39,7 @@ class DataPanel(QWidget):
     """Content of the data dock. `refresh` reads what is stored; the window calls it after `data.*` events."""
 
     import_requested = Signal()
+    download_requested = Signal()
     demo_requested = Signal()
     actions_requested = Signal()
     """The person wants to see or change splits and dividends."""
@@ -95,10 +96,11 @@ class DataPanel(QWidget):
         bar.setContentsMargins(step, step, step, 0)
         bar.setSpacing(step)
         self.import_action = self._action("action-data-import", "Import…", "Import a price file", self.import_requested.emit)
+        download = self._action("action-data-download", "Download…", "Fetch bars from a broker", self.download_requested.emit)
         self.export_action = self._action("action-data-export", "Export…", "Write the selected bars to a file", self._export)
         self.delete_action = self._action("action-data-delete", "Delete…", "Remove the selected bars from the store", self._delete)
         splits = self._action("action-data-actions", "Splits…", "Splits and dividends: import, list, delete", self.actions_requested.emit)
-        for action in (self.import_action, self.export_action, self.delete_action, splits):
+        for action in (self.import_action, download, self.export_action, self.delete_action, splits):
             button = QToolButton(self)
             button.setObjectName(action.objectName().replace("action-", "button-"))
             button.setDefaultAction(action)

@@ -40,6 +40,7 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[dict[str, Q
     dialogs: list[QWidget] = [
         new_run,
         importing,
+        window.dialogs.download_data(),
         window.dialogs.corporate_actions(),
         window.dialogs.chain("Why was 1 BTC/USD bought at 500?", lambda: desk.engine.chain(3)),
         window.dialogs.settings(),

@@ -16,6 +16,9 @@ from app.compose import compose_engine, compose_store
 from app.database_answers import copy_to_database, look_at_database, prepare_database
 from app.window_report import export_report
 from core.engine import Engine
+from core.errors import NoKeys
+from core.model.broker import AccountName
+from core.model.download import Downloaded, DownloadPlan
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.result import Progress
@@ -124,6 +127,9 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             await engine.start_run(run.id)
             return await engine.wait_for_run(run.id)
 
+        async def fetch_bars(plan: DownloadPlan, account: AccountName, on_progress: Callable[[Progress], None]) -> list[Downloaded]:
+            raise NoKeys(f"The {account} account has no keys on this machine.", "Store them.")
+
         memory = layout or MemoryLayout()
         services = Services(
             layout=memory,
@@ -135,6 +141,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             look_at_database=look_at_database,
             prepare_database=prepare_database,
             copy_to_database=lambda url, on_progress: copy_to_database(engine, url, on_progress),
+            fetch_bars=fetch_bars,
             version="0.0.0",
         )
         window = MainWindow(engine, settings[0], services)

@@ -1,0 +1,59 @@
+"""A piece of work with an account at a broker, for the length of one call. Needs no database."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from app.call import Call, signals_call
+from app.words import one_of
+from core.errors import Cancelled
+
+if TYPE_CHECKING:
+    from core.brokers.accounts import Accounts
+    from core.model.broker import AccountName
+    from core.ports import Broker
+
+T = TypeVar("T")
+
+
+def parse_account(text: str) -> "AccountName":
+    """Return the account that is meant. Raises UnknownName."""
+    from core.model.broker import AccountName
+
+    return AccountName(one_of("account", text, AccountName))
+
+
+def accounts_of(call: Call) -> "Accounts":
+    """Return the person's accounts. Nothing is read or sent yet."""
+    from app.compose import compose_accounts
+
+    return compose_accounts(call.paths, call.environment, call.settings())
+
+
+def with_accounts(call: Call, work: Callable[["Accounts"], Awaitable[T]]) -> T:
+    """Do `work` with the person's accounts. SIGINT and SIGTERM cancel it."""
+    from app.logs import start_logging
+
+    call.make_directories()
+    start_logging(call.paths.logs, verbose=call.verbose)
+    return asyncio.run(_cancellable(work, accounts_of(call)))
+
+
+def with_account(call: Call, account: str, work: Callable[["Broker"], Awaitable[T]]) -> T:
+    """Connect to an account and do `work` with it. SIGINT and SIGTERM cancel it. Raises InputError and BrokerError."""
+    name = parse_account(account)
+
+    async def connected(accounts: "Accounts") -> T:
+        async with accounts.open(name) as broker:
+            return await work(broker)
+
+    return with_accounts(call, connected)
+
+
+async def _cancellable(work: Callable[["Accounts"], Awaitable[T]], accounts: "Accounts") -> T:
+    task = asyncio.current_task()
+    with signals_call(lambda: task.cancel() if task else None):
+        try:
+            return await work(accounts)
+        except asyncio.CancelledError as error:
+            raise Cancelled("Stopped on request.", "Nothing was changed.") from error

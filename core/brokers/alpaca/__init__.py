@@ -1,0 +1,1 @@
+"""What the adapter for Alpaca is made of: addresses, words, answers, orders, prices and streams."""

@@ -1,0 +1,53 @@
+"""What an adapter's file imports: the base class, what it is given, and the words it speaks. docs/adapters.md shows how."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from core.brokers.credentials import Credentials as Credentials
+from core.errors import BrokerRefused as BrokerRefused
+from core.errors import BrokerUnreachable as BrokerUnreachable
+from core.errors import KeysRefused as KeysRefused
+from core.errors import NotInThisVersion as NotInThisVersion
+from core.errors import OutcomeUnknown as OutcomeUnknown
+from core.errors import RateLimited as RateLimited
+from core.model.broker import AccountName as AccountName
+from core.ports import Broker as Broker
+from core.ports import Clock as Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What a connection is made from. `addresses`: the environment's variables that end in `_URL`; they may name other servers."""
+
+    account: AccountName
+    credentials: Credentials
+    addresses: Mapping[str, str]
+    clock: Clock
+
+
+class Adapter(ABC):
+    """A broker. Its attributes are read from the source, without running it: write them as plain values.
+
+    `accounts`, `assets`, `order_types`, `order_classes`, `times_in_force` take the words of the enums in
+    `core.model.broker`, `core.model.market` and `core.model.order`.
+    """
+
+    id: ClassVar[str]
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    accounts: ClassVar[tuple[str, ...]] = ()
+    assets: ClassVar[tuple[str, ...]] = ()
+    order_types: ClassVar[tuple[str, ...]] = ()
+    order_classes: ClassVar[tuple[str, ...]] = ("simple",)
+    times_in_force: ClassVar[tuple[str, ...]] = ()
+    feeds: ClassVar[tuple[str, ...]] = ()
+    fractional: ClassVar[bool] = False
+    notional: ClassVar[bool] = False
+    extended_hours: ClassVar[bool] = False
+    streaming: ClassVar[bool] = False
+
+    @abstractmethod
+    def connect(self, link: Link) -> Broker:
+        """Return a connection to an account. Called in a worker thread; it sends nothing yet."""

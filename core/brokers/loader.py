@@ -1,0 +1,143 @@
+"""Finds adapters without importing them, and imports one when an account is opened with it."""
+
+import ast
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from core.brokers.api import Adapter
+from core.errors import AdapterBroken, UnknownName
+from core.model.broker import AdapterInfo, Features
+
+BUILTIN_FOLDER: Final = Path(__file__).parent / "adapters"
+LARGEST_SOURCE_BYTES: Final = 1_000_000
+_TEXTS: Final = ("id", "name", "version")
+_TODO: Final = "Correct the file and try again; `weaver accounts adapters` lists all of them."
+
+
+class AdapterLoader:
+    """Adapters of the program's own folder, then of the person's. An adapter is trusted code: it is given an account's keys."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(dict.fromkeys((BUILTIN_FOLDER, *(folder.absolute() for folder in folders))))
+
+    def find_all(self) -> Mapping[str, AdapterInfo]:
+        """Return every adapter on disk by id: sound ones first, then broken ones under their file's name."""
+        sound: dict[str, AdapterInfo] = {}
+        broken: list[AdapterInfo] = []
+        for folder in self._folders:
+            for path in _files(folder):
+                info = _read(path, builtin=folder == BUILTIN_FOLDER)
+                if info.error is None and info.id in sound:
+                    error = f"{path.name}: its id {info.id!r} is that of {sound[info.id].path}, which stays in use."
+                    info = msgspec.structs.replace(info, error=error)
+                if info.error is None:
+                    sound[info.id] = info
+                else:
+                    broken.append(info)
+        for info in broken:
+            number, free = 1, Path(info.path).stem
+            while free in sound:
+                number += 1
+                free = f"{Path(info.path).stem}-{number}"
+            sound[free] = msgspec.structs.replace(info, id=free)
+        return sound
+
+    def load(self, id: str) -> tuple[AdapterInfo, Adapter]:
+        """Import an adapter's file as it is now, and return what it declares with an instance. Raises UnknownName or AdapterBroken."""
+        found = self.find_all()
+        if id not in found:
+            raise UnknownName("adapter", id, found)
+        info = found[id]
+        if info.error is not None:
+            raise AdapterBroken(info.error, _TODO)
+        path = Path(info.path)
+        spec = importlib.util.spec_from_file_location(f"weaver_adapter_{path.stem}", path)
+        if spec is None or spec.loader is None:
+            raise AdapterBroken(f"{path.name} cannot be imported.", _TODO)
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses and type hints look their module up by name while the file runs.
+        sys.modules[spec.name] = module
+        try:
+            spec.loader.exec_module(module)
+            adapter = getattr(module, info.class_name)()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a file may even call sys.exit()
+            said = " ".join(str(error).split())
+            raise AdapterBroken(f"{path.name} cannot be imported: {type(error).__name__}: {said}.", _TODO) from error
+        if not isinstance(adapter, Adapter):
+            raise AdapterBroken(f"{path.name}: {info.class_name} is no adapter once it is imported.", _TODO)
+        return info, adapter
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".py" and not path.name.startswith(("_", ".")))
+    except OSError:
+        return []  # a folder that is not there is empty
+
+
+def _read(path: Path, *, builtin: bool) -> AdapterInfo:
+    """Return what a file declares, or what is wrong with it."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_SOURCE_BYTES:
+            raise ValueError("it is not a regular file of a sensible size")
+        declared = _declared(ast.parse(path.read_bytes()))
+        features = {name: value for name, value in declared.items() if name in Features.__struct_fields__}
+        return AdapterInfo(
+            id=str(declared["id"]),
+            name=str(declared.get("name") or declared["id"]),
+            version=str(declared.get("version", "1")),
+            description=str(declared["description"]),
+            path=str(path),
+            class_name=str(declared["class_name"]),
+            features=msgspec.convert(features, Features, strict=True),
+            builtin=builtin,
+        )
+    except SyntaxError as error:
+        why = f"line {error.lineno}: it is not valid Python: {error.msg}"
+    except OSError as error:
+        why = f"it cannot be read: {error.strerror}"
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        why = str(error)
+    return AdapterInfo(
+        id=path.stem, name=path.name, version="", description="", path=str(path), builtin=builtin, error=f"{path.name}: {why.rstrip('.')}."
+    )
+
+
+def _declared(module: ast.Module) -> dict[str, Any]:
+    """Return the plain values in the one adapter class of a module. Raises ValueError."""
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and any(_last_name(base) == "Adapter" for base in node.bases):
+            values: dict[str, Any] = {"class_name": node.name, "description": inspect.cleandoc(ast.get_docstring(node) or "")}
+            for statement in node.body:
+                if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                    values[statement.targets[0].id] = _literal(statement.targets[0].id, statement.value)
+                elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None:
+                    values[statement.target.id] = _literal(statement.target.id, statement.value)
+            for name in _TEXTS:
+                if name in values and not (isinstance(values[name], str) and values[name].strip()):
+                    raise ValueError(f"{name} must be text")
+            if "id" not in values:
+                raise ValueError(f'class {node.name} has no id; write, for example, id = "my-broker" in it')
+            return values
+    raise ValueError("it has no class that derives from Adapter of core.brokers.api")
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _literal(name: str, node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        if name not in (*_TEXTS, *Features.__struct_fields__):
+            return None  # something of its own that nobody reads
+        raise ValueError(f"line {node.lineno}: {name} must be written as a plain value; it is read without running the file") from error

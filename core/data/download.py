@@ -1,0 +1,203 @@
+"""Bars from a broker into the store: page by page, so that a stop loses nothing, and only what is missing."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import numpy as np
+
+from core.data.gaps import find_gaps
+from core.data.keeping import BarKeeper
+from core.data.work import OnProgress, in_thread
+from core.errors import InvalidValue
+from core.events.envelope import Envelope
+from core.events.payloads import BarsDeleted, BarsDownloaded
+from core.model.download import Downloaded, DownloadPlan
+from core.model.instants import MINUTE_NS, SECOND_NS
+from core.model.market import Adjustment, BarSeries, BarSetKey, Gap, MergeReport, Timeframe, asset_class_of
+from core.model.result import Progress
+from core.ports import BarHistory, Clock, Store
+
+SETTLING_NS: Final = MINUTE_NS
+"""How long after its end a bar may still be corrected; younger ones are left for the next time."""
+_PAGE: Final = 1_000
+
+Span = tuple[int, int]
+"""From an instant on, up to another; UTC ns."""
+
+
+class Downloader:
+    """Fetches what a plan asks for and the log does not know yet. What was fetched is an event, so a later call goes on from there."""
+
+    def __init__(self, store: Store, clock: Clock, keeper: BarKeeper) -> None:
+        self._store = store
+        self._clock = clock
+        self._keeper = keeper
+
+    async def download(self, plan: DownloadPlan, history: BarHistory, on_progress: OnProgress) -> list[Downloaded]:
+        """Fetch and store. Cancelled, or failing in the middle, it keeps every page that was stored.
+
+        Raises InvalidValue, and what the broker raises.
+        """
+        timeframe = Timeframe.parse(plan.timeframe)
+        end_ns = min(plan.end_ns, self._clock.now_ns() - SETTLING_NS - timeframe.ns + 1)
+        if end_ns <= plan.start_ns:
+            raise InvalidValue("start", "too late", f"no bar of {timeframe} from there on is over yet.")
+        keys = [_key(symbol, timeframe, plan, history) for symbol in dict.fromkeys(plan.symbols)]
+        known = {} if plan.again else covered(await self._data_events())
+        meter = _Meter(on_progress, len(keys) * (end_ns - plan.start_ns))
+        done = []
+        for key in keys:
+            missing = without((plan.start_ns, end_ns), known.get(key, []))
+            meter.skip(end_ns - plan.start_ns - sum(last - first for first, last in missing))
+            done.append(await self._one(key, timeframe, missing, (plan.start_ns, end_ns), plan.feed, history, meter))
+        return done
+
+    async def _one(
+        self,
+        key: BarSetKey,
+        timeframe: Timeframe,
+        missing: Sequence[Span],
+        period: Span,
+        feed: str | None,
+        history: BarHistory,
+        meter: "_Meter",
+    ) -> Downloaded:
+        merge, fetched, refused = MergeReport(), 0, 0
+        for first, last in missing:
+            reached = first
+            pages = history.pages(key.symbol, timeframe, first, last, adjustment=key.adjustment, feed=_feed(key.symbol, feed))
+            async with aclosing(pages):
+                async for page in pages:
+                    sound = _sound(page)
+                    of_page = await self._store.bars.merge(key, sound)
+                    following = int(page.start_ns[-1]) + 1
+                    await self._tell(key, (reached, following), of_page)
+                    merge = _both(merge, of_page)
+                    fetched, refused = fetched + len(page), refused + len(page) - len(sound)
+                    meter.advance(following - reached, f"{key.symbol}: {fetched:,} bars")
+                    reached = following
+            if reached < last:
+                await self._tell(key, (reached, last), MergeReport())
+                meter.advance(last - reached, f"{key.symbol}: {fetched:,} bars")
+        if fetched:
+            await self._keeper.tell_merged(key, merge)
+        stored = await self._store.bars.read(key, *period)
+        gaps = await in_thread(self._clock, lambda _: find_gaps(stored.start_ns, timeframe.ns, asset_class_of(key.symbol)))
+        return Downloaded(
+            key=key,
+            start_ns=period[0],
+            end_ns=period[1],
+            fetched=fetched,
+            refused=refused,
+            merge=merge,
+            stored=len(stored),
+            gaps=tuple(_longest_first(gaps)),
+        )
+
+    async def _tell(self, key: BarSetKey, span: Span, merge: MergeReport) -> None:
+        await self._keeper.tell(
+            BarsDownloaded(
+                symbol=key.symbol,
+                timeframe=key.timeframe,
+                source=key.source,
+                adjustment=key.adjustment,
+                start_ns=span[0],
+                end_ns=span[1],
+                added=merge.added,
+                identical=merge.identical,
+                changed=merge.changed,
+            )
+        )
+
+    async def _data_events(self) -> list[Envelope]:
+        found: list[Envelope] = []
+        after = 0
+        while page := await self._store.log.read(after_seq=after, pattern="data.*", limit=_PAGE):
+            found += page
+            after = page[-1].seq
+        return found
+
+
+class _Meter:
+    """Counts the time that is done, of all symbols together."""
+
+    def __init__(self, on_progress: OnProgress, total_ns: int) -> None:
+        self._on_progress = on_progress
+        self._total_ns = total_ns
+        self._done_ns = 0
+
+    def skip(self, span_ns: int) -> None:
+        """Count what is there already."""
+        self._done_ns += span_ns
+
+    def advance(self, span_ns: int, what: str) -> None:
+        """Count what is done now, and tell."""
+        self._done_ns += span_ns
+        self._on_progress(Progress(done=self._done_ns // SECOND_NS, total=self._total_ns // SECOND_NS, what=what))
+
+
+def covered(events: Iterable[Envelope]) -> dict[BarSetKey, list[Span]]:
+    """Return which periods of which sets were fetched, by the log; a deleted set starts anew."""
+    spans: dict[BarSetKey, list[Span]] = {}
+    for event in events:
+        payload = event.payload
+        if isinstance(payload, (BarsDownloaded, BarsDeleted)):
+            key = BarSetKey(
+                symbol=payload.symbol, timeframe=payload.timeframe, source=payload.source, adjustment=Adjustment(payload.adjustment)
+            )
+            if isinstance(payload, BarsDeleted):
+                spans.pop(key, None)
+            else:
+                spans.setdefault(key, []).append((payload.start_ns, payload.end_ns))
+    return spans
+
+
+def without(period: Span, taken: Iterable[Span]) -> list[Span]:
+    """Return the parts of `period` that no span of `taken` covers, oldest first."""
+    left = []
+    reached, end = period
+    for first, last in sorted(taken):
+        if first >= end:
+            break
+        if first > reached:
+            left.append((reached, first))
+        reached = max(reached, last)
+    if reached < end:
+        left.append((reached, end))
+    return left
+
+
+def _key(symbol: str, timeframe: Timeframe, plan: DownloadPlan, history: BarHistory) -> BarSetKey:
+    source = history.source_of(symbol, _feed(symbol, plan.feed))
+    if plan.adjustment is not Adjustment.RAW and not asset_class_of(symbol).has_sessions:
+        raise InvalidValue("adjustment", plan.adjustment, f"{symbol} has no splits and no dividends; its bars are raw.")
+    return BarSetKey(symbol=symbol, timeframe=str(timeframe), source=source, adjustment=plan.adjustment)
+
+
+def _feed(symbol: str, feed: str | None) -> str | None:
+    """Return the feed for a symbol: feeds are of exchanges, and crypto has none."""
+    return feed if asset_class_of(symbol).has_sessions else None
+
+
+def _sound(page: BarSeries) -> BarSeries:
+    """Return the bars of a page that do not contradict themselves."""
+    open_, high, low, close, volume = page.columns()
+    sound = np.isfinite([open_, high, low, close, volume]).all(axis=0) & (low > 0) & (volume >= 0)
+    sound &= (high >= np.maximum(open_, close)) & (low <= np.minimum(open_, close))
+    if sound.all():
+        return page
+    return BarSeries.from_columns(page.symbol, page.timeframe, page.start_ns[sound], *(column[sound] for column in page.columns()))
+
+
+def _both(first: MergeReport, second: MergeReport) -> MergeReport:
+    return MergeReport(
+        added=first.added + second.added,
+        identical=first.identical + second.identical,
+        changed=first.changed + second.changed,
+        changed_examples=(first.changed_examples + second.changed_examples)[:20],
+    )
+
+
+def _longest_first(gaps: Iterable[Gap]) -> list[Gap]:
+    return sorted(gaps, key=lambda gap: (-gap.missing, gap.start_ns))

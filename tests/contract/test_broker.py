@@ -1,0 +1,466 @@
+"""What every adapter does, case by case. `bench` is a connection to a broker whose market the test moves.
+
+The cases: 1 the account, 2 taking orders, 3 refusing them, 4 fills, 5 cancelling and changing, 6 finding orders again,
+7 the market, 8 streams.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from core.errors import BrokerRefused, InvalidValue
+from core.model.broker import (
+    BrokerOrder,
+    BrokerOrderRequest,
+    LiveBar,
+    OrderChange,
+    OrderClass,
+    OrderUpdate,
+    RefusalReason,
+    Watch,
+)
+from core.model.instants import iso, parse_instant
+from core.model.market import AssetClass
+from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
+from tests.broker.bench import AlpacaBench, fake_broker, listening
+from tests.broker.server import FakeBroker
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+LIMIT = OrderType.LIMIT
+D = Decimal
+
+
+@pytest.fixture
+def server() -> Iterator[FakeBroker]:
+    with fake_broker() as running:
+        yield running
+
+
+@pytest.fixture(params=["alpaca"])
+async def bench(server: FakeBroker) -> AsyncIterator[AlpacaBench]:
+    made = AlpacaBench(server)
+    try:
+        yield made
+    finally:
+        await made.broker.close()
+
+
+def market(id: str, symbol: str = "SPY", side: OrderSide = BUY, qty: str | None = "10", **more: object) -> BrokerOrderRequest:
+    return BrokerOrderRequest(client_order_id=id, symbol=symbol, side=side, qty=None if qty is None else D(qty), **more)  # type: ignore[arg-type]
+
+
+def limit(id: str, price: str, qty: str = "10", side: OrderSide = BUY, symbol: str = "SPY", **more: object) -> BrokerOrderRequest:
+    return market(id, symbol, side, qty, type=LIMIT, limit_price=D(price), **more)
+
+
+async def settled(bench: AlpacaBench, id: str, status: OrderStatus) -> BrokerOrder:
+    """The order once it has this status; it is asked for until it has."""
+    async with asyncio.timeout(10):
+        while True:
+            order = await bench.broker.orders.order_by_client_id(id)
+            if order is not None and order.status is status:
+                return order
+
+
+# --- 1. the account ---------------------------------------------------------------------------------------
+
+
+async def test_1_1_money_is_exact_and_no_float(bench: AlpacaBench) -> None:
+    account = await bench.broker.account.account()
+    assert (account.cash, account.equity, account.buying_power) == (D(100_000), D(100_000), D(200_000))
+    assert (account.currency, account.status, account.trading_blocked) == ("USD", "ACTIVE", False)
+    assert all(not isinstance(getattr(account, field), float) for field in account.__struct_fields__)
+
+
+async def test_1_2_a_new_account_holds_nothing(bench: AlpacaBench) -> None:
+    assert await bench.broker.account.positions() == []
+    assert await bench.broker.account.executions() == []
+
+
+async def test_1_3_a_position_tells_what_open_orders_hold_of_it(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(market("a"))
+    await settled(bench, "a", OrderStatus.FILLED)
+    await bench.broker.desk.submit(limit("b", "500", qty="4", side=SELL))
+    (held,) = await bench.broker.account.positions()
+    assert (held.symbol, held.qty, held.qty_available, held.avg_price) == ("SPY", D(10), D(6), D("400.01"))
+
+
+async def test_1_4_a_crypto_position_has_the_symbol_its_orders_have_and_pays_its_fee_in_coin(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(market("a", "BTC/USD", qty="0.5", time_in_force=TimeInForce.GTC))
+    filled = await settled(bench, "a", OrderStatus.FILLED)
+    (held,) = await bench.broker.account.positions()
+    assert (held.symbol, held.asset_class) == ("BTC/USD", AssetClass.CRYPTO)
+    assert held.qty == D("0.49875") < filled.filled_qty
+
+
+async def test_1_5_executions_are_kept_apart_by_their_id_and_ordered_by_the_total(bench: AlpacaBench, server: FakeBroker) -> None:
+    bench.hold()
+    server.do(lambda: setattr(server.book, "step_ns", 0))  # all in one instant
+    order = await bench.broker.desk.submit(market("a"))
+    for _ in range(5):
+        bench.fill(order.id, "2", "400")
+    executions = await bench.broker.account.executions()
+    assert [execution.cum_qty for execution in executions] == [2, 4, 6, 8, 10]
+    assert len({execution.id for execution in executions}) == 5
+    assert {execution.order_id for execution in executions} == {order.id}
+
+
+async def test_1_6_executions_of_many_pages_come_all_and_once_and_can_be_continued(bench: AlpacaBench) -> None:
+    bench.hold()
+    order = await bench.broker.desk.submit(limit("a", "1", qty="250"))
+    for _ in range(240):
+        bench.fill(order.id, "1", "1")
+    first = await bench.broker.account.executions()
+    assert len(first) == len({execution.id for execution in first}) == 240
+    bench.fill(order.id, "10", "1")
+    assert [execution.qty for execution in await bench.broker.account.executions(after=first[-1].page_token)] == [10]
+    assert len(await bench.broker.account.executions(since_ns=first[100].time_ns)) == 141
+
+
+# --- 2. taking orders -------------------------------------------------------------------------------------
+
+EVERY_KIND = [
+    market("m"),
+    market("m-opg", time_in_force=TimeInForce.OPG),
+    market("m-cls", time_in_force=TimeInForce.CLS),
+    market("m-notional", qty=None, notional=D("250.55")),
+    market("m-fraction", qty="0.123456789"),
+    limit("l", "390"),
+    limit("l-gtc", "390", time_in_force=TimeInForce.GTC),
+    limit("l-ioc", "390", time_in_force=TimeInForce.IOC),
+    limit("l-fok", "390", time_in_force=TimeInForce.FOK),
+    limit("l-extended", "390.1", extended_hours=True),
+    market("s", type=OrderType.STOP, stop_price=D("410")),
+    market("sl", type=OrderType.STOP_LIMIT, stop_price=D("410"), limit_price=D("411")),
+    market("ts-price", type=OrderType.TRAILING_STOP, trail_price=D("5")),
+    market("ts-percent", type=OrderType.TRAILING_STOP, trail_percent=D("1.5"), time_in_force=TimeInForce.GTC),
+    limit("bracket", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380")),
+    limit("bracket-sl", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380"), stop_loss_limit=D("379")),
+    limit("oto", "390", order_class=OrderClass.OTO, stop_loss_price=D("380")),
+    market("crypto", "BTC/USD", qty="0.001", time_in_force=TimeInForce.GTC),
+    limit("crypto-ioc", "41000.5", qty="0.001", symbol="BTC/USD", time_in_force=TimeInForce.IOC),
+]
+
+
+@pytest.mark.parametrize("request_", EVERY_KIND, ids=lambda request: request.client_order_id)
+async def test_2_1_every_kind_of_order_comes_back_as_it_was_sent(bench: AlpacaBench, request_: BrokerOrderRequest) -> None:
+    bench.hold()
+    order = await bench.broker.desk.submit(request_)
+    for field in ("client_order_id", "symbol", "side", "type", "time_in_force", "qty", "notional", "limit_price", "stop_price",
+                  "trail_price", "trail_percent", "extended_hours"):  # fmt: skip
+        assert getattr(order, field) == getattr(request_, field), field
+    assert not order.status.is_final
+    assert (order.order_class or "simple") == str(request_.order_class)
+    assert len(order.legs) == sum(price is not None for price in (request_.target_price, request_.stop_loss_price))
+
+
+async def test_2_2_an_oco_protects_a_position(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(market("a"))
+    await settled(bench, "a", OrderStatus.FILLED)
+    order = await bench.broker.desk.submit(
+        market("oco", side=SELL, type=LIMIT, time_in_force=TimeInForce.GTC, order_class=OrderClass.OCO,
+               target_price=D("420"), stop_loss_price=D("380"))
+    )  # fmt: skip
+    (leg,) = order.legs
+    assert (order.limit_price, leg.type, leg.stop_price, leg.side) == (D(420), OrderType.STOP, D(380), SELL)
+
+
+async def test_2_3_the_legs_of_a_bracket_live_when_it_fills(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(market("a", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380")))
+    await settled(bench, "a", OrderStatus.FILLED)
+    (order,) = await bench.broker.orders.orders_since(0)
+    assert [(leg.type, leg.broker_status, leg.side) for leg in order.legs] == [(LIMIT, "new", SELL), (OrderType.STOP, "new", SELL)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"qty": None},
+        {"notional": D(5)},
+        {"qty": D(0)},
+        {"type": LIMIT},
+        {"limit_price": D(5)},
+        {"type": OrderType.TRAILING_STOP},
+        {"target_price": D(5)},
+        {"order_class": OrderClass.BRACKET, "target_price": D(5)},
+        {"order_class": OrderClass.OCO, "target_price": D(5), "stop_loss_price": D(4)},
+        {"client_order_id": "x" * 49},
+        {"client_order_id": ""},
+    ],
+    ids=str,
+)
+def test_2_4_an_order_that_contradicts_itself_is_never_made(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidValue):
+        BrokerOrderRequest(**{"client_order_id": "a", "symbol": "SPY", "side": BUY, "qty": D(1), **wrong})  # type: ignore[arg-type]
+
+
+# --- 3. refusing orders -----------------------------------------------------------------------------------
+
+REFUSED = [
+    (market("a", qty="10000"), RefusalReason.BUYING_POWER, 403, 40310000, "insufficient buying power"),
+    (market("a", "NOPE"), RefusalReason.ASSET_UNKNOWN, 422, 42210000, 'asset "NOPE" not found'),
+    (limit("a", "390.123"), RefusalReason.PRICE_INCREMENT, 422, 42210000, "sub-penny"),
+    (market("a", "BTC/USD", qty="0.1"), RefusalReason.TIME_IN_FORCE, 422, 42210000, "invalid crypto time_in_force"),
+    (market("a", qty="0.5", time_in_force=TimeInForce.GTC), RefusalReason.FRACTION, 422, 42210000, "fractional orders must be DAY"),
+    (limit("a", "390", extended_hours=True, time_in_force=TimeInForce.GTC), RefusalReason.EXTENDED_HOURS, 422, 42210000, "extended hours"),
+]
+
+
+@pytest.mark.parametrize(("request_", "reason", "status", "code", "words"), REFUSED, ids=lambda value: str(value)[:40])
+async def test_3_1_a_refusal_keeps_the_brokers_code_and_words_and_adds_ours(
+    bench: AlpacaBench, request_: BrokerOrderRequest, reason: RefusalReason, status: int, code: int, words: str
+) -> None:
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.submit(request_)
+    error = refused.value
+    assert (error.reason, error.status, error.broker_code) == (reason, status, code)
+    assert words in error.words
+    assert words in str(error)
+    assert error.todo
+    assert await bench.broker.orders.order_by_client_id("a") is None
+
+
+async def test_3_2_an_id_of_ours_is_taken_once(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(limit("a", "390"))
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.submit(limit("a", "390"))
+    assert refused.value.reason == RefusalReason.CLIENT_ORDER_ID_TAKEN
+    assert len(await bench.broker.orders.open_orders()) == 1
+
+
+async def test_3_3_no_more_is_sold_than_is_there(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(market("a"))
+    await settled(bench, "a", OrderStatus.FILLED)
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.submit(market("b", side=SELL, qty="11"))
+    assert refused.value.reason == RefusalReason.QUANTITY_HELD
+
+
+async def test_3_4_an_order_against_ones_own_is_refused(bench: AlpacaBench) -> None:
+    bench.hold()
+    await bench.broker.desk.submit(limit("a", "390"))
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.submit(limit("b", "390", side=SELL))
+    assert refused.value.reason == RefusalReason.WASH_TRADE
+
+
+async def test_3_5_an_order_may_be_rejected_after_it_was_taken(bench: AlpacaBench) -> None:
+    bench.hold()
+    order = await bench.broker.desk.submit(market("a"))
+    bench.end(order.id, "rejected")
+    assert (await settled(bench, "a", OrderStatus.REJECTED)).broker_status == "rejected"
+
+
+# --- 4. fills ---------------------------------------------------------------------------------------------
+
+
+async def test_4_1_partial_fills_add_up(bench: AlpacaBench) -> None:
+    bench.hold()
+    order = await bench.broker.desk.submit(limit("a", "400.01"))
+    bench.fill(order.id, "4", "400.00")
+    part = await settled(bench, "a", OrderStatus.PARTIALLY_FILLED)
+    assert (part.filled_qty, part.avg_fill_price) == (D(4), D("400"))
+    bench.fill(order.id, "6", "400.01")
+    whole = await settled(bench, "a", OrderStatus.FILLED)
+    assert (whole.filled_qty, whole.avg_fill_price) == (D(10), D("400.006"))
+
+
+async def test_4_2_an_amount_of_money_is_filled_in_fractions(bench: AlpacaBench) -> None:
+    await bench.broker.desk.submit(market("a", qty=None, notional=D("1000")))
+    order = await settled(bench, "a", OrderStatus.FILLED)
+    assert order.qty is None
+    assert order.filled_qty == D(1000) / D("400.01")
+
+
+# --- 5. cancelling and changing ---------------------------------------------------------------------------
+
+
+async def test_5_1_a_cancel_is_a_wish_until_the_broker_grants_it(bench: AlpacaBench, server: FakeBroker) -> None:
+    bench.hold()
+    server.do(lambda: setattr(server.book, "cancel_slowly", True))
+    order = await bench.broker.desk.submit(limit("a", "390"))
+    await bench.broker.desk.cancel(order.id)
+    wished = await bench.broker.orders.order(order.id)
+    assert wished is not None
+    assert (wished.status, wished.broker_status, wished.is_changing) == (OrderStatus.ACCEPTED, "pending_cancel", True)
+    bench.fill(order.id, "10", "390")
+    assert (await settled(bench, "a", OrderStatus.FILLED)).filled_qty == 10
+
+
+async def test_5_2_what_is_over_cannot_be_cancelled(bench: AlpacaBench) -> None:
+    order = await bench.broker.desk.submit(market("a"))
+    await settled(bench, "a", OrderStatus.FILLED)
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.cancel(order.id)
+    assert refused.value.reason == RefusalReason.ORDER_FINAL
+
+
+async def test_5_3_an_order_nobody_knows_cannot_be_cancelled(bench: AlpacaBench) -> None:
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.cancel("nobody")
+    assert refused.value.reason == RefusalReason.ORDER_UNKNOWN
+
+
+async def test_5_4_a_change_makes_a_new_order_and_the_fills_stay_with_the_old(bench: AlpacaBench) -> None:
+    bench.hold()
+    old = await bench.broker.desk.submit(limit("a", "390"))
+    bench.fill(old.id, "3", "390")
+    new = await bench.broker.desk.replace(old.id, OrderChange(client_order_id="b", qty=D("7"), limit_price=D("391")))
+    assert (new.client_order_id, new.replaces, new.qty, new.limit_price, new.filled_qty) == ("b", old.id, D(7), D(391), D(0))
+    over = await settled(bench, "a", OrderStatus.CANCELLED)
+    assert (over.broker_status, over.replaced_by, over.filled_qty) == ("replaced", new.id, D(3))
+
+
+async def test_5_5_a_fill_may_win_over_a_change(bench: AlpacaBench) -> None:
+    bench.hold()
+    order = await bench.broker.desk.submit(limit("a", "390"))
+    bench.fill(order.id, "10", "390")
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.replace(order.id, OrderChange(client_order_id="b", limit_price=D("391")))
+    assert refused.value.reason == RefusalReason.ORDER_FINAL
+
+
+async def test_5_6_all_open_orders_are_cancelled_and_those_that_are_not_are_named(bench: AlpacaBench, server: FakeBroker) -> None:
+    bench.hold()
+    for number in range(3):
+        await bench.broker.desk.submit(limit(f"a{number}", "390"))
+    server.do(lambda: setattr(server.book, "cancel_slowly", True))
+    stubborn = (await bench.broker.orders.open_orders())[0]
+    await bench.broker.desk.cancel(stubborn.id)
+    server.do(lambda: setattr(server.book, "cancel_slowly", False))
+    assert await bench.broker.desk.cancel_all() == [stubborn.id]
+    assert [order.id for order in await bench.broker.orders.open_orders()] == [stubborn.id]
+
+
+@pytest.mark.parametrize(("qty", "left"), [(None, []), ("4", [D(6)])])
+async def test_5_7_a_position_is_closed_by_an_order_with_our_id(bench: AlpacaBench, qty: str | None, left: list[Decimal]) -> None:
+    await bench.broker.desk.submit(market("a"))
+    await settled(bench, "a", OrderStatus.FILLED)
+    order = await bench.broker.desk.close_position("SPY", "close", None if qty is None else D(qty))
+    assert (order.client_order_id, order.side) == ("close", SELL)
+    await settled(bench, "close", OrderStatus.FILLED)
+    assert [position.qty for position in await bench.broker.account.positions()] == left
+
+
+async def test_5_8_what_is_not_held_cannot_be_closed(bench: AlpacaBench) -> None:
+    with pytest.raises(BrokerRefused) as refused:
+        await bench.broker.desk.close_position("SPY", "close")
+    assert refused.value.reason == RefusalReason.POSITION_UNKNOWN
+
+
+# --- 6. finding orders again ------------------------------------------------------------------------------
+
+
+async def test_6_1_an_order_is_found_by_either_id_and_an_unknown_one_is_none(bench: AlpacaBench) -> None:
+    sent = await bench.broker.desk.submit(limit("a", "390"))
+    for found in (await bench.broker.orders.order(sent.id), await bench.broker.orders.order_by_client_id("a")):
+        assert found is not None
+        assert found.id == sent.id
+    assert await bench.broker.orders.order("nobody") is None
+    assert await bench.broker.orders.order_by_client_id("nobody") is None
+
+
+@pytest.mark.parametrize("step_ns", [1_000_001, 0], ids=["apart", "hundreds in one instant"])
+async def test_6_2_more_orders_than_a_page_come_all_and_once(bench: AlpacaBench, server: FakeBroker, step_ns: int) -> None:
+    bench.hold()
+
+    def place() -> None:
+        for number in range(1_100):
+            server.book.step_ns = step_ns if number % 400 else 1_000_001
+            server.book.place({"client_order_id": f"o{number}", "symbol": "SPY", "side": "buy", "type": "limit", "qty": "1",
+                               "limit_price": "1", "time_in_force": "gtc"})  # fmt: skip
+
+    server.do(place)
+    for orders in (await bench.broker.orders.open_orders(), await bench.broker.orders.orders_since(0)):
+        assert sorted(order.client_order_id for order in orders) == sorted(f"o{number}" for number in range(1_100))
+
+
+async def test_6_3_orders_since_an_instant_count_that_instant_in(bench: AlpacaBench) -> None:
+    bench.hold()
+    sent = [await bench.broker.desk.submit(limit(f"a{number}", "390")) for number in range(3)]
+    found = await bench.broker.orders.orders_since(sent[1].submitted_ns)
+    assert [order.client_order_id for order in found] == ["a2", "a1"]
+
+
+# --- 7. the market ----------------------------------------------------------------------------------------
+
+
+async def test_7_1_assets_say_how_they_trade(bench: AlpacaBench) -> None:
+    by_symbol = {asset.symbol: asset for asset in await bench.broker.market.assets(AssetClass.CRYPTO)}
+    coin = by_symbol["BTC/USD"]
+    assert (coin.lot, coin.tick, coin.min_qty, coin.shortable) == (D("0.000000001"), D("0.5"), D("0.0001"), False)
+    assert [asset.symbol for asset in await bench.broker.market.assets(AssetClass.EQUITY)] == ["AAPL", "SPY"]
+
+
+async def test_7_2_sessions_are_new_yorks_clock_half_days_and_all(bench: AlpacaBench) -> None:
+    whole, half = await bench.broker.market.sessions(date(2023, 11, 20), date(2023, 11, 24))
+    assert (iso(whole.open_ns), iso(whole.close_ns)) == ("2023-11-22T14:30:00Z", "2023-11-22T21:00:00Z")
+    assert (half.day, iso(half.close_ns)) == (date(2023, 11, 24), "2023-11-24T18:00:00Z")
+
+
+async def test_7_3_the_brokers_clock_is_read_in_any_zone(bench: AlpacaBench) -> None:
+    clock = await bench.broker.market.clock()
+    assert clock.is_open
+    assert (iso(clock.now_ns), iso(clock.next_close_ns)) == ("2023-11-14T22:23:20Z", "2023-11-14T21:00:00Z")
+
+
+async def test_7_4_quotes_are_exact_and_a_symbol_without_one_is_missing(bench: AlpacaBench) -> None:
+    bench.quote("SPY", "399.1234567890123456", "400.01")
+    quotes = await bench.broker.market.latest_quotes(["SPY", "NOPE", "BTC/USD"])
+    assert set(quotes) == {"SPY", "BTC/USD"}
+    assert (quotes["SPY"].bid, quotes["SPY"].ask_size) == (D("399.1234567890123456"), D("0.123456789012345678901"))
+    assert (await bench.broker.market.latest_trades(["SPY", "NOPE"]))["SPY"].price == D("400.25")
+
+
+# --- 8. streams -------------------------------------------------------------------------------------------
+
+
+async def test_8_1_the_life_of_an_order_is_told(bench: AlpacaBench) -> None:
+    async with listening(bench.broker.streams.order_updates) as ear:
+        bench.hold()
+        order = await bench.broker.desk.submit(limit("a", "400.01"))
+        bench.fill(order.id, "4", "400.00")
+        bench.fill(order.id, "6", "400.01")
+        told = [await ear.next() for _ in range(3)]
+    updates = [update for update in told if isinstance(update, OrderUpdate)]
+    assert [update.event for update in updates] == ["new", "partial_fill", "fill"]
+    part, whole = updates[1].execution, updates[2].execution
+    assert part is not None
+    assert whole is not None
+    assert [(part.qty, part.cum_qty, part.price), (whole.qty, whole.cum_qty, whole.price)] == [
+        (D(4), D(4), D(400)),
+        (D(6), D(10), D("400.01")),
+    ]
+    assert {update.order.client_order_id for update in updates} == {"a"}
+    assert [execution.id for execution in await bench.broker.account.executions()] == [part.id, whole.id]
+
+
+async def test_8_2_bars_quotes_and_trades_are_told_and_what_nobody_knows_is_passed_over(bench: AlpacaBench, server: FakeBroker) -> None:
+    watch = Watch(bars=("SPY",), quotes=("SPY",), trades=("SPY",))
+    async with listening(lambda on_tick, on_status: bench.broker.streams.market(watch, on_tick, on_status)) as ear:
+        bar = {"T": "b", "S": "SPY", "t": "2023-11-14T15:00:00Z", "o": 1, "h": 2.5, "l": 0.5, "c": 2, "v": 100, "n": 3, "vw": 1.5}
+        server.send_ticks(
+            {"T": "from the future", "S": "SPY"},
+            bar,
+            {**bar, "T": "u", "v": 120},
+            {"T": "q", "S": "SPY", "t": "2023-11-14T15:00:01.123456789Z", "bp": 399.99, "bs": 2, "ap": 400.01, "as": 1, "c": ["R"]},
+            {"T": "t", "S": "SPY", "t": "2023-11-14T15:00:02Z", "p": 400, "s": 5},
+        )
+        final, corrected, quote, traded = [await ear.next() for _ in range(4)]
+    assert isinstance(final, LiveBar)
+    assert isinstance(corrected, LiveBar)
+    assert [str(final.kind), str(corrected.kind)] == ["final", "corrected"]
+    start_ns = parse_instant("2023-11-14T15:00:00Z")
+    assert (final.bar.start_ns, final.bar.end_ns, final.bar.high) == (start_ns, start_ns + 60_000_000_000, 2.5)
+    assert (quote.time_ns % 10**9, quote.bid) == (123_456_789, D("399.99"))
+    assert traded.price == 400
+
+
+async def test_8_3_a_watch_is_of_one_kind(bench: AlpacaBench) -> None:
+    with pytest.raises(InvalidValue, match="two streams"):
+        await bench.broker.streams.market(Watch(bars=("SPY", "BTC/USD")), lambda _: None, lambda _: None)
+    with pytest.raises(InvalidValue, match="at least one"):
+        await bench.broker.streams.market(Watch(), lambda _: None, lambda _: None)
