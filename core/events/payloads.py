@@ -131,7 +131,9 @@ class BarsDownloaded(Payload, frozen=True, kw_only=True):
     source: str
     adjustment: str
     start_ns: int
+    """From which start of a bar on it was asked for, UTC ns."""
     end_ns: int
+    """Up to which, not included, UTC ns."""
     added: int
     identical: int
     changed: int
