@@ -30,6 +30,16 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── RunNotStartable     the run's state does not allow a start
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
     │   │   └── NotTheSame          a run cannot be repeated, or came out otherwise
+    │   ├── BrokerError             an account at a broker
+    │   │   ├── NoKeys              the account has no keys on this machine
+    │   │   ├── KeysRefused         the broker does not accept the keys
+    │   │   ├── KeyringUnusable     the system's keyring cannot keep or give the keys
+    │   │   ├── BrokerUnreachable   no connection, or no answer to what may safely be asked again
+    │   │   ├── RateLimited         too many requests; the broker took none of this one
+    │   │   ├── BrokerRefused       the broker said no; carries its code and its words
+    │   │   ├── OutcomeUnknown      an order was sent and no answer came: look it up, never send it again
+    │   │   ├── AnswerUnreadable    an answer that makes no sense
+    │   │   └── AdapterBroken       an adapter's file cannot be loaded, or it does not do what was asked
     │   ├── AlreadyOpen             another window has the same database open
     │   ├── NoDisplay               the window has no screen, or its system libraries are missing
     │   └── Cancelled               the person stopped a long job; nothing was changed
@@ -241,6 +251,84 @@ class NotTheSame(RunError):
     """A run cannot be repeated from its manifest, or was and came out otherwise."""
 
     code = "not_the_same"
+
+
+class BrokerError(KnownError):
+    """An account at a broker."""
+
+    code = "broker_error"
+
+
+class NoKeys(BrokerError):
+    """The account has no keys, neither in the system's keyring nor in the environment."""
+
+    code = "no_keys"
+
+
+class KeysRefused(BrokerError):
+    """The broker does not accept the keys: wrong, revoked, or of another account."""
+
+    code = "keys_refused"
+
+
+class KeyringUnusable(BrokerError):
+    """The system has no keyring that keeps a secret, or it is locked."""
+
+    code = "keyring_unusable"
+
+
+class BrokerUnreachable(BrokerError):
+    """There was no connection, so nothing was sent; or a question that may be asked again was not answered."""
+
+    code = "broker_unreachable"
+
+
+class RateLimited(BrokerError):
+    """Too many requests: the broker did not take this one. `retry_after_s` is its advice, where it gave any."""
+
+    code = "rate_limited"
+
+    def __init__(self, what: str, todo: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(what, todo)
+        self.retry_after_s = retry_after_s
+
+
+class BrokerRefused(BrokerError):
+    """The broker said no. `reason` is our word for it, stable; the rest is the broker's own, kept as it came.
+
+    `broker_code` None: it gave none. `status` is that of HTTP, 0 where it was said on a stream.
+    """
+
+    code = "broker_refused"
+
+    def __init__(self, what: str, todo: str = "", *, reason: str, status: int = 0, broker_code: int | None = None, words: str = "") -> None:
+        super().__init__(what, todo)
+        self.reason, self.status, self.broker_code, self.words = reason, status, broker_code, words
+
+
+class OutcomeUnknown(BrokerError):
+    """An order, or a change of one, left this machine and no answer came back: the broker may have taken it.
+
+    Look it up by `client_order_id`; never send it again. None: of a change that has no id of ours, a cancel.
+    """
+
+    code = "outcome_unknown"
+
+    def __init__(self, what: str, todo: str = "", *, client_order_id: str | None) -> None:
+        super().__init__(what, todo)
+        self.client_order_id = client_order_id
+
+
+class AnswerUnreadable(BrokerError):
+    """The broker answered with something that is not what was asked for."""
+
+    code = "answer_unreadable"
+
+
+class AdapterBroken(BrokerError):
+    """An adapter's file is gone, cannot be loaded, or does not have what was asked of it."""
+
+    code = "adapter_broken"
 
 
 class AlreadyOpen(KnownError):
