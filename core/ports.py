@@ -78,6 +78,12 @@ class EventLog(Protocol):
         """Return up to `limit` stored events after `after_seq`, oldest first, whose type fits `pattern` (`orders.*`)."""
         ...
 
+    async def read_back(
+        self, *, before_seq: int | None = None, run_id: str | None = None, pattern: str = "*", limit: int = 1_000
+    ) -> list[Envelope]:
+        """Return the newest `limit` stored events before `before_seq` (None: of all), oldest first, whose type fits `pattern`."""
+        ...
+
     async def find(self, seq: int) -> Envelope | None:
         """Return the stored event with this seq."""
         ...

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from core.events.envelope import Kind, Payload
 from core.model.order import Order, OrderRequest, RejectCode
+from core.model.risk import SwitchLevel
 from core.model.run import Manifest, RunConfig, RunStatus
 
 # --- run.* ------------------------------------------------------------------------------------------------
@@ -239,6 +240,126 @@ class BacktestReplaceOrder(Payload, frozen=True, kw_only=True):
     order_id: str
 
 
+# --- live.* -----------------------------------------------------------------------------------------------
+
+
+class LiveFetchWindow(Payload, frozen=True, kw_only=True):
+    """The router passes a window request to the live bars."""
+
+    wire: ClassVar[str] = "live.FetchWindow"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    durable: ClassVar[bool] = False
+    symbol: str
+    bars: int
+
+
+class LivePlaceOrder(Payload, frozen=True, kw_only=True):
+    """The router passes an order to the account."""
+
+    wire: ClassVar[str] = "live.PlaceOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class LiveCancelOrder(Payload, frozen=True, kw_only=True):
+    """The router passes a cancel to the account."""
+
+    wire: ClassVar[str] = "live.CancelOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class LiveReplaceOrder(Payload, frozen=True, kw_only=True):
+    """The router passes a change of an order to the account."""
+
+    wire: ClassVar[str] = "live.ReplaceOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class StreamChanged(Payload, frozen=True, kw_only=True):
+    """A stream of the broker connected, was lost, or went silent."""
+
+    wire: ClassVar[str] = "live.StreamChanged"
+    account: str
+    stream: str
+    state: str
+    said: str = ""
+
+
+class AccountAdopted(Payload, frozen=True, kw_only=True):
+    """An account was met for the first time; what it held then is nobody's of ours."""
+
+    wire: ClassVar[str] = "live.AccountAdopted"
+    account: str
+    positions: tuple[tuple[str, Decimal], ...]
+    """Symbol and signed units."""
+
+
+class OutsideFilled(Payload, frozen=True, kw_only=True):
+    """An order of the account that is not ours was executed; `qty` is signed."""
+
+    wire: ClassVar[str] = "live.OutsideFilled"
+    account: str
+    execution_id: str
+    symbol: str
+    qty: Decimal
+    price: Decimal
+
+
+class Differed(Payload, frozen=True, kw_only=True):
+    """Our books and the broker's differed: what, why, and what is done about it."""
+
+    wire: ClassVar[str] = "live.Differed"
+    account: str
+    what: str
+    healing: str
+    symbol: str
+    reason: str
+    order_id: str | None = None
+
+
+# --- risk.* -----------------------------------------------------------------------------------------------
+
+
+class RiskApproved(Payload, frozen=True, kw_only=True):
+    """The order breaks no rule of its account or its run."""
+
+    wire: ClassVar[str] = "risk.Approved"
+    order_id: str
+
+
+class RiskRefused(Payload, frozen=True, kw_only=True):
+    """A rule refused the order. `scope`: `account` or `run`."""
+
+    wire: ClassVar[str] = "risk.Refused"
+    order_id: str
+    code: RejectCode
+    scope: str
+    rule: str
+    limit: str
+    figure: str
+
+
+class SwitchThrown(Payload, frozen=True, kw_only=True):
+    """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
+
+    wire: ClassVar[str] = "risk.SwitchThrown"
+    level: SwitchLevel
+    reason: str
+
+
+class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
+    """What the kill switch asked for is done at an account: the broker acknowledged each step, or `left` says what remains."""
+
+    wire: ClassVar[str] = "risk.SwitchCarriedOut"
+    account: str
+    level: SwitchLevel
+    cancelled: int
+    closed: int
+    left: str = ""
+
+
 # --- orders.* ---------------------------------------------------------------------------------------------
 
 
@@ -323,12 +444,59 @@ class OrderReplaceRefused(Payload, frozen=True, kw_only=True):
 
 
 class OrderRejected(Payload, frozen=True, kw_only=True):
-    """The order was refused, with the code and the figures."""
+    """The order was refused, with the code and the figures; by a broker, with its own code and words."""
 
     wire: ClassVar[str] = "orders.Rejected"
     order_id: str
     code: RejectCode
     reason: str
+    broker_code: int | None = None
+    broker_words: str = ""
+
+
+class OrderSubmitted(Payload, frozen=True, kw_only=True):
+    """The order is committed and leaves for the broker now, once. Its id is the one it is looked up by."""
+
+    wire: ClassVar[str] = "orders.Submitted"
+    order_id: str
+    account: str
+
+
+class OrderOutcomeUnknown(Payload, frozen=True, kw_only=True):
+    """The order left and no answer came. It is looked up by its id, and never sent again."""
+
+    wire: ClassVar[str] = "orders.OutcomeUnknown"
+    order_id: str
+    reason: str
+
+
+class OrderCancelAsked(Payload, frozen=True, kw_only=True):
+    """The broker was asked to cancel the order and heard it. Until it says that the order is cancelled it may fill."""
+
+    wire: ClassVar[str] = "orders.CancelAsked"
+    order_id: str
+
+
+class OrderCancelRefused(Payload, frozen=True, kw_only=True):
+    """The broker did not take the cancel; the order is as it was."""
+
+    wire: ClassVar[str] = "orders.CancelRefused"
+    order_id: str
+    reason: str
+
+
+class OrderAdopted(Payload, frozen=True, kw_only=True):
+    """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
+
+    wire: ClassVar[str] = "orders.Adopted"
+    account: str
+    broker_id: str
+    client_order_id: str
+    symbol: str
+    side: str
+    status: str
+    filled_qty: Decimal
+    qty: Decimal | None = None
 
 
 # --- account.* --------------------------------------------------------------------------------------------

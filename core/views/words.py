@@ -1,6 +1,7 @@
 """Events as sentences for a person."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
@@ -99,6 +100,25 @@ def _merged(payload: p.BarsImported | p.CorporateActionsImported) -> str:
     return ", ".join(f"{count:,} {name}" for count, name in counts if count) or "no"
 
 
+def _holdings(positions: Iterable[tuple[str, Decimal]]) -> str:
+    return ", ".join(f"{plain(qty)} {symbol}" for symbol, qty in positions) or "nothing"
+
+
+def _carried_out(e: p.SwitchCarriedOut) -> str:
+    done = f"{e.cancelled:,} orders cancelled, {e.closed:,} positions closed."
+    return f"Kill switch carried out at {e.account}: {done}" + (f" Left: {e.left}" if e.left else "")
+
+
+_HEALED: Final = {
+    "book": "It is booked now.",
+    "fold": "It is taken over.",
+    "close": "It is closed here.",
+    "cancel": "It is cancelled at the broker.",
+    "adopt": "It is counted as somebody else's.",
+    "wait": "It is looked at again.",
+    "stop": "The runs concerned are stopped.",
+}
+
 _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunCreated: lambda e, _: f"Created {e.config.strategy_id} on {', '.join(e.config.symbols)} {e.config.timeframe}.",
     p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go.",
@@ -132,6 +152,19 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     + (f" and {plain(e.cash)} of cash." if e.cash else "."),
     p.DividendPaid: lambda e, _: f"Dividend of {e.symbol}, {plain(e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}.",
     p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",
+    p.OrderSubmitted: lambda e, find: f"{_order(e.order_id, find)} sent to {e.account}.",
+    p.OrderOutcomeUnknown: lambda e, find: f"{_order(e.order_id, find)} was sent and no answer came; it is looked up. {e.reason}",
+    p.OrderCancelAsked: lambda e, find: f"The broker was asked to cancel. {_order(e.order_id, find)}.",
+    p.OrderCancelRefused: lambda e, find: f"{_order(e.order_id, find)} is not cancelled: {e.reason}",
+    p.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
+    p.StreamChanged: lambda e, _: f"{e.account}: the {e.stream} stream is {e.state}." + (f" {e.said}" if e.said else ""),
+    p.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
+    p.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
+    p.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
+    p.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
+    p.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}; it is {e.figure}.",
+    p.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
+    p.SwitchCarriedOut: lambda e, _: _carried_out(e),
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 
@@ -143,6 +176,12 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.OrderRejected: Level.WARNING,
     p.OrderExpired: Level.WARNING,
     p.MarginCall: Level.WARNING,
+    p.OrderOutcomeUnknown: Level.WARNING,
+    p.OrderCancelRefused: Level.WARNING,
+    p.OrderAdopted: Level.WARNING,
+    p.Differed: Level.WARNING,
+    p.RiskRefused: Level.WARNING,
+    p.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }
 
