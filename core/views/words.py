@@ -157,7 +157,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderCancelAsked: lambda e, find: f"The broker was asked to cancel. {_order(e.order_id, find)}.",
     p.OrderCancelRefused: lambda e, find: f"{_order(e.order_id, find)} is not cancelled: {e.reason}",
     p.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
-    p.StreamChanged: lambda e, _: f"{e.account}: the {e.stream} stream is {e.state}." + (f" {e.said}" if e.said else ""),
+    p.StreamChanged: lambda e, _: f"{e.account}: the line for {e.stream} is {e.state}." + (f" {e.said}" if e.said else ""),
     p.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     p.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     p.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
