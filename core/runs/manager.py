@@ -7,25 +7,30 @@ from dataclasses import replace
 
 import msgspec
 
-from core.errors import InvalidValue, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
+from core.errors import InvalidValue, NoBars, NotInThisVersion, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
-from core.model.instants import iso
+from core.model.instants import MINUTE_NS, iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
+from core.model.risk import RiskLimits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
-from core.ports import Clock, Store, StrategySource
+from core.ports import BrokerSource, Clock, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials, Rows
-from core.runs.session import OnBug, RunSession
+from core.runs.desks import Desks
+from core.runs.live import LiveMaterials, LiveWork
+from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
 
 class RunManager:
     """All runs of this process, and the stored ones."""
 
-    def __init__(self, *, store: Store, strategies: StrategySource, clock: Clock, callback_limit_s: float, on_bug: OnBug) -> None:
+    def __init__(
+        self, *, store: Store, strategies: StrategySource, brokers: BrokerSource, clock: Clock, callback_limit_s: float, on_bug: OnBug
+    ) -> None:
         self._store = store
         self._strategies = strategies
         self._clock = clock
@@ -34,6 +39,9 @@ class RunManager:
             bars=store.bars, actions=store.actions, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s
         )
         self._supervisor = Supervisor()
+        self._brokers = brokers
+        self._callback_limit_s = callback_limit_s
+        self._desks = Desks(brokers, store, self._supervisor, RiskLimits(), on_bug)
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unstored: dict[str, Run] = {}
@@ -58,9 +66,13 @@ class RunManager:
 
     async def _interrupt(self, run: Run) -> Run:
         now_ns = self._clock.now_ns()
-        sentence = "The program ended while this run went on. Run it again."
+        # At a broker the orders work on, whatever happened here: they are reconciled when the account is opened again.
+        broker_id = run.config.broker
+        outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(broker_id)
+        told_so = " Its orders may work on at the broker; they are looked at when the account is opened." if outlives else ""
+        sentence = f"The program ended while this run went on.{told_so} Run it again."
         after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
-        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final]
+        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final and not outlives]
         reason = "The run was interrupted."
         async with self._store.runs.begin() as work:
             work.put_run(after)
@@ -77,7 +89,8 @@ class RunManager:
     async def create(self, config: RunConfig, *, demo: bool = False) -> Run:
         """Check what can be checked without running, and store a pending run. Raises InputError, NoBars, StrategyBroken."""
         config, _info = await self._settled(config)
-        await self._bar_sets(config)
+        if config.mode is RunMode.BACKTEST:
+            await self._bar_sets(config)
         now_ns = self._clock.now_ns()
         run = Run(id=secrets.token_hex(6), config=config, status=RunStatus.PENDING, created_ns=now_ns, demo=demo)
         async with self._store.runs.begin() as work:
@@ -92,10 +105,10 @@ class RunManager:
             todo = "Run it again to get a new one." if run.status.is_final else ""
             raise RunNotStartable(f"Run {run.id} is {run.status} and cannot be started.", todo)
         info = self._strategy(run.config.strategy_id)
-        keys = await self._bar_sets(run.config)
+        keys = await self._bar_sets(run.config) if run.config.mode is RunMode.BACKTEST else ()
         started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner)
-        traced = run.config.trace
-        work = BacktestWork(started, info, keys, self._materials, traced=traced)
+        # Once, here: from now on nobody asks in which mode a run is.
+        work = self._backtest(started, info, keys) if run.config.mode is RunMode.BACKTEST else self._live(started, info)
         session = RunSession(started, work, store=self._store, clock=self._clock, on_bug=self._on_bug)
         self._sessions[run.id] = session
         try:
@@ -183,6 +196,19 @@ class RunManager:
 
     # --- inside ---
 
+    def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...]) -> RunWork:
+        return BacktestWork(run, info, keys, self._materials, traced=run.config.trace)
+
+    def _live(self, run: Run, info: StrategyInfo) -> RunWork:
+        materials = LiveMaterials(
+            store=self._store,
+            strategies=self._strategies,
+            desks=self._desks,
+            clock=self._brokers.clock(run.config.broker),
+            callback_limit_s=self._callback_limit_s,
+        )
+        return LiveWork(run, info, materials)
+
     async def _stop(self, session: RunSession) -> None:
         await session.begun.wait()
         task = self._tasks.get(session.run.id)
@@ -219,8 +245,13 @@ class RunManager:
 
     async def _settled(self, config: RunConfig) -> tuple[RunConfig, StrategyInfo]:
         """Return the config with every parameter and name in its settled form."""
-        if config.mode is not RunMode.BACKTEST:
-            raise InvalidValue("mode", config.mode, "this version runs backtests only.")
+        if config.mode is RunMode.LIVE:
+            raise NotInThisVersion("This version does not trade real money.", "Use the mode paper.")
+        if config.mode is RunMode.PAPER:
+            self._brokers.info(config.broker)
+            timeframe_ns = Timeframe.parse(config.timeframe).ns
+            if timeframe_ns % MINUTE_NS:
+                raise InvalidValue("timeframe", config.timeframe, "a paper run is made of whole minutes.")
         # The first time, every file is read and parsed: that takes too long for the loop of a window.
         info = await asyncio.to_thread(self._strategy, config.strategy_id)
         symbols = tuple(parse_symbol(symbol) for symbol in config.symbols)

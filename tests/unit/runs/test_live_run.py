@@ -1,0 +1,171 @@
+"""Paper runs on the simulated market: the strategy of a backtest, real time, and nothing left behind."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import InvalidValue, NotInThisVersion, UnknownName
+from core.model.instants import MINUTE_NS
+from core.model.order import OrderStatus
+from core.model.run import RunConfig, RunMode, RunStatus
+from core.runs.live import recorded
+from tests.unit.runs.live_desk import live
+
+
+async def test_a_run_trades_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=12))
+        assert (run.status, run.error) == (RunStatus.COMPLETED, None)
+        assert run.first_bar_ns is not None
+        assert run.config.end_ns is not None
+        minutes = (run.config.end_ns - run.first_bar_ns) // MINUTE_NS
+        assert run.bars == minutes
+        assert minutes > 6
+        await scene.assert_at_the_broker(run)
+        fills = await scene.store.runs.fills(run.id)
+        # What was decided at the last bar's end fills, or is cancelled with the run.
+        assert [fill.side.value for fill in fills] in ((["buy", "sell"] * 9)[:count] for count in (minutes - 1, minutes))
+        result = await scene.store.runs.result(run.id)
+        assert result is not None
+        assert len(result.trades) == len(fills) // 2
+        assert len(result.equity) == minutes + 1
+        bars = await scene.store.bars.read(recorded(run.id, "DEMO/USD", "1m"))
+        assert len(bars) == 3 + minutes  # what it was warmed up with, and what came
+        history = scene.broker.feed.bars("DEMO/USD", int(bars.start_ns[0]), int(bars.start_ns[-1]) + MINUTE_NS)
+        assert np.array_equal(history.close, bars.close)
+
+
+async def test_from_a_fill_one_can_walk_back_to_the_decision(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=8))
+        assert run.first_bar_ns is not None
+        events = {event.id: event for event in await scene.store.log.read(run_id=run.id, limit=1_000)}
+        event = next(one for one in events.values() if one.type == "orders.Filled")
+        walked = [event.type]
+        while event.causation_id in events:
+            event = events[event.causation_id]
+            walked.append(event.type)
+        assert walked == [
+            "orders.Filled",
+            "orders.Accepted",
+            "orders.Submitted",
+            "risk.Approved",
+            "orders.Created",
+            "live.PlaceOrder",
+            "strategy.PlaceRequest",
+        ]
+        assert event.causation_id == f"{run.id}@{run.first_bar_ns + MINUTE_NS}"
+
+
+async def test_a_stop_cancels_what_works(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.start()
+        await scene.until("orders.Filled", 2)
+        stopped = await scene.runs.stop(run.id)
+        assert stopped.status is RunStatus.STOPPED
+        await scene.assert_at_the_broker(stopped)
+        statuses = [order.status for order in await scene.store.runs.orders(run.id)]
+        assert OrderStatus.CANCELLED in statuses
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ("self.bars = getattr(self, 'bars', 0) + 1; 1 / (3 - self.bars)", "strategy_failed"),
+        ("self.bars = getattr(self, 'bars', 0) + 1\n        while self.bars == 3: pass", "strategy_too_slow"),
+        ("self.bars = getattr(self, 'bars', 0) + 1; self.cancel('never') if self.bars == 3 else None", "nonsense_action"),
+    ],
+)
+async def test_a_strategy_that_misbehaves_ends_its_run_and_its_orders(tmp_path: Path, more: str, code: str) -> None:
+    async with live(tmp_path, callback_limit_s=0.3) as scene:
+        scene.strategy(more)
+        run = await scene.over(await scene.start())
+        assert (run.status, run.error_code) == (RunStatus.ERROR, code)
+        await scene.assert_at_the_broker(run)
+
+
+async def test_a_strategy_may_end_its_run(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy("self.stop_run('Enough.')")
+        run = await scene.over(await scene.start())
+        assert (run.status, run.error) == (RunStatus.STOPPED, "Enough.")
+        await scene.assert_at_the_broker(run)
+
+
+async def test_a_gap_of_the_stream_is_completed_from_the_history(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.start(minutes=12)
+        await scene.until("orders.Filled", 2)
+        scene.broker.faults.cut()
+        await scene.clock.sleep_until(scene.clock.now_ns() + 2 * MINUTE_NS)
+        scene.broker.faults.mend()
+        run = await scene.over(run)
+        assert run.status is RunStatus.COMPLETED
+        bars = await scene.store.bars.read(recorded(run.id, "DEMO/USD", "1m"))
+        assert set(np.diff(bars.start_ns).tolist()) == {MINUTE_NS}
+        assert "live.StreamChanged" in [event.type for event in await scene.store.log.read(run_id=run.id, limit=1_000)]
+        await scene.assert_at_the_broker(run)
+
+
+async def test_two_runs_share_an_account_and_each_has_its_own_position(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        first, second = await scene.start(minutes=8), await scene.start(minutes=8)
+        one, other = await scene.over(first), await scene.over(second)
+        assert {one.status, other.status} == {RunStatus.COMPLETED}
+        fills = [await scene.store.runs.fills(run.id) for run in (one, other)]
+        assert all(fills)
+        held = sum(fill.qty * fill.side.sign for own in fills for fill in own)
+        assert [position.qty for position in scene.broker.exchange.positions()] == [held]
+
+
+async def test_indicators_and_larger_bars_are_those_of_a_backtest(tmp_path: Path) -> None:
+    (tmp_path / "seer.py").write_text('''
+from core.strategy.api import Bar, BarStrategy, ema
+
+
+class Seer(BarStrategy):
+    """Notes what it sees."""
+
+    id = "seer"
+    warmup = 30
+    timeframes = ("5m",)
+
+    def setup(self) -> None:
+        self.average = self.indicator(ema, self.close, 10)
+        self.larger = self.indicator(ema, self.column("close", timeframe="5m"), 3)
+
+    def on_larger_bar(self, bar: Bar, timeframe: str) -> None:
+        self.note(f"{timeframe} {bar.start_ns} {bar.close!r}")
+
+    def on_bar(self, bar: Bar) -> None:
+        self.note(f"{bar.start_ns} {bar.close!r} {self.average.value!r} {self.larger.value!r}")
+''')
+    async with live(tmp_path) as scene:
+        run = await scene.over(await scene.start("seer", minutes=11))
+        assert run.status is RunStatus.COMPLETED, run.error
+        notes = [event.payload for event in await scene.store.log.read(run_id=run.id, pattern="strategy.Noted", limit=1_000)]
+        config = RunConfig(strategy_id="seer", symbols=("DEMO/USD",), timeframe="1m", source=f"run-{run.id}", start_ns=run.first_bar_ns)
+        again = await scene.runs.start((await scene.runs.create(config)).id)
+        await scene.over(again)
+        tested = [event.payload for event in await scene.store.log.read(run_id=again.id, pattern="strategy.Noted", limit=1_000)]
+        assert len(notes) > 6
+        assert notes == tested
+
+
+async def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        with pytest.raises(NotInThisVersion, match="does not trade real money"):
+            await scene.start(mode=RunMode.LIVE)
+        with pytest.raises(UnknownName, match="broker"):
+            await scene.start(broker="sin")
+        with pytest.raises(InvalidValue, match="whole minutes"):
+            await scene.start(timeframe="30s")
+        run = await scene.over(await scene.start(symbols=("SPY",)))
+        assert (run.status, run.error_code) == (RunStatus.ERROR, "unknown_name")
