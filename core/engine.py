@@ -5,16 +5,20 @@ Commands are async methods with domain types; what changed comes back as events.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from core.data.desk import DataDesk
-from core.events.envelope import Envelope
+from core.events.envelope import Envelope, envelope
+from core.events.payloads import SwitchThrown
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
+from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.report import Report
 from core.model.result import Progress, RunResult
+from core.model.risk import SwitchLevel
 from core.model.run import Run, RunConfig
 from core.model.verification import RunComparison, Verification
 from core.ports import Callback, Clock, Store, StrategySource
@@ -22,8 +26,10 @@ from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.comparing import compare_runs
 from core.runs.manager import RunManager
+from core.runs.parity import parity_of
 from core.runs.reporting import report_of
 from core.runs.verify import verify_run
+from core.trading.history import read_switches
 
 OnProgress = Callable[[Progress], None]
 """Called in the loop's thread, a few times a second at most."""
@@ -214,6 +220,26 @@ class Engine:
                 on_progress(Progress(done=done, total=total, what="bars"))
 
         return await verify_run(run_id, runs=self._runs, store=self._store, on_bars=tell)
+
+    async def parity_of_run(self, run_id: str) -> Parity:
+        """Replay a paper or live run's own bars through Greta and compare its decisions and fills. Raises RunError."""
+        return await parity_of(run_id, runs=self._runs, store=self._store)
+
+    # --- the kill switch ---
+
+    async def throw_switch(self, level: SwitchLevel, reason: str, run_id: str | None = None) -> Envelope:
+        """Set the kill switch, for one run or for all, in whichever process they go on; it stays so. Raises UnknownName.
+
+        What it asks for is carried out by the desks; each acknowledges with `risk.SwitchCarriedOut`.
+        """
+        now_ns = self._clock.now_ns()
+        run = None if run_id is None else (await self._runs.get(run_id)).id
+        thrown = envelope(SwitchThrown(level=level, reason=reason), id=uuid4().hex, ts=now_ns, producer="engine", run_id=run)
+        return (await self._store.log.append([thrown]))[0]
+
+    async def switches(self) -> dict[str | None, SwitchLevel]:
+        """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""
+        return (await read_switches(self._store.log))[0]
 
     async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
         """Return two runs or more side by side. Raises InputError."""

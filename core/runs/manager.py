@@ -20,7 +20,7 @@ from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials, Rows
 from core.runs.desks import Desks
-from core.runs.live import LiveMaterials, LiveWork
+from core.runs.live import LiveMaterials, LiveWork, recorded
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
@@ -193,6 +193,20 @@ class RunManager:
         """Return a run's work once more, for the caller to drive and close; what it did goes to `rows`."""
         keys = await self._bar_sets(run.config)
         return BacktestWork(run, self.strategy_of(run), keys, replace(self._materials, runs=rows), traced=False)
+
+    async def replay_of(self, run: Run, rows: Rows) -> BacktestWork:
+        """Return a paper or live run as a backtest over the bars it saw, for the caller to drive and close. Raises NoBars, InputError."""
+        config = msgspec.structs.replace(
+            run.config,
+            mode=RunMode.BACKTEST,
+            source=recorded(run.id, run.config.symbols[0], run.config.timeframe).source,
+            adjustment=None,
+            start_ns=run.first_bar_ns,
+            end_ns=None,
+            corporate_actions=False,
+            trace=False,
+        )
+        return await self.work_again(msgspec.structs.replace(run, config=config), rows)
 
     # --- inside ---
 
