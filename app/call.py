@@ -57,8 +57,11 @@ class Call:
             _log.warning("%s", warning)
         return settings
 
-    def run(self, work: Callable[["Engine"], Awaitable[T]]) -> T:
-        """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped."""
+    def run(self, work: Callable[["Engine"], Awaitable[T]], *, speed: float = 1.0, seed: int = 1) -> T:
+        """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped.
+
+        `speed`, `seed`: of the simulated market.
+        """
         from app.compose import compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
         from core.clock.realtime import SystemClock
@@ -66,7 +69,8 @@ class Call:
         self.make_directories()
         start_logging(self.paths.logs, verbose=self.verbose)
         reporter = FaultReporter(self.paths.logs, SystemClock())
-        engine = compose_engine(compose_store(self.database_url), self.paths.strategies, self.settings(), reporter.report)
+        store, strategies = compose_store(self.database_url), self.paths.strategies
+        engine = compose_engine(store, strategies, self.settings(), reporter.report, speed=speed, seed=seed)
         return asyncio.run(_within(engine, work))
 
 

@@ -6,11 +6,9 @@ from core.errors import NotInThisVersion
 
 VERBS: Final = {
     ("data", "download"): "download bars from a broker; import a file with `weaver data import`",
-    ("trade",): "run a strategy on a paper or live account",
     ("orders",): "list the orders of an account; `weaver runs show` prints those of a run",
     ("positions",): "list the positions of an account",
     ("account",): "show a broker's account",
-    ("kill",): "throw a kill switch; nothing in it can trade real money",
     ("reconcile",): "reconcile with a broker",
     ("db",): "manage the database by hand; every start brings it up to date",
 }

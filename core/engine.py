@@ -19,7 +19,7 @@ from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportRepor
 from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.risk import SwitchLevel
-from core.model.run import Run, RunConfig
+from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.model.verification import RunComparison, Verification
 from core.ports import Callback, Clock, Store, StrategySource
 from core.ports import Subscription as Subscription
@@ -68,6 +68,10 @@ class Engine:
     def now_ns(self) -> int:
         """The present instant, UTC ns."""
         return self._clock.now_ns()
+
+    def market_now_ns(self, broker_id: str) -> int:
+        """The present instant at a broker's market: real time, but at a simulated one. Raises UnknownName."""
+        return self._runs.market_now_ns(broker_id)
 
     # --- events ---
 
@@ -237,9 +241,19 @@ class Engine:
         thrown = envelope(SwitchThrown(level=level, reason=reason), id=uuid4().hex, ts=now_ns, producer="engine", run_id=run)
         return (await self._store.log.append([thrown]))[0]
 
+    async def halt(self) -> tuple[int, bool]:
+        """Stop every run of this process; where a paper run goes on, here or elsewhere, throw the kill switch of all first.
+
+        Returns how many runs were stopped here, and whether the switch was thrown.
+        """
+        goes_on = [run for run in await self._runs.all() if run.config.mode is not RunMode.BACKTEST and run.status is RunStatus.RUNNING]
+        if goes_on:
+            await self.throw_switch(SwitchLevel.CANCEL_ALL, "HALT was pressed.")
+        return await self._runs.stop_all(), bool(goes_on)
+
     async def switches(self) -> dict[str | None, SwitchLevel]:
         """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""
-        return (await read_switches(self._store.log))[0]
+        return {thrown.run_id: thrown.level for thrown in (await read_switches(self._store.log))[0]}
 
     async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
         """Return two runs or more side by side. Raises InputError."""

@@ -140,9 +140,12 @@ class RunCommands(QObject):
         self._tasks.start(self._halt(), what="stopping every run")
 
     async def _halt(self) -> None:
-        stopped = await self._engine.stop_all_runs()
+        stopped, is_thrown = await self._engine.halt()
         runs = "1 run" if stopped == 1 else f"{stopped} runs"
-        self.say(f"HALT stopped {runs}." if stopped else "HALT: no run was going on.", "warning" if stopped else "info")
+        said = f"HALT stopped {runs}." if stopped else "HALT: no run was going on here."
+        if is_thrown:
+            said += " The kill switch is thrown: nothing new leaves until `weaver kill --off`."
+        self.say(said, "warning" if stopped or is_thrown else "info")
 
     # --- why ---
 

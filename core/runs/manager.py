@@ -185,6 +185,11 @@ class RunManager:
         """Return the stored sets a run reads, in the order of its symbols."""
         return list(await self._bar_sets((await self.get(run_id)).config))
 
+    def market_now_ns(self, broker_id: str) -> int:
+        """Return the present instant at a broker's market. Raises UnknownName."""
+        self._brokers.info(broker_id)
+        return self._brokers.clock(broker_id).now_ns()
+
     def strategy_of(self, run: Run) -> StrategyInfo:
         """Return the plug-in of a run as it is on disk now. Raises UnknownName or StrategyBroken."""
         return self._strategy(run.config.strategy_id)

@@ -1,6 +1,7 @@
 """What the store remembers of an account: its orders, fills, positions of others, and how the kill switch was left."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from core.events.payloads import AccountAdopted, OrderAdopted, OutsideFilled, SwitchThrown
 from core.model.money import ZERO
@@ -13,6 +14,14 @@ from core.trading.order_fold import revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
+
+
+class Thrown(NamedTuple):
+    """How the kill switch was set, for a run or for all (None), and the event that says so."""
+
+    run_id: str | None
+    level: SwitchLevel
+    event_id: str
 
 
 async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
@@ -40,15 +49,15 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
     return known_ns
 
 
-async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[dict[str | None, SwitchLevel], int]:
-    """Return how the kill switch was last set since an event, for each run and for all (None), and the last event looked at."""
-    levels: dict[str | None, SwitchLevel] = {}
+async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown], int]:
+    """Return how the kill switch was set since an event, the newest for each run and for all, and the last event looked at."""
+    newest: dict[str | None, Thrown] = {}
     while page := await log.read(after_seq=after_seq, pattern=SwitchThrown.wire, limit=_PAGE):
         after_seq = page[-1].seq
         for event in page:
             if isinstance(event.payload, SwitchThrown):
-                levels[event.run_id] = event.payload.level
-    return levels, after_seq
+                newest[event.run_id] = Thrown(event.run_id, event.payload.level, event.id)
+    return list(newest.values()), after_seq
 
 
 async def _remember_orders(state: AccountState, runs: RunStore) -> None:

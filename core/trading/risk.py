@@ -47,7 +47,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that an order breaks, with its limit and the order's figure, in words that name both."""
+    """A rule that an order breaks, with its limit and the order's figure; empty where a rule has none."""
 
     code: RejectCode
     rule: str
@@ -57,6 +57,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """Return it for a person."""
+        if not self.figure:
+            return f"Risk rule {self.rule}: {self.limit}."
         return f"Risk rule {self.rule}: the limit is {self.limit}, this order makes it {self.figure}."
 
 
@@ -85,18 +87,18 @@ def price_of(request: OrderRequest, situation: Situation) -> Decimal | None:
 
 def _switch(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     if now.level.halts:
-        return Refusal(code=RejectCode.RISK_HALTED, rule="kill switch", limit="nothing new", figure="a new order")
+        return Refusal(code=RejectCode.RISK_HALTED, rule="kill switch", limit="nothing new leaves", figure="")
     if now.level is SwitchLevel.REDUCE_ONLY and not only_reduces(request, now):
         held = plain(now.positions.get(request.symbol, ZERO))
         figure = f"a {request.side} of {plain(request.qty)} {request.symbol} with {held} held"
-        return Refusal(code=RejectCode.RISK_REDUCE_ONLY, rule="reduce only", limit="orders that take off a position", figure=figure)
+        return Refusal(code=RejectCode.RISK_REDUCE_ONLY, rule="reduce only", limit="only what takes off a position leaves", figure=figure)
     return None
 
 
 def _armed(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     if now.is_armed:
         return None
-    return Refusal(code=RejectCode.RISK_NOT_ARMED, rule="live armed", limit="no order while not armed", figure="a new order")
+    return Refusal(code=RejectCode.RISK_NOT_ARMED, rule="live armed", limit="no order leaves while it is not armed", figure="")
 
 
 def _symbols(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
@@ -108,7 +110,7 @@ def _symbols(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refus
 def _hours(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     if not limits.regular_hours_only or now.is_open:
         return None
-    return Refusal(code=RejectCode.RISK_HOURS, rule="trading hours", limit="the regular session", figure="an order outside it")
+    return Refusal(code=RejectCode.RISK_HOURS, rule="trading hours", limit="only in the regular session", figure="")
 
 
 def _qty(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
@@ -266,7 +268,7 @@ def _too_much(code: RejectCode, rule: str, limit: str, figure: str) -> Refusal:
 
 
 def _no_price(request: OrderRequest, rule: str) -> Refusal:
-    return Refusal(code=RejectCode.RISK_NO_PRICE, rule=rule, limit=f"a known price of {request.symbol}", figure="an order nobody can value")
+    return Refusal(code=RejectCode.RISK_NO_PRICE, rule=rule, limit=f"no price of {request.symbol} is known", figure="")
 
 
 def _percent(share: Decimal) -> str:

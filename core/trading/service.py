@@ -17,7 +17,7 @@ from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
 from core.trading.entries import Entry
-from core.trading.history import read_switches, remember
+from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, executed, heard
 from core.trading.reconcile import Difference
@@ -91,6 +91,7 @@ class AccountDesk:
         self._closing = asyncio.Event()
         self._failed: BaseException | None = None
         self._switch_seq = 0
+        self._thrown: list[Thrown] = []
         self._spawned: set[asyncio.Task[None]] = set()
         self.reconciled = 0
         """How many times it was reconciled."""
@@ -99,7 +100,9 @@ class AccountDesk:
 
     async def __aenter__(self) -> "AccountDesk":
         known_ns = await remember(self.state, self._runs, self._event_log)
-        self.state.levels, self._switch_seq = await read_switches(self._event_log)
+        self._thrown, self._switch_seq = await read_switches(self._event_log)
+        for thrown in self._thrown:
+            self.state.set_level(thrown.run_id, thrown.level)
         self._reconciler = Reconciler(
             self.state,
             self._broker,
@@ -389,15 +392,15 @@ class AccountDesk:
 
     async def _watch_switch(self) -> None:
         """Follow the switch in the log, whoever threw it and in whichever process."""
-        for run_id, level in self.state.levels.items():
-            if self.state.working(run_id):  # the program ended before it was carried out
-                self._spawn(self._kill.carry_out(run_id, level, None), "kill-switch")
+        for thrown in self._thrown:
+            if self.state.working(thrown.run_id):  # the program ended before it was carried out
+                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
         while True:
             await asyncio.sleep(SWITCH_S)
-            levels, self._switch_seq = await read_switches(self._event_log, self._switch_seq)
-            for run_id, level in levels.items():
-                self.state.set_level(run_id, level)
-                self._spawn(self._kill.carry_out(run_id, level, None), "kill-switch")
+            found, self._switch_seq = await read_switches(self._event_log, self._switch_seq)
+            for thrown in found:
+                self.state.set_level(thrown.run_id, thrown.level)
+                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
 
     def level(self, run_id: str) -> SwitchLevel:
         """Return how far the switch is thrown for a run."""

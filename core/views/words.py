@@ -121,7 +121,7 @@ _HEALED: Final = {
 
 _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunCreated: lambda e, _: f"Created {e.config.strategy_id} on {', '.join(e.config.symbols)} {e.config.timeframe}.",
-    p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go.",
+    p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go." if e.bars_total else "Started: it goes on in real time.",
     p.RunCompleted: lambda e, _: f"Completed {e.bars:,} bars in {e.elapsed_s:.2f} s; equity {float(e.end_equity):,.2f}.",
     p.RunStopped: lambda e, _: f"Stopped after {e.bars:,} bars: {e.reason}",
     p.RunError: lambda e, _: f"Failed: {e.error}",
@@ -162,7 +162,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     p.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
     p.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
-    p.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}; it is {e.figure}.",
+    p.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"
+    + (f"; it is {e.figure}." if e.figure else "."),
     p.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
     p.SwitchCarriedOut: lambda e, _: _carried_out(e),
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
