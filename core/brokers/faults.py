@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from core.errors import BrokerUnreachable, OutcomeUnknown
+from core.errors import BrokerUnreachable, KeysRefused, OutcomeUnknown
 from core.model.broker import OrderUpdate
 
 Deliver = Callable[[OrderUpdate], None]
@@ -19,6 +19,8 @@ class Faults:
         """So many orders get lost on their way; nobody can tell."""
         self.lose_answers = 0
         """So many orders are taken, and their answer is lost."""
+        self.keys_refused = False
+        """The keys were revoked: the stream ends, and nothing is answered."""
         self.unreachable = False
         """No request gets through, and that is known."""
         self.lose_updates = 0
@@ -35,7 +37,9 @@ class Faults:
     # --- requests ---
 
     async def before(self) -> None:
-        """Wait as long as an answer takes. Raises BrokerUnreachable."""
+        """Wait as long as an answer takes. Raises BrokerUnreachable, KeysRefused."""
+        if self.keys_refused:
+            raise KeysRefused("The broker does not accept the keys.", "Make new ones.")
         if self.unreachable:
             raise BrokerUnreachable("The broker cannot be reached.", "Nothing was sent.")
         if self.answer_delay_s:
@@ -93,7 +97,9 @@ class Faults:
         self._dropped.clear()
 
     async def until_mended(self) -> None:
-        """Return when the stream may connect."""
+        """Return when the stream may connect. Raises KeysRefused."""
+        if self.keys_refused:
+            raise KeysRefused("The broker does not accept the keys.", "Make new ones.")
         await self._line.wait()
 
 

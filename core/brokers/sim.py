@@ -97,10 +97,13 @@ class SimSource:
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Broker]:
         broker = SimBroker(self._clock, seed=self._seed, cash=self._cash)
-        async with asyncio.TaskGroup() as group:
-            market = group.create_task(broker.run(), name="simulated-market")
-            try:
-                yield broker
-            finally:
-                market.cancel()
-                await broker.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                market = group.create_task(broker.run(), name="simulated-market")
+                try:
+                    yield broker
+                finally:
+                    market.cancel()
+                    await broker.close()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # of the block's own

@@ -131,6 +131,8 @@ class RejectCode(StrEnum):
     RISK_DUPLICATE = "risk_duplicate"
     RISK_DAILY_LOSS = "risk_daily_loss"
     RISK_DRAWDOWN = "risk_drawdown"
+    RISK_SILENCE = "risk_silence"
+    """The broker, or the symbol's price, has not been heard of for too long."""
     RISK_NO_PRICE = "risk_no_price"
     """A rule needs the symbol's price, and nobody knows one."""
 

@@ -57,6 +57,10 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Money lost since the day began at which nothing but closing leaves."""
     max_drawdown: Decimal | None = None
     """The same for the share lost since the highest equity."""
+    max_silence_s: float | None = None
+    """Seconds that the broker may not have been heard of: its stream of orders is cut, or it answers no question."""
+    max_price_age_s: float | None = None
+    """Seconds, by the market's clock, since the symbol's last price."""
     symbols: tuple[str, ...] | None = None
     """What may be traded."""
     regular_hours_only: bool = False
@@ -71,5 +75,9 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             count: int | None = getattr(self, field)
             if count is not None and count < 1:
                 raise InvalidValue(field, count, "a limit is at least 1; leave it out to switch it off.")
+        for field in ("max_silence_s", "max_price_age_s"):
+            seconds: float | None = getattr(self, field)
+            if seconds is not None and not 0 < seconds < 86_400:
+                raise InvalidValue(field, seconds, "it is above zero and shorter than a day; leave it out to switch it off.")
         if self.duplicate_window_s is not None and not 0 < self.duplicate_window_s < 86_400:
             raise InvalidValue("duplicate_window_s", self.duplicate_window_s, "it is above zero and shorter than a day.")

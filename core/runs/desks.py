@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from core.clock import calendar
+from core.errors import KnownError
 from core.model.broker import AccountName
 from core.model.market import asset_class_of
 from core.model.risk import RiskLimits
@@ -84,13 +85,13 @@ class Desks:
                     is_armed=account is AccountName.PAPER,
                     on_bug=self._on_bug,
                 )
-                async with desk:
+                async with desk.open():
                     held.opened.set_result(OpenAccount(broker, desk))
                     await held.enough.wait()
         except Exception as error:
             if not held.opened.done():
                 held.opened.set_exception(error)
-            else:
+            elif not isinstance(error, KnownError):  # who trades there was told of those by the desk
                 self._on_bug(error, f"account {broker_id}")
         finally:
             del self._held[key]

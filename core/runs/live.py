@@ -14,7 +14,7 @@ from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import BooksDiffer, LookAhead, NotRepeatable
+from core.errors import KnownError, LookAhead, NotRepeatable
 from core.events.payloads import StreamChanged
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -86,7 +86,7 @@ class LiveWork:
         self._arrived = asyncio.Event()
         self._is_gap = True
         self._statuses: list[StreamStatus] = []
-        self._failure: BooksDiffer | None = None
+        self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._now_ns = self._start_ns = self._from_ns = 0
         self._began_ns = 0
@@ -139,7 +139,7 @@ class LiveWork:
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it: its working orders are cancelled.
 
-        Raises BooksDiffer, StoreError and what the strategy raises.
+        Raises BooksDiffer, BrokerError, StoreError and what the strategy raises.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -220,7 +220,7 @@ class LiveWork:
 
     def _take(self, bar: Bar) -> None:
         self._bars.add(one_bar(bar))
-        self._account.desk.state.note_price(bar.symbol, exact(bar.close))
+        self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
 
     async def _bars_until(self, now_ns: int) -> None:
@@ -314,10 +314,9 @@ class LiveWork:
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
         self._equity.append((self._now_ns, to_float(self._venue.equity), held))
 
-    def _stop(self, why: str) -> None:
-        """End the run: its account cannot be trusted any more."""
-        todo = "Compare the account with the run's fills; then start it again."
-        self._failure = BooksDiffer(why, todo)
+    def _stop(self, why: KnownError) -> None:
+        """End the run: its account cannot be used, or not be trusted any more."""
+        self._failure = why
         if self._loop is not None:
             self._loop.cancel()
 

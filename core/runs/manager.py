@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ from core.runs.live import LiveMaterials, LiveWork, recorded
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
+_ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0)
+"""Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave."""
+
 
 class RunManager:
     """All runs of this process, and the stored ones."""
@@ -41,7 +45,7 @@ class RunManager:
         self._supervisor = Supervisor()
         self._brokers = brokers
         self._callback_limit_s = callback_limit_s
-        self._desks = Desks(brokers, store, self._supervisor, RiskLimits(), on_bug)
+        self._desks = Desks(brokers, store, self._supervisor, _ACCOUNT_LIMITS, on_bug)
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unstored: dict[str, Run] = {}

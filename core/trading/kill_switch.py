@@ -73,10 +73,10 @@ class KillSwitch:
         await self._cancel(order_id)
 
     async def _settled(self, order_ids: list[str], patience_s: float = PATIENCE_S) -> int:
-        lives = self._state.lives
+        state, lives = self._state, self._state.lives
         try:
             async with asyncio.timeout(patience_s):
-                await self._state.until(lambda: all(lives[each].order.status.is_final for each in order_ids))
+                await state.until(lambda: state.has_ended or all(lives[each].order.status.is_final for each in order_ids))
         except TimeoutError:
             pass
         return sum(lives[each].order.status.is_final for each in order_ids)

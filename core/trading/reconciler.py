@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from core.errors import BrokerError
+from core.errors import BooksDiffer, BrokerError
 from core.events.payloads import AccountAdopted, Differed, OrderAdopted, OutsideFilled
 from core.model.broker import BrokerOrder
 from core.model.instants import MINUTE_NS
@@ -18,6 +18,7 @@ from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
 """How much earlier than our own times the broker is asked from: its clock may be off."""
+_TODO: Final = "Compare the account with the run's fills at the broker; then start a new run."
 
 
 class Reconciler:
@@ -185,7 +186,7 @@ class Reconciler:
             concerned = {run_id for run_id, book in state.books.items() if one.symbol in book.holdings}
             concerned |= {life.order.run_id for life in state.lives.values() if life.order.request.symbol == one.symbol}
             for run_id in concerned & set(state.seats):
-                state.seats[run_id].stop(one.reason)
+                state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
 
 
 async def cancel_stray(broker: Broker, broker_id: str) -> None:

@@ -42,6 +42,10 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     level: SwitchLevel = SwitchLevel.OFF
     is_open: bool = True
     """Whether the symbol's market is in its regular session."""
+    silent_s: float = 0.0
+    """Seconds since the broker was heard of; 0 while it is."""
+    price_times: Mapping[str, int] = {}
+    """When each price was made, UTC ns."""
     is_armed: bool = True
     """Whether orders may go where real money is; a paper account always is."""
 
@@ -59,7 +63,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         """Return it for a person."""
         if not self.figure:
             return f"Risk rule {self.rule}: {self.limit}."
-        return f"Risk rule {self.rule}: the limit is {self.limit}, this order makes it {self.figure}."
+        return f"Risk rule {self.rule}: the limit is {self.limit}, this order is {self.figure}."
 
 
 _Rule = Callable[[OrderRequest, RiskLimits, Situation], Refusal | None]
@@ -111,6 +115,25 @@ def _hours(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal
     if not limits.regular_hours_only or now.is_open:
         return None
     return Refusal(code=RejectCode.RISK_HOURS, rule="trading hours", limit="only in the regular session", figure="")
+
+
+def _silence(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
+    most = limits.max_silence_s
+    if most is None or now.silent_s <= most:
+        return None
+    return _too_much(RejectCode.RISK_SILENCE, "silent broker", f"{most:g} s", f"{now.silent_s:.0f} s without a word of it")
+
+
+def _price_age(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
+    if limits.max_price_age_s is None:
+        return None
+    made_ns = now.price_times.get(request.symbol)
+    if made_ns is None:
+        return _no_price(request, "price age")
+    age_s = (now.now_ns - made_ns) / SECOND_NS
+    if age_s <= limits.max_price_age_s:
+        return None
+    return _too_much(RejectCode.RISK_SILENCE, "price age", f"{limits.max_price_age_s:g} s", f"on a price that is {age_s:.0f} s old")
 
 
 def _qty(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
@@ -232,6 +255,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     _armed,
     _symbols,
     _hours,
+    _silence,
+    _price_age,
     _qty,
     _value,
     _share,

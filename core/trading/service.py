@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BrokerRefused, BugError, KeysRefused, WeaverError
+from core.errors import BrokerError, BugError, KeysRefused, KnownError, WeaverError
 from core.events.envelope import Envelope
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted, RiskApproved, RiskRefused, StreamChanged
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
@@ -49,7 +49,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountDesk:
-    """`async with` it: it connects, remembers and reconciles; leaving ends every task of it. Orders stay at the broker.
+    """`open` it first. What it is asked for is done by tasks of its own, which outlive whoever asked.
 
     `look_ups_s`, `reconcile_s`: see `core.trading.sender` and `RECONCILE_S`. `is_armed`: whether orders may go where
     real money is.
@@ -81,14 +81,13 @@ class AccountDesk:
         self._asking: set[str] = set()
         self._is_unreached = False
         self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
+        self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
         self._kill = KillSwitch(state, self._sender.cancel, lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"))
         self._reconciler: Reconciler | None = None
         self._group: asyncio.TaskGroup | None = None
-        self._main: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._closing = asyncio.Event()
         self._failed: BaseException | None = None
         self._switch_seq = 0
         self._thrown: list[Thrown] = []
@@ -98,7 +97,12 @@ class AccountDesk:
 
     # --- life ---
 
-    async def __aenter__(self) -> "AccountDesk":
+    @asynccontextmanager
+    async def open(self) -> "AsyncGenerator[AccountDesk]":
+        """Connect, remember and reconcile; the block's end ends every task of the desk. Orders stay at the broker.
+
+        Raises KeysRefused and what else no second attempt would change, in the middle of the block too.
+        """
         known_ns = await remember(self.state, self._runs, self._event_log)
         self._thrown, self._switch_seq = await read_switches(self._event_log)
         for thrown in self._thrown:
@@ -109,39 +113,26 @@ class AccountDesk:
             known_ns=known_ns,
             spawn_cancel=lambda broker_id: self._spawn(cancel_stray(self._broker, broker_id), f"cancel-{broker_id}"),
         )
-        self._main = asyncio.get_running_loop().create_task(self._keep(), name=f"desk-{self.state.key}")
-        await self._ready.wait()
-        if self._failed is not None:
-            await self.__aexit__()
-            raise self._failed
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        self._closing.set()
-        if self._main is not None:
-            await self._main
-            self._main = None
-
-    async def _keep(self) -> None:
-        """Own every task of the desk, from the first to the last."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                ends = [
+                own = [
                     group.create_task(self._listen(), name="order-updates"),
+                    group.create_task(self._tell_statuses(), name="stream-status"),
                     group.create_task(self._fold_updates(), name="fold-updates"),
                     group.create_task(self._reconcile_always(), name="reconcile"),
                     group.create_task(self._watch_switch(), name="watch-switch"),
                 ]
-                await self._closing.wait()
-                self._group = None
-                for task in [*ends, *self._spawned]:
-                    task.cancel()
+                try:
+                    await self._ready.wait()
+                    yield self
+                finally:
+                    self._group = None
+                    for task in [*own, *self._spawned]:
+                        task.cancel()
         except BaseExceptionGroup as errors:
             self._fail(errors.exceptions[0])
-        finally:
-            self._group = None
-            self._ready.set()
+            raise errors.exceptions[0] from None
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str, afterwards: Callable[[], None] | None = None) -> None:
         """Start a task of the desk's own, which outlives whoever asked for it."""
@@ -167,10 +158,9 @@ class AccountDesk:
     def _fail(self, error: BaseException) -> None:
         """The desk cannot go on: whoever trades here is stopped and told why."""
         self._failed = error
-        if not isinstance(error, WeaverError):
-            self._on_bug(error, f"desk {self.state.key}")
+        self.state.end()
         for seat in tuple(self.state.seats.values()):
-            seat.stop(f"The desk at {self.state.key} ended: {error}")
+            seat.stop(error if isinstance(error, KnownError) else BrokerError(f"The desk at {self.state.key} ended: {error}."))
 
     # --- what a run calls ---
 
@@ -200,6 +190,8 @@ class AccountDesk:
 
     async def cancel_working(self, run_id: str, patience_s: float = PATIENCE_S) -> int:
         """Cancel all of a run's orders and wait until they are over; return how many the broker has not answered for."""
+        if self._group is None:  # the desk ended before its run: nobody would hear the answers
+            return len(self.state.working(run_id))
         return (await self._kill.cancel_working(run_id, patience_s))[1]
 
     async def reconcile(self) -> tuple[Difference, ...]:
@@ -289,25 +281,19 @@ class AccountDesk:
 
     async def _listen(self) -> None:
         """Hear of every order of the account; after each connect and reconnect ask for what was missed."""
-        statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
 
         def on_status(status: StreamStatus) -> None:
-            statuses.put_nowait(status)
+            self._statuses.put_nowait(status)
+            self.state.note_heard("orders", is_heard=status.state is StreamState.LISTENING)
             if status.state is StreamState.LISTENING:
                 self._wake.set()
 
-        async with asyncio.TaskGroup() as group:
-            telling = group.create_task(self._tell_statuses(statuses), name="stream-status")
-            try:
-                await self._broker.streams.order_updates(self._updates.put_nowait, on_status)
-            except (KeysRefused, BrokerRefused):
-                telling.cancel()
-                raise
+        await self._broker.streams.order_updates(self._updates.put_nowait, on_status)
 
-    async def _tell_statuses(self, statuses: "asyncio.Queue[StreamStatus]") -> None:
+    async def _tell_statuses(self) -> None:
         lost = False
         while True:
-            status = await statuses.get()
+            status = await self._statuses.get()
             if status.state in {StreamState.LOST, StreamState.STALE} or (status.state is StreamState.LISTENING and lost):
                 lost = status.state is not StreamState.LISTENING
                 async with self.state.turn:
@@ -375,6 +361,7 @@ class AccountDesk:
 
     async def _reached(self, error: BrokerError | None) -> None:
         """Tell once that questions are not answered, and once that they are again."""
+        self.state.note_heard("requests", is_heard=error is None)
         if (error is None) is not self._is_unreached:
             return
         self._is_unreached = error is not None

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 
+from core.errors import KnownError
 from core.model.broker import Account, Features
-from core.model.instants import DAY_NS
+from core.model.instants import DAY_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Fill, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
@@ -16,11 +17,11 @@ from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent, Situation
 
 OnChange = Callable[[], None]
-OnStop = Callable[[str], None]
+OnStop = Callable[[KnownError], None]
 
 
 class Seat:
-    """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it, with the reason."""
+    """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error."""
 
     def __init__(self, changed: OnChange, stop: OnStop) -> None:
         self.changed = changed
@@ -50,11 +51,14 @@ class AccountState:
         self.prices: dict[str, Decimal] = {}
         self.levels: dict[str | None, SwitchLevel] = {}
         self.account: Account | None = None
+        self.has_ended = False
         self.causes = Causes()
         self._runs = runs
         self._peak: Decimal | None = None
         self._sent: list[Sent] = []
         self._moved = asyncio.Event()
+        self._price_times: dict[str, int] = {}
+        self._silent_since: dict[str, int] = {}
 
     # --- changing it ---
 
@@ -79,6 +83,11 @@ class AccountState:
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
         self.levels[run_id] = level
+        self._has_moved()
+
+    def end(self) -> None:
+        """Nothing will be heard of the broker any more: whoever waits for its word waits in vain."""
+        self.has_ended = True
         self._has_moved()
 
     def _has_moved(self) -> None:
@@ -131,9 +140,23 @@ class AccountState:
         self.account = account
         self._peak = account.equity if self._peak is None else max(self._peak, account.equity)
 
-    def note_price(self, symbol: str, price: Decimal) -> None:
-        """Take the newest price."""
+    def note_price(self, symbol: str, price: Decimal, time_ns: int) -> None:
+        """Take the newest price, and when it was made."""
         self.prices[symbol] = price
+        self._price_times[symbol] = time_ns
+
+    def note_heard(self, what: str, *, is_heard: bool) -> None:
+        """Take that a line to the broker works, or does not."""
+        if is_heard:
+            self._silent_since.pop(what, None)
+        else:
+            self._silent_since.setdefault(what, self.clock.monotonic_ns())
+
+    @property
+    def silent_s(self) -> float:
+        """Real seconds since one of the lines to the broker last worked; 0 while all do."""
+        since = min(self._silent_since.values(), default=None)
+        return 0.0 if since is None else (self.clock.monotonic_ns() - since) / SECOND_NS
 
     def left(self, life: OrderLife, now_ns: int) -> None:
         """Note that an order leaves."""
@@ -160,6 +183,8 @@ class AccountState:
             sent=tuple(self._sent) + self._just_now(also),
             level=self.level(run_id),
             is_open=is_open,
+            silent_s=self.silent_s,
+            price_times=self._price_times,
             is_armed=is_armed,
         )
 
@@ -178,6 +203,8 @@ class AccountState:
             working=working_requests([*self.working(run_id), *also]),
             sent=tuple(book.sent) + self._just_now(also),
             is_open=is_open,
+            silent_s=self.silent_s,
+            price_times=self._price_times,
         )
 
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:

@@ -22,7 +22,7 @@ async def _mix(scene: Scene, chance: random.Random, orders: int) -> None:
     for number in range(orders):
         price = Decimal(chance.randint(90, 110))
         exchange.show("DEMO", price)
-        scene.desk.state.note_price("DEMO", price)
+        scene.desk.state.note_price("DEMO", price, 1)
         what = chance.randrange(9)
         faults.double_updates = what == 0
         faults.reorder_updates = what == 1

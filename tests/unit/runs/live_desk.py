@@ -118,4 +118,4 @@ async def live(folder: Path, **options: Any) -> AsyncIterator[LiveScene]:
     finally:
         await scene.runs.close()
         await scene.store.close()
-    assert scene.bugs == []
+    assert not scene.bugs, scene.bugs

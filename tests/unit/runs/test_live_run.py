@@ -96,6 +96,21 @@ async def test_a_strategy_may_end_its_run(tmp_path: Path) -> None:
         await scene.assert_at_the_broker(run)
 
 
+async def test_revoked_keys_end_the_run_with_the_brokers_sentence(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.start()
+        await scene.until("orders.Filled", 2)
+        scene.broker.faults.keys_refused = True
+        scene.broker.faults.cut()
+        run = await scene.over(run)
+        assert (run.status, run.error_code) == (RunStatus.ERROR, "keys_refused")
+        scene.broker.faults.keys_refused = False
+        # Its account was let go of: the next run opens it anew.
+        scene.broker.faults.mend()
+        assert (await scene.over(await scene.start(minutes=8))).status is RunStatus.COMPLETED
+
+
 async def test_a_gap_of_the_stream_is_completed_from_the_history(tmp_path: Path) -> None:
     async with live(tmp_path) as scene:
         scene.strategy()
@@ -121,7 +136,7 @@ async def test_two_runs_share_an_account_and_each_has_its_own_position(tmp_path:
         fills = [await scene.store.runs.fills(run.id) for run in (one, other)]
         assert all(fills)
         held = sum(fill.qty * fill.side.sign for own in fills for fill in own)
-        assert [position.qty for position in scene.broker.exchange.positions()] == [held]
+        assert sum(position.qty for position in scene.broker.exchange.positions()) == held
 
 
 async def test_indicators_and_larger_bars_are_those_of_a_backtest(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Scene:
             async with self.store.runs.begin() as work:
                 work.put_run(Run(id=run_id, config=config, status=RunStatus.RUNNING, created_ns=1))
         book = self.desk.state.books.get(run_id) or RunBook(CASH, limits or RiskLimits())
-        self.desk.sit(run_id, book, Seat(lambda: None, self.stopped.append))
+        self.desk.sit(run_id, book, Seat(lambda: None, lambda error: self.stopped.append(error.args[0])))
 
     async def place(self, side: str = "buy", qty: int = 10, *, run_id: str = "run", limit: str | None = None, id: str | None = None) -> str:
         """Place an order as a strategy would, and return its id once it is committed."""
@@ -145,7 +145,7 @@ async def opened(folder: Path, broker: FakeBroker | None = None, limits: RiskLim
     }
     desk = AccountDesk(state, broker, runs=store.runs, log=store.log, **(settings | options))
     try:
-        async with desk:
+        async with desk.open():
             yield Scene(store, broker, desk)
     finally:
         await store.close()

@@ -25,7 +25,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with opened(tmp_path) as scene:
         await scene.run()
         scene.broker.exchange.show("DEMO", D(100))
-        scene.desk.state.note_price("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
         yield scene
 
 
@@ -93,7 +93,7 @@ async def test_an_order_over_a_limit_never_leaves(tmp_path: Path) -> None:
         await scene.run(limits=RiskLimits(max_open_orders=1))
         order = await scene.until_status(await scene.place(qty=6), S.REJECTED)
         assert order.reject_code is RejectCode.RISK_ORDER_QTY
-        assert order.reason == "Risk rule order size: the limit is 5 units, this order makes it 6 units."
+        assert order.reason == "Risk rule order size: the limit is 5 units, this order is 6 units."
         assert (await scene.types("risk.*"), scene.broker.exchange.orders()) == (["risk.Refused"], [])
         first = await scene.place(qty=5, limit="90")
         second = await scene.until_status(await scene.place(qty=4, limit="90"), S.REJECTED)
@@ -209,6 +209,18 @@ async def test_after_a_restart_everything_is_remembered(tmp_path: Path) -> None:
         assert (order.status, order.filled_qty) == (S.PARTIALLY_FILLED, D(7))
         await scene.assert_books_equal()
         assert await scene.types("live.Differed") == ["live.Differed"]
+
+
+async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits=RiskLimits(max_silence_s=0.000_001)) as scene:
+        await scene.run()
+        scene.broker.faults.cut()
+        await scene.until_told("live.StreamChanged")
+        order = await scene.until_status(await scene.place(), S.REJECTED)
+        assert order.reject_code is RejectCode.RISK_SILENCE
+        scene.broker.faults.mend()
+        await scene.until(lambda: scene.desk.state.silent_s == 0.0)
+        await scene.until_status(await scene.place(limit="90"), S.ACCEPTED)
 
 
 # --- the kill switch ---

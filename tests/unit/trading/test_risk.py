@@ -113,6 +113,11 @@ CASES: list[tuple[str, dict[str, Any], Situation, OrderRequest, RejectCode | Non
     ("no symbol allowed", {"symbols": ()}, CALM, order(), RejectCode.RISK_SYMBOL),
     ("in hours", {"regular_hours_only": True}, CALM, order(), None),
     ("out of hours", {"regular_hours_only": True}, with_(is_open=False), order(), RejectCode.RISK_HOURS),
+    ("silence at", {"max_silence_s": 60.0}, with_(silent_s=60.0), order(), None),
+    ("silence beyond", {"max_silence_s": 60.0}, with_(silent_s=60.1), order(), RejectCode.RISK_SILENCE),
+    ("price age at", {"max_price_age_s": 90.0}, with_(price_times={"DEMO": NOW - 90 * SECOND_NS}), order(), None),
+    ("price age beyond", {"max_price_age_s": 90.0}, with_(price_times={"DEMO": NOW - 91 * SECOND_NS}), order(), RejectCode.RISK_SILENCE),
+    ("price age of no price", {"max_price_age_s": 90.0}, CALM, order(), RejectCode.RISK_NO_PRICE),
     ("not armed", {}, with_(is_armed=False), order(), RejectCode.RISK_NOT_ARMED),
     ("halted", {}, with_(level=SwitchLevel.HALT), order(), RejectCode.RISK_HALTED),
     ("halted, closing", {}, with_(level=SwitchLevel.HALT, positions={"DEMO": D(1)}), order("1", "sell"), RejectCode.RISK_HALTED),
@@ -150,7 +155,7 @@ def test_every_rule_is_off_until_it_is_switched_on() -> None:
 
 def test_a_refusal_names_rule_limit_and_figure() -> None:
     (refusal,) = judge(order("10.01"), RiskLimits(max_order_value=D(1_000)), CALM)
-    assert refusal.sentence == "Risk rule order value: the limit is 1000, this order makes it 1001."
+    assert refusal.sentence == "Risk rule order value: the limit is 1000, this order is 1001."
 
 
 def test_all_broken_rules_are_named() -> None:
