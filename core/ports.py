@@ -401,6 +401,11 @@ class Broker(Protocol):
 class LiveClock(Clock, Protocol):
     """A clock that goes on by itself, and that one can wait for."""
 
+    @property
+    def speed(self) -> float:
+        """How many times as fast as real time it goes."""
+        ...
+
     async def sleep_until(self, instant_ns: int) -> int:
         """Return at `instant_ns` and never before it, over sleep and steps of the clock; with how many ns later it is."""
         ...

@@ -13,6 +13,8 @@ _LOOK_S: Final = 0.5
 class SystemClock:
     """Real time, UTC. `now_ns` may step when the system's clock is set; `monotonic_ns` never goes back."""
 
+    speed: Final = 1.0
+
     def now_ns(self) -> int:
         """Return the present instant, UTC ns."""
         return time.time_ns()  # noqa: TID251  (the one place)

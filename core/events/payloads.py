@@ -92,6 +92,14 @@ class ClockTick(Payload, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
 
 
+class ClockLate(Payload, frozen=True, kw_only=True):
+    """A decision was made later than it was due, in real ms: the machine was busy, or it slept."""
+
+    wire: ClassVar[str] = "clock.Late"
+    due_ns: int
+    late_ms: float
+
+
 class WindowReady(Payload, frozen=True, kw_only=True):
     """A window a strategy asked for: bars that ended at or before the tick."""
 

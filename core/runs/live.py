@@ -15,7 +15,7 @@ from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.slices import SliceThread
 from core.errors import KnownError, LookAhead, NotRepeatable
-from core.events.payloads import StreamChanged
+from core.events.payloads import ClockLate, StreamChanged
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
@@ -41,6 +41,8 @@ from core.trading.state import Seat
 PRODUCER: Final = "live"
 GRACE_S: Final = 2.0
 """Real seconds that a decision waits for the bars of its minute; one without a trade never comes."""
+LATE_MS: Final = 50.0
+"""How late a decision may wake, in real time, before that is told."""
 IMPORT_LIMIT_S: Final = 30.0
 _SESSION_NS: Final = 6 * 3_600 * SECOND_NS
 
@@ -255,7 +257,9 @@ class LiveWork:
         while self._venue.stopped is None and (end_ns is None or next_ns < end_ns):
             # After the machine slept, what lies behind is history: no order is decided on an old price.
             next_ns = max(next_ns + MINUTE_NS, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
-            await self._clock.sleep_until(next_ns)
+            late_ms = await self._clock.sleep_until(next_ns) / self._clock.speed / 1e6
+            if late_ms > LATE_MS:
+                self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
             await self._bars_until(next_ns)
             new, larger = self._bars.ended(next_ns)
             await self._decide(next_ns, new, larger)

@@ -73,7 +73,7 @@ async def _remember_orders(state: AccountState, runs: RunStore) -> None:
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
             own = fills.get(order.id, [])
-            state.lives[order.id] = revived(order, tuple(own))
+            state.recall(revived(order, tuple(own)))
             for fill in own:
                 book.book(fill)
 

@@ -85,8 +85,12 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Theirs(msgspec.Struct, frozen=True, kw_only=True):
-    """What the broker says: orders that work and that were submitted since our oldest working one; executions since then."""
+    """What the broker says: orders that work and that were submitted since our oldest working one; executions since then.
 
+    `asked_ns`: when it was asked first, by our clock: what happened to us since then may not be in it.
+    """
+
+    asked_ns: int
     orders: tuple[BrokerOrder, ...]
     executions: tuple[Execution, ...]
     positions: Mapping[str, Decimal]
@@ -95,7 +99,7 @@ class Theirs(msgspec.Struct, frozen=True, kw_only=True):
 def compare(
     ours: Ours, theirs: Theirs, now_ns: int, *, since: Mapping[str, int] | None = None, settle_ns: int = SETTLE_NS
 ) -> tuple[Difference, ...]:
-    """Return what differs, in the order in which to heal it. `since`: when each key was first met, UTC ns."""
+    """Return what differs, in the order in which to heal it. `since`: when each key was first met, by the same clock as `now_ns`."""
     seen = since or {}
     orders = {order.client_order_id: order for order in theirs.orders}
     by_broker_id = {order.id: order.client_order_id for order in theirs.orders}
@@ -108,12 +112,11 @@ def compare(
             if order.id not in ours.adopted:
                 found.append(_strange(order))
         else:
-            _order(
-                life, order, missed.get(order.client_order_id, ZERO), found, _is_old(f"details:{life.order.id}", seen, now_ns, settle_ns)
-            )
+            is_old = _is_old(f"details:{life.order.id}", seen, now_ns, settle_ns)
+            _order(life, order, missed.get(order.client_order_id, ZERO), found, is_old, theirs.asked_ns)
     for order_id, life in ours.lives.items():
         if not life.order.status.is_final and order_id not in orders and order_id not in ours.in_flight:
-            found.append(_ghost(life, is_old=now_ns - life.order.updated_ns >= settle_ns))
+            found.append(_ghost(life, is_old=theirs.asked_ns - life.order.updated_ns >= settle_ns))
     found += _positions(ours, theirs, missed, by_broker_id, seen, now_ns, settle_ns)
     return tuple(found)
 
@@ -157,7 +160,7 @@ def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], fou
     return missed
 
 
-def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Difference], is_old: bool) -> None:
+def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Difference], is_old: bool, asked_ns: int) -> None:
     ours, symbol = life.order, life.order.request.symbol
     if order.filled_qty > ours.filled_qty + missed:
         gap = order.filled_qty - ours.filled_qty - missed
@@ -172,7 +175,8 @@ def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Dif
                 order=order,
             )
         )
-    if ours.status.is_final and not order.status.is_final and ours.status is not OrderStatus.FILLED:
+    is_news = ours.updated_ns >= asked_ns  # what the broker said is older than what we know
+    if ours.status.is_final and not order.status.is_final and ours.status is not OrderStatus.FILLED and not is_news:
         found.append(
             Difference(
                 kind=Kind.STRAY_ORDER,
@@ -248,8 +252,10 @@ def _positions(
         if is_strange and execution.id not in ours.known_outside and execution.id not in counted:
             counted.add(execution.id)
             expected[execution.symbol] = expected.get(execution.symbol, ZERO) + execution.qty * execution.side.sign
+    # A symbol in which something happened while the broker was asked is looked at the next time.
+    moving = {life.order.request.symbol for life in ours.lives.values() if life.order.updated_ns >= theirs.asked_ns}
     found = []
-    for symbol in sorted({*expected, *theirs.positions}):
+    for symbol in sorted({*expected, *theirs.positions} - moving):
         want, has = expected.get(symbol, ZERO), theirs.positions.get(symbol, ZERO)
         if want != has:
             key = f"position:{symbol}:{plain(has - want)}"

@@ -42,20 +42,20 @@ class Reconciler:
     async def reconcile(self) -> tuple[Difference, ...]:
         """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer."""
         state = self._state
-        began_ns = state.clock.now_ns()
+        began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
         theirs = await self._ask(began_ns)
         async with state.turn:
             entry = state.entry()
             if self._known_ns is None:
                 self._adopt_account(theirs, entry)
-            found = compare(self._ours(), theirs, state.clock.now_ns(), since=self._since, settle_ns=self.settle_ns)
+            found = compare(self._ours(), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             for one in found:
                 self._heal(one, entry)
             await state.apply(entry)
         self._known_ns = began_ns if self._known_ns is None else self._known_ns
         self._from_ns = began_ns
         self._since = {
-            one.key: self._since.get(one.key, began_ns) for one in found if one.healing is Healing.WAIT or one.key in self._since
+            one.key: self._since.get(one.key, asked_ns) for one in found if one.healing is Healing.WAIT or one.key in self._since
         }
         self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
@@ -82,6 +82,7 @@ class Reconciler:
         ours = {order.id for order in orders.values() if order.client_order_id in state.lives}
         first_ns = 0 if self._known_ns is None else self._known_ns
         return Theirs(
+            asked_ns=now_ns,
             orders=tuple(orders.values()),
             executions=tuple(one for one in executions if one.time_ns >= first_ns or one.order_id in ours),
             positions={_ours_of(one.symbol, state): one.qty for one in positions},

@@ -42,6 +42,7 @@ class AccountState:
         self.clock = clock
         self.turn = asyncio.Lock()
         self.lives: dict[str, OrderLife] = {}
+        self._open: dict[str, None] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
         self.outside: dict[str, Decimal] = {}
@@ -69,7 +70,8 @@ class AccountState:
     async def apply(self, entry: Entry) -> None:
         """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned."""
         await entry.commit(self._runs)
-        self.lives.update(entry.lives)
+        for life in entry.lives.values():
+            self.recall(life)
         for fill in entry.fills:
             self._book(fill)
         for after in entry.afterwards:
@@ -79,6 +81,15 @@ class AccountState:
             if seat is not None:
                 seat.changed()
         self._has_moved()
+
+    def recall(self, life: OrderLife) -> None:
+        """Know an order as it is stored."""
+        order = life.order
+        self.lives[order.id] = life
+        if order.status.is_final:
+            self._open.pop(order.id, None)
+        else:
+            self._open[order.id] = None
 
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
@@ -120,7 +131,8 @@ class AccountState:
 
     def working(self, run_id: str | None = None) -> list[OrderLife]:
         """Return the orders that can still fill, of a run or of all."""
-        return [life for life in self.lives.values() if not life.order.status.is_final and (run_id is None or life.order.run_id == run_id)]
+        found = [self.lives[order_id] for order_id in self._open]
+        return found if run_id is None else [life for life in found if life.order.run_id == run_id]
 
     def level(self, run_id: str) -> SwitchLevel:
         """Return how far the kill switch is thrown for a run: its own or everyone's, whichever is stricter."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
+from core.model.instants import iso
 from core.model.money import plain
 from core.model.order import Order, OrderLeg, OrderRequest, TimeInForce
 
@@ -162,6 +163,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     p.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
     p.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
+    p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
     p.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"
     + (f"; it is {e.figure}." if e.figure else "."),
     p.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
@@ -182,6 +184,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.OrderAdopted: Level.WARNING,
     p.Differed: Level.WARNING,
     p.RiskRefused: Level.WARNING,
+    p.ClockLate: Level.WARNING,
     p.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }

@@ -58,7 +58,7 @@ def ours(*lives: OrderLife, held: int = 0, **rest: object) -> Ours:
 
 
 def theirs(*orders: BrokerOrder, executions: tuple[Execution, ...] = (), held: int = 0) -> Theirs:
-    return Theirs(orders=orders, executions=executions, positions={"DEMO": D(held)} if held else {})
+    return Theirs(asked_ns=NOW + 1, orders=orders, executions=executions, positions={"DEMO": D(held)} if held else {})
 
 
 def brief(found: tuple[Difference, ...]) -> list[tuple[Kind, Healing]]:
@@ -128,6 +128,15 @@ def test_a_fill_that_the_broker_gives_no_execution_of() -> None:
 
 
 def test_a_symbol_that_is_only_on_one_side_counts() -> None:
-    assert brief(compare(ours(held=3), Theirs(orders=(), executions=(), positions={}), NOW)) == [(Kind.POSITION, Healing.WAIT)]
-    there = Theirs(orders=(), executions=(), positions={"OTHER": D(1)})
+    assert brief(compare(ours(held=3), Theirs(asked_ns=NOW + 1, orders=(), executions=(), positions={}), NOW)) == [
+        (Kind.POSITION, Healing.WAIT)
+    ]
+    there = Theirs(asked_ns=NOW + 1, orders=(), executions=(), positions={"OTHER": D(1)})
     assert [one.symbol for one in compare(ours(), there, NOW)] == ["OTHER"]
+
+
+def test_what_happened_while_the_broker_was_asked_is_not_held_against_it() -> None:
+    asked = msgspec.structs.replace(theirs(), asked_ns=NOW - 60 * SECOND_NS)
+    assert brief(compare(ours(life(), held=3), asked, NOW)) == [(Kind.GHOST_ORDER, Healing.WAIT)]  # and its position is left alone
+    late = msgspec.structs.replace(theirs(theirs_order()), asked_ns=NOW - 60 * SECOND_NS)
+    assert compare(ours(life(S.CANCELLED)), late, NOW) == ()
