@@ -142,8 +142,9 @@ class RunCommands(QObject):
     async def _halt(self) -> None:
         stopped, is_thrown = await self._engine.halt()
         runs = "1 run" if stopped == 1 else f"{stopped} runs"
-        said = f"HALT stopped {runs}." if stopped else "HALT: no run was going on here."
+        said = f"HALT stopped {runs}." if stopped else "HALT: no run was going on."
         if is_thrown:
+            said = said if stopped else "HALT: a paper run goes on in another process."
             said += " The kill switch is thrown: nothing new leaves until `weaver kill --off`."
         self.say(said, "warning" if stopped or is_thrown else "info")
 

@@ -39,6 +39,7 @@ from core.trading.orders import OrderManager
 from core.trading.state import Seat
 
 PRODUCER: Final = "live"
+_RECORDED: Final = "run-"
 GRACE_S: Final = 2.0
 """Real seconds that a decision waits for the bars of its minute; one without a trade never comes."""
 LATE_MS: Final = 50.0
@@ -49,7 +50,12 @@ _SESSION_NS: Final = 6 * 3_600 * SECOND_NS
 
 def recorded(run_id: str, symbol: str, timeframe: str) -> BarSetKey:
     """Return under what a run's bars are kept: what it saw, to be replayed."""
-    return BarSetKey(symbol=symbol, timeframe=timeframe, source=f"run-{run_id}")
+    return BarSetKey(symbol=symbol, timeframe=timeframe, source=f"{_RECORDED}{run_id}")
+
+
+def is_recorded(key: BarSetKey) -> bool:
+    """Tell whether bars are those that a run saw: they are taken only where they are asked for by name."""
+    return key.source.startswith(_RECORDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

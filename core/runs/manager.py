@@ -21,7 +21,7 @@ from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials, Rows
 from core.runs.desks import Desks
-from core.runs.live import LiveMaterials, LiveWork, recorded
+from core.runs.live import LiveMaterials, LiveWork, is_recorded, recorded
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
@@ -157,6 +157,9 @@ class RunManager:
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
             work.append([_run_event(run.id, RunDeleted(), self._clock.now_ns())])
+        if run.config.mode is not RunMode.BACKTEST:
+            for symbol in run.config.symbols:
+                await self._store.bars.delete(recorded(run.id, symbol, run.config.timeframe))
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it is over."""
@@ -187,7 +190,10 @@ class RunManager:
 
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""
-        return list(await self._bar_sets((await self.get(run_id)).config))
+        run = await self.get(run_id)
+        if run.config.mode is RunMode.BACKTEST:
+            return list(await self._bar_sets(run.config))
+        return [recorded(run.id, symbol, run.config.timeframe) for symbol in run.config.symbols]
 
     def market_now_ns(self, broker_id: str) -> int:
         """Return the present instant at a broker's market. Raises UnknownName."""
@@ -297,7 +303,7 @@ class RunManager:
 
 def _choose(config: RunConfig, symbol: str, stored: Sequence[BarSet]) -> BarSetKey:
     """Return the one set that `config` means for `symbol`."""
-    of_symbol = [item for item in stored if item.key.symbol == symbol]
+    of_symbol = [item for item in stored if item.key.symbol == symbol and (config.source is not None or not is_recorded(item.key))]
     if not of_symbol:
         raise UnknownName("symbol with stored bars", symbol, {item.key.symbol for item in stored})
     fitting = [item for item in of_symbol if item.key.timeframe == config.timeframe]

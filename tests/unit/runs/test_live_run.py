@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -125,6 +126,20 @@ async def test_a_gap_of_the_stream_is_completed_from_the_history(tmp_path: Path)
         assert set(np.diff(bars.start_ns).tolist()) == {MINUTE_NS}
         assert "live.StreamChanged" in [event.type for event in await scene.store.log.read(run_id=run.id, limit=1_000)]
         await scene.assert_at_the_broker(run)
+
+
+async def test_what_a_run_saw_is_taken_by_name_only_and_goes_with_the_run(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=6))
+        assert await scene.runs.bar_sets(run.id) == [recorded(run.id, "DEMO/USD", "1m")]
+        config = RunConfig(strategy_id="plain", symbols=("DEMO/USD",), timeframe="1m")
+        with pytest.raises(UnknownName, match="symbol with stored bars"):
+            await scene.runs.create(config)
+        named = await scene.runs.create(msgspec.structs.replace(config, source=f"run-{run.id}"))
+        assert await scene.runs.bar_sets(named.id) == [recorded(run.id, "DEMO/USD", "1m")]
+        await scene.runs.delete(run.id)
+        assert await scene.store.bars.sets() == []
 
 
 async def test_two_runs_share_an_account_and_each_has_its_own_position(tmp_path: Path) -> None:
