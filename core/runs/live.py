@@ -159,6 +159,7 @@ class LiveWork:
             raise errors.exceptions[0] from None
         finally:
             self._loop = None
+            self.bars_total = self.bars_done  # nobody knew before
             await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure

@@ -22,7 +22,7 @@ async def test_a_run_trades_to_its_end_and_leaves_nothing_behind(tmp_path: Path)
         assert run.first_bar_ns is not None
         assert run.config.end_ns is not None
         minutes = (run.config.end_ns - run.first_bar_ns) // MINUTE_NS
-        assert run.bars == minutes
+        assert run.bars == run.bars_total == minutes
         assert minutes > 6
         await scene.assert_at_the_broker(run)
         fills = await scene.store.runs.fills(run.id)
