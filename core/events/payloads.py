@@ -304,6 +304,20 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     """Symbol and signed units."""
 
 
+class OrderAdopted(Payload, frozen=True, kw_only=True):
+    """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
+
+    wire: ClassVar[str] = "live.OrderAdopted"
+    account: str
+    broker_id: str
+    client_order_id: str
+    symbol: str
+    side: str
+    status: str
+    filled_qty: Decimal
+    qty: Decimal | None = None
+
+
 class OutsideFilled(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was executed; `qty` is signed."""
 
@@ -491,20 +505,6 @@ class OrderCancelRefused(Payload, frozen=True, kw_only=True):
     wire: ClassVar[str] = "orders.CancelRefused"
     order_id: str
     reason: str
-
-
-class OrderAdopted(Payload, frozen=True, kw_only=True):
-    """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
-
-    wire: ClassVar[str] = "orders.Adopted"
-    account: str
-    broker_id: str
-    client_order_id: str
-    symbol: str
-    side: str
-    status: str
-    filled_qty: Decimal
-    qty: Decimal | None = None
 
 
 # --- account.* --------------------------------------------------------------------------------------------

@@ -40,12 +40,8 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
                 state.known_outside.add(payload.execution_id)
                 _add(state.outside, payload.symbol, payload.qty)
-    after = 0
-    while page := await log.read(after_seq=after, pattern=OrderAdopted.wire, limit=_PAGE):
-        after = page[-1].seq
-        for event in page:
-            if isinstance(event.payload, OrderAdopted) and event.payload.account == state.key:
-                state.adopted.add(event.payload.broker_id)
+            elif isinstance(payload, OrderAdopted) and payload.account == state.key:
+                state.adopted.add(payload.broker_id)
     return known_ns
 
 

@@ -145,7 +145,7 @@ async def test_strange_orders_are_adopted_and_their_fills_counted_as_outside(sce
     by_hand = BrokerOrderRequest(client_order_id="by-hand", symbol="DEMO", side=OrderSide.BUY, qty=D(3))
     scene.broker.exchange.submit(by_hand)
     await scene.until(lambda: scene.desk.state.outside.get("DEMO") == D(3))
-    assert await scene.types("orders.Adopted") == ["orders.Adopted"]
+    assert await scene.types("live.OrderAdopted") == ["live.OrderAdopted"]
     assert scene.desk.state.positions() == {}
     assert await scene.desk.reconcile() == ()
     assert scene.stopped == []
