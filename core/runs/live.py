@@ -151,10 +151,11 @@ class LiveWork:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                stream = group.create_task(self._listen(), name="market")
+                streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
                 await asyncio.wait({self._loop})
-                stream.cancel()
+                for stream in streams:
+                    stream.cancel()
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -215,7 +216,13 @@ class LiveWork:
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=None):
                 self._bars.add(page)
 
-    async def _listen(self) -> None:
+    def _watches(self) -> list[Watch]:
+        """Return what to listen to: a stream brings one class of assets."""
+        symbols = self._run.config.symbols
+        classes = dict.fromkeys(asset_class_of(symbol) for symbol in symbols)
+        return [Watch(bars=tuple(symbol for symbol in symbols if asset_class_of(symbol) is one)) for one in classes]
+
+    async def _listen(self, watch: Watch) -> None:
         def on_tick(tick: Tick) -> None:
             if isinstance(tick, LiveBar) and tick.kind is BarKind.FINAL and not self._is_gap:
                 self._take(tick.bar)
@@ -225,7 +232,7 @@ class LiveWork:
             if status.state is StreamState.LISTENING:
                 self._is_gap = True  # what was told while nobody listened is asked for
 
-        await self._account.broker.streams.market(Watch(bars=self._run.config.symbols), on_tick, on_status)
+        await self._account.broker.streams.market(watch, on_tick, on_status)
 
     def _take(self, bar: Bar) -> None:
         self._bars.add(one_bar(bar))

@@ -85,7 +85,7 @@ class Reconciler:
             asked_ns=now_ns,
             orders=tuple(orders.values()),
             executions=tuple(one for one in executions if one.time_ns >= first_ns or one.order_id in ours),
-            positions={_ours_of(one.symbol, state): one.qty for one in positions},
+            positions={one.symbol: one.qty for one in positions},
         )
 
     def _ours(self) -> Ours:
@@ -196,11 +196,3 @@ async def cancel_stray(broker: Broker, broker_id: str) -> None:
         await broker.desk.cancel(broker_id)
     except BrokerError:
         return  # it is over meanwhile, or it is met again at the next reconciliation
-
-
-def _ours_of(symbol: str, state: AccountState) -> str:
-    """Return our name of a symbol that the broker's positions write without its slash."""
-    if "/" in symbol:
-        return symbol
-    known = {one.order.request.symbol for one in state.lives.values()} | set(state.outside) | set(state.prices) | set(state.positions())
-    return next((one for one in known if one.replace("/", "") == symbol and "/" in one), symbol)

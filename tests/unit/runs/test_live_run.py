@@ -142,6 +142,15 @@ async def test_what_a_run_saw_is_taken_by_name_only_and_goes_with_the_run(tmp_pa
         assert await scene.store.bars.sets() == []
 
 
+async def test_shares_and_coins_together_come_by_a_stream_each(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        run = await scene.over(await scene.start("momentum-rotation", minutes=8, symbols=("DEMO", "DEMO/USD")))
+        assert (run.status, run.error) == (RunStatus.COMPLETED, None)
+        assert run.first_bar_ns is not None
+        assert run.config.end_ns is not None
+        assert run.bars == 2 * (run.config.end_ns - run.first_bar_ns) // MINUTE_NS
+
+
 async def test_two_runs_share_an_account_and_each_has_its_own_position(tmp_path: Path) -> None:
     async with live(tmp_path) as scene:
         scene.strategy()
