@@ -96,6 +96,7 @@ class SimSource:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Broker]:
+        self._clock.begin()  # nothing happens in a market that nobody has looked at yet
         broker = SimBroker(self._clock, seed=self._seed, cash=self._cash)
         try:
             async with asyncio.TaskGroup() as group:

@@ -31,15 +31,22 @@ class SystemClock:
 
 
 class ScaledClock:
-    """Time that begins at `start_ns` and runs `speed` times as fast as real time. It never goes back."""
+    """Time that stands at `start_ns` until `begin`, and then runs `speed` times as fast as real time. It never goes back."""
 
     def __init__(self, start_ns: int, speed: float) -> None:
         self.speed: Final = speed
         self._start_ns = start_ns
-        self._began_ns = time.perf_counter_ns()
+        self._began_ns: int | None = None
+
+    def begin(self) -> None:
+        """Let it run, if it does not."""
+        if self._began_ns is None:
+            self._began_ns = time.perf_counter_ns()
 
     def now_ns(self) -> int:
         """Return the present instant of this time, UTC ns."""
+        if self._began_ns is None:
+            return self._start_ns
         return self._start_ns + int((time.perf_counter_ns() - self._began_ns) * self.speed)
 
     def monotonic_ns(self) -> int:

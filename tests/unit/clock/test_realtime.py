@@ -56,6 +56,8 @@ async def test_a_clock_that_is_set_back_sleeps_on() -> None:
 
 async def test_scaled_time_begins_where_it_is_told_and_runs_faster() -> None:
     clock = ScaledClock(20_000 * DAY_NS, 3_600.0)
+    assert clock.now_ns() == 20_000 * DAY_NS  # it stands until it is begun
+    clock.begin()
     began_ns = clock.monotonic_ns()
     at_ns = 20_000 * DAY_NS + MINUTE_NS
     late_ns = await clock.sleep_until(at_ns)
