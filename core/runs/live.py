@@ -92,6 +92,7 @@ class LiveWork:
         self._router.connect(self._venue)
         self._places = AsyncExitStack()
         self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
         self._is_gap = True
         self._statuses: list[StreamStatus] = []
         self._failure: KnownError | None = None
@@ -126,7 +127,7 @@ class LiveWork:
         await self._slices.run(lambda _: make())
         account = AccountName.PAPER if config.mode is RunMode.PAPER else AccountName.LIVE
         self._account: OpenAccount = await self._places.enter_async_context(self._materials.desks.open(config.broker, account))
-        self._account.desk.sit(self._run.id, self._book, Seat(self._arrived.set, self._stop))
+        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._start_ns = -(-self._clock.now_ns() // step_ns) * step_ns
@@ -153,9 +154,10 @@ class LiveWork:
             async with asyncio.TaskGroup() as group:
                 streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
+                families = group.create_task(self._mind_families(), name="exits")
                 await asyncio.wait({self._loop})
-                for stream in streams:
-                    stream.cancel()
+                for task in (*streams, families):
+                    task.cancel()
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -298,6 +300,18 @@ class LiveWork:
             await self._carry_out(actions)
         if bars:
             self._note_equity()
+
+    async def _mind_families(self) -> None:
+        """Send the exits of what has filled, and take back what the other of a pair has made needless."""
+        desk = self._account.desk
+        while True:
+            self._changed.clear()
+            leaving, cancels = self._venue.families.due(desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns())
+            if leaving:
+                await desk.place(leaving)
+            for order_id in cancels:
+                await desk.cancel(order_id)
+            await self._changed.wait()
 
     def _look(self) -> None:
         self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])

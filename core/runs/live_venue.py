@@ -10,6 +10,7 @@ from core.model.money import MONEY_CONTEXT, ZERO, exact, floor_to
 from core.model.order import LegRole, Order, OrderRequest, OrderStatus, RejectCode, TimeInForce
 from core.model.position import Position
 from core.model.ticket import Ticket
+from core.runs.families import Families
 from core.runs.journal import RunJournal
 from core.runs.live_bars import LiveBars
 from core.strategy.actions import CashSize, EquityShare, FetchWindow, ReplaceOrder
@@ -87,6 +88,7 @@ class LiveVenue:
         self._working: tuple[str, ...] = ()
         self._refs: dict[str, str] = {}
         self.now_ns = 0
+        self.families: Final = Families()
         self.stopped: str | None = None
         self.intents: list[Intent] = []
         self.cancels: list[str] = []
@@ -98,7 +100,7 @@ class LiveVenue:
             self._cash = self._book.cash
             self._equity = self._book.equity(self.closes())
             self._positions = {symbol: self._book.position(symbol) for symbol in self._book.holdings}
-        still = frozenset(working)
+        still = frozenset(working) | self.families.waiting()
         self._refs = {ref: order_id for ref, order_id in self._refs.items() if order_id in still}
         self._working = tuple(self._refs)
 
@@ -133,11 +135,15 @@ class LiveVenue:
     def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
         self._refs[ticket.ref] = ticket.order_id
         self.intents.append(self._orders.intent(ticket.order_id))
-        for _, leg in legs:
-            self._orders.intent(leg.order_id)  # the desk refuses the entry, so they never become orders
+        if legs:
+            self._refs |= {leg.ref: leg.order_id for _, leg in legs}
+            self.families.wait(ticket.order_id, [self._orders.intent(leg.order_id) for _, leg in legs])
 
     def place_pair(self, first: Ticket, second: Ticket) -> None:
-        self.intents += [self._orders.intent(ticket.order_id) for ticket in (first, second)]
+        for ticket in (first, second):
+            self._refs[ticket.ref] = ticket.order_id
+            self.intents.append(self._orders.intent(ticket.order_id))
+        self.families.pair(first.order_id, second.order_id)
 
     def replace(self, wanted: ReplaceOrder) -> bool:
         order_id = self._refs.get(wanted.ref)
@@ -150,7 +156,8 @@ class LiveVenue:
         order_id = self._refs.get(ref)
         if order_id is None:
             return False
-        self.cancels.append(order_id)
+        if not self.families.drop(order_id):
+            self.cancels.append(order_id)
         return True
 
     def units(self, symbol: str, size: CashSize | EquityShare) -> Decimal:

@@ -7,8 +7,6 @@ from core.model.order import Order, OrderRequest, TimeInForce
 
 def what_cannot_be_sent(request: OrderRequest, time_in_force: TimeInForce, features: Features) -> str | None:
     """Return why an order cannot go to a broker of these features, or None."""
-    if request.target is not None or request.stop_loss is not None:
-        return "A paper or live run places orders with exit legs not in this version; place the exits when the entry is filled."
     if time_in_force is TimeInForce.GTD:
         return "No broker takes gtd from here in this version; use gtc, and cancel it."
     if asset_class_of(request.symbol) not in features.assets:

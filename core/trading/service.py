@@ -249,8 +249,11 @@ class AccountDesk:
                 ),
             )
         wrong = None if refusals else what_cannot_be_sent(order.request, order.time_in_force, state.features)
+        code = RejectCode.INVALID_ORDER
+        if not refusals and wrong is None and order.request.reduce_only and not self._reduces(order):
+            code, wrong = RejectCode.INSUFFICIENT_POSITION, f"There are no {order.request.qty} {order.request.symbol} to reduce."
         if refusals or wrong is not None:
-            code = refusals[0][1].code if refusals else RejectCode.INVALID_ORDER
+            code = refusals[0][1].code if refusals else code
             reason = wrong or " ".join(refusal.sentence for _, refusal in refusals)
             order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
             entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
@@ -263,6 +266,11 @@ class AccountDesk:
             entry.afterwards.append(lambda: self._leave(life))
         entry.lives[order.id] = life
         return life
+
+    def _reduces(self, order: Order) -> bool:
+        """Whether the order by itself takes off a position of its run and no more."""
+        held = self.state.books[order.run_id].held(order.request.symbol)
+        return held * order.request.side.sign < 0 and order.request.qty <= abs(held)
 
     def _leave(self, life: OrderLife) -> None:
         self.state.left(life, self.state.clock.now_ns())

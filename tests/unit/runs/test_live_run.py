@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InvalidValue, NotInThisVersion, UnknownName
 from core.model.instants import MINUTE_NS
-from core.model.order import OrderStatus
+from core.model.order import OrderStatus, RejectCode
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.live import recorded
 from tests.unit.runs.live_desk import live
@@ -208,3 +208,58 @@ async def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
             await scene.start(timeframe="30s")
         run = await scene.over(await scene.start(symbols=("SPY",)))
         assert (run.status, run.error_code) == (RunStatus.ERROR, "unknown_name")
+
+
+BRACKET = """
+from core.strategy.api import Bar, BarStrategy
+
+
+class Bracket(BarStrategy):
+    '''Buys once, with exits above and below.'''
+
+    id = "bracket"
+    warmup = 3
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.account.working() and not self.held():
+            self.buy(1, target=round(bar.close * 1.001, 2), stop_loss=round(bar.close * 0.999, 2))
+        self.note(" ".join(self.account.working()))
+"""
+
+
+async def test_exits_leave_when_their_entry_filled_and_one_takes_the_other_back(tmp_path: Path) -> None:
+    (tmp_path / "bracket.py").write_text(BRACKET)
+    async with live(tmp_path, speed=600.0) as scene:
+        run = await scene.over(await scene.start("bracket", minutes=45))
+        assert (run.status, run.error) == (RunStatus.COMPLETED, None)
+        await scene.assert_at_the_broker(run)
+        orders = await scene.store.runs.orders(run.id)
+        entries = [order for order in orders if order.parent_id is None]
+        assert len(entries) > 1
+        for entry in entries[:-1]:
+            exits = [order for order in orders if order.parent_id == entry.id]
+            assert sorted(order.status for order in exits) == [OrderStatus.CANCELLED, OrderStatus.FILLED]
+            assert all(order.request.reduce_only and order.request.side == "sell" for order in exits)
+        held = sum(fill.qty * fill.side.sign for fill in await scene.store.runs.fills(run.id))
+        assert held in {0, 1}
+        # From the exit one walks back through the entry's fill to its decision.
+        events = {event.id: event for event in await scene.store.log.read(run_id=run.id, limit=5_000)}
+        event = next(
+            one for one in events.values() if one.type == "orders.Filled" and getattr(one.payload, "order_id", "") != entries[0].id
+        )
+        walked = []
+        while event.causation_id in events:
+            event = events[event.causation_id]
+            walked.append(event.type)
+        assert walked.count("orders.Filled") == 1
+        assert walked[-1] == "strategy.PlaceRequest"
+        notes = [one.payload.text for one in events.values() if one.type == "strategy.Noted"]  # type: ignore[attr-defined]
+        assert any(".stop" in note and ".target" in note for note in notes)
+
+
+async def test_an_order_that_only_reduces_needs_something_to_reduce(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy("self.sell(5, reduce_only=True)")
+        run = await scene.over(await scene.start(minutes=6))
+        refused = {order.reject_code for order in await scene.store.runs.orders(run.id) if order.request.reduce_only}
+        assert refused == {RejectCode.INSUFFICIENT_POSITION}
