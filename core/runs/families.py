@@ -59,7 +59,8 @@ class Families:
             one, other = lives.get(order_id), lives.get(sibling_id)
             if one is None or other is None or sibling_id in self._taken_back or other.order.status.is_final:
                 continue
-            is_cancelled = one.order.status is OrderStatus.CANCELLED
+            # One that was taken back for its sibling's sake says nothing of the sibling.
+            is_cancelled = one.order.status is OrderStatus.CANCELLED and order_id not in self._taken_back
             if one.order.filled_qty or is_cancelled:
                 self._taken_back.add(sibling_id)
                 cancels.append(sibling_id)
