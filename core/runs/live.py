@@ -20,7 +20,7 @@ from core.model.broker import AccountName, BarKind, LiveBar, StreamState, Stream
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
 from core.model.money import MONEY_CONTEXT, exact, to_float
-from core.model.order import Rejection
+from core.model.order import OrderStatus, Rejection
 from core.model.plugin import StrategyInfo
 from core.model.result import PlotLine, RunResult
 from core.model.round_trips import round_trips
@@ -41,7 +41,9 @@ from core.trading.state import Seat
 PRODUCER: Final = "live"
 _RECORDED: Final = "run-"
 GRACE_S: Final = 2.0
-"""Real seconds that a decision waits for the bars of its minute; one without a trade never comes."""
+"""Real seconds that a decision waits for the bars of its minute (one without a trade never comes), and for answers."""
+ASLEEP_S: Final = 5.0
+"""Real seconds late at which a decision is no longer made up for."""
 LATE_MS: Final = 50.0
 """How late a decision may wake, in real time, before that is told."""
 IMPORT_LIMIT_S: Final = 30.0
@@ -97,6 +99,7 @@ class LiveWork:
         self._statuses: list[StreamStatus] = []
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
+        self._sent: list[str] = []
         self._now_ns = self._start_ns = self._from_ns = 0
         self._began_ns = 0
         self._equity: list[tuple[int, float, bool]] = []
@@ -252,6 +255,19 @@ class LiveWork:
                     self._arrived.clear()
                     await self._arrived.wait()
 
+    async def _answers(self) -> None:
+        """Return once the broker has answered for what the run sent, or takes its time: a decision knows what became of the last."""
+        state = self._account.desk.state
+
+        def are_there() -> bool:
+            mine = (state.lives[order_id] for order_id in self._sent if order_id in state.lives)
+            return all(life.order.status is not OrderStatus.SUBMITTING and not life.missing_qty for life in mine)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                await state.until(are_there)
+        self._sent.clear()
+
     async def _record(self, new: dict[str, BarSeries]) -> None:
         """Keep what the run sees, so that it can be replayed."""
         for symbol, bars in new.items():
@@ -271,17 +287,27 @@ class LiveWork:
         end_ns = self._run.config.end_ns
         next_ns = self._start_ns
         while self._venue.stopped is None and (end_ns is None or next_ns < end_ns):
-            # After the machine slept, what lies behind is history: no order is decided on an old price.
-            next_ns = max(next_ns + MINUTE_NS, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
+            next_ns = self._next_minute(next_ns, end_ns)
             late_ms = await self._clock.sleep_until(next_ns) / self._clock.speed / 1e6
             if late_ms > LATE_MS:
                 self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
             await self._bars_until(next_ns)
+            await self._answers()
             new, larger = self._bars.ended(next_ns)
             await self._decide(next_ns, new, larger)
             await self._tell_streams()
             await self.commit(on_commit)
             on_slice()
+
+    def _next_minute(self, done_ns: int, end_ns: int | None) -> int:
+        """Return the next decision time: the minute after, or after the machine slept the present one.
+
+        What lies behind is history then: no order is decided on an old price.
+        """
+        next_ns, now_ns = done_ns + MINUTE_NS, self._clock.now_ns()
+        if now_ns - next_ns > ASLEEP_S * SECOND_NS * self._clock.speed:
+            next_ns = max(next_ns, now_ns // MINUTE_NS * MINUTE_NS)
+        return next_ns if end_ns is None else min(next_ns, end_ns)
 
     async def _decide(self, now_ns: int, new: dict[str, BarSeries], larger: Sequence[tuple[str, Bar]]) -> None:
         self._now_ns = now_ns
@@ -326,6 +352,7 @@ class LiveWork:
         cancels, venue.cancels = venue.cancels, []
         if intents:
             await self._account.desk.place(intents, self._take_events())
+            self._sent += [intent.order.id for intent in intents]
         for order_id in cancels:
             await self._account.desk.cancel(order_id, self._orders.commands.get(order_id))
 
