@@ -57,10 +57,11 @@ class Call:
             _log.warning("%s", warning)
         return settings
 
-    def run(self, work: Callable[["Engine"], Awaitable[T]], *, recover: bool = True) -> T:
+    def run(self, work: Callable[["Engine"], Awaitable[T]], *, recover: bool = True, speed: float = 1.0, seed: int = 1) -> T:
         """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped.
 
         Without `recover` runs that a crash interrupted stay as they are: what looks after a database takes it as it is.
+        `speed`, `seed`: of the simulated market.
         """
         from app.compose import compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
@@ -71,7 +72,7 @@ class Call:
         reporter = FaultReporter(self.paths.logs, SystemClock())
         settings = self.settings()
         store = compose_store(self.database_url, self.paths, settings)
-        engine = compose_engine(store, self.paths.strategies, settings, reporter.report)
+        engine = compose_engine(store, self.paths.strategies, settings, reporter.report, speed=speed, seed=seed)
         return asyncio.run(_within(engine, work, recover=recover))
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from app import cli_accounts, cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, doctor, later
+from app import cli_accounts, cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, cli_trade, doctor, later
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import print_error
@@ -66,6 +66,8 @@ def build() -> typer.Typer:
     data.add_typer(actions, name="actions")
     cli_strategies.add_to(strategies)
     app.command("backtest", epilog=EVERYWHERE)(cli_backtest.backtest)
+    app.command("trade", epilog=EVERYWHERE)(cli_trade.trade)
+    app.command("kill", epilog=EVERYWHERE)(cli_trade.kill)
     app.add_typer(runs, name="runs")
     cli_runs.add_to(runs)
     app.add_typer(events, name="events")

@@ -54,7 +54,7 @@ def tail(
 
     events = call.run(work) if archive is None else _archived(archive).last(limit, run_id=run, pattern=type)
     if as_json:
-        print_json({"events": [_event_document(event) for event in events]})
+        print_json({"events": [event_document(event) for event in events]})
     elif not events:
         show(Text("No event fits."))
     else:
@@ -75,7 +75,7 @@ def show_(
     steps = chain_steps(chain)
     if as_json:
         said = {step.seq: step for step in steps}
-        told = [{**_event_document(event), "step": said[event.seq].title, "sentence": said[event.seq].sentence} for event in chain]
+        told = [{**event_document(event), "step": said[event.seq].title, "sentence": said[event.seq].sentence} for event in chain]
         print_json({"chain": told, "cause_not_stored": chain[0].causation_id})
     else:
         show(*(_step_text(step) for step in steps))
@@ -118,7 +118,8 @@ def _check_pattern(pattern: str) -> None:
         raise UnknownName("event type", pattern, [*known, *{name.partition(".")[0] + ".*" for name in known}])
 
 
-def _event_document(event: "Envelope") -> dict[str, Any]:
+def event_document(event: "Envelope") -> dict[str, Any]:
+    """Return an event in the types of JSON, with every field."""
     from core.model.instants import iso
 
     return {

@@ -1,4 +1,4 @@
-"""`weaver runs`: list, show, compare, verify, stop and delete."""
+"""`weaver runs`: list, show, compare, verify, parity, stop and delete."""
 
 import sys
 from contextlib import redirect_stdout
@@ -15,6 +15,7 @@ from core.errors import InputError, NotTheSame, RunError
 if TYPE_CHECKING:
     from app.run_document import RunReport
     from core.engine import Engine
+    from core.model.parity import Parity
     from core.model.run import Run
     from core.model.verification import Verification
 
@@ -28,6 +29,7 @@ def add_to(group: typer.Typer) -> None:
         ("show", show_),
         ("compare", compare),
         ("verify", verify),
+        ("parity", parity),
         ("stop", stop),
         ("delete", delete),
     ):
@@ -140,6 +142,39 @@ def verify(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
         show(*verification_text(verification))
     if not verification.is_same:
         fail(NotTheSame.code, verdict(verification))
+
+
+def parity(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
+    """Replay the bars a paper run saw through Greta and compare its decisions and fills; exit code 1 when a decision differs."""
+    call: Call = context.obj
+    with redirect_stdout(sys.stderr):  # what a plug-in prints
+        found = call.run(lambda engine: engine.parity_of_run(run))
+    if as_json:
+        import msgspec
+
+        print_json({**msgspec.to_builtins(found), "is_same": found.is_same})
+    else:
+        from rich.text import Text
+
+        show(*(Text(line) for line in parity_lines(found)))
+    if not found.is_same:
+        what = found.causes[0].sentence if found.causes else f"Decision {found.same + 1} of run {found.run_id} is not Greta's."
+        fail(NotTheSame.code, what)
+
+
+def parity_lines(found: "Parity") -> list[str]:
+    """Return what a comparison with Greta says, in sentences."""
+    if found.causes:
+        return [cause.sentence for cause in found.causes]
+    lines = [f"Run {found.run_id}: {found.decisions:,} decisions, {found.same:,} the same as Greta's, one after the other."]
+    if found.divergence is not None:
+        lines.append(found.divergence.sentence)
+    lines.append(f"Fills: {found.fills:,} in the run, {found.replayed_fills:,} by Greta; {found.compared_fills:,} orders filled in both.")
+    if found.slippage_bps is not None and found.worst_slippage_bps is not None:
+        lines.append(f"Slippage against Greta: {found.slippage_bps:.2f} bps on average, {found.worst_slippage_bps:.2f} at worst.")
+    if found.delay_s is not None and found.worst_delay_s is not None:
+        lines.append(f"From decision to fill: {found.delay_s:.3f} s on average, {found.worst_delay_s:.3f} s at worst.")
+    return lines
 
 
 def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:

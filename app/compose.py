@@ -9,6 +9,7 @@ from app.desk import desk_of
 from core.brokers.accounts import Accounts
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
@@ -50,11 +51,13 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     )
 
 
-def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug) -> Engine:
-    """Return an engine on `store`; nothing is read or written before it is opened."""
+def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug, *, speed: float = 1.0, seed: int = 1) -> Engine:
+    """Return an engine on `store`; nothing is read or written before it is opened. `speed`, `seed`: of the simulated market."""
     clock = SystemClock()
+    brokers = SimSource(clock.now_ns(), speed=speed, seed=seed)
     source = compose_strategies(strategies)
-    runs = RunManager(store=store, strategies=source, clock=clock, callback_limit_s=settings.number("run.callback_limit_s"), on_bug=on_bug)
+    limit_s = settings.number("run.callback_limit_s")
+    runs = RunManager(store=store, strategies=source, brokers=brokers, clock=clock, callback_limit_s=limit_s, on_bug=on_bug)
     data, histories = DataDesk(store, clock), RunHistories(store.log, clock)
     return Engine(clock=clock, store=store, strategies=source, runs=runs, data=data, histories=histories)
 

@@ -5,9 +5,7 @@ from typing import Final
 from core.errors import NotInThisVersion
 
 VERBS: Final = {
-    ("trade",): "run a strategy on a paper or live account",
     ("orders", "cancel"): "send anything to a broker; cancel the order on its own page",
-    ("kill",): "throw a kill switch; nothing in it can trade real money",
     ("reconcile",): "reconcile with a broker",
 }
 """Verb → what this version cannot do, to follow `cannot`."""

@@ -5,21 +5,25 @@ Commands are async methods with domain types; what changed comes back as events.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from core.data.desk import DataDesk
-from core.events.envelope import Envelope
+from core.events.envelope import Envelope, envelope
+from core.events.live_payloads import SwitchThrown
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
+from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
 from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
-from core.model.run import Run, RunConfig
+from core.model.risk import SwitchLevel
+from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.model.verification import RunComparison, Verification
 from core.ports import BarHistory, Callback, Clock, OnProgress, Store, StrategySource
 from core.ports import Subscription as Subscription
@@ -28,8 +32,10 @@ from core.runs.checking import check_store
 from core.runs.comparing import compare_runs
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
+from core.runs.parity import parity_of
 from core.runs.reporting import report_of
 from core.runs.verify import verify_run
+from core.trading.history import read_switches
 from core.views.run_at import RunView
 
 
@@ -87,6 +93,10 @@ class Engine:
     def now_ns(self) -> int:
         """The present instant, UTC ns."""
         return self._clock.now_ns()
+
+    def market_now_ns(self, broker_id: str) -> int:
+        """The present instant at a broker's market: real time, but at a simulated one. Raises UnknownName."""
+        return self._runs.market_now_ns(broker_id)
 
     # --- events ---
 
@@ -289,6 +299,36 @@ class Engine:
                 on_progress(Progress(done=done, total=total, what="bars"))
 
         return await verify_run(run_id, runs=self._runs, store=self._store, on_bars=tell)
+
+    async def parity_of_run(self, run_id: str) -> Parity:
+        """Replay a paper or live run's own bars through Greta and compare its decisions and fills. Raises RunError."""
+        return await parity_of(run_id, runs=self._runs, store=self._store)
+
+    # --- the kill switch ---
+
+    async def throw_switch(self, level: SwitchLevel, reason: str, run_id: str | None = None) -> Envelope:
+        """Set the kill switch, for one run or for all, in whichever process they go on; it stays so. Raises UnknownName.
+
+        What it asks for is carried out by the desks; each acknowledges with `risk.SwitchCarriedOut`.
+        """
+        now_ns = self._clock.now_ns()
+        run = None if run_id is None else (await self._runs.get(run_id)).id
+        thrown = envelope(SwitchThrown(level=level, reason=reason), id=uuid4().hex, ts=now_ns, producer="engine", run_id=run)
+        return (await self._store.log.append([thrown]))[0]
+
+    async def halt(self) -> tuple[int, bool]:
+        """Stop every run of this process; where a paper run goes on, here or elsewhere, throw the kill switch of all first.
+
+        Returns how many runs were stopped here, and whether the switch was thrown.
+        """
+        goes_on = [run for run in await self._runs.all() if run.config.mode is not RunMode.BACKTEST and run.status is RunStatus.RUNNING]
+        if goes_on:
+            await self.throw_switch(SwitchLevel.CANCEL_ALL, "HALT was pressed.")
+        return await self._runs.stop_all(), bool(goes_on)
+
+    async def switches(self) -> dict[str | None, SwitchLevel]:
+        """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""
+        return {thrown.run_id: thrown.level for thrown in (await read_switches(self._store.log))[0]}
 
     async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
         """Return two runs or more side by side. Raises InputError."""

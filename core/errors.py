@@ -38,7 +38,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
     │   │   ├── HeldElsewhere       another desk has the run or the account
     │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
-    │   │   └── NotTheSame          a run cannot be repeated, or came out otherwise
+    │   │   ├── NotTheSame          a run cannot be repeated, or came out otherwise
+    │   │   └── BooksDiffer         our books and the broker's differ, and nothing heals it
     │   ├── BrokerError             an account at a broker
     │   │   ├── NoKeys              the account has no keys on this machine
     │   │   ├── KeysRefused         the broker does not accept the keys
@@ -330,6 +331,12 @@ class NotTheSame(RunError):
     """A run cannot be repeated from its manifest, or was and came out otherwise."""
 
     code = "not_the_same"
+
+
+class BooksDiffer(RunError):
+    """Our orders and fills do not make up what the broker says the account holds, and nothing explains it."""
+
+    code = "books_differ"
 
 
 class BrokerError(KnownError):

@@ -10,6 +10,8 @@ from typing import Protocol, Self
 from core.events.envelope import Envelope
 from core.model.broker import (
     Account,
+    AccountName,
+    AdapterInfo,
     Asset,
     BrokerOrder,
     BrokerOrderRequest,
@@ -498,4 +500,37 @@ class Broker(Protocol):
 
     async def close(self) -> None:
         """End every request and let go of every connection."""
+        ...
+
+
+class LiveClock(Clock, Protocol):
+    """A clock that goes on by itself, and that one can wait for."""
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as real time it goes."""
+        ...
+
+    async def sleep_until(self, instant_ns: int) -> int:
+        """Return at `instant_ns` and never before it, over sleep and steps of the clock; with how many ns later it is."""
+        ...
+
+
+class BrokerSource(Protocol):
+    """The brokers that a run can trade through, by the id of their adapter."""
+
+    def info(self, broker_id: str) -> AdapterInfo:
+        """Return what a broker declares. Raises UnknownName."""
+        ...
+
+    def clock(self, broker_id: str) -> LiveClock:
+        """Return the time in which its market lives: real time, but for a simulated one."""
+        ...
+
+    def outlives_program(self, broker_id: str) -> bool:
+        """Tell whether its account goes on when the program ends."""
+        ...
+
+    def open(self, broker_id: str, account: AccountName) -> AbstractAsyncContextManager[Broker]:
+        """Connect to an account for the length of the block. Raises BrokerError, UnknownName."""
         ...

@@ -152,14 +152,16 @@ class RunCommands(QObject):
         self._tasks.start(self._halt(), what="stopping every run")
 
     async def _halt(self) -> None:
-        stopped = await self._engine.stop_all_runs()
+        stopped, is_thrown = await self._engine.halt()
         said = f"HALT stopped {_runs(stopped)}." if stopped else "HALT: no run was going on."
         elsewhere = sum(1 for row in self._views.runs.rows if self._why_not(row))
         if elsewhere:
             said += (
                 f" {_runs(elsewhere).capitalize()} elsewhere {'goes' if elsewhere == 1 else 'go'} on: stop what runs at another desk there."
             )
-        self.say(said, "warning" if stopped or elsewhere else "info")
+        if is_thrown:
+            said += " The kill switch is thrown: nothing new leaves until `weaver kill --off`."
+        self.say(said, "warning" if stopped or elsewhere or is_thrown else "info")
 
     # --- why ---
 

@@ -96,6 +96,14 @@ class ClockTick(Payload, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
 
 
+class ClockLate(Payload, frozen=True, kw_only=True):
+    """A decision was made later than it was due, in real ms: the machine was busy, or it slept."""
+
+    wire: ClassVar[str] = "clock.Late"
+    due_ns: int
+    late_ms: float
+
+
 class WindowReady(Payload, frozen=True, kw_only=True):
     """A window a strategy asked for: bars that ended at or before the tick."""
 
@@ -369,11 +377,44 @@ class OrderReplaceRefused(Payload, frozen=True, kw_only=True):
 
 
 class OrderRejected(Payload, frozen=True, kw_only=True):
-    """The order was refused, with the code and the figures."""
+    """The order was refused, with the code and the figures; by a broker, with its own code and words."""
 
     wire: ClassVar[str] = "orders.Rejected"
     order_id: str
     code: RejectCode
+    reason: str
+    broker_code: int | None = None
+    broker_words: str = ""
+
+
+class OrderSubmitted(Payload, frozen=True, kw_only=True):
+    """The order is committed and leaves for the broker now, once. Its id is the one it is looked up by."""
+
+    wire: ClassVar[str] = "orders.Submitted"
+    order_id: str
+    account: str
+
+
+class OrderOutcomeUnknown(Payload, frozen=True, kw_only=True):
+    """The order left and no answer came. It is looked up by its id, and never sent again."""
+
+    wire: ClassVar[str] = "orders.OutcomeUnknown"
+    order_id: str
+    reason: str
+
+
+class OrderCancelAsked(Payload, frozen=True, kw_only=True):
+    """The broker was asked to cancel the order and heard it. Until it says that the order is cancelled it may fill."""
+
+    wire: ClassVar[str] = "orders.CancelAsked"
+    order_id: str
+
+
+class OrderCancelRefused(Payload, frozen=True, kw_only=True):
+    """The broker did not take the cancel; the order is as it was."""
+
+    wire: ClassVar[str] = "orders.CancelRefused"
+    order_id: str
     reason: str
 
 

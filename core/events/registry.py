@@ -1,13 +1,15 @@
-"""The set of all event types, derived from the classes that `core.events.payloads` defines."""
+"""The set of all event types, derived from the classes that `core.events.payloads` and `core.events.live_payloads` define."""
 
 from core.errors import DatabaseNewer
-from core.events import payloads
+from core.events import live_payloads, payloads
 from core.events.envelope import REGISTRY, Payload
 
 
 def event_types() -> dict[str, type[Payload]]:
     """Return wire type → payload class, sorted by type."""
-    assert payloads.RunCreated.wire in REGISTRY  # importing the module above is what fills it
+    # Importing the two modules is what fills it.
+    assert payloads.RunCreated.wire in REGISTRY
+    assert live_payloads.RiskApproved.wire in REGISTRY
     return dict(sorted(REGISTRY.items()))
 
 

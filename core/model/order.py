@@ -80,8 +80,8 @@ class OrderStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more can happen to the order."""
-        return not ORDER_TRANSITIONS[self]
+        """Whether the order works no more. All that can still come is a fill that happened before it ended."""
+        return self in _FINAL
 
 
 _S = OrderStatus
@@ -94,10 +94,13 @@ ORDER_TRANSITIONS: Final[dict[OrderStatus, frozenset[OrderStatus]]] = {
     # The rest of a partly filled order can be rejected: it is judged again at each fill.
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
     _S.FILLED: frozenset(),
-    _S.CANCELLED: frozenset(),
-    _S.EXPIRED: frozenset(),
-    _S.REJECTED: frozenset(),
+    # At a broker the last fill can be told after the cancel, the expiry or the refusal that it was faster than. A part
+    # that is told so late moves the quantity and leaves the state as it is; the simulated venue does neither.
+    _S.CANCELLED: frozenset({_S.FILLED}),
+    _S.EXPIRED: frozenset({_S.FILLED}),
+    _S.REJECTED: frozenset({_S.FILLED}),
 }
+_FINAL: Final = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
 
 
 class RejectCode(StrEnum):
@@ -108,6 +111,30 @@ class RejectCode(StrEnum):
     INSUFFICIENT_MARGIN = "insufficient_margin"
     NOT_SHORTABLE = "not_shortable"
     INVALID_ORDER = "invalid_order"
+    BROKER_REFUSED = "broker_refused"
+    """The broker said no; the reason has its words."""
+    NEVER_SENT = "never_sent"
+    """It did not reach the broker, and never will."""
+    RISK_HALTED = "risk_halted"
+    RISK_REDUCE_ONLY = "risk_reduce_only"
+    RISK_NOT_ARMED = "risk_not_armed"
+    RISK_SYMBOL = "risk_symbol"
+    RISK_HOURS = "risk_hours"
+    RISK_ORDER_QTY = "risk_order_qty"
+    RISK_ORDER_VALUE = "risk_order_value"
+    RISK_ORDER_SHARE = "risk_order_share"
+    RISK_PRICE_DISTANCE = "risk_price_distance"
+    RISK_POSITION = "risk_position"
+    RISK_GROSS_EXPOSURE = "risk_gross_exposure"
+    RISK_ORDER_RATE = "risk_order_rate"
+    RISK_OPEN_ORDERS = "risk_open_orders"
+    RISK_DUPLICATE = "risk_duplicate"
+    RISK_DAILY_LOSS = "risk_daily_loss"
+    RISK_DRAWDOWN = "risk_drawdown"
+    RISK_SILENCE = "risk_silence"
+    """The broker, or the symbol's price, has not been heard of for too long."""
+    RISK_NO_PRICE = "risk_no_price"
+    """A rule needs the symbol's price, and nobody knows one."""
 
 
 _MARKET, _LIMIT, _TRAILING_STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.TRAILING_STOP
@@ -277,7 +304,10 @@ def _check_price(field: str, price: Decimal | None, *, wanted: bool, type_: Orde
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """An order as it stands. `id` is unique over all runs; times are UTC ns; prices in quote currency."""
+    """An order as it stands. `id` is unique over all runs; times are UTC ns; prices in quote currency.
+
+    At a broker its `id` is the `client_order_id`, by which it is looked up when an answer is lost.
+    """
 
     id: str
     run_id: str
@@ -297,6 +327,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """The order on whose fill this one became live."""
     sibling_id: str | None = None
     """The order that this one cancels by filling."""
+    account: str | None = None
+    """The broker's account it went to, `BROKER:ACCOUNT`; None in a backtest."""
+    broker_id: str | None = None
+    """The broker's own id, once it is known."""
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

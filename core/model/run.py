@@ -9,6 +9,7 @@ import msgspec
 from core.errors import InvalidValue, RunError
 from core.model.instants import iso
 from core.model.market import Adjustment
+from core.model.risk import RiskLimits
 from core.values import ParamValue as ParamValue
 
 
@@ -116,6 +117,10 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Store ticks and windows too."""
     seed: int = 0
     """What the strategy's `random` starts from."""
+    broker: str = ""
+    """Id of the broker's adapter that a paper or live run trades through; empty in a backtest."""
+    limits: RiskLimits = RiskLimits()
+    """What the run's orders are held to, beside the account's own limits. A backtest has none."""
 
     def __post_init__(self) -> None:
         if not self.symbols:

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import localcontext
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from core import ENGINE_VERSION
 from core.backtest.assembly import Rules, Simulation, larger_market, market_of, simulation
@@ -31,6 +30,7 @@ from core.runs.outlasting import outlasted
 from core.runs.replay import Original
 from core.runs.result import run_result
 from core.runs.router import DomainRouter, Tracer
+from core.runs.run_rows import Rows
 from core.strategy.actions import FetchWindow
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig, Window
@@ -41,14 +41,6 @@ FLUSH_EVENTS = 4_000
 """Events gathered before the run pauses to commit them: bounds memory, and what a crash can lose of a backtest."""
 IMPORT_LIMIT_S = 30.0
 """Seconds a plug-in's import may take, with the libraries that it imports itself."""
-
-
-class Rows(Protocol):
-    """Where a backtest puts what it did: the store's runs, or somebody who only looks at it."""
-
-    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Open a unit of work."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

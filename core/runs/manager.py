@@ -5,23 +5,38 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
-from core.errors import HeldElsewhere, InvalidValue, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
+from core.errors import (
+    HeldElsewhere,
+    InvalidValue,
+    NoBars,
+    NotInThisVersion,
+    RunError,
+    RunNotStartable,
+    RunNotStoppable,
+    StrategyBroken,
+    UnknownName,
+)
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.desk import LeaseKind
-from core.model.instants import iso
+from core.model.instants import MINUTE_NS, iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
+from core.model.risk import RiskLimits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
-from core.ports import Clock, Store, StrategySource
-from core.runs.backtest import BacktestWork, Materials, Rows
+from core.ports import BrokerSource, Clock, Store, StrategySource
+from core.runs.backtest import BacktestWork, Materials
+from core.runs.desks import Desks
 from core.runs.leases import FencedRuns, LeaseKeeper
-from core.runs.session import OnBug, RunSession
+from core.runs.live import LiveMaterials, LiveWork, is_recorded, recorded
+from core.runs.run_rows import Rows
+from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
 Reconcile = Callable[[Run], Awaitable[None]]
@@ -34,10 +49,16 @@ async def nothing_outside(run: Run) -> None:
     """Reconcile a simulated run: its account is in the store."""
 
 
+_ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0)
+"""Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave."""
+
+
 class RunManager:
     """All runs of this process, and the stored ones."""
 
-    def __init__(self, *, store: Store, strategies: StrategySource, clock: Clock, callback_limit_s: float, on_bug: OnBug) -> None:
+    def __init__(
+        self, *, store: Store, strategies: StrategySource, brokers: BrokerSource, clock: Clock, callback_limit_s: float, on_bug: OnBug
+    ) -> None:
         self._store = store
         self._strategies = strategies
         self._clock = clock
@@ -46,6 +67,9 @@ class RunManager:
             bars=store.bars, actions=store.actions, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s
         )
         self._supervisor = Supervisor()
+        self._brokers = brokers
+        self._callback_limit_s = callback_limit_s
+        self._desks = Desks(brokers, store, self._supervisor, _ACCOUNT_LIMITS, on_bug)
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases = LeaseKeeper(store.leases, self._lost)
@@ -100,9 +124,13 @@ class RunManager:
 
     async def _interrupt(self, run: Run, rows: FencedRuns) -> Run:
         now_ns = self._clock.now_ns()
-        sentence = "The program ended while this run went on. Run it again."
+        # At a broker the orders work on, whatever happened here: they are reconciled when the account is opened again.
+        broker_id = run.config.broker
+        outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(broker_id)
+        told_so = " Its orders may work on at the broker; they are looked at when the account is opened." if outlives else ""
+        sentence = f"The program ended while this run went on.{told_so} Run it again."
         after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
-        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final]
+        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final and not outlives]
         reason = "The run was interrupted."
         async with rows.begin() as work:
             work.put_run(after)
@@ -119,7 +147,8 @@ class RunManager:
     async def create(self, config: RunConfig, *, demo: bool = False) -> Run:
         """Check what can be checked without running, and store a pending run. Raises InputError, NoBars, StrategyBroken."""
         config, _info = await self._settled(config)
-        await self._bar_sets(config)
+        if config.mode is RunMode.BACKTEST:
+            await self._bar_sets(config)
         now_ns = self._clock.now_ns()
         run = Run(id=secrets.token_hex(6), config=config, status=RunStatus.PENDING, created_ns=now_ns, demo=demo)
         async with self._store.runs.begin() as work:
@@ -134,7 +163,7 @@ class RunManager:
             todo = "Run it again to get a new one." if run.status.is_final else ""
             raise RunNotStartable(f"Run {run.id} is {run.status} and cannot be started.", todo)
         info = self._strategy(run.config.strategy_id)
-        keys = await self._bar_sets(run.config)
+        keys = await self._bar_sets(run.config) if run.config.mode is RunMode.BACKTEST else ()
         try:
             rows = FencedRuns(self._store.runs, await self._leases.take(run.id))
         except HeldElsewhere as error:
@@ -151,7 +180,9 @@ class RunManager:
             raise RunNotStartable(f"Run {run.id} was started or removed elsewhere in the meantime.", "Run it again to get a new one.")
         desk = self._store.desk.name
         started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner, desk=desk)
-        work = BacktestWork(started, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
+        # Once, here: from now on nobody asks in which mode a run is.
+        is_backtest = run.config.mode is RunMode.BACKTEST
+        work = self._backtest(started, info, keys, rows) if is_backtest else self._live(started, info, rows)
         session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug)
         self._sessions[run.id] = session
         try:
@@ -215,6 +246,9 @@ class RunManager:
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
             work.append([_run_event(run.id, RunDeleted(), self._clock.now_ns())])
+        if run.config.mode is not RunMode.BACKTEST:
+            for symbol in run.config.symbols:
+                await self._store.bars.delete(recorded(run.id, symbol, run.config.timeframe))
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it is over."""
@@ -249,7 +283,15 @@ class RunManager:
 
     async def bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""
-        return list(await self._bar_sets((await self.get(run_id)).config))
+        run = await self.get(run_id)
+        if run.config.mode is RunMode.BACKTEST:
+            return list(await self._bar_sets(run.config))
+        return [recorded(run.id, symbol, run.config.timeframe) for symbol in run.config.symbols]
+
+    def market_now_ns(self, broker_id: str) -> int:
+        """Return the present instant at a broker's market. Raises UnknownName."""
+        self._brokers.info(broker_id)
+        return self._brokers.clock(broker_id).now_ns()
 
     def strategy_of(self, run: Run) -> StrategyInfo:
         """Return the plug-in of a run as it is on disk now. Raises UnknownName or StrategyBroken."""
@@ -260,7 +302,35 @@ class RunManager:
         keys = await self._bar_sets(run.config)
         return BacktestWork(run, self.strategy_of(run), keys, replace(self._materials, runs=rows), traced=False)
 
+    async def replay_of(self, run: Run, rows: Rows) -> BacktestWork:
+        """Return a paper or live run as a backtest over the bars it saw, for the caller to drive and close. Raises NoBars, InputError."""
+        config = msgspec.structs.replace(
+            run.config,
+            mode=RunMode.BACKTEST,
+            source=recorded(run.id, run.config.symbols[0], run.config.timeframe).source,
+            adjustment=None,
+            start_ns=run.first_bar_ns,
+            end_ns=None,
+            corporate_actions=False,
+            trace=False,
+        )
+        return await self.work_again(msgspec.structs.replace(run, config=config), rows)
+
     # --- inside ---
+
+    def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: Rows) -> RunWork:
+        return BacktestWork(run, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
+
+    def _live(self, run: Run, info: StrategyInfo, rows: Rows) -> RunWork:
+        materials = LiveMaterials(
+            store=self._store,
+            rows=rows,
+            strategies=self._strategies,
+            desks=self._desks,
+            clock=self._brokers.clock(run.config.broker),
+            callback_limit_s=self._callback_limit_s,
+        )
+        return LiveWork(run, info, materials)
 
     async def _stop(self, session: RunSession) -> None:
         await session.begun.wait()
@@ -302,8 +372,13 @@ class RunManager:
 
     async def _settled(self, config: RunConfig) -> tuple[RunConfig, StrategyInfo]:
         """Return the config with every parameter and name in its settled form."""
-        if config.mode is not RunMode.BACKTEST:
-            raise InvalidValue("mode", config.mode, "this version runs backtests only.")
+        if config.mode is RunMode.LIVE:
+            raise NotInThisVersion("This version does not trade real money.", "Use the mode paper.")
+        if config.mode is RunMode.PAPER:
+            self._brokers.info(config.broker)
+            timeframe_ns = Timeframe.parse(config.timeframe).ns
+            if timeframe_ns % MINUTE_NS:
+                raise InvalidValue("timeframe", config.timeframe, "a paper run is made of whole minutes.")
         # The first time, every file is read and parsed: that takes too long for the loop of a window.
         info = await asyncio.to_thread(self._strategy, config.strategy_id)
         symbols = tuple(parse_symbol(symbol) for symbol in config.symbols)
@@ -330,7 +405,7 @@ def _at(run: Run) -> str:
 
 def _choose(config: RunConfig, symbol: str, stored: Sequence[BarSet]) -> BarSetKey:
     """Return the one set that `config` means for `symbol`."""
-    of_symbol = [item for item in stored if item.key.symbol == symbol]
+    of_symbol = [item for item in stored if item.key.symbol == symbol and (config.source is not None or not is_recorded(item.key))]
     if not of_symbol:
         raise UnknownName("symbol with stored bars", symbol, {item.key.symbol for item in stored})
     fitting = [item for item in of_symbol if item.key.timeframe == config.timeframe]

@@ -6,12 +6,13 @@ The strategy does not know where its actions go; the router does not know how th
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from core.errors import NonsenseAction
 from core.events.envelope import Cause, Payload
+from core.events.live_payloads import LiveCancelOrder, LiveFetchWindow, LivePlaceOrder, LiveReplaceOrder
 from core.events.payloads import (
     BacktestCancelOrder,
     BacktestFetchWindow,
@@ -45,7 +46,6 @@ from core.strategy.actions import (
     StopRun,
 )
 from core.strategy.windows import Window
-from core.trading.orders import OrderManager
 
 _PLAIN_EVENTS: Final = 4
 _LEG_TIMES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD})
@@ -116,11 +116,56 @@ class Venue(Protocol):
         ...
 
 
+class Commands(NamedTuple):
+    """The commands by which a run's actions reach the place where they are carried out."""
+
+    fetch: type[BacktestFetchWindow] | type[LiveFetchWindow]
+    place: type[BacktestPlaceOrder] | type[LivePlaceOrder]
+    cancel: type[BacktestCancelOrder] | type[LiveCancelOrder]
+    replace: type[BacktestReplaceOrder] | type[LiveReplaceOrder]
+
+
+BACKTEST: Final = Commands(BacktestFetchWindow, BacktestPlaceOrder, BacktestCancelOrder, BacktestReplaceOrder)
+LIVE: Final = Commands(LiveFetchWindow, LivePlaceOrder, LiveCancelOrder, LiveReplaceOrder)
+
+
+class RunOrders(Protocol):
+    """Where the orders of a run are made known."""
+
+    def create(
+        self,
+        order_id: str,
+        request: OrderRequest,
+        time_in_force: TimeInForce,
+        *,
+        now_ns: int,
+        caused_by: Cause,
+        trace_id: str | None,
+        parent_id: str | None = None,
+        sibling_id: str | None = None,
+    ) -> None:
+        """Make an order known. Its id must be new."""
+        ...
+
+    def take(
+        self, order_id: str, request: OrderRequest, time_in_force: TimeInForce, now_ns: int, accepted_by: Cause, trace_id: str | None
+    ) -> None:
+        """Make an order known that `Venue.place_plain` took."""
+        ...
+
+    def commanded(self, order_id: str, caused_by: Cause) -> None:
+        """Note that what happens to the order next was asked for by the event `caused_by`."""
+        ...
+
+
 class DomainRouter:
     """Routes one run's actions. A decision is known by its tick: `RUN@INSTANT`, whether or not the tick is stored."""
 
-    def __init__(self, run_id: str, *, journal: RunJournal, orders: OrderManager, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, run_id: str, *, journal: RunJournal, orders: RunOrders, now_ns: Callable[[], int], commands: Commands = BACKTEST
+    ) -> None:
         self._run_id = run_id
+        self.commands: Final = commands
         self._journal = journal
         self._orders = orders
         self._now_ns = now_ns
@@ -284,7 +329,7 @@ class DomainRouter:
             size=None if size is None else _size_words(size),
         )
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
-        return self._journal.record(BacktestPlaceOrder(order_id=ticket.order_id), now_ns, wished, tick_id)
+        return self._journal.record(self.commands.place(order_id=ticket.order_id), now_ns, wished, tick_id)
 
     def _replace(self, action: ReplaceOrder, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         order_id = self._known(action.ref, "replaced")
@@ -300,7 +345,7 @@ class DomainRouter:
             note=action.note,
         )
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
-        self._orders.commanded(order_id, self._journal.record(BacktestReplaceOrder(order_id=order_id), now_ns, wished, tick_id))
+        self._orders.commanded(order_id, self._journal.record(self.commands.replace(order_id=order_id), now_ns, wished, tick_id))
         self._at_venue.replace(action)
 
     def _cancel(self, action: CancelOrder, now_ns: int, tick_id: str, caused_by: Cause) -> None:
@@ -309,7 +354,7 @@ class DomainRouter:
             return
         wish = CancelRequest(order_id=order_id, note=action.note)
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
-        self._orders.commanded(order_id, self._journal.record(BacktestCancelOrder(order_id=order_id), now_ns, wished, tick_id))
+        self._orders.commanded(order_id, self._journal.record(self.commands.cancel(order_id=order_id), now_ns, wished, tick_id))
         self._at_venue.cancel(action.ref, action.note or "The strategy cancelled it.")
 
     def _known(self, ref: str, done: str) -> str:
@@ -349,7 +394,7 @@ class Tracer:
     def window(self, asked: FetchWindow, window: Window) -> None:
         """Record that a window was asked for, routed and given."""
         wished = self._record(FetchWindowAsked(symbol=asked.symbol, bars=asked.bars), self._tick_id())
-        routed = self._record(BacktestFetchWindow(symbol=asked.symbol, bars=asked.bars), wished)
+        routed = self._record(self._router.commands.fetch(symbol=asked.symbol, bars=asked.bars), wished)
         times, closes = window.start_ns, window.close
         ready = WindowReady(
             symbol=asked.symbol,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -10,9 +11,8 @@ from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import RunCompleted, RunError, RunProgressed, RunStarted, RunStopped
 from core.model.money import exact
 from core.model.result import RunResult
-from core.model.run import Run, RunStatus
+from core.model.run import Manifest, Run, RunStatus
 from core.ports import Clock, EventLog, UnitOfWork
-from core.runs.backtest import BacktestWork
 
 PROGRESS_NS = 100_000_000
 """Progress is told ten times a second at most."""
@@ -21,10 +21,74 @@ OnBug = Callable[[BaseException, str], None]
 """Told of an error that is a bug of ours, and in which run."""
 
 
+class RunWork(Protocol):
+    """What a run does, whoever fills its orders. `load`, then `drive`, then `result`; `close` on every path."""
+
+    @property
+    def bars_total(self) -> int:
+        """How many bars it goes through; 0 when nobody knows."""
+        ...
+
+    @property
+    def bars_done(self) -> int:
+        """How many it has gone through."""
+        ...
+
+    @property
+    def first_bar_ns(self) -> int | None:
+        """Start of the first bar; None before it."""
+        ...
+
+    @property
+    def last_bar_ns(self) -> int | None:
+        """End of the last bar; None before the first."""
+        ...
+
+    @property
+    def elapsed_s(self) -> float: ...
+    @property
+    def stopped(self) -> str | None:
+        """Why the strategy ended the run early, when it did."""
+        ...
+
+    @property
+    def objection(self) -> KnownError | None:
+        """Why the decisions do not stand, when they do not."""
+        ...
+
+    async def load(self) -> Manifest:
+        """Make everything ready for the first bar."""
+        ...
+
+    async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
+        """Go on to the end; `on_slice` is called from time to time, `on_commit` may add to each unit of work. Cancel to stop."""
+        ...
+
+    async def result(self) -> RunResult:
+        """Return what came of it so far."""
+        ...
+
+    async def commit(self, on_commit: Callable[[UnitOfWork], None]) -> None:
+        """Commit what happened since the last commit, and what `on_commit` adds."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+    def cancel_working(self, reason: str) -> None:
+        """Take back every order that still works."""
+        ...
+
+    def equity(self) -> tuple[int, float]:
+        """Return the present instant of the run and the equity at it."""
+        ...
+
+
 class RunSession:
     """A run that goes on. `run` is always the newest state; `execute` is its one task."""
 
-    def __init__(self, run: Run, work: BacktestWork, *, log: EventLog, clock: Clock, on_bug: OnBug) -> None:
+    def __init__(self, run: Run, work: RunWork, *, log: EventLog, clock: Clock, on_bug: OnBug) -> None:
         self.run = run
         self._work = work
         self._log = log

@@ -1,7 +1,6 @@
 """Runs a run again from its manifest and compares what comes out, bit for bit. Nothing of the second run is stored."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -20,15 +19,14 @@ from core.errors import (
     StrategyTooSlow,
     UnknownName,
 )
-from core.events.envelope import Envelope
-from core.model.desk import Lease
 from core.model.instants import iso
 from core.model.order import Fill, Order
 from core.model.result import RunResult
-from core.model.run import Manifest, Run, RunStatus
+from core.model.run import Manifest, Run, RunMode, RunStatus
 from core.model.verification import Difference, Verification
-from core.ports import Store, UnitOfWork
+from core.ports import Store
 from core.runs.backtest import BacktestWork
+from core.runs.kept_rows import KeptRows
 from core.runs.manager import RunManager
 
 _SHOWN: Final = 5
@@ -42,54 +40,22 @@ OnBars = Callable[[int, int], None]
 """Told how many bars of how many are done."""
 
 
-class _Rows:
-    """What the second run would have stored, kept in memory. A `UnitOfWork`."""
-
-    def __init__(self) -> None:
-        self.orders: dict[str, Order] = {}
-        self.fills: list[Fill] = []
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[UnitOfWork]:
-        yield self
-
-    def fence(self, lease: Lease) -> None:
-        pass
-
-    def advance(self, consumer: str, after_seq: int, seq: int) -> None:
-        pass
-
-    def put_run(self, run: Run) -> None:
-        pass
-
-    def put_orders(self, orders: Sequence[Order]) -> None:
-        self.orders.update((order.id, order) for order in orders)
-
-    def add_fills(self, fills: Sequence[Fill]) -> None:
-        self.fills.extend(fills)
-
-    def put_result(self, result: RunResult) -> None:
-        pass
-
-    def delete_run(self, run_id: str) -> None:
-        pass
-
-    def append(self, events: Sequence[Envelope]) -> None:
-        pass
-
-
 async def verify_run(run_id: str, *, runs: RunManager, store: Store, on_bars: OnBars | None = None) -> Verification:
     """Run a run again and compare. Raises RunError for one that goes on, or that never began."""
     run = await runs.get(run_id)
     manifest = run.manifest
     if not run.status.is_final:
         raise RunError(f"Run {run.id} is {run.status}.", "Only a run that is over can be verified.")
+    if run.config.mode is not RunMode.BACKTEST:
+        raise RunError(
+            f"Run {run.id} traded in real time, and that is not repeated.", f"Compare it with Greta: weaver runs parity {run.id}."
+        )
     if manifest is None:
         raise RunError(f"Run {run.id} ended before it began, so there is nothing to repeat.", "Run it again.")
     fills, orders = await store.runs.fills(run.id), await store.runs.orders(run.id)
     is_whole = _is_whole(run)
     told = Verification(run_id=run.id, status=run.status, is_whole=is_whole, fills=len(fills), orders=len(orders), bars=run.bars)
-    rows = _Rows()
+    rows = KeptRows()
     try:
         changed = _changed_strategy(run, manifest, runs)
         if changed is not None:
@@ -117,7 +83,7 @@ async def verify_run(run_id: str, *, runs: RunManager, store: Store, on_bars: On
     return msgspec.structs.replace(told, causes=causes, differences=tuple(differences), was_repeated=True, elapsed_s=elapsed_s)
 
 
-async def _to_the_end(work: BacktestWork, rows: _Rows, on_bars: OnBars | None) -> tuple[str | None, RunResult | None]:
+async def _to_the_end(work: BacktestWork, rows: KeptRows, on_bars: OnBars | None) -> tuple[str | None, RunResult | None]:
     """Drive the second run to its end; return why it ended early, and its result."""
     ended: str | None
 

@@ -40,6 +40,10 @@ class Plot:
         self._points = array("d", [_NAN]) * cursor.bars
         self._at = cursor
 
+    def grow(self) -> None:
+        """Make room for the bars that its cursor has got since."""
+        self._points.extend([_NAN] * (self._at.bars - len(self._points)))
+
     @property
     def values(self) -> Floats:
         """The line: float64, one value per bar of its symbol."""

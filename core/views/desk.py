@@ -24,6 +24,15 @@ DESK_PATTERNS = (
     "data.CorporateActionsImported",
     "data.CorporateActionsDeleted",
     "strategy.Noted",
+    "clock.Late",
+    "live.StreamChanged",
+    "live.AccountAdopted",
+    "live.OrderAdopted",
+    "live.OutsideFilled",
+    "live.Differed",
+    "risk.Refused",
+    "risk.SwitchThrown",
+    "risk.SwitchCarriedOut",
     "system.*",
 )
 """What the desk listens to for all runs. Never `*`: an event that nobody asks for need not be made."""

@@ -139,8 +139,9 @@ def _filled(order: Order, payload: OrderFilled | OrderPartiallyFilled) -> Order:
         paid = (order.avg_fill_price or Decimal(0)) * order.filled_qty + payload.price * payload.qty
         average = paid / payload.filled_qty
     status = OrderStatus.FILLED if isinstance(payload, OrderFilled) else OrderStatus.PARTIALLY_FILLED
-    # A cancelled order can still fill at a broker; then its status stays what it is and only the quantity moves.
-    status = order.status if order.status.is_final else status
+    # A cancelled order can still fill at a broker: a part moves the quantity alone, and what completes it the status too.
+    if order.status.is_final and status is not OrderStatus.FILLED:
+        status = order.status
     return replace(order, status=status, filled_qty=payload.filled_qty, avg_fill_price=average, updated_ns=payload.time_ns)
 
 

@@ -1,9 +1,11 @@
 """Events as sentences for a person."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
+from core.events import live_payloads as live
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
 from core.model.instants import iso
@@ -105,9 +107,28 @@ def _merged(payload: p.BarsImported | p.BarsDownloaded | p.CorporateActionsImpor
     return ", ".join(f"{count:,} {name}" for count, name in counts if count) or "no"
 
 
+def _holdings(positions: Iterable[tuple[str, Decimal]]) -> str:
+    return ", ".join(f"{plain(qty)} {symbol}" for symbol, qty in positions) or "nothing"
+
+
+def _carried_out(e: live.SwitchCarriedOut) -> str:
+    done = f"{e.cancelled:,} orders cancelled, {e.closed:,} positions closed."
+    return f"Kill switch carried out at {e.account}: {done}" + (f" Left: {e.left}" if e.left else "")
+
+
+_HEALED: Final = {
+    "book": "It is booked now.",
+    "fold": "It is taken over.",
+    "close": "It is closed here.",
+    "cancel": "It is cancelled at the broker.",
+    "adopt": "It is counted as somebody else's.",
+    "wait": "It is looked at again.",
+    "stop": "The runs concerned are stopped.",
+}
+
 _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunCreated: lambda e, _: f"Created {e.config.strategy_id} on {', '.join(e.config.symbols)} {e.config.timeframe}.",
-    p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go.",
+    p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go." if e.bars_total else "Started: it goes on in real time.",
     p.RunCompleted: lambda e, _: f"Completed {e.bars:,} bars in {e.elapsed_s:.2f} s; equity {float(e.end_equity):,.2f}.",
     p.RunStopped: lambda e, _: f"Stopped after {e.bars:,} bars: {e.reason}",
     p.RunError: lambda e, _: f"Failed: {e.error}",
@@ -141,6 +162,21 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     + (f" and {plain(e.cash)} of cash." if e.cash else "."),
     p.DividendPaid: lambda e, _: f"Dividend of {e.symbol}, {plain(e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}.",
     p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",
+    p.OrderSubmitted: lambda e, find: f"{_order(e.order_id, find)} sent to {e.account}.",
+    p.OrderOutcomeUnknown: lambda e, find: f"{_order(e.order_id, find)} was sent and no answer came; it is looked up. {e.reason}",
+    p.OrderCancelAsked: lambda e, find: f"The broker was asked to cancel. {_order(e.order_id, find)}.",
+    p.OrderCancelRefused: lambda e, find: f"{_order(e.order_id, find)} is not cancelled: {e.reason}",
+    live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
+    live.StreamChanged: lambda e, _: f"{e.account}: the line for {e.stream} is {e.state}." + (f" {e.said}" if e.said else ""),
+    live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
+    live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
+    live.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
+    live.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
+    p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
+    live.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"
+    + (f"; it is {e.figure}." if e.figure else "."),
+    live.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
+    live.SwitchCarriedOut: lambda e, _: _carried_out(e),
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 
@@ -152,6 +188,13 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.OrderRejected: Level.WARNING,
     p.OrderExpired: Level.WARNING,
     p.MarginCall: Level.WARNING,
+    p.OrderOutcomeUnknown: Level.WARNING,
+    p.OrderCancelRefused: Level.WARNING,
+    live.OrderAdopted: Level.WARNING,
+    live.Differed: Level.WARNING,
+    live.RiskRefused: Level.WARNING,
+    p.ClockLate: Level.WARNING,
+    live.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }
 

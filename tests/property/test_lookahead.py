@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -44,6 +45,7 @@ async def ran(strategy: str, symbols: tuple[str, ...], seed: int, plugins: Path,
     for at, symbol in enumerate(symbols):
         await store.bars.merge(BarSetKey(symbol=symbol, timeframe="1m", source="test"), days(symbol, seed + at, 7))
     manager = RunManager(
+        brokers=SimSource(0),
         store=store,
         strategies=StrategyLoader([plugins]),
         clock=clock,

@@ -44,6 +44,8 @@ def period(run: Run) -> str:
     """Return what was processed: the days, the bars and how long it took."""
     simulated = " · simulated market" if run.demo or run.config.source == "simulated" else ""
     if run.status is RunStatus.RUNNING:
+        if not run.bars_total:
+            return f"in real time{simulated}"
         return f"{number(run.bars_total)} bars to go through{simulated}"  # how far it is, the list of runs shows
     days = ""
     if run.first_bar_ns is not None and run.last_bar_ns is not None:

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QDialog, QLabel
 
 from core.events.payloads import RunProgressed, RunStarted, RunStopped
 from core.model.instants import MINUTE_NS
-from core.model.run import Manifest, RunConfig, RunStatus
+from core.model.risk import SwitchLevel
+from core.model.run import Manifest, RunConfig, RunMode, RunStatus
 from core.views.desk import DeskViews
 from tests.gui.window.conftest import OTHER, START_NS, MakeDesk, bars
 from tests.unit.views.events import Events
@@ -129,6 +130,25 @@ async def test_halt_says_what_it_did(make_desk: MakeDesk) -> None:
     desk.window.acts["kill-switch"].trigger()
     await desk.window.settled()
     assert desk.window.views.activity.rows[-1].text == "HALT: no run was going on."
+
+
+async def test_halt_throws_the_switch_where_a_paper_run_goes_on(make_desk: MakeDesk) -> None:
+    desk = await make_desk(with_bars=False)
+    config = RunConfig(strategy_id="sma-cross", symbols=("DEMO/USD",), timeframe="1m", mode=RunMode.PAPER, broker="sim")
+    run = await desk.engine.create_run(config)
+    began = asyncio.Event()
+    with desk.engine.subscribe(RunStarted.wire, lambda _: began.set(), owner="test"):
+        await desk.engine.start_run(run.id)
+        await began.wait()
+    await desk.window.settled()
+    assert desk.window.views.runs.rows[0].progress is None  # it has no end that could come nearer
+    desk.window.acts["kill-switch"].trigger()
+    await desk.window.settled()
+    assert (await desk.engine.run(run.id)).status is RunStatus.STOPPED
+    assert await desk.engine.switches() == {None: SwitchLevel.CANCEL_ALL}
+    told = [row.text for row in desk.window.views.activity.rows]
+    assert "HALT stopped 1 run. The kill switch is thrown: nothing new leaves until `weaver kill --off`." in told
+    assert "Kill switch: cancel all. HALT was pressed." in told
 
 
 async def test_a_known_error_is_said_without_a_dialog(make_desk: MakeDesk) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import HeldElsewhere, LeaseLost, RunError, RunNotStartable, RunNotStoppable
 from core.events.envelope import Envelope
@@ -74,7 +75,12 @@ async def station(url: str, folder: Path, name: str, *, clock_off_s: float = 0.0
     await store.open()
     bugs: list[BaseException] = []
     runs = RunManager(
-        store=store, strategies=StrategyLoader([folder]), clock=clock, callback_limit_s=5, on_bug=lambda error, _: bugs.append(error)
+        brokers=SimSource(0),
+        store=store,
+        strategies=StrategyLoader([folder]),
+        clock=clock,
+        callback_limit_s=5,
+        on_bug=lambda error, _: bugs.append(error),
     )
     try:
         yield Station(store, runs, bugs)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.run import RunStatus
 from core.runs.manager import RunManager
@@ -33,6 +34,7 @@ import asyncio, sys
 from pathlib import Path
 import numpy as np
 import core.runs.backtest
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.run import RunConfig
@@ -51,7 +53,8 @@ async def main(folder):
     flat = np.full(n, 100.0)
     await store.bars.merge(BarSetKey(symbol="X/Y", timeframe="1m", source="test"),
                            BarSeries.from_columns("X/Y", Timeframe.parse("1m"), starts, flat, flat, flat, flat, flat))
-    runs = RunManager(store=store, strategies=StrategyLoader([folder]), clock=clock, callback_limit_s=5, on_bug=lambda e, w: None)
+    runs = RunManager(brokers=SimSource(0), store=store, strategies=StrategyLoader([folder]), clock=clock,
+                      callback_limit_s=5, on_bug=lambda e, w: None)
     run = await runs.create(RunConfig(strategy_id="busy", symbols=("X/Y",), timeframe="1m"))
     await runs.start(run.id)
     store.log.subscribe("orders.Filled", lambda event: print(run.id, flush=True), owner="child")
@@ -79,7 +82,12 @@ async def test_a_killed_run_is_found_interrupted_and_can_be_run_again(tmp_path: 
     await store.open()
     try:
         runs = RunManager(
-            store=store, strategies=StrategyLoader([tmp_path]), clock=clock, callback_limit_s=5, on_bug=lambda _error, _where: None
+            brokers=SimSource(0),
+            store=store,
+            strategies=StrategyLoader([tmp_path]),
+            clock=clock,
+            callback_limit_s=5,
+            on_bug=lambda _error, _where: None,
         )
         assert [item.id for item in await runs.recover()] == [run_id]
         found = await runs.get(run_id)

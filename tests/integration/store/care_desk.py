@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.corporate_action import Dividend, Split
 from core.model.instants import DAY_NS, MINUTE_NS
@@ -73,7 +74,12 @@ def manager_of(store: Store, folder: Path) -> RunManager:
     (folder / "busy.py").write_text(SOURCE)
     (folder / "patient.py").write_text(PATIENT)
     return RunManager(
-        store=store, strategies=StrategyLoader([folder]), clock=SystemClock(), callback_limit_s=5.0, on_bug=lambda _error, _where: None
+        brokers=SimSource(0),
+        store=store,
+        strategies=StrategyLoader([folder]),
+        clock=SystemClock(),
+        callback_limit_s=5.0,
+        on_bug=lambda _error, _where: None,
     )
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from app.cli_events import _event_document
+from app.cli_events import event_document
 from core.events.codec import EventCodec
 from core.events.envelope import envelope
 from core.events.payloads import PlaceRequest
@@ -17,7 +17,7 @@ def test_fields_that_are_not_stored_are_printed() -> None:
     stored = EventCodec().encode(event)
     assert b"limit_price" not in stored
     assert EventCodec().decode(event.type, event.version, stored) == event.payload
-    payload = _event_document(event)["payload"]
+    payload = event_document(event)["payload"]
     assert list(payload) == [field.name for field in msgspec.structs.fields(PlaceRequest)]
     assert list(payload["request"]) == [field.name for field in msgspec.structs.fields(OrderRequest)]
     assert (payload["request"]["qty"], payload["request"]["limit_price"], payload["close"]) == ("1.50", None, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.corporate_action import CorporateAction, Dividend, Split
 from core.model.instants import DAY_NS
@@ -60,7 +61,14 @@ async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
     await store.open()
     bugs: list[BaseException] = []
     loader = StrategyLoader([tmp_path])
-    manager = RunManager(store=store, strategies=loader, clock=clock, callback_limit_s=1.0, on_bug=lambda error, _where: bugs.append(error))
+    manager = RunManager(
+        brokers=SimSource(0),
+        store=store,
+        strategies=loader,
+        clock=clock,
+        callback_limit_s=1.0,
+        on_bug=lambda error, _where: bugs.append(error),
+    )
     yield Desk(manager, store, tmp_path)
     await manager.close()
     await store.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import InputError
 from core.events.envelope import Envelope
@@ -82,6 +83,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator
     await store.open()
     bugs: list[BaseException] = []
     manager = RunManager(
+        brokers=SimSource(0),
         store=store,
         strategies=StrategyLoader([tmp_path]),
         clock=clock,

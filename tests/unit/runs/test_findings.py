@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Floats, Timeframe
@@ -77,7 +78,9 @@ async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
     clock = SystemClock()
     store = MemoryStore(clock)
     await store.open()
-    manager = RunManager(store=store, strategies=StrategyLoader([tmp_path]), clock=clock, callback_limit_s=5.0, on_bug=fail)
+    manager = RunManager(
+        brokers=SimSource(0), store=store, strategies=StrategyLoader([tmp_path]), clock=clock, callback_limit_s=5.0, on_bug=fail
+    )
     yield Desk(manager, store, tmp_path)
     await manager.close()
     await store.close()

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import RunError
 from core.events.envelope import Envelope
@@ -102,7 +103,12 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator
     (tmp_path / "busy.py").write_text(SOURCE)
     await store.bars.merge(BarSetKey(symbol="SPY", timeframe="1m", source="test"), bars())
     manager = RunManager(
-        store=store, strategies=StrategyLoader([tmp_path]), clock=clock, callback_limit_s=5.0, on_bug=lambda error, _where: None
+        brokers=SimSource(0),
+        store=store,
+        strategies=StrategyLoader([tmp_path]),
+        clock=clock,
+        callback_limit_s=5.0,
+        on_bug=lambda error, _where: None,
     )
     yield Desk(store, RunHistories(store.log, clock), manager)
     await manager.close()

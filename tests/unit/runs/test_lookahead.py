@@ -10,6 +10,7 @@ import pytest
 
 from core.backtest.assembly import larger_market
 from core.backtest.feeds import Market
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.events.envelope import Envelope
 from core.events.payloads import RunProgressed
@@ -64,6 +65,7 @@ async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
         await store.bars.merge(BarSetKey(symbol=series.symbol, timeframe="1m", source="test"), series)
     bugs: list[BaseException] = []
     manager = RunManager(
+        brokers=SimSource(0),
         store=store,
         strategies=StrategyLoader([tmp_path]),
         clock=clock,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.events.payloads import InterestCharged
 from core.model.instants import DAY_NS
@@ -41,7 +42,9 @@ async def test_the_report_has_every_night_of_a_long_run(store: Store, tmp_path: 
     def bug(error: BaseException, what: str) -> None:
         raise error
 
-    manager = RunManager(store=store, strategies=StrategyLoader((tmp_path,)), clock=SystemClock(), callback_limit_s=10.0, on_bug=bug)
+    manager = RunManager(
+        brokers=SimSource(0), store=store, strategies=StrategyLoader((tmp_path,)), clock=SystemClock(), callback_limit_s=10.0, on_bug=bug
+    )
     terms = AccountTerms(kind=AccountKind.MARGIN, credit_rate=Decimal("0.05"))
     run = await manager.create(RunConfig(strategy_id="sma-cross", symbols=("X/Y",), timeframe="1d", account=terms))
     await manager.start(run.id)

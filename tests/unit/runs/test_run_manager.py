@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import DiskFull, InvalidValue, KnownError, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
 from core.events.envelope import Envelope
@@ -82,6 +83,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator
     plugins.mkdir()
     bugs: list[BaseException] = []
     manager = RunManager(
+        brokers=SimSource(0),
         store=store,
         strategies=StrategyLoader([plugins]),
         clock=clock,
@@ -348,7 +350,14 @@ async def test_a_run_whose_end_cannot_be_stored_ends_all_the_same_and_says_so(tm
     store = FullStore()
     await store.bars.merge(KEY, wave(5_000))
     desk = Desk(
-        RunManager(store=store, strategies=StrategyLoader([]), clock=SystemClock(), callback_limit_s=1, on_bug=lambda e, _: None),
+        RunManager(
+            brokers=SimSource(0),
+            store=store,
+            strategies=StrategyLoader([]),
+            clock=SystemClock(),
+            callback_limit_s=1,
+            on_bug=lambda e, _: None,
+        ),
         store,
         tmp_path,
         [],

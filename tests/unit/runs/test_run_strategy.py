@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.instants import HOUR_NS, MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -65,7 +66,12 @@ class Desk:
         self.file = folder / "declares.py"
         self.file.write_text(SOURCE, encoding="utf-8")
         self.manager = RunManager(
-            store=self.store, strategies=StrategyLoader([folder]), clock=self.clock, callback_limit_s=5.0, on_bug=lambda error, _where: None
+            brokers=SimSource(0),
+            store=self.store,
+            strategies=StrategyLoader([folder]),
+            clock=self.clock,
+            callback_limit_s=5.0,
+            on_bug=lambda error, _where: None,
         )
 
     async def ran(self, start_ns: int | None = None) -> Run:

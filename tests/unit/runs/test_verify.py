@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import InputError, RunError
 from core.model.corporate_action import CorporateAction, Dividend
@@ -80,6 +81,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator
     await store.bars.merge(KEY, wave(3_000))
     bugs: list[BaseException] = []
     manager = RunManager(
+        brokers=SimSource(0),
         store=store,
         strategies=StrategyLoader([tmp_path]),
         clock=clock,

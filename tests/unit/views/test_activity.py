@@ -18,6 +18,10 @@ UNSAID = {
     "backtest.PlaceOrder",
     "backtest.CancelOrder",
     "backtest.ReplaceOrder",
+    "live.FetchWindow",
+    "live.PlaceOrder",
+    "live.CancelOrder",
+    "live.ReplaceOrder",
 }
 
 

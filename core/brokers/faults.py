@@ -1,0 +1,107 @@
+"""Everything that can go wrong between a broker and us, as switches: slow, lost, doubled, reordered."""
+
+import asyncio
+from collections.abc import Callable
+
+from core.errors import BrokerUnreachable, KeysRefused, OutcomeUnknown
+from core.model.broker import OrderUpdate
+
+Deliver = Callable[[OrderUpdate], None]
+
+
+class Faults:
+    """Switches of one connection. Counts go down as they are used up; nothing is wrong at first."""
+
+    def __init__(self) -> None:
+        self.answer_delay_s = 0.0
+        """Seconds before each answer."""
+        self.lose_requests = 0
+        """So many orders get lost on their way; nobody can tell."""
+        self.lose_answers = 0
+        """So many orders are taken, and their answer is lost."""
+        self.keys_refused = False
+        """The keys were revoked: the stream ends, and nothing is answered."""
+        self.unreachable = False
+        """No request gets through, and that is known."""
+        self.lose_updates = 0
+        self.double_updates = False
+        self.reorder_updates = False
+        """Each update is told after the one that follows it."""
+        self.silent_positions = False
+        """The list of positions stays as it was: the broker's lag."""
+        self._held: list[OrderUpdate] = []
+        self._line = asyncio.Event()
+        self._line.set()
+        self._dropped = asyncio.Event()
+
+    # --- requests ---
+
+    async def before(self) -> None:
+        """Wait as long as an answer takes. Raises BrokerUnreachable, KeysRefused."""
+        if self.keys_refused:
+            raise KeysRefused("The broker does not accept the keys.", "Make new ones.")
+        if self.unreachable:
+            raise BrokerUnreachable("The broker cannot be reached.", "Nothing was sent.")
+        if self.answer_delay_s:
+            await asyncio.sleep(self.answer_delay_s)
+
+    def request_is_lost(self, client_order_id: str | None) -> None:
+        """Raise OutcomeUnknown when the request does not arrive."""
+        if self.lose_requests:
+            self.lose_requests -= 1
+            raise _unknown(client_order_id)
+
+    def answer_is_lost(self, client_order_id: str | None) -> None:
+        """Raise OutcomeUnknown when the request arrived and its answer does not."""
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise _unknown(client_order_id)
+
+    # --- the stream ---
+
+    def deliver(self, update: OrderUpdate, on_update: Deliver) -> None:
+        """Hand an update on, as the switches have it."""
+        if self.lose_updates:
+            self.lose_updates -= 1
+            return
+        if self.reorder_updates:
+            self._held.append(update)
+            if len(self._held) < 2:
+                return
+            for one in self._held[::-1]:
+                self._hand(one, on_update)
+            self._held.clear()
+            return
+        for one in self._held:
+            self._hand(one, on_update)
+        self._held.clear()
+        self._hand(update, on_update)
+
+    def _hand(self, update: OrderUpdate, on_update: Deliver) -> None:
+        on_update(update)
+        if self.double_updates:
+            on_update(update)
+
+    def cut(self) -> None:
+        """Cut the stream until `mend`; what happens meanwhile is not told later."""
+        self._line.clear()
+        self._dropped.set()
+
+    def mend(self) -> None:
+        """Let the stream connect again."""
+        self._line.set()
+
+    async def until_cut(self) -> None:
+        """Return when the stream is cut."""
+        await self._dropped.wait()
+        self._dropped.clear()
+
+    async def until_mended(self) -> None:
+        """Return when the stream may connect. Raises KeysRefused."""
+        if self.keys_refused:
+            raise KeysRefused("The broker does not accept the keys.", "Make new ones.")
+        await self._line.wait()
+
+
+def _unknown(client_order_id: str | None) -> OutcomeUnknown:
+    return OutcomeUnknown("The broker did not answer.", "It is looked up.", client_order_id=client_order_id)

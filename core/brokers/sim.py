@@ -1,0 +1,110 @@
+"""The simulated broker: a market inside the program that goes on in real time or faster, and an account at it.
+
+The account lives as long as the program. Its orders fill by Greta's matching at the market's prices, at once where they can.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from typing import Final
+
+from core.brokers.exchange import TIMES_IN_FORCE, Books, Exchange
+from core.brokers.faults import Faults
+from core.brokers.inside import InsideBroker
+from core.brokers.sim_market import STEP_NS, SimMarket
+from core.clock.realtime import ScaledClock
+from core.errors import AdapterBroken, UnknownName
+from core.model.broker import AccountName, AdapterInfo, Features
+from core.model.market import AssetClass
+from core.model.order import OrderType
+from core.model.run import AccountTerms
+from core.ports import Broker, LiveClock
+
+ID: Final = "sim"
+INFO: Final = AdapterInfo(
+    id=ID,
+    name="Simulated market",
+    version="1",
+    description="A made-up market inside the program; nothing leaves the machine.",
+    path=__file__,
+    class_name="SimBroker",
+    builtin=True,
+    features=Features(
+        accounts=(AccountName.PAPER,),
+        assets=(AssetClass.EQUITY, AssetClass.CRYPTO),
+        order_types=tuple(OrderType),
+        times_in_force=TIMES_IN_FORCE,
+        fractional=True,
+        streaming=True,
+    ),
+)
+_AT_ONCE: Final = 500
+"""Steps made before others get their turn, when the market has fallen behind its clock."""
+
+
+class SimBroker(InsideBroker):
+    """An account at a `SimMarket`. `run` lets the market go on."""
+
+    def __init__(self, clock: ScaledClock, *, seed: int, cash: Decimal, terms: AccountTerms | None = None) -> None:
+        self._clock = clock
+        self.feed: Final = SimMarket(seed, clock.now_ns())
+        books = Books(number=f"SIM{secrets.token_hex(4).upper()}", cash=cash)
+        exchange = Exchange(books, clock.now_ns, terms)
+        super().__init__(exchange, self.feed, Faults(), clock.now_ns)
+        self.feed.shown = exchange.show
+
+    async def run(self) -> None:
+        """Make each price when its time has come. Goes on until it is cancelled."""
+        while True:
+            await self._clock.sleep_until(self.feed.now_ns + STEP_NS)
+            for _ in range(_AT_ONCE):
+                if self.feed.now_ns + STEP_NS > self._clock.now_ns():
+                    break
+                self.feed.step()
+            await asyncio.sleep(0)
+
+
+class SimSource:
+    """Opens the simulated broker, and no other. `speed`: how many times as fast as real time its market goes."""
+
+    def __init__(self, now_ns: int, *, speed: float = 1.0, seed: int = 1, cash: Decimal = Decimal(1_000_000)) -> None:
+        self._clock = ScaledClock(now_ns, speed)
+        self._seed = seed
+        self._cash = cash
+
+    def info(self, broker_id: str) -> AdapterInfo:
+        """See `core.ports.BrokerSource`."""
+        if broker_id != ID:
+            raise UnknownName("broker", broker_id, (ID,))
+        return INFO
+
+    def clock(self, broker_id: str) -> LiveClock:
+        """See `core.ports.BrokerSource`."""
+        return self._clock
+
+    def outlives_program(self, broker_id: str) -> bool:
+        """See `core.ports.BrokerSource`."""
+        return False
+
+    def open(self, broker_id: str, account: AccountName) -> AbstractAsyncContextManager[Broker]:
+        """See `core.ports.BrokerSource`."""
+        if account not in self.info(broker_id).features.accounts:
+            raise AdapterBroken(f"The broker {broker_id} has no {account} account.", "Use its paper account.")
+        return self._open()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[Broker]:
+        self._clock.begin()  # nothing happens in a market that nobody has looked at yet
+        broker = SimBroker(self._clock, seed=self._seed, cash=self._cash)
+        try:
+            async with asyncio.TaskGroup() as group:
+                market = group.create_task(broker.run(), name="simulated-market")
+                try:
+                    yield broker
+                finally:
+                    market.cancel()
+                    await broker.close()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # of the block's own

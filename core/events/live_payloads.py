@@ -1,0 +1,144 @@
+"""Event types of paper and live runs, and of what holds them back; see `core.events.payloads`.
+
+Times are UTC ns, money is Decimal.
+"""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from core.events.envelope import Kind, Payload
+from core.model.order import RejectCode
+from core.model.risk import SwitchLevel
+
+# --- live.* -----------------------------------------------------------------------------------------------
+
+
+class LiveFetchWindow(Payload, frozen=True, kw_only=True):
+    """The router passes a window request to the live bars."""
+
+    wire: ClassVar[str] = "live.FetchWindow"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    durable: ClassVar[bool] = False
+    symbol: str
+    bars: int
+
+
+class LivePlaceOrder(Payload, frozen=True, kw_only=True):
+    """The router passes an order to the account."""
+
+    wire: ClassVar[str] = "live.PlaceOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class LiveCancelOrder(Payload, frozen=True, kw_only=True):
+    """The router passes a cancel to the account."""
+
+    wire: ClassVar[str] = "live.CancelOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class LiveReplaceOrder(Payload, frozen=True, kw_only=True):
+    """The router passes a change of an order to the account."""
+
+    wire: ClassVar[str] = "live.ReplaceOrder"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+
+
+class StreamChanged(Payload, frozen=True, kw_only=True):
+    """A stream of the broker connected, was lost, or went silent."""
+
+    wire: ClassVar[str] = "live.StreamChanged"
+    account: str
+    stream: str
+    state: str
+    said: str = ""
+
+
+class AccountAdopted(Payload, frozen=True, kw_only=True):
+    """An account was met for the first time; what it held then is nobody's of ours."""
+
+    wire: ClassVar[str] = "live.AccountAdopted"
+    account: str
+    positions: tuple[tuple[str, Decimal], ...]
+    """Symbol and signed units."""
+
+
+class OrderAdopted(Payload, frozen=True, kw_only=True):
+    """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
+
+    wire: ClassVar[str] = "live.OrderAdopted"
+    account: str
+    broker_id: str
+    client_order_id: str
+    symbol: str
+    side: str
+    status: str
+    filled_qty: Decimal
+    qty: Decimal | None = None
+
+
+class OutsideFilled(Payload, frozen=True, kw_only=True):
+    """An order of the account that is not ours was executed; `qty` is signed."""
+
+    wire: ClassVar[str] = "live.OutsideFilled"
+    account: str
+    execution_id: str
+    symbol: str
+    qty: Decimal
+    price: Decimal
+
+
+class Differed(Payload, frozen=True, kw_only=True):
+    """Our books and the broker's differed: what, why, and what is done about it."""
+
+    wire: ClassVar[str] = "live.Differed"
+    account: str
+    what: str
+    healing: str
+    symbol: str
+    reason: str
+    order_id: str | None = None
+
+
+# --- risk.* -----------------------------------------------------------------------------------------------
+
+
+class RiskApproved(Payload, frozen=True, kw_only=True):
+    """The order breaks no rule of its account or its run."""
+
+    wire: ClassVar[str] = "risk.Approved"
+    order_id: str
+
+
+class RiskRefused(Payload, frozen=True, kw_only=True):
+    """A rule refused the order. `scope`: `account` or `run`."""
+
+    wire: ClassVar[str] = "risk.Refused"
+    order_id: str
+    code: RejectCode
+    scope: str
+    rule: str
+    limit: str
+    figure: str
+
+
+class SwitchThrown(Payload, frozen=True, kw_only=True):
+    """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
+
+    wire: ClassVar[str] = "risk.SwitchThrown"
+    level: SwitchLevel
+    reason: str
+
+
+class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
+    """What the kill switch asked for is done at an account: the broker acknowledged each step, or `left` says what remains."""
+
+    wire: ClassVar[str] = "risk.SwitchCarriedOut"
+    account: str
+    level: SwitchLevel
+    cancelled: int
+    closed: int
+    left: str = ""

@@ -1,0 +1,75 @@
+"""Orders of a paper or live run that hang on one another: exits that wait for their entry, and pairs of which one cancels the other.
+
+The program itself minds them, whatever the broker can do: an exit leaves when its entry is over and filled something, over
+what it filled; the first fill of one of a pair takes the other back.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from core.model.order import OrderStatus
+from core.trading.order_fold import OrderLife
+from core.trading.service import Intent
+
+
+class Families:
+    """Those of one run. `due` is asked after each change of its orders."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Intent]] = {}
+        self._siblings: dict[str, str] = {}
+        self._taken_back: set[str] = set()
+
+    def wait(self, parent_id: str, legs: list[Intent]) -> None:
+        """Keep the exits of an order until it is over."""
+        self._waiting[parent_id] = legs
+        if len(legs) == 2:
+            self.pair(legs[0].order.id, legs[1].order.id)
+
+    def pair(self, first_id: str, second_id: str) -> None:
+        """Note that of two orders one cancels the other."""
+        self._siblings |= {first_id: second_id, second_id: first_id}
+
+    def waiting(self) -> frozenset[str]:
+        """Return the ids of exits that wait."""
+        return frozenset(intent.order.id for legs in self._waiting.values() for intent in legs)
+
+    def drop(self, order_id: str) -> bool:
+        """Take an exit back that waits, with the one it is paired with; False when it does not wait."""
+        for legs in self._waiting.values():
+            if any(intent.order.id == order_id for intent in legs):
+                legs.clear()
+                return True
+        return False
+
+    def due(self, lives: Mapping[str, OrderLife], cause_of: Callable[[str], str | None], now_ns: int) -> tuple[list[Intent], list[str]]:
+        """Return the exits that leave now, and the orders that are to be cancelled."""
+        leaving: list[Intent] = []
+        for parent_id in list(self._waiting):
+            life = lives.get(parent_id)
+            if life is None or not life.is_settled:
+                continue
+            legs = self._waiting.pop(parent_id)
+            filled = life.order.filled_qty
+            if filled:
+                leaving += [_over(intent, life, cause_of(parent_id), now_ns) for intent in legs]
+        cancels = []
+        for order_id, sibling_id in self._siblings.items():
+            one, other = lives.get(order_id), lives.get(sibling_id)
+            if one is None or other is None or sibling_id in self._taken_back or other.order.status.is_final:
+                continue
+            # One that was taken back for its sibling's sake says nothing of the sibling.
+            is_cancelled = one.order.status is OrderStatus.CANCELLED and order_id not in self._taken_back
+            if one.order.filled_qty or is_cancelled:
+                self._taken_back.add(sibling_id)
+                cancels.append(sibling_id)
+        return leaving, cancels
+
+
+def _over(intent: Intent, parent: OrderLife, caused_by: str | None, now_ns: int) -> Intent:
+    """Return an exit over what its entry filled, caused by that."""
+    order = intent.order
+    request = msgspec.structs.replace(order.request, qty=parent.order.filled_qty)
+    order = msgspec.structs.replace(order, request=request, created_ns=now_ns, updated_ns=now_ns)
+    return msgspec.structs.replace(intent, order=order, caused_by=caused_by or intent.caused_by)

@@ -1,0 +1,225 @@
+"""The bars of a run that goes on in real time: arrays that grow, and what is declared over them.
+
+A window over them is the window that a backtest over the same bars gives: the same functions build the larger bars, and the
+indicators are bit for bit those over all bars at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from core.clock import calendar
+from core.clock.resample import resampled
+from core.errors import NonsenseAction
+from core.model.instants import MINUTE_NS
+from core.model.market import AssetClass, Bar, BarSeries, Floats, Instants, Timeframe, asset_class_of
+from core.strategy.actions import FetchWindow
+from core.strategy.live_indicators import LiveIndicators
+from core.strategy.runner import StrategyRunner
+from core.strategy.windows import Cursor, Indicator, Window
+
+MINUTE: Final = Timeframe(MINUTE_NS)
+_FIRST_ROOM: Final = 1_024
+
+
+class GrowingBars:
+    """Bars of one symbol and timeframe, with when each is known."""
+
+    def __init__(self, symbol: str, timeframe: Timeframe) -> None:
+        self.symbol, self.timeframe = symbol, timeframe
+        self.cursor: Final = Cursor()
+        self._times = np.empty((2, _FIRST_ROOM), np.int64)
+        self._columns = np.empty((5, _FIRST_ROOM), np.float64)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, bars: BarSeries, ends: Instants) -> None:
+        """Take the next bars."""
+        first, last = self._count, self._count + len(bars)
+        room = self._times.shape[1]
+        if last > room:
+            while room < last:
+                room *= 2
+            times, columns = np.empty((2, room), np.int64), np.empty((5, room), np.float64)
+            times[:, :first], columns[:, :first] = self._times[:, :first], self._columns[:, :first]
+            self._times, self._columns = times, columns
+        self._times[0, first:last], self._times[1, first:last] = bars.start_ns, ends
+        for own, column in zip(self._columns, bars.columns(), strict=True):
+            own[first:last] = column
+        self._count = self.cursor.bars = last
+        self.cursor.block, self.cursor.in_block = (last - 1, 0) if last else (0, -1)
+
+    @property
+    def series(self) -> BarSeries:
+        """All of them, as views that do not grow."""
+        count = self._count
+        return BarSeries.from_columns(self.symbol, self.timeframe, self._times[0, :count], *(column[:count] for column in self._columns))
+
+    @property
+    def ends(self) -> Instants:
+        """When each is known."""
+        return self._times[1, : self._count]
+
+    def bar(self, at: int) -> Bar:
+        """Return one bar; −1 is the newest."""
+        at = at if at >= 0 else self._count + at
+        return Bar(self.symbol, int(self._times[0, at]), int(self._times[1, at]), *(float(column[at]) for column in self._columns))
+
+
+class Building:
+    """Builds larger bars from smaller ones as they come; each is given when it is over, once."""
+
+    def __init__(self, symbol: str, smaller: Timeframe, larger: Timeframe) -> None:
+        self._larger = larger
+        self._class: AssetClass = asset_class_of(symbol)
+        self._open = BarSeries.empty(symbol, smaller)
+
+    def take(self, bars: BarSeries, now_ns: int) -> tuple[BarSeries, Instants]:
+        """Return the larger bars that are over at `now_ns` and were not before."""
+        if self._open.timeframe == self._larger:
+            return bars, calendar.bar_ends(bars.start_ns, self._larger.ns, self._class)
+        self._open = joined(self._open, bars)
+        larger, ends = resampled(self._open, self._larger, self._class, now_ns)
+        if len(larger):
+            done = int(np.searchsorted(self._open.start_ns, int(ends[-1]), side="left"))
+            self._open = self._open.slice(done, len(self._open))
+        return larger, ends
+
+
+class LiveBars:
+    """All bars of a run. `add` minutes as they come; `ended` moves what is over at an instant to where the strategy sees it."""
+
+    def __init__(self, symbols: Sequence[str], own: Timeframe) -> None:
+        self.own_timeframe = own
+        self.minutes = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
+        """Those that came and are not moved yet."""
+        self._newest_ns = dict.fromkeys(symbols, -1)
+        self.own = {symbol: GrowingBars(symbol, own) for symbol in symbols}
+        self._building = {symbol: Building(symbol, MINUTE, own) for symbol in symbols}
+        self._larger: dict[tuple[str, str], tuple[Building, GrowingBars]] = {}
+        self._live = LiveIndicators(())
+        self._values: dict[Indicator, _GrowingValues] = {}
+        self._runner: StrategyRunner | None = None
+
+    def prepare(self, runner: StrategyRunner) -> None:
+        """Take what the strategy declared; before the first minute is moved."""
+        for timeframe in runner.timeframes:
+            for symbol in self.own:
+                built = Timeframe.parse(timeframe)
+                self._larger[symbol, timeframe] = (Building(symbol, self.own_timeframe, built), GrowingBars(symbol, built))
+        self._runner = runner
+        self._live = LiveIndicators(runner.indicators)
+        self._values = {indicator: _GrowingValues() for indicator in runner.indicators}
+        runner.attach_plots({symbol: bars.cursor for symbol, bars in self.own.items()})
+
+    # --- minutes ---
+
+    def newest_minute(self, symbol: str) -> int:
+        """Return when the newest minute that came is over; −1 when none came."""
+        return self._newest_ns[symbol]
+
+    def add(self, minutes: BarSeries) -> None:
+        """Take minutes of a symbol; those that came before, or that are older than what came, are left out."""
+        symbol = minutes.symbol
+        fresh = minutes.between(self._newest_ns[symbol] if self._newest_ns[symbol] >= 0 else None, None)
+        if len(fresh):
+            self.minutes[symbol] = joined(self.minutes[symbol], fresh)
+            self._newest_ns[symbol] = int(fresh.start_ns[-1]) + MINUTE_NS
+
+    def ended(self, now_ns: int, *, keep: int | None = None) -> tuple[dict[str, BarSeries], list[tuple[str, Bar]]]:
+        """Move all minutes that are over; return the run's new bars by symbol, and the larger ones that ended just now.
+
+        `keep`: only so many of the run's own bars of each symbol, the newest.
+        """
+        new: dict[str, BarSeries] = {}
+        larger: list[tuple[str, Bar]] = []
+        for symbol, own in self.own.items():
+            waiting = self.minutes[symbol]
+            over = waiting.between(None, now_ns - MINUTE_NS + 1)
+            self.minutes[symbol] = waiting.slice(len(over), len(waiting))
+            bars, ends = self._building[symbol].take(over, now_ns)
+            if keep is not None:
+                bars, ends = bars.slice(max(0, len(bars) - keep), len(bars)), ends[max(0, len(ends) - keep) :]
+            if len(bars):
+                new[symbol] = bars
+                own.append(bars, ends)
+                self._reveal(own, bars)
+            for (of, timeframe), (building, built) in self._larger.items():
+                if of == symbol:
+                    more, known = building.take(bars, now_ns)
+                    if len(more):
+                        built.append(more, known)
+                        self._reveal(built, more)
+                        if known[-1] > now_ns - MINUTE_NS:
+                            larger.append((timeframe, built.bar(-1)))
+        return new, larger
+
+    def _reveal(self, grown: GrowingBars, bars: BarSeries) -> None:
+        """Let the indicators over these bars, and the plots, go as far as the bars do."""
+        for indicator, values in self._live.extend(bars).items():
+            kept = self._values[indicator]
+            kept.append(values)
+            indicator.attach(kept.values, grown.cursor)
+            indicator.load_block(len(grown) - 1, len(grown))
+        if self._runner is not None:
+            for plot in self._runner.plots:
+                plot.grow()
+
+    # --- what the strategy may ask ---
+
+    def window(self, asked: FetchWindow) -> Window:
+        """Return the last bars of a symbol. Raises NonsenseAction for a timeframe that was not declared."""
+        timeframe = asked.timeframe
+        if timeframe is None or timeframe == str(self.own_timeframe):
+            bars = self.own[asked.symbol]
+        elif (asked.symbol, timeframe) in self._larger:
+            bars = self._larger[asked.symbol, timeframe][1]
+        else:
+            raise NonsenseAction(
+                f"The strategy asked for {timeframe} bars of {asked.symbol}, which it did not declare.",
+                f'Add timeframes = ("{timeframe}",) to its class.',
+            )
+        return Window(bars.series, bars.ends, max(0, len(bars) - asked.bars), len(bars), asked.bars)
+
+
+class _GrowingValues:
+    """An indicator's values."""
+
+    def __init__(self) -> None:
+        self._room: Floats = np.empty(_FIRST_ROOM)
+        self._count = 0
+
+    def append(self, values: Floats) -> None:
+        last = self._count + len(values)
+        if last > len(self._room):
+            room = np.empty(max(last, 2 * len(self._room)))
+            room[: self._count] = self._room[: self._count]
+            self._room = room
+        self._room[self._count : last] = values
+        self._count = last
+
+    @property
+    def values(self) -> Floats:
+        return self._room[: self._count]
+
+
+def joined(one: BarSeries, other: BarSeries) -> BarSeries:
+    """Return bars and those that follow them."""
+    if not len(one) or not len(other):
+        return other if len(other) else one
+    columns = (np.concatenate(pair) for pair in zip(one.columns(), other.columns(), strict=True))
+    return BarSeries.from_columns(one.symbol, one.timeframe, np.concatenate((one.start_ns, other.start_ns)), *columns)
+
+
+def series_of(bars: Mapping[str, GrowingBars]) -> dict[str, BarSeries]:
+    """Return the bars by symbol."""
+    return {symbol: growing.series for symbol, growing in bars.items()}
+
+
+def one_bar(bar: Bar) -> BarSeries:
+    """Return a minute as a series."""
+    columns = (np.array([value]) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
+    return BarSeries.from_columns(bar.symbol, MINUTE, np.array([bar.start_ns], np.int64), *columns)

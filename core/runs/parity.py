@@ -1,0 +1,134 @@
+"""Replays the bars that a paper or live run saw through Greta, and compares decision by decision, then fill by fill."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from core.errors import InputError, KnownError, NoBars, RunError, StrategyBroken
+from core.events.envelope import Envelope, Payload
+from core.events.payloads import CancelRequest, PlaceRequest, ReplaceRequest
+from core.model.instants import SECOND_NS, iso
+from core.model.money import to_float
+from core.model.order import Fill, Order
+from core.model.parity import Parity
+from core.model.run import Run, RunMode, RunStatus
+from core.model.verification import Difference
+from core.ports import Store
+from core.runs.kept_rows import KeptRows
+from core.runs.manager import RunManager
+
+_DECISIONS: Final[tuple[type[Payload], ...]] = (PlaceRequest, CancelRequest, ReplaceRequest)
+_PAGE: Final = 5_000
+
+
+async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
+    """Replay a run that is over and compare. Raises RunError for a backtest, one that goes on, or one that never began."""
+    run = await runs.get(run_id)
+    if run.config.mode is RunMode.BACKTEST:
+        raise RunError(f"Run {run.id} is a backtest.", f"Repeat it with `weaver runs verify {run.id}`.")
+    if not run.status.is_final or run.manifest is None or run.first_bar_ns is None:
+        raise RunError(f"Run {run.id} is {run.status} and cannot be compared.", "Only a run that began and is over can be.")
+    told = Parity(run_id=run.id)
+    info = runs.strategy_of(run)
+    if info.sha256 != run.manifest.strategy_sha256:
+        sentence = f"The strategy's file has changed since: {run.config.strategy_id} is no longer the code that was run."
+        cause = Difference(what="strategy", then=run.manifest.strategy_sha256, now=info.sha256, sentence=sentence)
+        return msgspec.structs.replace(told, causes=(cause,))
+    rows = KeptRows(*_DECISIONS)
+    try:
+        work = await runs.replay_of(run, rows)
+    except (InputError, NoBars, StrategyBroken) as error:
+        return msgspec.structs.replace(told, causes=(_gone(error),))
+    try:
+        try:
+            await work.load()
+        except (NoBars, StrategyBroken) as error:
+            return msgspec.structs.replace(told, causes=(_gone(error),))
+        try:
+            await work.drive(lambda: None, lambda _work: None)
+        except KnownError as error:
+            if error.code != run.error_code:  # it ended as the run did: then all before that is compared
+                return msgspec.structs.replace(told, causes=(_gone(error),))
+        await work.commit(lambda _work: None)
+        replayed_fills, replayed_orders = rows.fills, rows.orders
+    finally:
+        await work.close()
+    ours = await _decisions(run, store)
+    theirs = _until_the_end(run, ours, rows.events)
+    told = _compared(told, ours, theirs)
+    fills, orders = await store.runs.fills(run.id), await store.runs.orders(run.id)
+    told = msgspec.structs.replace(told, fills=len(fills), replayed_fills=len(replayed_fills))
+    return _measured(told, orders, fills, replayed_orders)
+
+
+async def _decisions(run: Run, store: Store) -> list[Envelope]:
+    """Return what the run's strategy asked for, oldest first."""
+    found: list[Envelope] = []
+    after = 0
+    while page := await store.log.read(after_seq=after, run_id=run.id, pattern="strategy.*", limit=_PAGE):
+        after = page[-1].seq
+        found += [event for event in page if isinstance(event.payload, _DECISIONS)]
+    return found
+
+
+def _until_the_end(run: Run, ours: Sequence[Envelope], theirs: Sequence[Envelope]) -> list[Envelope]:
+    """Leave out what is decided at the last bar of a run that was cut short: whether it got so far is chance."""
+    if run.status is RunStatus.COMPLETED or run.last_bar_ns is None:
+        return list(theirs)
+    last_ns = max((event.ts for event in ours), default=0)
+    return [event for event in theirs if event.ts < run.last_bar_ns or event.ts <= last_ns]
+
+
+def _compared(told: Parity, ours: Sequence[Envelope], theirs: Sequence[Envelope]) -> Parity:
+    same = 0
+    while same < min(len(ours), len(theirs)) and _asked(ours[same]) == _asked(theirs[same]):
+        same += 1
+    divergence = None
+    if same < max(len(ours), len(theirs)):
+        then = _words(ours[same]) if same < len(ours) else "nothing more"
+        now = _words(theirs[same]) if same < len(theirs) else "nothing more"
+        sentence = f"Decision {same + 1} is not the same. The run: {then}. Greta: {now}."
+        divergence = Difference(what="decision", then=then, now=now, sentence=sentence)
+    return msgspec.structs.replace(told, decisions=len(ours), replayed=len(theirs), same=same, divergence=divergence)
+
+
+def _measured(told: Parity, orders: Sequence[Order], fills: Sequence[Fill], replayed: dict[str, Order]) -> Parity:
+    """Add slippage and delay over the orders that filled in both."""
+    last_fill = {fill.order_id: fill.time_ns for fill in sorted(fills, key=lambda fill: fill.time_ns)}
+    slippage, delays = [], []
+    for order in orders:
+        again = replayed.get(order.id)
+        if order.avg_fill_price is None or again is None or again.avg_fill_price is None:
+            continue
+        cost = (order.avg_fill_price - again.avg_fill_price) * order.request.side.sign / again.avg_fill_price
+        slippage.append(to_float(cost) * 10_000)
+        delays.append((last_fill[order.id] - order.created_ns) / SECOND_NS)
+    if not slippage:
+        return told
+    return msgspec.structs.replace(
+        told,
+        compared_fills=len(slippage),
+        slippage_bps=sum(slippage) / len(slippage),
+        worst_slippage_bps=max(slippage),
+        delay_s=sum(delays) / len(delays),
+        worst_delay_s=max(delays),
+    )
+
+
+def _asked(event: Envelope) -> tuple[int, Payload]:
+    return event.ts, event.payload
+
+
+def _words(event: Envelope) -> str:
+    payload = event.payload
+    at = f"at {iso(event.ts)}"
+    if isinstance(payload, PlaceRequest):
+        request = payload.request
+        return f"{request.side} {request.qty} {request.symbol} {request.type} {at}, on a close of {payload.close}"
+    return f"{payload.wire.partition('.')[2]} of order {getattr(payload, 'order_id', '')} {at}"
+
+
+def _gone(error: KnownError) -> Difference:
+    what = "strategy" if isinstance(error, StrategyBroken) else "bars" if isinstance(error, NoBars) else "run"
+    return Difference(what=what, then="there", now="not there", sentence=str(error))

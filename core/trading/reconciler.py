@@ -1,0 +1,198 @@
+"""Asks the broker for everything, compares it with our books, and heals what differs."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+from core.errors import BooksDiffer, BrokerError
+from core.events.live_payloads import AccountAdopted, Differed, OrderAdopted, OutsideFilled
+from core.model.broker import BrokerOrder
+from core.model.instants import MINUTE_NS
+from core.model.money import ZERO
+from core.model.order import RejectCode
+from core.ports import Broker
+from core.trading.entries import Entry
+from core.trading.order_fold import executed, heard, refused
+from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare
+from core.trading.state import AccountState
+
+_BEFORE_NS: Final = MINUTE_NS
+"""How much earlier than our own times the broker is asked from: its clock may be off."""
+_TODO: Final = "Compare the account with the run's fills at the broker; then start a new run."
+
+
+class Reconciler:
+    """Reconciles one account. `known_ns`: when it was first met; None: never, and what it holds then is somebody else's."""
+
+    def __init__(self, state: AccountState, broker: Broker, *, known_ns: int | None, spawn_cancel: Callable[[str], None]) -> None:
+        self._state = state
+        self._broker = broker
+        self._known_ns = known_ns
+        self._spawn_cancel = spawn_cancel
+        self._since: dict[str, int] = {}
+        # The first time everything since the account was met: who knows what happened while nobody looked.
+        self._from_ns = known_ns
+        self.settle_ns = SETTLE_NS
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is to be looked at again soon."""
+        return bool(self._since)
+
+    async def reconcile(self) -> tuple[Difference, ...]:
+        """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer."""
+        state = self._state
+        began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
+        theirs = await self._ask(began_ns)
+        async with state.turn:
+            entry = state.entry()
+            if self._known_ns is None:
+                self._adopt_account(theirs, entry)
+            found = compare(self._ours(), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
+            for one in found:
+                self._heal(one, entry)
+            await state.apply(entry)
+        self._known_ns = began_ns if self._known_ns is None else self._known_ns
+        self._from_ns = began_ns
+        self._since = {
+            one.key: self._since.get(one.key, asked_ns) for one in found if one.healing is Healing.WAIT or one.key in self._since
+        }
+        self._stop_runs([one for one in found if one.healing is Healing.STOP])
+        return found
+
+    # --- asking ---
+
+    async def _ask(self, now_ns: int) -> Theirs:
+        state, broker = self._state, self._broker
+        unsettled = [life for life in state.lives.values() if not life.is_settled]
+        since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
+        orders = {order.id: order for order in (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())}
+        seen = {order.client_order_id for order in orders.values()}
+        for life in unsettled:
+            order_id = life.order.id
+            if order_id not in seen and order_id not in state.in_flight:
+                # A list may be short or late; a question by the order's own id is not.
+                found: BrokerOrder | None = await broker.orders.order_by_client_id(order_id)
+                if found is not None:
+                    orders[found.id] = found
+        state.note_account(await broker.account.account())
+        positions = await broker.account.positions()
+        # Last: an execution that is in the positions is in this list, or it is the broker's lag.
+        executions = await broker.account.executions(since_ns=since_ns)
+        ours = {order.id for order in orders.values() if order.client_order_id in state.lives}
+        first_ns = 0 if self._known_ns is None else self._known_ns
+        return Theirs(
+            asked_ns=now_ns,
+            orders=tuple(orders.values()),
+            executions=tuple(one for one in executions if one.time_ns >= first_ns or one.order_id in ours),
+            positions={one.symbol: one.qty for one in positions},
+        )
+
+    def _ours(self) -> Ours:
+        state = self._state
+        return Ours(
+            lives=state.lives,
+            positions=state.positions(),
+            outside=state.outside,
+            known_outside=state.known_outside,
+            adopted=state.adopted,
+            in_flight=state.in_flight,
+        )
+
+    # --- healing ---
+
+    def _heal(self, one: Difference, entry: Entry) -> None:
+        state, now_ns = self._state, self._state.clock.now_ns()
+        if one.healing is Healing.WAIT and (one.key in self._since or one.kind is Kind.GHOST_ORDER):
+            return  # told when it was first met, or so fresh that it says nothing
+        run_id = None if one.order_id is None else state.lives[one.order_id].order.run_id
+        caused_by = entry.tell(
+            Differed(
+                account=state.key,
+                what=one.kind.value,
+                healing=one.healing.value,
+                symbol=one.symbol,
+                reason=one.reason,
+                order_id=one.order_id,
+            ),
+            run_id=run_id,
+        )
+        if one.order_id is not None:
+            life = entry.life(one.order_id, state.lives[one.order_id])
+            entry.caused(one.order_id, caused_by)
+            if one.healing is Healing.BOOK and one.execution is not None:
+                entry.take(executed(life, one.execution, state.fill_id(one.execution.id), now_ns, reason="reconciled"))
+            elif one.healing is Healing.FOLD and one.order is not None:
+                entry.take(heard(life, one.order, now_ns))
+            elif one.healing is Healing.CLOSE:
+                entry.take(refused(life, RejectCode.NEVER_SENT, one.reason, now_ns))
+            elif one.healing is Healing.CANCEL and one.order is not None:
+                broker_id = one.order.id
+                entry.afterwards.append(lambda: self._spawn_cancel(broker_id))
+        elif one.healing is Healing.ADOPT and one.execution is not None:
+            self._take_outside(one, entry, caused_by)
+        elif one.healing is Healing.ADOPT and one.order is not None:
+            self._adopt(one.order, entry, caused_by)
+
+    def _adopt_account(self, theirs: Theirs, entry: Entry) -> None:
+        """What an account holds when it is first met, beyond what was executed meanwhile for us, is nobody's of ours."""
+        state = self._state
+        ours = state.positions()
+        executed_now: dict[str, Decimal] = {}
+        for one in theirs.executions:
+            if one.order_id in {order.id for order in theirs.orders if order.client_order_id in state.lives}:
+                executed_now[one.symbol] = executed_now.get(one.symbol, ZERO) + one.qty * one.side.sign
+            else:
+                state.known_outside.add(one.id)
+        held = {}
+        for symbol, qty in theirs.positions.items():
+            rest = qty - ours.get(symbol, ZERO) - executed_now.get(symbol, ZERO)
+            if rest:
+                held[symbol] = rest
+        entry.tell(AccountAdopted(account=state.key, positions=tuple(sorted(held.items()))))
+        state.outside.update(held)
+
+    def _take_outside(self, one: Difference, entry: Entry, caused_by: str) -> None:
+        state, execution = self._state, one.execution
+        if execution is None:
+            return
+        qty = execution.qty * execution.side.sign
+        told = OutsideFilled(account=state.key, execution_id=execution.id, symbol=execution.symbol, qty=qty, price=execution.price)
+        entry.tell(told, caused_by=caused_by)
+
+        def know() -> None:
+            state.known_outside.add(execution.id)
+            state.outside[execution.symbol] = state.outside.get(execution.symbol, ZERO) + qty
+
+        entry.afterwards.append(know)
+
+    def _adopt(self, order: BrokerOrder, entry: Entry, caused_by: str) -> None:
+        state = self._state
+        told = OrderAdopted(
+            account=state.key,
+            broker_id=order.id,
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side.value if order.side is not None else "?",
+            status=order.broker_status,
+            filled_qty=order.filled_qty,
+            qty=order.qty,
+        )
+        entry.tell(told, caused_by=caused_by)
+        entry.afterwards.append(lambda: state.adopted.add(order.id))
+
+    def _stop_runs(self, unhealed: list[Difference]) -> None:
+        state = self._state
+        for one in unhealed:
+            concerned = {run_id for run_id, book in state.books.items() if one.symbol in book.holdings}
+            concerned |= {life.order.run_id for life in state.lives.values() if life.order.request.symbol == one.symbol}
+            for run_id in concerned & set(state.seats):
+                state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
+
+
+async def cancel_stray(broker: Broker, broker_id: str) -> None:
+    """Cancel an order that should not work. One that is over meanwhile is what was wanted."""
+    try:
+        await broker.desk.cancel(broker_id)
+    except BrokerError:
+        return  # it is over meanwhile, or it is met again at the next reconciliation

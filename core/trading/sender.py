@@ -1,0 +1,143 @@
+"""Sends each committed order once, and finds out what became of one whose answer was lost. It never sends again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited
+from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
+from core.model.broker import BrokerOrder, RefusalReason
+from core.model.order import Order, RejectCode
+from core.ports import Broker
+from core.trading.order_fold import heard, refused
+from core.trading.sending import broker_request
+from core.trading.state import AccountState
+
+LOOK_UPS_S: Final = (0.2, 1.0, 5.0, 10.0)
+"""Seconds before each look at whether an order arrived whose answer was lost; what never shows up by then never arrived."""
+
+_GONE: Final = frozenset({RefusalReason.ORDER_FINAL, RefusalReason.ORDER_UNKNOWN})
+
+
+class Sender:
+    """`send` and `cancel` are called for one order each, in tasks of the desk.
+
+    `wake` asks for a reconciliation; `missing` is told of an order that filled more than is booked.
+    """
+
+    def __init__(
+        self,
+        state: AccountState,
+        broker: Broker,
+        wake: Callable[[], None],
+        missing: Callable[[str], None],
+        look_ups_s: Sequence[float] = LOOK_UPS_S,
+    ) -> None:
+        self._state = state
+        self._broker = broker
+        self._wake = wake
+        self._missing = missing
+        self._look_ups_s = look_ups_s
+
+    async def send(self, order_id: str) -> None:
+        """Send an order whose row is committed as SUBMITTING, and take the answer."""
+        order = self._state.lives[order_id].order
+        self._state.in_flight.add(order_id)
+        try:
+            taken = await self._broker.desk.submit(broker_request(order))
+        except OutcomeUnknown as error:
+            await self._tell_unknown(order, error)
+            await self._look_up(order, f"{error.what}")
+        except BrokerRefused as error:
+            # A refusal has been seen of an order that was executed: whether it is there is asked, not guessed.
+            if error.reason == RefusalReason.CLIENT_ORDER_ID_TAKEN:
+                await self._look_up(order, error.what)
+            else:
+                await self._after_refusal(order, error)
+        except BrokerError as error:
+            # Nothing left this machine, or the broker took nothing.
+            reason = f"It was not sent: {error.what}"
+            code = RejectCode.BROKER_REFUSED if isinstance(error, (KeysRefused, RateLimited)) else RejectCode.NEVER_SENT
+            await self._reject(order_id, code, reason)
+        else:
+            await self._hear(order_id, taken)
+        finally:
+            self._state.in_flight.discard(order_id)
+
+    async def cancel(self, order_id: str) -> None:
+        """Ask for a cancel. The order is over when the broker says so, not before."""
+        state = self._state
+        await state.until(lambda: state.lives[order_id].order.broker_id is not None or state.lives[order_id].order.status.is_final)
+        order = state.lives[order_id].order
+        if order.status.is_final or order.broker_id is None:
+            return
+        try:
+            await self._broker.desk.cancel(order.broker_id)
+        except BrokerError as error:
+            self._wake()
+            if isinstance(error, BrokerRefused) and error.reason in _GONE:
+                return  # it is over already; what became of it is being asked for
+            async with state.turn:
+                entry = state.entry()
+                entry.tell_of(order, OrderCancelRefused(order_id=order_id, reason=error.what))
+                await state.apply(entry)
+            return
+        async with state.turn:
+            entry = state.entry()
+            entry.tell_of(order, OrderCancelAsked(order_id=order_id))
+            await state.apply(entry)
+
+    # --- answers ---
+
+    async def _hear(self, order_id: str, said: BrokerOrder) -> None:
+        state = self._state
+        async with state.turn:
+            entry = state.entry()
+            step = heard(state.lives[order_id], said, state.clock.now_ns())
+            entry.take(step)
+            await state.apply(entry)
+        if step.life.missing_qty:
+            self._missing(order_id)
+
+    async def _reject(self, order_id: str, code: RejectCode, reason: str, error: BrokerRefused | None = None) -> None:
+        state = self._state
+        async with state.turn:
+            entry = state.entry()
+            broker_code, words = (None, "") if error is None else (error.broker_code, error.words)
+            entry.take(refused(state.lives[order_id], code, reason, state.clock.now_ns(), broker_code=broker_code, words=words))
+            await state.apply(entry)
+
+    async def _tell_unknown(self, order: Order, error: OutcomeUnknown) -> None:
+        async with self._state.turn:
+            entry = self._state.entry()
+            entry.tell_of(order, OrderOutcomeUnknown(order_id=order.id, reason=error.what))
+            await self._state.apply(entry)
+
+    async def _after_refusal(self, order: Order, error: BrokerRefused) -> None:
+        try:
+            found = await self._broker.orders.order_by_client_id(order.id)
+        except BrokerError:
+            found = None  # the refusal stands; reconciliation finds the order if it is there all the same
+        if found is not None:
+            await self._hear(order.id, found)
+            self._wake()
+        else:
+            await self._reject(order.id, RejectCode.BROKER_REFUSED, error.what, error)
+
+    async def _look_up(self, order: Order, why: str) -> None:
+        """Ask for the order by our id until the broker has answered often enough that it never came."""
+        missed = 0
+        while missed < len(self._look_ups_s):
+            await asyncio.sleep(self._look_ups_s[missed])
+            try:
+                found = await self._broker.orders.order_by_client_id(order.id)
+            except BrokerError:
+                continue  # that says nothing of the order
+            if found is not None:
+                await self._hear(order.id, found)
+                self._wake()
+                return
+            if self._state.lives[order.id].order.broker_id is not None:
+                return  # the stream was faster
+            missed += 1
+        await self._reject(order.id, RejectCode.NEVER_SENT, f"{why} The broker never had it.")

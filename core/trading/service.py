@@ -1,0 +1,403 @@
+"""Veda's desk at one account: the only way to its orders. Each is committed before it leaves, and leaves once."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import msgspec
+
+from core.errors import BrokerError, BugError, KeysRefused, KnownError, WeaverError
+from core.events.envelope import Envelope
+from core.events.live_payloads import RiskApproved, RiskRefused, StreamChanged
+from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
+from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
+from core.model.order import Order, OrderStatus, RejectCode
+from core.model.risk import SwitchLevel
+from core.ports import Broker, EventLog, RunStore
+from core.trading.books import RunBook
+from core.trading.entries import Entry
+from core.trading.history import Thrown, read_switches, remember
+from core.trading.kill_switch import PATIENCE_S, KillSwitch
+from core.trading.order_fold import OrderLife, executed, heard
+from core.trading.reconcile import Difference
+from core.trading.reconciler import Reconciler, cancel_stray
+from core.trading.risk import Refusal, judge
+from core.trading.sender import LOOK_UPS_S, Sender
+from core.trading.sending import what_cannot_be_sent
+from core.trading.state import AccountState, Seat
+
+RECONCILE_S: Final = 120.0
+SOON_S: Final = 2.0
+"""When to look again at what may be the broker's lag, and at a broker that did not answer."""
+MISSING_S: Final = 1.0
+"""How long the stream may take to bring an execution of which an answer told already."""
+SWITCH_S: Final = 0.25
+"""How often the log is asked whether somebody else threw the kill switch."""
+_log = logging.getLogger(__name__)
+
+IsOpen = Callable[[str, int], bool]
+OnBug = Callable[[BaseException, str], None]
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that is wanted, with the event that asked for it."""
+
+    order: Order
+    caused_by: str | None = None
+    trace_id: str | None = None
+
+
+class AccountDesk:
+    """`open` it first. What it is asked for is done by tasks of its own, which outlive whoever asked.
+
+    `look_ups_s`, `reconcile_s`: see `core.trading.sender` and `RECONCILE_S`. `is_armed`: whether orders may go where
+    real money is.
+    """
+
+    def __init__(
+        self,
+        state: AccountState,
+        broker: Broker,
+        *,
+        runs: RunStore,
+        log: EventLog,
+        is_open: IsOpen,
+        is_armed: bool,
+        on_bug: OnBug,
+        look_ups_s: Sequence[float] = LOOK_UPS_S,
+        reconcile_s: float = RECONCILE_S,
+        missing_s: float = MISSING_S,
+    ) -> None:
+        self.state: Final = state
+        self._broker = broker
+        self._runs = runs
+        self._event_log = log
+        self._is_open = is_open
+        self._is_armed = is_armed
+        self._on_bug = on_bug
+        self._reconcile_s = reconcile_s
+        self._missing_s = missing_s
+        self._asking: set[str] = set()
+        self._is_unreached = False
+        self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
+        self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
+        self._wake = asyncio.Event()
+        self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
+        self._kill = KillSwitch(state, self._sender.cancel, lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"))
+        self._reconciler: Reconciler | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._ready = asyncio.Event()
+        self._failed: BaseException | None = None
+        self._switch_seq = 0
+        self._thrown: list[Thrown] = []
+        self._spawned: set[asyncio.Task[None]] = set()
+        self.reconciled = 0
+        """How many times it was reconciled."""
+
+    # --- life ---
+
+    @asynccontextmanager
+    async def open(self) -> "AsyncGenerator[AccountDesk]":
+        """Connect, remember and reconcile; the block's end ends every task of the desk. Orders stay at the broker.
+
+        Raises KeysRefused and what else no second attempt would change, in the middle of the block too.
+        """
+        known_ns = await remember(self.state, self._runs, self._event_log)
+        self._thrown, self._switch_seq = await read_switches(self._event_log)
+        for thrown in self._thrown:
+            self.state.set_level(thrown.run_id, thrown.level)
+        self._reconciler = Reconciler(
+            self.state,
+            self._broker,
+            known_ns=known_ns,
+            spawn_cancel=lambda broker_id: self._spawn(cancel_stray(self._broker, broker_id), f"cancel-{broker_id}"),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                own = [
+                    group.create_task(self._listen(), name="order-updates"),
+                    group.create_task(self._tell_statuses(), name="stream-status"),
+                    group.create_task(self._fold_updates(), name="fold-updates"),
+                    group.create_task(self._reconcile_always(), name="reconcile"),
+                    group.create_task(self._watch_switch(), name="watch-switch"),
+                ]
+                try:
+                    await self._ready.wait()
+                    yield self
+                finally:
+                    self._group = None
+                    for task in [*own, *self._spawned]:
+                        task.cancel()
+        except BaseExceptionGroup as errors:
+            self._fail(errors.exceptions[0])
+            raise errors.exceptions[0] from None
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str, afterwards: Callable[[], None] | None = None) -> None:
+        """Start a task of the desk's own, which outlives whoever asked for it."""
+        if self._group is None:
+            work.close()
+            return  # the desk closes: what is committed and not sent is found at the next start
+        task = self._group.create_task(self._guarded(work, name), name=name)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        if afterwards is not None:
+            task.add_done_callback(lambda _: afterwards())
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await work
+        except WeaverError as error:
+            _log.warning("%s: %s", name, error)
+            self._wake.set()
+        except Exception as error:
+            self._on_bug(error, name)
+            self._wake.set()
+
+    def _fail(self, error: BaseException) -> None:
+        """The desk cannot go on: whoever trades here is stopped and told why."""
+        self._failed = error
+        self.state.end()
+        for seat in tuple(self.state.seats.values()):
+            seat.stop(error if isinstance(error, KnownError) else BrokerError(f"The desk at {self.state.key} ended: {error}."))
+
+    # --- what a run calls ---
+
+    def sit(self, run_id: str, book: RunBook, seat: Seat) -> None:
+        """Let a run trade here. Its orders and fills are told to `seat`; `rise` when it is over."""
+        if run_id in self.state.seats:
+            raise BugError(f"Run {run_id} trades at {self.state.key} already.")
+        self.state.books[run_id] = book
+        self.state.seats[run_id] = seat
+
+    def rise(self, run_id: str) -> None:
+        """The run trades no more."""
+        self.state.seats.pop(run_id, None)
+
+    async def place(self, intents: Sequence[Intent], events: Sequence[Envelope] = ()) -> None:
+        """Judge, commit and send orders, with the `events` that led to them. Returns once they are committed. Raises StoreError.
+
+        Being cancelled meanwhile does not take anything back: what is committed is sent.
+        """
+        await self._outlasted(self._place(intents, events))
+
+    async def cancel(self, order_id: str, caused_by: str | None = None) -> None:
+        """Ask the broker to cancel one of our orders; one that is over is left alone."""
+        if caused_by is not None:
+            self.state.causes.of_order[order_id] = caused_by
+        self._spawn(self._sender.cancel(order_id), f"cancel-{order_id}")
+
+    async def cancel_working(self, run_id: str, patience_s: float = PATIENCE_S) -> int:
+        """Cancel all of a run's orders and wait until they are over; return how many the broker has not answered for."""
+        if self._group is None:  # the desk ended before its run: nobody would hear the answers
+            return len(self.state.working(run_id))
+        return (await self._kill.cancel_working(run_id, patience_s))[1]
+
+    async def reconcile(self) -> tuple[Difference, ...]:
+        """Compare with the broker and heal, now. Raises BrokerError."""
+        if self._reconciler is None:
+            raise BugError("The desk is not open.")
+        found = await self._reconciler.reconcile()
+        self.reconciled += 1
+        return found
+
+    async def _outlasted(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._group is None:
+            work.close()
+            raise self._failed or BugError("The desk is closed.")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:
+                if not done.done():
+                    done.set_exception(error)
+            else:
+                if not done.done():
+                    done.set_result(None)
+
+        task = self._group.create_task(run(), name="place")
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        await asyncio.shield(done)
+
+    async def _place(self, intents: Sequence[Intent], events: Sequence[Envelope]) -> None:
+        state = self.state
+        async with state.turn:
+            entry = state.entry()
+            entry.events.extend(events)
+            placed: list[OrderLife] = []
+            for intent in intents:
+                placed.append(self._judged(intent, placed, entry))
+            await state.apply(entry)
+
+    def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:
+        """Add an order to the entry, as one that leaves or as one that is refused."""
+        state, now_ns = self.state, self.state.clock.now_ns()
+        order = msgspec.structs.replace(intent.order, account=state.key)
+        if intent.trace_id is not None:
+            state.causes.traces[order.id] = intent.trace_id
+        entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
+        refusals = self._refusals(order, before)
+        for scope, refusal in refusals:
+            entry.tell_of(
+                order,
+                RiskRefused(
+                    order_id=order.id, code=refusal.code, scope=scope, rule=refusal.rule, limit=refusal.limit, figure=refusal.figure
+                ),
+            )
+        wrong = None if refusals else what_cannot_be_sent(order.request, order.time_in_force, state.features)
+        code = RejectCode.INVALID_ORDER
+        if not refusals and wrong is None and order.request.reduce_only and not self._reduces(order):
+            code, wrong = RejectCode.INSUFFICIENT_POSITION, f"There are no {order.request.qty} {order.request.symbol} to reduce."
+        if refusals or wrong is not None:
+            code = refusals[0][1].code if refusals else code
+            reason = wrong or " ".join(refusal.sentence for _, refusal in refusals)
+            order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
+            entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
+            life = OrderLife(order=order, said=OrderStatus.REJECTED)
+        else:
+            entry.tell_of(order, RiskApproved(order_id=order.id))
+            order = msgspec.structs.replace(order, status=OrderStatus.SUBMITTING, updated_ns=now_ns)
+            entry.tell_of(order, OrderSubmitted(order_id=order.id, account=state.key))
+            life = OrderLife(order=order)
+            entry.afterwards.append(lambda: self._leave(life))
+        entry.lives[order.id] = life
+        return life
+
+    def _reduces(self, order: Order) -> bool:
+        """Whether the order by itself takes off a position of its run and no more."""
+        held = self.state.books[order.run_id].held(order.request.symbol)
+        return held * order.request.side.sign < 0 and order.request.qty <= abs(held)
+
+    def _leave(self, life: OrderLife) -> None:
+        self.state.left(life, self.state.clock.now_ns())
+        self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
+
+    def _refusals(self, order: Order, before: list[OrderLife]) -> list[tuple[str, Refusal]]:
+        state = self.state
+        is_open = self._is_open(order.request.symbol, state.clock.now_ns())
+        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed)
+        own = [life for life in before if life.order.run_id == order.run_id]
+        run = state.run_situation(order.run_id, own, is_open=is_open)
+        of_account = [("account", one) for one in judge(order.request, state.limits, account)]
+        return of_account + [("run", one) for one in judge(order.request, state.books[order.run_id].limits, run)]
+
+    # --- what the broker says ---
+
+    async def _listen(self) -> None:
+        """Hear of every order of the account; after each connect and reconnect ask for what was missed."""
+
+        def on_status(status: StreamStatus) -> None:
+            self._statuses.put_nowait(status)
+            self.state.note_heard("orders", is_heard=status.state is StreamState.LISTENING)
+            if status.state is StreamState.LISTENING:
+                self._wake.set()
+
+        await self._broker.streams.order_updates(self._updates.put_nowait, on_status)
+
+    async def _tell_statuses(self) -> None:
+        lost = False
+        while True:
+            status = await self._statuses.get()
+            if status.state in {StreamState.LOST, StreamState.STALE} or (status.state is StreamState.LISTENING and lost):
+                lost = status.state is not StreamState.LISTENING
+                async with self.state.turn:
+                    entry = self.state.entry()
+                    entry.tell(StreamChanged(account=self.state.key, stream="orders", state=status.state.value, said=status.said))
+                    await self.state.apply(entry)
+
+    async def _fold_updates(self) -> None:
+        while True:
+            batch = [await self._updates.get()]
+            while not self._updates.empty():
+                batch.append(self._updates.get_nowait())
+            async with self.state.turn:
+                entry = self.state.entry()
+                for update in batch:
+                    self._fold(update, entry)
+                try:
+                    await self.state.apply(entry)
+                except WeaverError as error:
+                    # What is not stored is not known either: it is asked for again when the store takes it.
+                    _log.warning("Updates of %s were not stored: %s", self.state.key, error)
+                    self._wake.set()
+
+    def _fold(self, update: OrderUpdate, entry: Entry) -> None:
+        state, now_ns = self.state, self.state.clock.now_ns()
+        known = state.find(update.order.client_order_id, update.order.id)
+        if known is None:
+            self._wake.set()  # somebody else's order: reconciliation adopts it
+            return
+        life = entry.life(known.order.id, known)
+        entry.take(heard(life, update.order, now_ns))
+        execution: Execution | None = update.execution
+        if execution is not None:
+            life = entry.life(known.order.id, known)
+            entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
+        if entry.life(known.order.id, known).missing_qty:
+            self._missing(known.order.id)
+
+    def _missing(self, order_id: str) -> None:
+        """The broker says that more is filled than we were told: ask for it, if the stream does not bring it in a moment."""
+
+        async def ask() -> None:
+            await asyncio.sleep(self._missing_s)
+            if self.state.lives[order_id].missing_qty:
+                self._wake.set()
+
+        if order_id not in self._asking:
+            self._asking.add(order_id)
+            self._spawn(ask(), f"missing-{order_id}", lambda: self._asking.discard(order_id))
+
+    async def _reconcile_always(self) -> None:
+        while True:
+            self._wake.clear()  # before: what is asked for meanwhile is asked for again
+            try:
+                await self.reconcile()
+                await self._reached(None)
+            except BrokerError as error:
+                if isinstance(error, KeysRefused):
+                    raise
+                await self._reached(error)
+            self._ready.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._next_in_s()):
+                    await self._wake.wait()
+
+    async def _reached(self, error: BrokerError | None) -> None:
+        """Tell once that questions are not answered, and once that they are again."""
+        self.state.note_heard("requests", is_heard=error is None)
+        if (error is None) is not self._is_unreached:
+            return
+        self._is_unreached = error is not None
+        state, said = ("listening", "") if error is None else ("lost", str(error))
+        async with self.state.turn:
+            entry = self.state.entry()
+            entry.tell(StreamChanged(account=self.state.key, stream="requests", state=state, said=said))
+            await self.state.apply(entry)
+
+    def _next_in_s(self) -> float:
+        is_soon = self._is_unreached or (self._reconciler is not None and self._reconciler.is_waiting)
+        return min(self._reconcile_s, SOON_S) if is_soon else self._reconcile_s
+
+    # --- the kill switch ---
+
+    async def _watch_switch(self) -> None:
+        """Follow the switch in the log, whoever threw it and in whichever process."""
+        for thrown in self._thrown:
+            if self.state.working(thrown.run_id):  # the program ended before it was carried out
+                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
+        while True:
+            await asyncio.sleep(SWITCH_S)
+            found, self._switch_seq = await read_switches(self._event_log, self._switch_seq)
+            for thrown in found:
+                self.state.set_level(thrown.run_id, thrown.level)
+                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
+
+    def level(self, run_id: str) -> SwitchLevel:
+        """Return how far the switch is thrown for a run."""
+        return self.state.level(run_id)

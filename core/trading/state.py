@@ -1,0 +1,224 @@
+"""Everything that is known of an account now, and the one way to change it: commit first, then know it."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+from core.errors import KnownError
+from core.model.broker import Account, Features
+from core.model.instants import DAY_NS, SECOND_NS
+from core.model.money import ZERO
+from core.model.order import Fill, OrderStatus
+from core.model.risk import RiskLimits, SwitchLevel
+from core.ports import Clock, RunStore
+from core.trading.books import RunBook, working_requests
+from core.trading.entries import Causes, Entry
+from core.trading.order_fold import OrderLife
+from core.trading.risk import Sent, Situation
+
+OnChange = Callable[[], None]
+OnStop = Callable[[KnownError], None]
+
+
+class Seat:
+    """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error."""
+
+    def __init__(self, changed: OnChange, stop: OnStop) -> None:
+        self.changed = changed
+        self.stop = stop
+
+
+class AccountState:
+    """One account: its orders, what each run holds, what others hold, prices, and how far the kill switch is thrown.
+
+    Whoever changes it holds `turn` from looking until `apply` returned, so that one thing happens after the other.
+    """
+
+    def __init__(self, key: str, features: Features, limits: RiskLimits, *, runs: RunStore, clock: Clock) -> None:
+        self.key = key
+        """`BROKER:NUMBER`."""
+        self.features = features
+        self.limits = limits
+        self.clock = clock
+        self.turn = asyncio.Lock()
+        self.lives: dict[str, OrderLife] = {}
+        self._open: dict[str, None] = {}
+        self.books: dict[str, RunBook] = {}
+        self.seats: dict[str, Seat] = {}
+        self.outside: dict[str, Decimal] = {}
+        self.known_outside: set[str] = set()
+        self.adopted: set[str] = set()
+        self.in_flight: set[str] = set()
+        self.prices: dict[str, Decimal] = {}
+        self.levels: dict[str | None, SwitchLevel] = {}
+        self.account: Account | None = None
+        self.has_ended = False
+        self.causes = Causes()
+        self._runs = runs
+        self._peak: Decimal | None = None
+        self._sent: list[Sent] = []
+        self._moved = asyncio.Event()
+        self._price_times: dict[str, int] = {}
+        self._silent_since: dict[str, int] = {}
+
+    # --- changing it ---
+
+    def entry(self) -> Entry:
+        """Begin a commit."""
+        return Entry(self.causes, self.clock.now_ns())
+
+    async def apply(self, entry: Entry) -> None:
+        """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned."""
+        await entry.commit(self._runs)
+        for life in entry.lives.values():
+            self.recall(life)
+        for fill in entry.fills:
+            self._book(fill)
+        for after in entry.afterwards:
+            after()
+        for run_id in {life.order.run_id for life in entry.lives.values()}:
+            seat = self.seats.get(run_id)
+            if seat is not None:
+                seat.changed()
+        self._has_moved()
+
+    def recall(self, life: OrderLife) -> None:
+        """Know an order as it is stored."""
+        order = life.order
+        self.lives[order.id] = life
+        if order.status.is_final:
+            self._open.pop(order.id, None)
+        else:
+            self._open[order.id] = None
+
+    def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
+        """Take how far the kill switch is thrown, for a run or for all (None)."""
+        self.levels[run_id] = level
+        self._has_moved()
+
+    def end(self) -> None:
+        """Nothing will be heard of the broker any more: whoever waits for its word waits in vain."""
+        self.has_ended = True
+        self._has_moved()
+
+    def _has_moved(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _book(self, fill: Fill) -> None:
+        book = self.books.get(fill.run_id)
+        if book is None:
+            book = self.books[fill.run_id] = RunBook(ZERO, RiskLimits())
+        book.book(fill)
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Return once `is_so`, looked at after each change."""
+        while not is_so():
+            await self._moved.wait()
+
+    # --- looking at it ---
+
+    def fill_id(self, execution_id: str) -> str:
+        """Return the id under which an execution is kept once."""
+        return f"{self.key}/{execution_id}"
+
+    def find(self, client_order_id: str, broker_id: str) -> OrderLife | None:
+        """Return our order that the broker speaks of."""
+        life = self.lives.get(client_order_id)
+        if life is not None:
+            return life
+        return next((one for one in self.lives.values() if one.order.broker_id == broker_id), None)
+
+    def working(self, run_id: str | None = None) -> list[OrderLife]:
+        """Return the orders that can still fill, of a run or of all."""
+        found = [self.lives[order_id] for order_id in self._open]
+        return found if run_id is None else [life for life in found if life.order.run_id == run_id]
+
+    def level(self, run_id: str) -> SwitchLevel:
+        """Return how far the kill switch is thrown for a run: its own or everyone's, whichever is stricter."""
+        order = list(SwitchLevel)
+        return max(self.levels.get(run_id, SwitchLevel.OFF), self.levels.get(None, SwitchLevel.OFF), key=order.index)
+
+    def positions(self) -> dict[str, Decimal]:
+        """Return what all runs hold together."""
+        total: dict[str, Decimal] = {}
+        for book in self.books.values():
+            for symbol, qty in book.positions().items():
+                total[symbol] = total.get(symbol, ZERO) + qty
+        return total
+
+    def note_account(self, account: Account) -> None:
+        """Take what the broker says of its money."""
+        self.account = account
+        self._peak = account.equity if self._peak is None else max(self._peak, account.equity)
+
+    def note_price(self, symbol: str, price: Decimal, time_ns: int) -> None:
+        """Take the newest price, and when it was made."""
+        self.prices[symbol] = price
+        self._price_times[symbol] = time_ns
+
+    def note_heard(self, what: str, *, is_heard: bool) -> None:
+        """Take that a line to the broker works, or does not."""
+        if is_heard:
+            self._silent_since.pop(what, None)
+        else:
+            self._silent_since.setdefault(what, self.clock.monotonic_ns())
+
+    @property
+    def silent_s(self) -> float:
+        """Real seconds since one of the lines to the broker last worked; 0 while all do."""
+        since = min(self._silent_since.values(), default=None)
+        return 0.0 if since is None else (self.clock.monotonic_ns() - since) / SECOND_NS
+
+    def left(self, life: OrderLife, now_ns: int) -> None:
+        """Note that an order leaves."""
+        keep_ns = max(60 * 10**9, int((self.limits.duplicate_window_s or 0) * 10**9))
+        self._sent = [one for one in self._sent if one.time_ns > now_ns - keep_ns]
+        self._sent.append(Sent(life.order.request, now_ns))
+        self.books[life.order.run_id].left(life.order.request, now_ns)
+
+    def account_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool) -> Situation:
+        """Return what an order is judged in by the account's limits; `also`: orders of the same decision."""
+        positions = self.positions()
+        for symbol, qty in self.outside.items():
+            positions[symbol] = positions.get(symbol, ZERO) + qty
+        account = self.account
+        equity = ZERO if account is None else account.equity
+        return Situation(
+            now_ns=self.clock.now_ns(),
+            equity=equity,
+            day_start_equity=equity if account is None else account.last_equity,
+            peak_equity=equity if self._peak is None else self._peak,
+            positions=positions,
+            prices=self.prices,
+            working=working_requests([*self.working(), *also]),
+            sent=tuple(self._sent) + self._just_now(also),
+            level=self.level(run_id),
+            is_open=is_open,
+            silent_s=self.silent_s,
+            price_times=self._price_times,
+            is_armed=is_armed,
+        )
+
+    def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool) -> Situation:
+        """Return what it is judged in by its run's limits."""
+        book, now_ns = self.books[run_id], self.clock.now_ns()
+        equity = book.equity(self.prices)
+        book.watch(equity, now_ns // DAY_NS)
+        return Situation(
+            now_ns=now_ns,
+            equity=equity,
+            day_start_equity=book.day_start_equity,
+            peak_equity=book.peak_equity,
+            positions=book.positions(),
+            prices=self.prices,
+            working=working_requests([*self.working(run_id), *also]),
+            sent=tuple(book.sent) + self._just_now(also),
+            is_open=is_open,
+            silent_s=self.silent_s,
+            price_times=self._price_times,
+        )
+
+    def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
+        now_ns = self.clock.now_ns()
+        return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)

@@ -1,0 +1,76 @@
+"""Exits that wait for their entry, and pairs of which one cancels the other."""
+
+from decimal import Decimal
+
+import pytest
+
+from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, TimeInForce
+from core.runs.families import Families
+from core.trading.order_fold import OrderLife
+from core.trading.service import Intent
+
+S = OrderStatus
+
+
+def life(id: str, status: OrderStatus, filled: int = 0, told: int | None = None) -> OrderLife:
+    order = Order(
+        id=id,
+        run_id="run",
+        request=OrderRequest(symbol="DEMO", side=OrderSide.BUY, qty=Decimal(10)),
+        time_in_force=TimeInForce.DAY,
+        status=status,
+        created_ns=1,
+        updated_ns=1,
+        filled_qty=Decimal(filled),
+    )
+    fills = (Fill("f", "run", id, "DEMO", OrderSide.BUY, Decimal(filled), Decimal(1), Decimal(0), Decimal(0), 1),) if filled else ()
+    return OrderLife(order=order, said=status, fills=fills, broker_qty=Decimal(filled if told is None else told))
+
+
+def waiting() -> Families:
+    families = Families()
+    families.wait("entry", [Intent(order=life(name, S.CREATED).order) for name in ("stop", "target")])
+    return families
+
+
+def due(families: Families, *lives: OrderLife) -> tuple[list[tuple[str, int]], list[str]]:
+    leaving, cancels = families.due({one.order.id: one for one in lives}, lambda order_id: f"{order_id}-event", 99)
+    assert all(intent.caused_by == "entry-event" for intent in leaving)
+    return [(intent.order.id, int(intent.order.request.qty)) for intent in leaving], cancels
+
+
+def test_exits_leave_over_what_their_entry_filled_once_it_is_over() -> None:
+    families = waiting()
+    assert due(families) == ([], [])
+    assert due(families, life("entry", S.PARTIALLY_FILLED, 4)) == ([], [])
+    assert due(families, life("entry", S.CANCELLED, 4, told=6)) == ([], [])  # two more are on their way
+    assert due(families, life("entry", S.CANCELLED, 6)) == ([("stop", 6), ("target", 6)], [])
+    assert due(families, life("entry", S.CANCELLED, 6)) == ([], [])
+    assert families.waiting() == frozenset()
+
+
+@pytest.mark.parametrize("status", [S.CANCELLED, S.REJECTED, S.EXPIRED])
+def test_an_entry_that_fills_nothing_has_no_exits(status: OrderStatus) -> None:
+    families = waiting()
+    assert due(families, life("entry", status)) == ([], [])
+    assert families.waiting() == frozenset()
+
+
+@pytest.mark.parametrize("first", [life("stop", S.FILLED, 10), life("stop", S.PARTIALLY_FILLED, 1), life("stop", S.CANCELLED)])
+def test_one_of_a_pair_takes_the_other_back_once(first: OrderLife) -> None:
+    families = Families()
+    families.pair("stop", "target")
+    other = life("target", S.ACCEPTED)
+    assert due(families, life("stop", S.ACCEPTED), other) == ([], [])
+    assert due(families, first, other) == ([], ["target"])
+    assert due(families, first, other) == ([], [])
+    assert due(families, first, life("target", S.CANCELLED)) == ([], [])
+
+
+def test_an_exit_that_waits_is_taken_back_with_its_sibling() -> None:
+    families = waiting()
+    assert families.waiting() == {"stop", "target"}
+    assert families.drop("target")
+    assert families.waiting() == frozenset()
+    assert not families.drop("target")
+    assert due(families, life("entry", S.FILLED, 10)) == ([], [])

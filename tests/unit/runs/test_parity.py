@@ -1,0 +1,66 @@
+"""Parity: a paper run's own bars through Greta give the same decisions, and where not, the first that differs is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import RunError
+from core.model.run import RunConfig, RunStatus
+from core.runs.live import recorded
+from core.runs.parity import parity_of
+from tests.unit.runs.live_desk import live
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes"),
+    [("plain", {}), ("sma-cross", {"params": {"fast": 2, "slow": 4, "qty": "1"}}), ("plain", {"timeframe": "5m"})],
+)
+async def test_a_run_on_the_simulated_market_decides_as_greta_does(tmp_path: Path, strategy: str, changes: dict[str, object]) -> None:
+    async with live(tmp_path, speed=600.0) as scene:
+        scene.strategy()
+        minutes = 30 if changes.get("timeframe") == "5m" else 14
+        run = await scene.over(await scene.start(strategy, minutes=minutes, **changes))
+        assert run.status is RunStatus.COMPLETED, run.error
+        parity = await parity_of(run.id, runs=scene.runs, store=scene.store)
+        assert parity.causes == ()
+        assert parity.divergence is None, parity.divergence.sentence
+        assert parity.decisions == parity.replayed == parity.same
+        assert parity.is_same
+        if strategy == "plain":
+            assert parity.decisions > 3
+            assert parity.compared_fills > 1
+            assert parity.slippage_bps is not None
+            assert abs(parity.slippage_bps) < 50
+
+
+async def test_the_first_divergence_is_named(tmp_path: Path) -> None:
+    async with live(tmp_path, speed=600.0) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=8))
+        # Somebody corrects a bar: what the run saw is no longer what is replayed.
+        key = recorded(run.id, "DEMO/USD", "1m")
+        bars = await scene.store.bars.read(key)
+        last = bars.slice(len(bars) - 2, len(bars) - 1)
+        await scene.store.bars.merge(key, replace(last, close=last.low - 1, low=last.low - 1))
+        parity = await parity_of(run.id, runs=scene.runs, store=scene.store)
+        assert parity.divergence is not None
+        assert 0 < parity.same < parity.decisions
+        assert f"Decision {parity.same + 1} is not the same." in parity.divergence.sentence
+
+
+async def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=6))
+        backtest = await scene.runs.create(RunConfig(strategy_id="plain", symbols=("DEMO/USD",), timeframe="1m", source=f"run-{run.id}"))
+        with pytest.raises(RunError, match="is a backtest"):
+            await parity_of(backtest.id, runs=scene.runs, store=scene.store)
+        scene.strategy("self.note('changed')")
+        changed = await parity_of(run.id, runs=scene.runs, store=scene.store)
+        assert [cause.what for cause in changed.causes] == ["strategy"]
+        scene.strategy()
+        await scene.store.bars.delete(recorded(run.id, "DEMO/USD", "1m"))
+        gone = await parity_of(run.id, runs=scene.runs, store=scene.store)
+        assert [cause.what for cause in gone.causes] in (["run"], ["bars"])
+        assert not gone.is_same

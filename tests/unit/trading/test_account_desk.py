@@ -1,0 +1,267 @@
+"""The order path at one account: committed before it leaves, sent once, and right after every fault."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.brokers.fake import FakeBroker
+from core.clock.realtime import SystemClock
+from core.model.broker import BrokerOrderRequest
+from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
+from core.model.risk import RiskLimits, SwitchLevel
+from core.trading.reconcile import Healing, Kind
+from tests.unit.trading.desk import Scene, opened
+
+S = OrderStatus
+D = Decimal
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with opened(tmp_path) as scene:
+        await scene.run()
+        scene.broker.exchange.show("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        yield scene
+
+
+async def test_an_order_goes_all_its_way_and_each_step_has_its_cause(scene: Scene) -> None:
+    order_id = await scene.place()
+    order = await scene.until_status(order_id, S.FILLED)
+    assert (order.filled_qty, order.avg_fill_price, order.account) == (D(10), D(100), "fake:FAKE")
+    assert order.broker_id == scene.broker_id(order_id)
+    assert await scene.store.runs.orders("run") == [order]
+    events = [one for one in await scene.store.log.read(run_id="run", limit=100) if one.type != "live.Differed"]
+    assert [one.type for one in events] == [
+        "strategy.PlaceRequest",
+        "orders.Created",
+        "risk.Approved",
+        "orders.Submitted",
+        "orders.Accepted",
+        "orders.Filled",
+    ]
+    assert [one.causation_id for one in events[1:]] == [one.id for one in events[:-1]]
+    assert {one.trace_id for one in events[1:]} == {"tick"}
+    await scene.assert_books_equal()
+
+
+async def test_the_row_is_committed_before_it_leaves(scene: Scene) -> None:
+    scene.broker.faults.answer_delay_s = 30
+    order_id = await scene.place()
+    (row,) = await scene.store.runs.orders("run")
+    assert (row.id, row.status) == (order_id, S.SUBMITTING)
+    assert scene.broker.exchange.by_client_id(order_id) is None
+
+
+async def test_a_lost_answer_is_looked_up_and_never_sent_again(scene: Scene) -> None:
+    scene.broker.faults.lose_answers = 1
+    order_id = await scene.place(limit="90")
+    await scene.until_status(order_id, S.ACCEPTED)
+    assert len(scene.broker.exchange.orders()) == 1
+    assert "orders.OutcomeUnknown" in await scene.types()
+    await scene.assert_books_equal()
+
+
+async def test_a_lost_request_is_found_to_have_never_arrived(scene: Scene) -> None:
+    scene.broker.faults.lose_requests = 1
+    order_id = await scene.place()
+    order = await scene.until_status(order_id, S.REJECTED)
+    assert order.reject_code is RejectCode.NEVER_SENT
+    assert scene.broker.exchange.orders() == []
+
+
+async def test_without_a_connection_nothing_is_sent(scene: Scene) -> None:
+    scene.broker.faults.unreachable = True
+    order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert (order.reject_code, order.reason) == (RejectCode.NEVER_SENT, "It was not sent: The broker cannot be reached.")
+
+
+async def test_an_id_that_is_taken_means_that_the_first_succeeded(scene: Scene) -> None:
+    terms: dict[str, Any] = {"symbol": "DEMO", "side": OrderSide.BUY, "qty": D(1), "limit_price": D(1), "type": OrderType.LIMIT}
+    scene.broker.exchange.submit(BrokerOrderRequest(client_order_id="run-x", **terms))
+    # The id is taken: the first succeeded, so it is looked up rather than refused.
+    order = await scene.until_status(await scene.place(id="run-x", limit="1", qty=1), S.ACCEPTED)
+    assert order.broker_id == scene.broker_id("run-x")
+
+
+async def test_an_order_over_a_limit_never_leaves(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits=RiskLimits(max_order_qty=D(5))) as scene:
+        await scene.run(limits=RiskLimits(max_open_orders=1))
+        order = await scene.until_status(await scene.place(qty=6), S.REJECTED)
+        assert order.reject_code is RejectCode.RISK_ORDER_QTY
+        assert order.reason == "Risk rule order size: the limit is 5 units, this order is 6 units."
+        assert (await scene.types("risk.*"), scene.broker.exchange.orders()) == (["risk.Refused"], [])
+        first = await scene.place(qty=5, limit="90")
+        second = await scene.until_status(await scene.place(qty=4, limit="90"), S.REJECTED)
+        assert second.reject_code is RejectCode.RISK_OPEN_ORDERS
+        await scene.until_status(first, S.ACCEPTED)
+
+
+@pytest.mark.parametrize("fault", ["double_updates", "reorder_updates", "lose_updates", "cut"])
+async def test_updates_twice_late_or_never_come_to_the_same(scene: Scene, fault: str) -> None:
+    faults, exchange = scene.broker.faults, scene.broker.exchange
+    order_id = await scene.place(limit="90")
+    await scene.until_status(order_id, S.ACCEPTED)
+    if fault == "lose_updates":
+        faults.lose_updates = 3
+    elif fault == "cut":
+        faults.cut()
+        await asyncio.sleep(0)
+    else:
+        setattr(faults, fault, True)
+    for part in (3, 3, 3):
+        exchange.execute(scene.broker_id(order_id), D(part), D(90))
+    exchange.cancel(scene.broker_id(order_id))
+    if fault == "cut":
+        faults.mend()  # after it connects again, what was missed is asked for
+    order = await scene.until_status(order_id, S.CANCELLED)
+    await scene.until(lambda: scene.desk.state.lives[order_id].order.filled_qty == 9)
+    assert order.account == "fake:FAKE"
+    await scene.assert_books_equal()
+
+
+async def test_a_fill_that_is_faster_than_the_answer(scene: Scene) -> None:
+    scene.broker.faults.lose_answers = 1
+    order_id = await scene.place()  # a market order fills while it is taken; the stream tells of it first
+    await scene.until_status(order_id, S.FILLED)
+    await scene.assert_books_equal()
+
+
+async def test_a_cancel_counts_when_the_broker_says_so(scene: Scene) -> None:
+    order_id = await scene.place(limit="90")
+    await scene.until_status(order_id, S.ACCEPTED)
+    await scene.desk.cancel(order_id)
+    await scene.until_status(order_id, S.CANCELLED)
+    await scene.until(lambda: True)
+    assert (await scene.types())[-2:].count("orders.Cancelled") == 1
+    await scene.assert_books_equal()
+
+
+async def test_strange_orders_are_adopted_and_their_fills_counted_as_outside(scene: Scene) -> None:
+    by_hand = BrokerOrderRequest(client_order_id="by-hand", symbol="DEMO", side=OrderSide.BUY, qty=D(3))
+    scene.broker.exchange.submit(by_hand)
+    await scene.until(lambda: scene.desk.state.outside.get("DEMO") == D(3))
+    assert await scene.types("live.OrderAdopted") == ["live.OrderAdopted"]
+    assert scene.desk.state.positions() == {}
+    assert await scene.desk.reconcile() == ()
+    assert scene.stopped == []
+
+
+async def test_what_an_account_held_before_is_nobodys_of_ours(tmp_path: Path) -> None:
+    broker = FakeBroker(SystemClock().now_ns)
+    broker.exchange.show("DEMO", D(100))
+    broker.exchange.submit(BrokerOrderRequest(client_order_id="before", symbol="DEMO", side=OrderSide.BUY, qty=D(7)))
+    for _ in range(2):  # the second time it is remembered
+        async with opened(tmp_path, broker) as scene:
+            assert scene.desk.state.outside == {"DEMO": D(7)}
+            assert await scene.desk.reconcile() == ()
+            assert await scene.types("live.AccountAdopted") == ["live.AccountAdopted"]
+
+
+async def test_a_position_that_nothing_explains_stops_the_run(scene: Scene) -> None:
+    assert scene.desk._reconciler is not None
+    scene.desk._reconciler.settle_ns = 0
+    scene.broker.faults.silent_positions = True
+    await scene.until_status(await scene.place(), S.FILLED)
+    first = await scene.desk.reconcile()
+    assert [(one.kind, one.healing) for one in first] == [(Kind.POSITION, Healing.WAIT)]
+    await scene.desk.reconcile()
+    assert scene.stopped == ["The account holds 0 DEMO, and all fills together make 10."]
+
+
+async def test_the_brokers_lag_is_waited_for(scene: Scene) -> None:
+    scene.broker.faults.silent_positions = True
+    await scene.desk.reconcile()
+    await scene.until_status(await scene.place(), S.FILLED)
+    assert [one.healing for one in await scene.desk.reconcile()] == [Healing.WAIT]
+    scene.broker.faults.silent_positions = False
+    assert await scene.desk.reconcile() == ()
+    assert scene.stopped == []
+
+
+async def test_two_runs_have_their_own_positions(scene: Scene) -> None:
+    await scene.run("other")
+    await scene.until_status(await scene.place(qty=10), S.FILLED)
+    await scene.until_status(await scene.place(qty=4, run_id="other"), S.FILLED)
+    await scene.until_status(await scene.place("sell", qty=6), S.FILLED)
+    books = scene.desk.state.books
+    assert (books["run"].held("DEMO"), books["other"].held("DEMO")) == (D(4), D(4))
+    assert books["run"].cash == D(1_000_000) - 400
+    await scene.assert_books_equal()
+
+
+async def test_after_a_restart_everything_is_remembered(tmp_path: Path) -> None:
+    clock = SystemClock()
+    broker = FakeBroker(clock.now_ns)
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        order_id = await scene.place(limit="90")
+        await scene.until_status(order_id, S.ACCEPTED)
+        broker.exchange.execute(scene.broker_id(order_id), D(3), D(90))
+        await scene.until_status(order_id, S.PARTIALLY_FILLED)
+    broker.exchange.execute(broker.exchange.orders()[0].id, D(4), D(89))  # while nobody listens
+    async with opened(tmp_path, broker) as scene:
+        order = scene.desk.state.lives[order_id].order
+        assert (order.status, order.filled_qty) == (S.PARTIALLY_FILLED, D(7))
+        await scene.assert_books_equal()
+        assert await scene.types("live.Differed") == ["live.Differed"]
+
+
+async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits=RiskLimits(max_silence_s=0.000_001)) as scene:
+        await scene.run()
+        scene.broker.faults.cut()
+        await scene.until_told("live.StreamChanged")
+        order = await scene.until_status(await scene.place(), S.REJECTED)
+        assert order.reject_code is RejectCode.RISK_SILENCE
+        scene.broker.faults.mend()
+        await scene.until(lambda: scene.desk.state.silent_s == 0.0)
+        await scene.until_status(await scene.place(limit="90"), S.ACCEPTED)
+
+
+# --- the kill switch ---
+
+
+async def test_a_halt_lets_nothing_new_leave_and_stays_over_a_restart(tmp_path: Path) -> None:
+    broker = FakeBroker(SystemClock().now_ns)
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        working = await scene.place(limit="90")
+        await scene.until_status(working, S.ACCEPTED)
+        await scene.throw(SwitchLevel.HALT)
+        await scene.until(lambda: scene.desk.level("run") is SwitchLevel.HALT)
+        order = await scene.until_status(await scene.place(limit="91"), S.REJECTED)
+        assert order.reject_code is RejectCode.RISK_HALTED
+        assert scene.status(working) is S.ACCEPTED
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        order = await scene.until_status(await scene.place(limit="92", id="run-late"), S.REJECTED)
+        assert order.reject_code is RejectCode.RISK_HALTED
+
+
+async def test_flatten_cancels_and_closes_and_says_when_the_broker_acknowledged_it(scene: Scene) -> None:
+    await scene.run("other")
+    await scene.until_status(await scene.place(qty=10), S.FILLED)
+    await scene.until_status(await scene.place(qty=5, run_id="other"), S.FILLED)
+    working = await scene.place(limit="90")
+    await scene.until_status(working, S.ACCEPTED)
+    await scene.throw(SwitchLevel.FLATTEN, "run")
+    await scene.until_status(working, S.CANCELLED)
+    await scene.until(lambda: not scene.desk.state.books["run"].positions())
+    assert scene.desk.state.books["other"].held("DEMO") == D(5)
+    done = await scene.until_told("risk.SwitchCarriedOut")
+    assert (done.cancelled, done.closed, done.left) == (1, 1, "")
+    assert "orders.CancelAsked" in await scene.types()
+    await scene.assert_books_equal()
+
+
+async def test_reduce_only_lets_positions_be_closed(scene: Scene) -> None:
+    await scene.until_status(await scene.place(qty=10), S.FILLED)
+    scene.desk.state.levels[None] = SwitchLevel.REDUCE_ONLY
+    order = await scene.until_status(await scene.place(qty=1), S.REJECTED)
+    assert order.reject_code is RejectCode.RISK_REDUCE_ONLY
+    await scene.until_status(await scene.place("sell", qty=10), S.FILLED)
