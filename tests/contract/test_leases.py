@@ -91,6 +91,7 @@ async def test_a_fence_alone_is_an_empty_unit_of_work(store: Store) -> None:
     await store.leases.release(lease)
     async with store.runs.begin() as work:
         work.fence(lease)
+    assert await store.log.read() == []
 
 
 async def test_a_deleted_run_has_no_lease(store: Store) -> None:
