@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -67,6 +68,7 @@ class RunView(QObject):
         self._engine, self._views, self._bridge, self._loader = engine, views, bridge, loader
         self._feed, self._report, self._tables, self._tasks = feed, report, tables, tasks
         self._loaded: LoadedRun | None = None
+        self._showing: asyncio.Task[None] | None = None
         self._connect_tables(acts)
         bridge.run_changed.connect(self._on_run_changed)
         bridge.run_ended.connect(self._on_run_ended)
@@ -74,6 +76,7 @@ class RunView(QObject):
         bridge.bars_changed.connect(self._on_bars_changed)
         bridge.equity_changed.connect(feed.add_equity)
         loader.run_found.connect(self._show_loaded)
+        loader.tables_loaded.connect(self._on_tables_loaded)
         feed.trade_clicked.connect(self._select_trade)
 
     def _connect_tables(self, acts: Actions) -> None:
@@ -169,17 +172,24 @@ class RunView(QObject):
         self._load_chart(loaded)
         self._start_report(loaded)
 
+    def _on_tables_loaded(self, run_id: str) -> None:
+        # Not before: two threads that each read tens of thousands of rows leave the loop too little of the interpreter.
+        if self._loaded is not None and self._loaded.run.id == run_id and self._loaded.result is not None:
+            self._tasks.start(self._load_details(self._loaded, self._showing), what="making the report", latest="details")
+
     def _load_chart(self, loaded: LoadedRun) -> None:
         self._tasks.start(self._feed.load_run(loaded), what="loading the chart", latest="chart")
 
     def _start_report(self, loaded: LoadedRun) -> None:
-        self._tasks.start(self._load_report(loaded), what="making the report", latest="report")
+        """Show what is known of the run at once."""
+        self._tasks.cancel("details")
+        showing = in_slices(self._report.showing_result(loaded.run, loaded.result), 0)
+        self._showing = self._tasks.start(showing, what="showing the result", latest="report")
 
-    async def _load_report(self, loaded: LoadedRun) -> None:
-        """Show what is known, then what takes a moment to compute: that is done in a thread, and only the newest run's is shown."""
-        await in_slices(self._report.showing_result(loaded.run, loaded.result), 0)
-        if loaded.result is None:
-            return
+    async def _load_details(self, loaded: LoadedRun, showing: asyncio.Task[None] | None) -> None:
+        """Show what takes a moment to compute, after what is known: it is done in a thread, and only the newest run's is shown."""
+        if showing is not None:
+            await asyncio.wait({showing})
         report = await self._engine.report(loaded.run.id)
         rows = [*report.trades, *report.fills, *report.account]
         report = replace(report, trades=(), fills=(), account=())  # the panel shows none of them one by one, and would keep them
@@ -228,6 +238,7 @@ class RunView(QObject):
         if run_id != self._views.selected:
             return
         self._tasks.cancel("report")
+        self._tasks.cancel("details")
         current = self._tables["runs"].table.selected_rows()
         row = current[0] if current else None
         if isinstance(row, RunRow) and row.run.id != run_id:
