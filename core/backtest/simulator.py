@@ -23,6 +23,9 @@ from core.strategy.runner import StrategyRunner, compute_indicators
 
 BLOCK: Final = 1_024
 """Bars turned into Python numbers at a time: so few that the numbers stay in the processor's own cache."""
+MIXED_BLOCK: Final = 4_096
+BARS_OF_EACH: Final = 128
+"""Bars of several symbols or timeframes at a time: at least so many in all, and so many of each, since each costs something anew."""
 
 Route = Callable[[Sequence[Action]], None]
 """Carries a strategy's actions to where they are done; called at the decision time."""
@@ -157,7 +160,7 @@ class Simulator:
         timeline = merge([feed.market.end_ns[feed.market.first :] for feed in feeds])
         indicators = [[item for item in runner.indicators if feed.carries(item)] for feed in feeds]
         venue.point = 0
-        for block in timeline.blocks(BLOCK):
+        for block in timeline.blocks(max(MIXED_BLOCK, BARS_OF_EACH * len(feeds))):
             if self._upkeep is None and are_together(feeds, timeline, block):
                 rows = rows_together(feeds, timeline, block, indicators)
                 yield from self._together(rows, len(block) // len(feeds), runner, route, trace)

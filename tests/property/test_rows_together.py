@@ -63,7 +63,8 @@ def both_ways(bars: list[BarSeries], script: dict[int, list[Action]], **how: Any
         return is_together
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(simulator, "BLOCK", 8)
+        patched.setattr(simulator, "MIXED_BLOCK", 8)
+        patched.setattr(simulator, "BARS_OF_EACH", 1)
         patched.setattr(simulator, "are_together", counted)
         together = told(bars, script, **how)
         patched.setattr(simulator, "are_together", lambda *_arguments: False)
