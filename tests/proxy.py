@@ -15,6 +15,9 @@ class Proxy:
         self._flows.set()
         self._cut_before: bytes | None = None
         self._cut_after: bytes | None = None
+        self._lose_before: bytes | None = None
+        self._lose_after: bytes | None = None
+        self._lost: set[asyncio.Event] = set()
         self._pairs: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.connections = 0
@@ -33,6 +36,19 @@ class Proxy:
         """Once: end the connection when the server has answered `words`, which the client does not hear."""
         self._cut_after = words
 
+    def lose(self) -> None:
+        """Drop all that is said from now on over the present connections; they stay open. New ones work."""
+        for lost in self._lost:
+            lost.set()
+
+    def lose_before(self, words: bytes) -> None:
+        """Once: drop what the client says from `words` on, and all that the server says, over that connection."""
+        self._lose_before = words
+
+    def lose_after(self, words: bytes) -> None:
+        """Once: drop the answer to `words` and everything after it, over that connection."""
+        self._lose_after = words
+
     def stand_still(self) -> None:
         """Pass nothing on."""
         self._flows.clear()
@@ -49,19 +65,21 @@ class Proxy:
             to_client.close()
             return
         self._pairs |= {to_client, to_server}
-        deaf = asyncio.Event()
+        deaf, lost = asyncio.Event(), asyncio.Event()
+        self._lost.add(lost)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._up(from_client, to_server, deaf))
-                group.create_task(self._down(from_server, to_client, deaf))
+                group.create_task(self._up(from_client, to_server, deaf, lost))
+                group.create_task(self._down(from_server, to_client, deaf, lost))
         except* (ConnectionError, EOFError):
             pass
         finally:
             self._pairs -= {to_client, to_server}
+            self._lost.discard(lost)
             to_client.close()
             to_server.close()
 
-    async def _up(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
+    async def _up(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, deaf: asyncio.Event, lost: asyncio.Event) -> None:
         while data := await source.read(65_536):
             await self._flows.wait()
             if self._cut_before is not None and self._cut_before in data:
@@ -71,16 +89,26 @@ class Proxy:
             if self._cut_after is not None and self._cut_after in data:
                 self._cut_after = None
                 deaf.set()
+            if self._lose_before is not None and self._lose_before in data:
+                self._lose_before = None
+                lost.set()
+            if lost.is_set():
+                continue
+            if self._lose_after is not None and self._lose_after in data:
+                self._lose_after = None
+                lost.set()
             sink.write(data)
             await sink.drain()
         raise EOFError
 
-    async def _down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
+    async def _down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, deaf: asyncio.Event, lost: asyncio.Event) -> None:
         while data := await source.read(65_536):
             if deaf.is_set():
                 self.cuts += 1
                 raise EOFError
             await self._flows.wait()
+            if lost.is_set():
+                continue
             sink.write(data)
             await sink.drain()
         raise EOFError

@@ -98,6 +98,11 @@ class Database(Protocol):
         """How long a write waits for another's lock, or for the server to come back."""
         ...
 
+    @property
+    def late_events(self) -> int:
+        """So many events of a transaction are better written in one step with its commit."""
+        ...
+
     def writing_engine(self) -> Engine:
         """Return the engine of the writer, whose transactions are those of `core.store.transaction`."""
         ...
@@ -110,8 +115,11 @@ class Database(Protocol):
         """Open a transaction. `alone`: no other program migrates meanwhile; `appends`: the log is locked at once."""
         ...
 
-    def commit(self, connection: Connection, head: int | None) -> None:
-        """Commit. `head` is the last seq that the transaction appended, to be kept, and told to other processes."""
+    def commit(self, connection: Connection, begun: Begun, head: int | None, late: Sequence[Any]) -> None:
+        """Commit what `begin` returned. `head` is the last seq that the transaction appended, to be kept, and told to other processes.
+
+        `late`: the cells of events that are still to be written, one row after the other.
+        """
         ...
 
     def rollback(self, connection: Connection) -> None:

@@ -16,12 +16,20 @@ class Patience:
         self._until = 0.0
         self._wait_s = _FIRST_WAIT_S
         self._is_away = False
+        self._was_lost = False
         self._gives_up = threading.Event()
 
     def begin(self) -> None:
         """Begin a piece of work."""
         self._until = time.monotonic() + (0 if self._is_away else self._patience_s)
         self._wait_s = _FIRST_WAIT_S
+        self._was_lost = False
+
+    def lost(self) -> None:
+        """A connection that stood was lost. The first time the waiting begins anew: it may have been silent for longer than that."""
+        if not self._was_lost:
+            self.begin()
+            self._was_lost = True
 
     def answered(self) -> None:
         """The database is there."""

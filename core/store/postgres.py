@@ -4,6 +4,7 @@ import itertools
 import secrets
 import select
 import socket
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
@@ -13,8 +14,10 @@ from sqlalchemy.exc import DisconnectionError
 
 from core.errors import BugError, InputError, InvalidValue, StoreError
 from core.store.dialect import Begun, News, driver, mark_engine
+from core.store.postgres_connection import SILENCE_S, DeskConnection, Prepared, Step
 from core.store.postgres_faults import postgres_fault
 from core.store.postgres_sql import PostgresSql
+from core.store.tables import OUTBOX
 
 PATIENCE_S: Final = 5.0
 CHANNEL: Final = "weaver_log"
@@ -26,7 +29,7 @@ LIVE_CHANNEL: Final = "weaver_live"
 _HEARD: Final = "heard"
 _MIGRATION_LOCK: Final = 7_262_114_390
 """Any number that no other program on the server is likely to lock by."""
-_SILENCE_S: Final = 10.0
+_PREPARED: Final = "prepared"
 _IDLE_IN_TRANSACTION_S: Final = 15
 """After so long the server undoes the transaction of a program that stands still in it: it would hold up every other desk."""
 
@@ -40,11 +43,25 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 20_000,
 }
 
+_WIDTH: Final = len(OUTBOX.columns)
+_BEGIN: Final[Step] = (b"BEGIN", ())
+_COMMIT: Final[Step] = (b"COMMIT", ())
+_LOCK_HEAD: Final[Step] = (b"SELECT seq FROM log_head FOR UPDATE", ())
+_KEEP_HEAD: Final = f"UPDATE log_head SET seq = $1 RETURNING pg_notify('{CHANNEL}', seq::text)".encode()  # noqa: S608 - our own names
+_INSERT_EVENT: Final = (
+    f"INSERT INTO outbox ({', '.join(OUTBOX.columns.keys())}) VALUES ({', '.join(f'${at}' for at in range(1, _WIDTH + 1))})".encode()  # noqa: S608
+)
+_PUT_MARK: Final = (
+    "INSERT INTO commit_marks (writer, number, updated_ms) VALUES ($1, $2, NOW_MS)"
+    " ON CONFLICT (writer) DO UPDATE SET number = excluded.number, updated_ms = excluded.updated_ms"
+)
+
 
 class PostgresDatabase:
     """A `Database` by URL, `postgresql://user:password@host:port/name`. Raises InputError for a URL that cannot be read."""
 
     is_shared: Final = True
+    late_events: Final = 20
 
     def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
         self._writer: Final = secrets.token_hex(8)
@@ -52,11 +69,17 @@ class PostgresDatabase:
         self._parameters = {**_DEFAULTS, **_parameters_of(url), "application_name": f"weaver {self._writer}"}
         self.where: Final = _in_words(self._parameters)
         self.patience_s: Final = patience_s
+        # Longer than the server lets a statement wait for a lock.
+        self._silence_s = min(SILENCE_S, 2 * patience_s)
         self.sql: Final = PostgresSql()
+        self._put_mark: Final = _PUT_MARK.replace("NOW_MS", self.sql.now_ms).encode()
 
-    def connect(self) -> "psycopg.Connection[Any]":
+    def connect(self) -> DeskConnection:
         """Return a new connection of the driver."""
-        return psycopg.connect(**self._parameters)
+        connection = DeskConnection.connect(**self._parameters)
+        connection.parameters = self._parameters
+        connection.silence_s = self._silence_s
+        return connection
 
     def writing_engine(self) -> Engine:
         """See `core.store.dialect.Database`."""
@@ -78,31 +101,30 @@ class PostgresDatabase:
 
     def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
         """See `core.store.dialect.Database`. The mark is the number of the transaction and its server process."""
-        of_driver = driver(connection)
+        of_driver: DeskConnection = driver(connection)
         number = next(self._numbers)
-        # One text, one journey to the server and back.
-        steps = ["BEGIN"]
+        mark = f"{number} {of_driver.pgconn.backend_pid}"
         if alone:
-            steps.append(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        else:
-            steps.append(
-                f"INSERT INTO commit_marks (writer, number, updated_ms) VALUES ('{self._writer}', {number}, {self.sql.now_ms})"  # noqa: S608
-                " ON CONFLICT (writer) DO UPDATE SET number = excluded.number, updated_ms = excluded.updated_ms"
-            )
-        if appends:
-            steps.append("SELECT seq FROM log_head FOR UPDATE")
-        cursor = of_driver.execute("; ".join(steps))
-        mark = f"{number} {of_driver.info.backend_pid}"
-        if not appends:
+            of_driver.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             return Begun(mark)
-        while cursor.nextset():
-            pass
-        return Begun(mark, cursor.fetchone()[0])
+        if not appends:
+            of_driver.journey([_BEGIN, self._mark(number)], _prepared(connection))
+            return Begun(mark)
+        # Its number is written with the commit: until then the lock of the log tells that it is not over.
+        found = of_driver.journey([_BEGIN, _LOCK_HEAD], _prepared(connection))[1].get_value(0, 0)
+        return Begun(mark, int(found or 0))
 
-    def commit(self, connection: Connection, head: int | None) -> None:
-        """See `core.store.dialect.Database`."""
-        kept = "" if head is None else f"UPDATE log_head SET seq = {head}; SELECT pg_notify('{CHANNEL}', '{head}'); "  # noqa: S608
-        driver(connection).execute(kept + "COMMIT")
+    def commit(self, connection: Connection, begun: Begun, head: int | None, late: Sequence[Any] = ()) -> None:
+        """See `core.store.dialect.Database`. One journey, whatever there is to do."""
+        steps: list[Step] = [(_INSERT_EVENT, _as_text(late[at : at + _WIDTH])) for at in range(0, len(late), _WIDTH)]
+        if begun.head is not None:
+            steps.append(self._mark(int(begun.mark.partition(" ")[0])))
+        if head is not None:
+            steps.append((_KEEP_HEAD, _as_text([head])))
+        driver(connection).journey([*steps, _COMMIT], _prepared(connection))
+
+    def _mark(self, number: int) -> Step:
+        return self._put_mark, _as_text([self._writer, number])
 
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
@@ -114,7 +136,7 @@ class PostgresDatabase:
             return  # the connection is gone, and the transaction with it
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
-        """See `core.store.dialect.Database`. The row that the transaction wrote, if it was committed, tells; its lock, whether it is over.
+        """See `core.store.dialect.Database`. The row that the transaction wrote, if it was committed, tells; its locks, whether it is over.
 
         Not by the transaction's number on the server: after a crash the server gives a number that was lost to another one.
         """
@@ -124,6 +146,7 @@ class PostgresDatabase:
         lost = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND application_name = %s"
         of_driver.execute(lost, (process, self._parameters["application_name"]))
         try:
+            of_driver.execute("SELECT FROM log_head FOR UPDATE")
             row = of_driver.execute("SELECT number FROM commit_marks WHERE writer = %s FOR UPDATE", (self._writer,)).fetchone()
         except psycopg.errors.LockNotAvailable:
             return None
@@ -144,7 +167,7 @@ class PostgresDatabase:
         of_driver = driver(connection)
         _fetch(of_driver.pgconn, heard)
         if not heard:
-            select.select([of_driver.fileno(), wake], [], [], _SILENCE_S)
+            select.select([of_driver.fileno(), wake], [], [], self._silence_s)
             _fetch(of_driver.pgconn, heard)
         heads = [int(payload) for channel, payload in heard if channel == CHANNEL]
         live = tuple(payload for channel, payload in heard if channel == LIVE_CHANNEL)
@@ -181,6 +204,16 @@ class PostgresDatabase:
         event.listen(engine, "connect", connected)
         event.listen(engine, "checkout", checked_out)
         return engine
+
+
+def _as_text(cells: Sequence[Any]) -> list[bytes | None]:
+    return [None if cell is None else str(cell).encode() for cell in cells]
+
+
+def _prepared(connection: Connection) -> Prepared:
+    """Return what the connection has prepared; a new connection of the driver begins with nothing."""
+    found: Prepared = connection.info.setdefault(_PREPARED, Prepared())
+    return found
 
 
 def _fetch(pgconn: Any, heard: list[tuple[str, str]]) -> None:

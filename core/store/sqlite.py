@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ class SqliteDatabase:
     """A `Database` in a file. `patience_s`: how long a write waits for another process's before it raises DatabaseBusy."""
 
     is_shared: Final = False
+    late_events: Final = 0
 
     def __init__(self, path: Path, patience_s: float = BUSY_TIMEOUT_S) -> None:
         self.path: Final = path
@@ -60,7 +62,7 @@ class SqliteDatabase:
         driver(connection).execute("BEGIN IMMEDIATE")
         return Begun()
 
-    def commit(self, connection: Connection, head: int | None) -> None:
+    def commit(self, connection: Connection, begun: Begun, head: int | None, late: Sequence[Any]) -> None:
         """See `core.store.dialect.Database`."""
         of_driver = driver(connection)
         if head is not None:

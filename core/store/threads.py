@@ -137,13 +137,17 @@ class Threads:
         patience = Patience(self.database.patience_s)
         patience.begin()
         while True:
+            is_connected = False
             try:
                 with faults(self.database), self._reading.connect() as connection, connection.begin():
+                    is_connected = True
                     return work(connection)
             except DamagedArrays as error:
                 raise damaged(self.database, f"a stored column of numbers ({error})") from error
             except DatabaseUnreachable:
                 self._reading.dispose()  # what the pool still holds is as dead
+                if is_connected:
+                    patience.lost()
                 if self._is_closing or not patience.wait():
                     raise
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from core.store.dialect import database_of, execute
+from core.store.dialect import Begun, database_of, execute
 from core.store.hash_chain import extend_chains
 from core.store.sql import BulkInsert
 from core.store.tables import OUTBOX
@@ -64,30 +64,37 @@ class Transaction:
         self._appends = appends
         self._database = database_of(connection)
         self._alone = alone
-        self.mark = ""
-        """What `Database.was_committed` asks for."""
+        self._begun = Begun()
+        self._late: list[Any] = []
         self.appended: tuple[int, int] | None = None
         """The first and last seq, once finished."""
+
+    @property
+    def mark(self) -> str:
+        """What `Database.was_committed` asks for."""
+        return self._begun.mark
 
     def begin(self) -> None:
         """Open it."""
         self._connection.info.pop(_PENDING, None)
-        begun = self._database.begin(self._connection, alone=self._alone, appends=self._appends)
-        self.mark = begun.mark
+        begun = self._begun = self._database.begin(self._connection, alone=self._alone, appends=self._appends)
         if begun.head is not None:
             self._connection.info[_PENDING] = PendingEvents(begun.head)
 
     def finish(self) -> None:
-        """Write what is still to be written."""
+        """Write what is still to be written, but for a few events that go with the commit."""
+        held: PendingEvents | None = self._connection.info.get(_PENDING)
+        if held is not None and not held.chained and len(held.values) <= self._database.late_events * len(EVENT_COLUMNS):
+            self._late, held.values = held.values, []
         write_pending(self._connection)
-        held: PendingEvents | None = self._connection.info.pop(_PENDING, None)
+        self._connection.info.pop(_PENDING, None)
         if held is not None and held.head > held.before:
             self.appended = held.before + 1, held.head
 
     def commit(self) -> None:
         """Make it last. An answer that says no undoes it; no answer leaves it open what happened."""
         try:
-            self._database.commit(self._connection, self.appended[1] if self.appended else None)
+            self._database.commit(self._connection, self._begun, self.appended[1] if self.appended else None, self._late)
         except BaseException:
             self.rollback()
             raise

@@ -58,6 +58,8 @@ class WritingConnection:
                     transaction.commit()
                     self._hand(connection, transaction, results, hand)
             except DatabaseUnreachable as error:
+                if self._connection is not None:
+                    self._patience.lost()
                 self.drop()
                 if not self._patience.wait():
                     raise (_unsure(error) if unsure is not None else error) from error

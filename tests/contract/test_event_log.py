@@ -55,6 +55,18 @@ async def test_an_event_keeps_what_it_is_joined_to(store: Store) -> None:
     assert (effect.producer, effect.ts, effect.version, effect.run_id) == ("strategy", NOW_NS, 1, "run-1")
 
 
+@pytest.mark.parametrize("count", [1, 19, 60])
+async def test_any_text_comes_back_as_it_was(store: Store, count: int) -> None:
+    odd = ["tab\tstop", "two\nlines", "\r", "\\N", "\\", "\\.", "'quoted' \"twice\"", "é 漢 🙂", "$1 %s ? {}", ""]
+    events = [
+        envelope(note(odd[at % len(odd)]).payload, id=f"{at}{odd[at % len(odd)]}", ts=at, producer=odd[at % len(odd)], trace_id=None)
+        for at in range(count)
+    ]
+    stored = await store.log.append(events)
+    assert await store.log.read() == list(stored)
+    assert [(event.id, event.producer, event.payload) for event in stored] == [(one.id, one.producer, one.payload) for one in events]
+
+
 async def test_read_filters_by_run_and_by_pattern(store: Store) -> None:
     await store.log.append([created("a"), created("b"), ordered("o-1", "a"), filled("o-1", "a"), note("x", run_id=None)])
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from core.errors import DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, StoreError, StoreReadOnly
 from core.store.database import DatabaseStore
+from core.store.postgres import PostgresDatabase
 from tests.contract.samples import KEY, StillClock, bars, note, run, same_bars
 from tests.integration.store.test_across_processes import Hearer, opened
 from tests.integration.store.writers import Place
@@ -126,6 +129,85 @@ async def test_a_network_that_stands_still_holds_nobody_else_up(place: Place, pr
                 await one.log.append([note(str(number))])
             proxy.go_on()
         assert [event.seq for event in waiting.result()] == [22]
+
+
+# --- a network that drops what is said, and keeps the connections ---
+
+
+@asynccontextmanager
+async def hasty(place: Place, options: str = "") -> AsyncIterator[DatabaseStore]:
+    """A store that takes a second without an answer for silence."""
+    store = DatabaseStore(f"{place.url}{options}", StillClock(), locks=place.locks, busy_timeout_s=0.5)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("reached_the_server", [False, True])
+async def test_a_network_that_falls_silent_in_mid_append(place: Place, proxy: Proxy, reached_the_server: bool) -> None:
+    async with hasty(through(proxy, place)) as store:
+        heard = Hearer()
+        with store.log.subscribe("*", heard, owner="test"):
+            await store.log.append([note("first")])
+            (proxy.lose_after if reached_the_server else proxy.lose_before)(b"COMMIT")
+            (second,) = await store.log.append([note("second")])
+            (third,) = await store.log.append([note("third")])
+        assert (second.seq, third.seq) == (2, 3)
+        assert heard.events == await store.log.read()
+        assert heard.seqs == [1, 2, 3]
+
+
+async def test_a_network_that_falls_silent_while_it_is_listened_to(place: Place, proxy: Proxy, allow_log: AllowLog) -> None:
+    allow_log("fallen silent")
+    async with opened(place) as one, hasty(through(proxy, place)) as other:
+        heard = Hearer()
+        with other.log.subscribe("*", heard, owner="test"):
+            await one.log.append([note("a")])
+            await heard.wait_for(1)
+            proxy.lose()
+            await one.log.append([note("b"), note("c")])
+            await heard.wait_for(3)
+        assert heard.events == await one.log.read()
+
+
+async def test_a_network_that_falls_silent_while_it_is_read(place: Place, proxy: Proxy, allow_log: AllowLog) -> None:
+    allow_log("fallen silent")
+    async with hasty(through(proxy, place)) as store:
+        await store.log.append([note("a")])
+        assert len(await store.log.read()) == 1
+        proxy.lose()
+        assert len(await store.log.read()) == 1
+
+
+async def test_a_network_that_stays_silent_is_told(place: Place, proxy: Proxy, allow_log: AllowLog) -> None:
+    allow_log("does not answer")
+    async with hasty(through(proxy, place), "&connect_timeout=2") as store:
+        await store.log.append([note("a")])
+        proxy.stand_still()
+        with pytest.raises(DatabaseUnreachable, match=r"silent|timeout"):
+            await store.log.append([note("b")])
+        proxy.go_on()
+
+
+async def test_a_server_that_works_for_long_is_not_taken_for_a_silent_one(
+    place: Place, proxy: Proxy, postgres_server: PostgresServer
+) -> None:
+    database = PostgresDatabase(str(through(proxy, place).url), patience_s=0.1)
+    connection = await asyncio.to_thread(database.connect)
+    holder = psycopg.connect(str(place.url), autocommit=True)
+    try:
+        holder.execute("SELECT pg_advisory_lock(1)")
+        waiting = asyncio.get_running_loop().run_in_executor(None, connection.execute, "SELECT pg_advisory_lock(1)")
+        while proxy.connections < 3:  # noqa: ASYNC110 - it asked over another connection, and once more
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        holder.execute("SELECT pg_advisory_unlock(1)")
+        await waiting
+    finally:
+        holder.close()
+        connection.close()
 
 
 # --- a server that goes away ---
