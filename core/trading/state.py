@@ -43,6 +43,8 @@ class AccountState:
         self.turn = asyncio.Lock()
         self.lives: dict[str, OrderLife] = {}
         self._open: dict[str, None] = {}
+        self._unsettled: dict[str, None] = {}
+        self._by_broker_id: dict[str, str] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
         self.outside: dict[str, Decimal] = {}
@@ -86,14 +88,22 @@ class AccountState:
         """Know an order as it is stored."""
         order = life.order
         self.lives[order.id] = life
-        if order.status.is_final:
-            self._open.pop(order.id, None)
-        else:
-            self._open[order.id] = None
+        for kept, is_kept in ((self._open, not order.status.is_final), (self._unsettled, not life.is_settled)):
+            if is_kept:
+                kept[order.id] = None
+            else:
+                kept.pop(order.id, None)
+        if order.broker_id is not None:
+            self._by_broker_id[order.broker_id] = order.id
 
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
         self.levels[run_id] = level
+        self._has_moved()
+
+    def landed(self, order_id: str) -> None:
+        """Take that what became of a sent order is known, or left to reconciliation."""
+        self.in_flight.discard(order_id)
         self._has_moved()
 
     def end(self) -> None:
@@ -124,15 +134,16 @@ class AccountState:
 
     def find(self, client_order_id: str, broker_id: str) -> OrderLife | None:
         """Return our order that the broker speaks of."""
-        life = self.lives.get(client_order_id)
-        if life is not None:
-            return life
-        return next((one for one in self.lives.values() if one.order.broker_id == broker_id), None)
+        return self.lives.get(client_order_id) or self.lives.get(self._by_broker_id.get(broker_id, ""))
 
     def working(self, run_id: str | None = None) -> list[OrderLife]:
         """Return the orders that can still fill, of a run or of all."""
         found = [self.lives[order_id] for order_id in self._open]
         return found if run_id is None else [life for life in found if life.order.run_id == run_id]
+
+    def unsettled(self) -> list[OrderLife]:
+        """Return the orders that are not over, or of which something is missing."""
+        return [self.lives[order_id] for order_id in self._unsettled]
 
     def level(self, run_id: str) -> SwitchLevel:
         """Return how far the kill switch is thrown for a run: its own or everyone's, whichever is stricter."""

@@ -80,9 +80,9 @@ class AlpacaBench:
 
 
 @contextmanager
-def fake_broker() -> Iterator[FakeBroker]:
-    """A fake broker that serves for the length of the block."""
-    with FakeBroker().running() as server:
+def fake_broker(clock: Callable[[], int] | None = None) -> Iterator[FakeBroker]:
+    """A fake broker that serves for the length of the block. `clock`: the time of day of its book."""
+    with FakeBroker(clock).running() as server:
         yield server
 
 
