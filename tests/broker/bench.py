@@ -46,7 +46,13 @@ class Bench(Protocol):
         ...
 
 
-def environment_of(server: FakeBroker, **more: str) -> Mapping[str, str]:
+class Served(Protocol):
+    """Where a broker is."""
+
+    url: str
+
+
+def environment_of(server: Served, **more: str) -> Mapping[str, str]:
     """The variables that point the program at the fake broker, keys included."""
     return {
         "ALPACA_PAPER_API_KEY": KEY,

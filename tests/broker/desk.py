@@ -38,15 +38,22 @@ ACCOUNT: Final = "alpaca:PA3FAKE00001"
 POST: Final = "POST /v2/orders"
 
 
+class At:
+    """Where a broker of another process is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
 class WireScene(Scene):
     """What a test holds in its hands. Everything of the `server` is reached by `do`."""
 
     symbol = "SPY"
     broker_name = "alpaca"
 
-    def __init__(self, store: DatabaseStore, server: FakeBroker, desk: AccountDesk) -> None:
+    def __init__(self, store: DatabaseStore, server: FakeBroker | At, desk: AccountDesk) -> None:
         super().__init__(store, cast(Any, None), desk)
-        self.server = server
+        self.server = cast(FakeBroker, server)
 
     def do(self, work: Callable[[], T]) -> T:
         """Do something in the server's thread."""
@@ -159,7 +166,7 @@ class WireScene(Scene):
 @asynccontextmanager
 async def wired(
     folder: Path,
-    server: FakeBroker,
+    server: FakeBroker | At,
     limits: RiskLimits | None = None,
     *,
     patience: Patience = HASTY,

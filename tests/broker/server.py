@@ -88,10 +88,10 @@ class FakeBroker:
         """Let the next requests that fit go wrong, each fault once."""
         self.do(lambda: self.faults.extend(faults))
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
         """Wait until something is so; it is looked at again whenever a request or a stream's message came."""
         with self._changed:
-            assert self._changed.wait_for(condition, timeout=10)
+            assert self._changed.wait_for(condition, timeout=seconds)
 
     def send_ticks(self, *messages: Document) -> None:
         """Send messages of the market to all who watch, one list a frame."""
@@ -481,6 +481,8 @@ class FakeBroker:
 
     def _tell(self, update: Document) -> None:
         """Send what became of an order, as the mischief of the day has it."""
+        with self._changed:
+            self._changed.notify_all()
         frames: list[Document] = [update]
         if self.mischief is Mischief.DOUBLED:
             frames = [update, update]
