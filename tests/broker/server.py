@@ -97,6 +97,11 @@ class FakeBroker:
         """Send messages of the market to all who watch, one list a frame."""
         self._to_all(self._watchers, json.dumps(list(messages)))
 
+    def send_frame(self, frame: str) -> None:
+        """Send a frame to all who watch the market; call it in the server's thread."""
+        for socket in self._watchers:
+            self._send(socket, frame)
+
     def send_raw_update(self, frame: bytes) -> None:
         """Send a frame to all who listen for updates, whatever is in it."""
         self._to_all(self._listeners, frame)
