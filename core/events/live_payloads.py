@@ -64,6 +64,8 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     account: str
     positions: tuple[tuple[str, Decimal], ...]
     """Symbol and signed units."""
+    counted: tuple[str, ...] = ()
+    """The broker's ids of the newest executions in these positions: the broker's clock may be off, so no instant tells them apart."""
 
 
 class OrderAdopted(Payload, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """What the orders and fills of an account come to: positions and money, run by run and together."""
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 
 import msgspec
@@ -23,7 +24,7 @@ class RunBook:
         self.limits = limits
         self.holdings: dict[str, Holding] = {}
         self.fees = ZERO
-        self.sent: list[Sent] = []
+        self.sent: deque[Sent] = deque()
         self._day = -1
 
     def book(self, fill: Fill) -> None:
@@ -68,15 +69,21 @@ class RunBook:
     def left(self, request: OrderRequest, now_ns: int) -> None:
         """Note that an order leaves; what is too old to matter is forgotten."""
         kept_ns = max(MINUTE_NS, int((self.limits.duplicate_window_s or 0) * SECOND_NS))
-        self.sent = [one for one in self.sent if one.time_ns > now_ns - kept_ns]
-        self.sent.append(Sent(request, now_ns))
+        note_sent(self.sent, Sent(request, now_ns), kept_ns)
 
 
-def working_requests(lives: Iterable[OrderLife]) -> tuple[OrderRequest, ...]:
-    """Return the orders that can still fill, each over what it has left."""
-    found = []
-    for life in lives:
-        order = life.order
-        if not order.status.is_final and order.status is not OrderStatus.CREATED:
-            found.append(msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty))
-    return tuple(found)
+def note_sent(sent: deque[Sent], newest: Sent, kept_ns: int) -> None:
+    """Add an order that leaves to those of late, and forget what left more than `kept_ns` before it."""
+    while sent and sent[0].time_ns <= newest.time_ns - kept_ns:
+        sent.popleft()
+    sent.append(newest)
+
+
+def still_open(life: OrderLife) -> OrderRequest | None:
+    """Return an order that can still fill, over what it has left; None of one that cannot."""
+    order = life.order
+    if order.status.is_final or order.status is OrderStatus.CREATED:
+        return None
+    if not order.filled_qty:
+        return order.request
+    return msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty)

@@ -35,6 +35,7 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             payload = event.payload
             if isinstance(payload, AccountAdopted) and payload.account == state.key:
                 known_ns = event.ts if known_ns is None else known_ns
+                state.known_outside.update(payload.counted)
                 for symbol, qty in payload.positions:
                     _add(state.outside, symbol, qty)
             elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:

@@ -35,6 +35,8 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     """Its executions, once each, in the order in which they happened."""
     broker_qty: Decimal = ZERO
     """The largest total that the broker said was filled."""
+    money: Decimal = ZERO
+    """What the executions came to: their quantities at their prices."""
 
     @property
     def missing_qty(self) -> Decimal:
@@ -58,7 +60,8 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
 def revived(order: Order, fills: tuple[Fill, ...]) -> OrderLife:
     """Return an order as it was stored, with its stored fills."""
     said = order.status if order.status in _ENDED else _S.ACCEPTED if order.broker_id is not None else _S.SUBMITTING
-    return OrderLife(order=order, said=said, fills=_in_time(fills), broker_qty=order.filled_qty)
+    money = sum((one.qty * one.price for one in fills), ZERO)
+    return OrderLife(order=order, said=said, fills=_in_time(fills), broker_qty=order.filled_qty, money=money)
 
 
 def heard(life: OrderLife, broker: BrokerOrder, now_ns: int) -> Folded:
@@ -67,7 +70,7 @@ def heard(life: OrderLife, broker: BrokerOrder, now_ns: int) -> Folded:
     order = life.order
     if order.broker_id is None:
         order = msgspec.structs.replace(order, broker_id=broker.id)
-    known = OrderLife(order=order, said=said, fills=life.fills, broker_qty=max(life.broker_qty, broker.filled_qty))
+    known = msgspec.structs.replace(life, order=order, said=said, broker_qty=max(life.broker_qty, broker.filled_qty))
     return _settle(known, f"The broker says {broker.broker_status}.", now_ns)
 
 
@@ -100,11 +103,13 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
         time_ns=execution.time_ns,
         reason=reason,
     )
-    fills = _in_time((*life.fills, fill))
-    filled = sum((one.qty for one in fills), ZERO)
-    money = sum((one.qty * one.price for one in fills), ZERO)
+    fills = (*life.fills, fill)
+    if life.fills and _moment(fill) < _moment(life.fills[-1]):
+        fills = _in_time(fills)
+    # Sums that go on, not over all again: an order may fill in thousands of pieces.
+    filled, money = before.filled_qty + fill.qty, life.money + fill.qty * fill.price
     order = msgspec.structs.replace(before, filled_qty=filled, avg_fill_price=money / filled)
-    after = _settle(msgspec.structs.replace(life, order=order, fills=fills), "", now_ns, at_fill=True)
+    after = _settle(msgspec.structs.replace(life, order=order, fills=fills, money=money), "", now_ns, at_fill=True)
     kind = OrderFilled if after.life.order.status is _S.FILLED else OrderPartiallyFilled
     booked = kind(
         order_id=before.id,
@@ -163,4 +168,8 @@ def _status(life: OrderLife) -> OrderStatus:
 
 
 def _in_time(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
-    return tuple(sorted(fills, key=lambda fill: (fill.time_ns, fill.id)))
+    return tuple(sorted(fills, key=_moment))
+
+
+def _moment(fill: Fill) -> tuple[int, str]:
+    return fill.time_ns, fill.id

@@ -125,6 +125,7 @@ def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], fou
     """Add the executions that nobody had heard of; return what they add to each of our orders."""
     missed: dict[str, Decimal] = {}
     done: set[str] = set()
+    booked: dict[str, set[str]] = {}
     for execution in sorted(theirs.executions, key=lambda one: (one.time_ns, one.cum_qty)):
         if execution.id in done:
             continue
@@ -133,7 +134,9 @@ def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], fou
         life = ours.lives.get(order_id)
         what = f"{execution.side} {plain(execution.qty)} {execution.symbol} at {plain(execution.price)}"
         if life is not None:
-            if not any(_is(fill.id, execution.id) for fill in life.fills):
+            if order_id not in booked:
+                booked[order_id] = {fill.id.partition("/")[2] for fill in life.fills}
+            if execution.id not in booked[order_id]:
                 missed[order_id] = missed.get(order_id, ZERO) + execution.qty
                 found.append(
                     Difference(
@@ -274,7 +277,3 @@ def _positions(
 
 def _is_old(key: str, seen: Mapping[str, int], now_ns: int, settle_ns: int) -> bool:
     return key in seen and now_ns - seen[key] >= settle_ns
-
-
-def _is(fill_id: str, execution_id: str) -> bool:
-    return fill_id.endswith(f"/{execution_id}")

@@ -24,7 +24,15 @@ _TODO: Final = "Compare the account with the run's fills at the broker; then sta
 class Reconciler:
     """Reconciles one account. `known_ns`: when it was first met; None: never, and what it holds then is somebody else's."""
 
-    def __init__(self, state: AccountState, broker: Broker, *, known_ns: int | None, spawn_cancel: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state: AccountState,
+        broker: Broker,
+        *,
+        known_ns: int | None,
+        spawn_cancel: Callable[[str], None],
+        settle_ns: int = SETTLE_NS,
+    ) -> None:
         self._state = state
         self._broker = broker
         self._known_ns = known_ns
@@ -32,7 +40,7 @@ class Reconciler:
         self._since: dict[str, int] = {}
         # The first time everything since the account was met: who knows what happened while nobody looked.
         self._from_ns = known_ns
-        self.settle_ns = SETTLE_NS
+        self.settle_ns = settle_ns
 
     @property
     def is_waiting(self) -> bool:
@@ -48,7 +56,7 @@ class Reconciler:
             entry = state.entry()
             if self._known_ns is None:
                 self._adopt_account(theirs, entry)
-            found = compare(self._ours(), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
+            found = compare(self._ours(theirs), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             for one in found:
                 self._heal(one, entry)
             await state.apply(entry)
@@ -64,7 +72,7 @@ class Reconciler:
 
     async def _ask(self, now_ns: int) -> Theirs:
         state, broker = self._state, self._broker
-        unsettled = [life for life in state.lives.values() if not life.is_settled]
+        unsettled = state.unsettled()
         since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
         orders = {order.id: order for order in (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())}
         seen = {order.client_order_id for order in orders.values()}
@@ -79,19 +87,22 @@ class Reconciler:
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=since_ns)
-        ours = {order.id for order in orders.values() if order.client_order_id in state.lives}
-        first_ns = 0 if self._known_ns is None else self._known_ns
         return Theirs(
             asked_ns=now_ns,
             orders=tuple(orders.values()),
-            executions=tuple(one for one in executions if one.time_ns >= first_ns or one.order_id in ours),
+            executions=tuple(executions),
             positions={one.symbol: one.qty for one in positions},
         )
 
-    def _ours(self) -> Ours:
+    def _ours(self, theirs: Theirs) -> Ours:
+        """Return what we know; of the orders those that matter now, however many there were."""
         state = self._state
+        named = {life.order.id for life in state.unsettled()} | {order.client_order_id for order in theirs.orders}
+        executed_now = (state.find("", one.order_id) for one in theirs.executions)
+        named |= {life.order.id for life in executed_now if life is not None}
+        lives = {each: life for each, life in state.lives.items() if each in named or life.order.updated_ns >= theirs.asked_ns}
         return Ours(
-            lives=state.lives,
+            lives=lives,
             positions=state.positions(),
             outside=state.outside,
             known_outside=state.known_outside,
@@ -139,17 +150,20 @@ class Reconciler:
         state = self._state
         ours = state.positions()
         executed_now: dict[str, Decimal] = {}
+        counted = []
+        our_ids = {order.id for order in theirs.orders if order.client_order_id in state.lives}
         for one in theirs.executions:
-            if one.order_id in {order.id for order in theirs.orders if order.client_order_id in state.lives}:
+            if one.order_id in our_ids:
                 executed_now[one.symbol] = executed_now.get(one.symbol, ZERO) + one.qty * one.side.sign
             else:
-                state.known_outside.add(one.id)
+                counted.append(one.id)
+        state.known_outside.update(counted)
         held = {}
         for symbol, qty in theirs.positions.items():
             rest = qty - ours.get(symbol, ZERO) - executed_now.get(symbol, ZERO)
             if rest:
                 held[symbol] = rest
-        entry.tell(AccountAdopted(account=state.key, positions=tuple(sorted(held.items()))))
+        entry.tell(AccountAdopted(account=state.key, positions=tuple(sorted(held.items())), counted=tuple(counted)))
         state.outside.update(held)
 
     def _take_outside(self, one: Difference, entry: Entry, caused_by: str) -> None:

@@ -5,7 +5,7 @@ that only takes off a position passes the rules that are there to keep losses an
 Source: docs/risk.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -37,7 +37,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Decimal] = {}
     working: tuple[OrderRequest, ...] = ()
     """Orders that can still fill, each over what it has left."""
-    sent: tuple[Sent, ...] = ()
+    sent: Collection[Sent] = ()
     """What left in the last minute, or in the duplicates' window when that is longer."""
     level: SwitchLevel = SwitchLevel.OFF
     is_open: bool = True

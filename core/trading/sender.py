@@ -22,7 +22,7 @@ _GONE: Final = frozenset({RefusalReason.ORDER_FINAL, RefusalReason.ORDER_UNKNOWN
 class Sender:
     """`send` and `cancel` are called for one order each, in tasks of the desk.
 
-    `wake` asks for a reconciliation; `missing` is told of an order that filled more than is booked.
+    `wake` asks for a reconciliation; `missing` is told of an order of which more is to come: executions, or the end of a cancelled one.
     """
 
     def __init__(
@@ -48,21 +48,21 @@ class Sender:
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
             await self._look_up(order, f"{error.what}")
-        except BrokerRefused as error:
+        except (BrokerRefused, RateLimited) as error:
             # A refusal has been seen of an order that was executed: whether it is there is asked, not guessed.
-            if error.reason == RefusalReason.CLIENT_ORDER_ID_TAKEN:
+            if isinstance(error, BrokerRefused) and error.reason == RefusalReason.CLIENT_ORDER_ID_TAKEN:
                 await self._look_up(order, error.what)
             else:
                 await self._after_refusal(order, error)
         except BrokerError as error:
             # Nothing left this machine, or the broker took nothing.
-            reason = f"It was not sent: {error.what}"
-            code = RejectCode.BROKER_REFUSED if isinstance(error, (KeysRefused, RateLimited)) else RejectCode.NEVER_SENT
-            await self._reject(order_id, code, reason)
+            code = RejectCode.BROKER_REFUSED if isinstance(error, KeysRefused) else RejectCode.NEVER_SENT
+            await self._reject(order_id, code, f"It was not sent: {error.what}")
+            self._wake()  # whether anything can be asked is known at once: keys that are refused end the desk
         else:
             await self._hear(order_id, taken)
         finally:
-            self._state.in_flight.discard(order_id)
+            self._state.landed(order_id)
 
     async def cancel(self, order_id: str) -> None:
         """Ask for a cancel. The order is over when the broker says so, not before."""
@@ -86,6 +86,7 @@ class Sender:
             entry = state.entry()
             entry.tell_of(order, OrderCancelAsked(order_id=order_id))
             await state.apply(entry)
+        self._missing(order_id)
 
     # --- answers ---
 
@@ -113,7 +114,7 @@ class Sender:
             entry.tell_of(order, OrderOutcomeUnknown(order_id=order.id, reason=error.what))
             await self._state.apply(entry)
 
-    async def _after_refusal(self, order: Order, error: BrokerRefused) -> None:
+    async def _after_refusal(self, order: Order, error: BrokerRefused | RateLimited) -> None:
         try:
             found = await self._broker.orders.order_by_client_id(order.id)
         except BrokerError:
@@ -121,8 +122,10 @@ class Sender:
         if found is not None:
             await self._hear(order.id, found)
             self._wake()
-        else:
+        elif isinstance(error, BrokerRefused):
             await self._reject(order.id, RejectCode.BROKER_REFUSED, error.what, error)
+        else:
+            await self._reject(order.id, RejectCode.BROKER_REFUSED, f"It was not sent: {error.what}")
 
     async def _look_up(self, order: Order, why: str) -> None:
         """Ask for the order by our id until the broker has answered often enough that it never came."""

@@ -21,7 +21,7 @@ from core.trading.entries import Entry
 from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, executed, heard
-from core.trading.reconcile import Difference
+from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.risk import Refusal, judge
 from core.trading.sender import LOOK_UPS_S, Sender
@@ -52,8 +52,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 class AccountDesk:
     """`open` it first. What it is asked for is done by tasks of its own, which outlive whoever asked.
 
-    `look_ups_s`, `reconcile_s`: see `core.trading.sender` and `RECONCILE_S`. `is_armed`: whether orders may go where
-    real money is.
+    `look_ups_s`, `settle_ns`: see `core.trading.sender` and `core.trading.reconcile`; the other times are the constants here.
+    `is_armed`: whether orders may go where real money is.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class AccountDesk:
         look_ups_s: Sequence[float] = LOOK_UPS_S,
         reconcile_s: float = RECONCILE_S,
         missing_s: float = MISSING_S,
+        soon_s: float = SOON_S,
+        settle_ns: int = SETTLE_NS,
     ) -> None:
         self.state: Final = state
         self._broker = broker
@@ -79,6 +81,8 @@ class AccountDesk:
         self._on_bug = on_bug
         self._reconcile_s = reconcile_s
         self._missing_s = missing_s
+        self._soon_s = soon_s
+        self._settle_ns = settle_ns
         self._asking: set[str] = set()
         self._is_unreached = False
         self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
@@ -113,6 +117,7 @@ class AccountDesk:
             self._broker,
             known_ns=known_ns,
             spawn_cancel=lambda broker_id: self._spawn(cancel_stray(self._broker, broker_id), f"cancel-{broker_id}"),
+            settle_ns=self._settle_ns,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -342,11 +347,13 @@ class AccountDesk:
             self._missing(known.order.id)
 
     def _missing(self, order_id: str) -> None:
-        """The broker says that more is filled than we were told: ask for it, if the stream does not bring it in a moment."""
+        """The broker did more than we were told: filled it, or took a cancel. Ask, if the stream does not bring it in a moment."""
+        was = self.state.lives[order_id].order.status
 
         async def ask() -> None:
             await asyncio.sleep(self._missing_s)
-            if self.state.lives[order_id].missing_qty:
+            life = self.state.lives[order_id]
+            if life.missing_qty or not (was.is_final or life.order.status.is_final):
                 self._wake.set()
 
         if order_id not in self._asking:
@@ -382,7 +389,7 @@ class AccountDesk:
 
     def _next_in_s(self) -> float:
         is_soon = self._is_unreached or (self._reconciler is not None and self._reconciler.is_waiting)
-        return min(self._reconcile_s, SOON_S) if is_soon else self._reconcile_s
+        return min(self._reconcile_s, self._soon_s) if is_soon else self._reconcile_s
 
     # --- the kill switch ---
 

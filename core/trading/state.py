@@ -1,17 +1,18 @@
 """Everything that is known of an account now, and the one way to change it: commit first, then know it."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from core.errors import KnownError
 from core.model.broker import Account, Features
-from core.model.instants import DAY_NS, SECOND_NS
+from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
-from core.model.order import Fill, OrderStatus
+from core.model.order import Fill, OrderRequest, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, RunStore
-from core.trading.books import RunBook, working_requests
+from core.trading.books import RunBook, note_sent, still_open
 from core.trading.entries import Causes, Entry
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent, Situation
@@ -43,6 +44,8 @@ class AccountState:
         self.turn = asyncio.Lock()
         self.lives: dict[str, OrderLife] = {}
         self._open: dict[str, None] = {}
+        self._unsettled: dict[str, None] = {}
+        self._by_broker_id: dict[str, str] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
         self.outside: dict[str, Decimal] = {}
@@ -56,7 +59,10 @@ class AccountState:
         self.causes = Causes()
         self._runs = runs
         self._peak: Decimal | None = None
-        self._sent: list[Sent] = []
+        self._sent: deque[Sent] = deque()
+        # What each working order has left, of all and of each run: an order is judged beside hundreds of others.
+        self._rests: dict[str, OrderRequest] = {}
+        self._rests_of: dict[str, dict[str, OrderRequest]] = {}
         self._moved = asyncio.Event()
         self._price_times: dict[str, int] = {}
         self._silent_since: dict[str, int] = {}
@@ -86,14 +92,27 @@ class AccountState:
         """Know an order as it is stored."""
         order = life.order
         self.lives[order.id] = life
-        if order.status.is_final:
-            self._open.pop(order.id, None)
-        else:
-            self._open[order.id] = None
+        for kept, is_kept in ((self._open, not order.status.is_final), (self._unsettled, not life.is_settled)):
+            if is_kept:
+                kept[order.id] = None
+            else:
+                kept.pop(order.id, None)
+        rest, of_run = still_open(life), self._rests_of.setdefault(order.run_id, {})
+        if rest is not None:
+            self._rests[order.id] = of_run[order.id] = rest
+        elif order.id in self._rests:
+            del self._rests[order.id], of_run[order.id]
+        if order.broker_id is not None:
+            self._by_broker_id[order.broker_id] = order.id
 
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
         self.levels[run_id] = level
+        self._has_moved()
+
+    def landed(self, order_id: str) -> None:
+        """Take that what became of a sent order is known, or left to reconciliation."""
+        self.in_flight.discard(order_id)
         self._has_moved()
 
     def end(self) -> None:
@@ -124,15 +143,16 @@ class AccountState:
 
     def find(self, client_order_id: str, broker_id: str) -> OrderLife | None:
         """Return our order that the broker speaks of."""
-        life = self.lives.get(client_order_id)
-        if life is not None:
-            return life
-        return next((one for one in self.lives.values() if one.order.broker_id == broker_id), None)
+        return self.lives.get(client_order_id) or self.lives.get(self._by_broker_id.get(broker_id, ""))
 
     def working(self, run_id: str | None = None) -> list[OrderLife]:
         """Return the orders that can still fill, of a run or of all."""
         found = [self.lives[order_id] for order_id in self._open]
         return found if run_id is None else [life for life in found if life.order.run_id == run_id]
+
+    def unsettled(self) -> list[OrderLife]:
+        """Return the orders that are not over, or of which something is missing."""
+        return [self.lives[order_id] for order_id in self._unsettled]
 
     def level(self, run_id: str) -> SwitchLevel:
         """Return how far the kill switch is thrown for a run: its own or everyone's, whichever is stricter."""
@@ -172,9 +192,8 @@ class AccountState:
 
     def left(self, life: OrderLife, now_ns: int) -> None:
         """Note that an order leaves."""
-        keep_ns = max(60 * 10**9, int((self.limits.duplicate_window_s or 0) * 10**9))
-        self._sent = [one for one in self._sent if one.time_ns > now_ns - keep_ns]
-        self._sent.append(Sent(life.order.request, now_ns))
+        kept_ns = max(MINUTE_NS, int((self.limits.duplicate_window_s or 0) * SECOND_NS))
+        note_sent(self._sent, Sent(life.order.request, now_ns), kept_ns)
         self.books[life.order.run_id].left(life.order.request, now_ns)
 
     def account_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool) -> Situation:
@@ -191,8 +210,8 @@ class AccountState:
             peak_equity=equity if self._peak is None else self._peak,
             positions=positions,
             prices=self.prices,
-            working=working_requests([*self.working(), *also]),
-            sent=tuple(self._sent) + self._just_now(also),
+            working=_with(self._rests, also),
+            sent=(*self._sent, *self._just_now(also)) if also else self._sent,
             level=self.level(run_id),
             is_open=is_open,
             silent_s=self.silent_s,
@@ -212,8 +231,8 @@ class AccountState:
             peak_equity=book.peak_equity,
             positions=book.positions(),
             prices=self.prices,
-            working=working_requests([*self.working(run_id), *also]),
-            sent=tuple(book.sent) + self._just_now(also),
+            working=_with(self._rests_of.get(run_id, {}), also),
+            sent=(*book.sent, *self._just_now(also)) if also else book.sent,
             is_open=is_open,
             silent_s=self.silent_s,
             price_times=self._price_times,
@@ -222,3 +241,9 @@ class AccountState:
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()
         return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)
+
+
+def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife]) -> tuple[OrderRequest, ...]:
+    """Return what works, and what of the same decision will."""
+    more = (still_open(life) for life in also)
+    return (*rests.values(), *(rest for rest in more if rest is not None))

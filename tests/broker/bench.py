@@ -46,7 +46,13 @@ class Bench(Protocol):
         ...
 
 
-def environment_of(server: FakeBroker, **more: str) -> Mapping[str, str]:
+class Served(Protocol):
+    """Where a broker is."""
+
+    url: str
+
+
+def environment_of(server: Served, **more: str) -> Mapping[str, str]:
     """The variables that point the program at the fake broker, keys included."""
     return {
         "ALPACA_PAPER_API_KEY": KEY,
@@ -80,9 +86,9 @@ class AlpacaBench:
 
 
 @contextmanager
-def fake_broker() -> Iterator[FakeBroker]:
-    """A fake broker that serves for the length of the block."""
-    with FakeBroker().running() as server:
+def fake_broker(clock: Callable[[], int] | None = None) -> Iterator[FakeBroker]:
+    """A fake broker that serves for the length of the block. `clock`: the time of day of its book."""
+    with FakeBroker(clock).running() as server:
         yield server
 
 

@@ -51,11 +51,18 @@ class Book:
     executions: list[Document] = field(default_factory=list)
     tell: Callable[[Document], None] = lambda _: None
     step_ns: int = 1_000_001
+    clock: Callable[[], int] | None = None
+    """The time of day; without one, time begins at `START_NS` and goes on by `step_ns` at each event."""
+    clock_off_ns: int = 0
+    """How far its clock is ahead of the time of day; negative: behind."""
     _now_ns: int = START_NS
+    _by_client_id: dict[str, Document] = field(default_factory=dict)
 
     def now(self) -> str:
         """The next instant; no two are the same unless `step_ns` is 0."""
         self._now_ns += self.step_ns
+        if self.clock is not None:
+            self._now_ns = max(self._now_ns, self.clock() + self.clock_off_ns)
         return text_of_instant(self._now_ns)
 
     # --- what a person or program asks for ---
@@ -67,9 +74,9 @@ class Book:
         order = self._add(body, status="pending_new", order_class=order_class)
         if order_class != "simple":
             self._add_legs(order, body)
-        self.orders[order["id"]] = order
+        self._keep(order)
         for leg in order["legs"] or ():
-            self.orders[leg["id"]] = leg
+            self._keep(leg)
         return order
 
     def settle(self, order: Document) -> None:
@@ -104,7 +111,7 @@ class Book:
             changed["trail_price" if old["trail_price"] else "trail_percent"] = body["trail"]
         new = self._add({**old, **changed}, status="pending_new", order_class=old["order_class"])
         new["replaces"], old["replaced_by"] = old["id"], new["id"]
-        self.orders[new["id"]] = new
+        self._keep(new)
         old["status"] = "replaced"
         self._say("replaced", old)
         return new
@@ -167,10 +174,9 @@ class Book:
 
     def by_client_id(self, client_order_id: str) -> Document:
         """An order by the id its owner gave."""
-        for order in self.orders.values():
-            if order["client_order_id"] == client_order_id:
-                return order
-        raise Refused(404, 40410000, "order not found")
+        if client_order_id not in self._by_client_id:
+            raise Refused(404, 40410000, "order not found")
+        return self._by_client_id[client_order_id]
 
     def reserved(self, symbol: str) -> Decimal:
         """What open sells hold of a position."""
@@ -201,8 +207,11 @@ class Book:
             "unrealized_pl": str(holding.qty * price - holding.cost),
         }
 
+    def _keep(self, order: Document) -> None:
+        self.orders[order["id"]] = self._by_client_id[order["client_order_id"]] = order
+
     def _check_id(self, client_order_id: str | None) -> None:
-        if any(order["client_order_id"] == client_order_id for order in self.orders.values()):
+        if client_order_id in self._by_client_id:
             raise Refused(422, 40010001, "client_order_id must be unique")
 
     def _check(self, body: Document) -> None:

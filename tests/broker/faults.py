@@ -26,6 +26,8 @@ class Way(Enum):
     """Done, and answered with a success whose body is not JSON."""
     SLOW = "slow"
     """Done; the answer comes drop by drop and does not end."""
+    LATE = "late"
+    """Done; the whole answer comes after `delay_s`, whatever happened meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = '{"message": "internal server error occurred"}'
     content_type: str = "application/json"
+    delay_s: float = 0.0
 
 
 class StreamMood(Enum):

@@ -5,9 +5,11 @@ import contextlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from aiohttp import WSMsgType, web
 
@@ -25,8 +27,9 @@ CLOCK_NS = 1_700_000_600_000_000_000
 class FakeBroker:
     """The server, its book, and its switches. Everything in it belongs to its own thread: reach it by `do`."""
 
-    def __init__(self) -> None:
-        self.book = Book(tell=self._tell)
+    def __init__(self, clock: Callable[[], int] | None = None) -> None:
+        """`clock`: the time of day of its book; see there."""
+        self.book = Book(tell=self._tell, clock=clock)
         self.bars: dict[tuple[str, str], list[Document]] = {}
         self.page_bars = 10_000
         self.recent_sip = True
@@ -55,6 +58,9 @@ class FakeBroker:
         self.subscribed: list[Document] = []
         self.listens = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="fake-broker")
 
     @contextlib.contextmanager
@@ -82,14 +88,19 @@ class FakeBroker:
         """Let the next requests that fit go wrong, each fault once."""
         self.do(lambda: self.faults.extend(faults))
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
         """Wait until something is so; it is looked at again whenever a request or a stream's message came."""
         with self._changed:
-            assert self._changed.wait_for(condition, timeout=10)
+            assert self._changed.wait_for(condition, timeout=seconds)
 
     def send_ticks(self, *messages: Document) -> None:
         """Send messages of the market to all who watch, one list a frame."""
         self._to_all(self._watchers, json.dumps(list(messages)))
+
+    def send_frame(self, frame: str) -> None:
+        """Send a frame to all who watch the market; call it in the server's thread."""
+        for socket in self._watchers:
+            self._send(socket, frame)
 
     def send_raw_update(self, frame: bytes) -> None:
         """Send a frame to all who listen for updates, whatever is in it."""
@@ -99,12 +110,18 @@ class FakeBroker:
         """Cut every stream's connection, without a goodbye; `and_place`: an order that is taken before anybody can be back."""
 
         def cut() -> None:
-            for socket in [*self._listeners, *self._watchers]:
-                self._cut(socket)
+            self.cut_streams()
             if and_place is not None:
                 self.book.settle(self.book.place(and_place))
 
         self.do(cut)
+
+    def cut_streams(self) -> None:
+        """Cut every stream's connection; call it in the server's thread. What happens before it is back is told to nobody."""
+        for socket in [*self._listeners, *self._watchers]:
+            self._cut(socket)
+        self._listeners.clear()
+        self._watchers.clear()
 
     def play_dead(self) -> None:
         """Read nothing more from those who are connected now: not even their pings are answered."""
@@ -114,6 +131,31 @@ class FakeBroker:
                 getattr(socket, "_transport_of_test").pause_reading()  # noqa: B009
 
         self.do(pause)
+
+    @contextlib.contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Let nobody connect for the length of the block; who is connected is cut off."""
+        self._run(self._shut())
+        try:
+            yield
+        finally:
+            self._run(self._reopen())
+
+    async def _shut(self) -> None:
+        assert self._site is not None
+        await self._site.stop()
+        for transport in list(self._transports):
+            transport.abort()
+
+    async def _reopen(self) -> None:
+        assert self._runner is not None
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        self._site = web.TCPSite(self._runner, host, int(port))
+        await self._site.start()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     def _to_all(self, sockets: list[web.WebSocketResponse], frame: str | bytes) -> None:
         def send() -> None:
@@ -153,10 +195,10 @@ class FakeBroker:
         ]
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        self._runner = runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
+        self._site = web.TCPSite(runner, "127.0.0.1", 0)
+        await self._site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         self._ready.set()
         await self._closing.wait()
@@ -170,6 +212,8 @@ class FakeBroker:
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         name = f"{request.method} {request.path}"
         self.requests[name] += 1
+        if request.transport is not None:
+            self._transports.add(request.transport)
         self.queries.append((name, dict(request.query)))
         with self._changed:
             self._changed.notify_all()
@@ -198,6 +242,10 @@ class FakeBroker:
             return web.Response(status=200, text='{"id": ', content_type="application/json")
         if fault.way is Way.SLOW:
             return await self._dripped(request)
+        if fault.way is Way.LATE:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), fault.delay_s)
+            return answer
         if fault.way is Way.RESET_DURING:
             assert isinstance(answer, web.Response)
             assert isinstance(answer.body, bytes)
@@ -256,10 +304,12 @@ class FakeBroker:
         if query.get("status", "open") == "open":
             chosen = [order for order in chosen if order["status"] not in {"filled", "canceled", "expired", "replaced", "rejected"}]
         if "after" in query:
-            chosen = [order for order in chosen if instant(order["submitted_at"]) > instant(query["after"])]
+            after_ns = instant(query["after"])
+            chosen = [order for order in chosen if _instant(order["submitted_at"]) > after_ns]
         if "until" in query:
-            chosen = [order for order in chosen if instant(order["submitted_at"]) < instant(query["until"])]
-        chosen.sort(key=lambda order: instant(order["submitted_at"]), reverse=query.get("direction", "desc") == "desc")
+            until_ns = instant(query["until"])
+            chosen = [order for order in chosen if _instant(order["submitted_at"]) < until_ns]
+        chosen.sort(key=lambda order: _instant(order["submitted_at"]), reverse=query.get("direction", "desc") == "desc")
         return _json(chosen[: min(500, int(query.get("limit", "50")))])
 
     async def _place(self, request: web.Request) -> web.StreamResponse:
@@ -303,7 +353,8 @@ class FakeBroker:
             for execution in self.book.executions
         ]
         if "after" in query:
-            rows = [row for row in rows if instant(row["transaction_time"]) > instant(query["after"])]
+            after_ns = instant(query["after"])
+            rows = [row for row in rows if _instant(row["transaction_time"]) > after_ns]
         if "page_token" in query:
             ids = [row["id"] for row in rows]
             rows = rows[ids.index(query["page_token"]) + 1 :]
@@ -435,6 +486,8 @@ class FakeBroker:
 
     def _tell(self, update: Document) -> None:
         """Send what became of an order, as the mischief of the day has it."""
+        with self._changed:
+            self._changed.notify_all()
         frames: list[Document] = [update]
         if self.mischief is Mischief.DOUBLED:
             frames = [update, update]
@@ -461,6 +514,7 @@ class FakeBroker:
 
 
 _NO_SIGNS = str.maketrans("", "", "-T:.")
+_instant = cache(instant)
 
 
 async def _quietly(sending: Awaitable[None]) -> None:

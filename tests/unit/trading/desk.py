@@ -42,6 +42,9 @@ def bug(error: BaseException, where: str) -> None:
 class Scene:
     """What a test holds in its hands."""
 
+    symbol = "DEMO"
+    broker_name = "fake"
+
     def __init__(self, store: DatabaseStore, broker: FakeBroker, desk: AccountDesk) -> None:
         self.store, self.broker, self.desk = store, broker, desk
         self.stopped: list[str] = []
@@ -49,7 +52,9 @@ class Scene:
 
     async def run(self, run_id: str = "run", limits: RiskLimits | None = None) -> None:
         """Let a run trade here."""
-        config = RunConfig(strategy_id="hand", symbols=("DEMO",), timeframe="1m", mode=RunMode.PAPER, cash=CASH, broker="fake")
+        config = RunConfig(
+            strategy_id="hand", symbols=(self.symbol,), timeframe="1m", mode=RunMode.PAPER, cash=CASH, broker=self.broker_name
+        )
         if await self.store.runs.run(run_id) is None:
             async with self.store.runs.begin() as work:
                 work.put_run(Run(id=run_id, config=config, status=RunStatus.RUNNING, created_ns=1))
@@ -61,7 +66,7 @@ class Scene:
         self.count += 1
         order_id = id or f"{run_id}-{self.count}"
         request = OrderRequest(
-            symbol="DEMO",
+            symbol=self.symbol,
             side=OrderSide(side),
             qty=Decimal(qty),
             type=OrderType.MARKET if limit is None else OrderType.LIMIT,

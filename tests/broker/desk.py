@@ -1,0 +1,197 @@
+"""A desk at the fake broker over HTTP and websockets, with a real SQLite file: the order path as it is at a real one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from core.brokers.alpaca.addresses import Addresses
+from core.brokers.alpaca.connection import AlpacaBroker
+from core.brokers.alpaca.fields import symbol_of_position
+from core.brokers.alpaca.orders import status_of
+from core.brokers.credentials import Credentials
+from core.brokers.loader import AdapterLoader
+from core.brokers.patience import Patience
+from core.brokers.stream import StreamPatience
+from core.clock.realtime import SystemClock
+from core.events.envelope import Envelope
+from core.model.broker import AccountName
+from core.model.market import AssetClass
+from core.model.order import OrderStatus
+from core.model.risk import RiskLimits
+from core.store.database import DatabaseStore
+from core.trading.service import AccountDesk
+from core.trading.state import AccountState
+from core.views.words import words
+from tests.broker.bench import HASTY, QUICK_STREAM, environment_of
+from tests.broker.book import Document
+from tests.broker.faults import Mischief
+from tests.broker.server import KEY, SECRET, FakeBroker
+from tests.unit.trading.desk import Scene, bug
+
+T = TypeVar("T")
+
+ACCOUNT: Final = "alpaca:PA3FAKE00001"
+POST: Final = "POST /v2/orders"
+
+
+class At:
+    """Where a broker of another process is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+class WireScene(Scene):
+    """What a test holds in its hands. Everything of the `server` is reached by `do`."""
+
+    symbol = "SPY"
+    broker_name = "alpaca"
+
+    def __init__(self, store: DatabaseStore, server: FakeBroker | At, desk: AccountDesk) -> None:
+        super().__init__(store, cast(Any, None), desk)
+        self.server = cast(FakeBroker, server)
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Do something in the server's thread."""
+        return self.server.do(work)
+
+    def at_broker(self, order_id: str) -> Document | None:
+        """The order as the broker has it, or None."""
+        found = self.do(lambda: [dict(order) for order in self.server.book.orders.values() if order["client_order_id"] == order_id])
+        assert len(found) < 2
+        return found[0] if found else None
+
+    def broker_id(self, order_id: str) -> str:
+        found = self.at_broker(order_id)
+        assert found is not None
+        return str(found["id"])
+
+    def fill(self, order_id: str, qty: str | int, price: str | int = 390) -> None:
+        """Let the market take a part of an order."""
+        broker_id = self.broker_id(order_id)
+        self.do(lambda: self.server.book.fill(broker_id, str(qty), str(price)))
+
+    async def working(self, qty: int = 10, **terms: Any) -> str:
+        """Place an order that waits at the broker, and return its id once the broker has acknowledged it."""
+        order_id = await self.place(qty=qty, **{"limit": "390", **terms})
+        await self.until_status(order_id, OrderStatus.ACCEPTED)
+        return order_id
+
+    async def until_filled(self, order_id: str, qty: int) -> None:
+        await self.until(lambda: self.desk.state.lives[order_id].order.filled_qty == qty)
+
+    async def until_landed(self) -> None:
+        """Wait until no answer to an order is awaited any more."""
+        await self.until(lambda: not self.desk.state.in_flight)
+
+    async def until_silent(self, seconds: float) -> None:
+        """Wait until the broker was not heard of for so long."""
+        async with asyncio.timeout(20):
+            while self.desk.state.silent_s <= seconds:  # noqa: ASYNC110 - what is waited for is the time itself
+                await asyncio.sleep(seconds / 5)
+
+    async def until_said(self, text: str) -> None:
+        """Wait until a panel says something."""
+        told = asyncio.Event()
+        with self.store.log.subscribe("*", lambda _: told.set(), owner="test"):
+            async with asyncio.timeout(20):
+                while text not in await self.told():
+                    await told.wait()
+                    told.clear()
+
+    async def until_asked(self, request: str, count: int = 1) -> None:
+        """Wait until the broker was asked so often."""
+        await asyncio.to_thread(self.server.wait_for, lambda: self.server.requests[request] >= count)
+
+    async def until_asked_to_cancel(self, order_id: str) -> None:
+        await self.until_asked(f"DELETE /v2/orders/{self.broker_id(order_id)}")
+
+    def lose_updates(self, mischief: Mischief = Mischief.MISSING) -> None:
+        """Let no update of an order come through from here on, or let something else happen to them."""
+        self.do(lambda: setattr(self.server, "mischief", mischief))
+
+    async def events(self, pattern: str = "*") -> list[Envelope]:
+        return list(await self.store.log.read(pattern=pattern, limit=100_000))
+
+    async def told(self) -> str:
+        """All that a panel says of what happened, a line for each event."""
+
+        def find(order_id: str) -> Any:
+            life = self.desk.state.lives.get(order_id)
+            return None if life is None else life.order
+
+        return "\n".join(words(event, find) for event in await self.events())
+
+    async def assert_books_equal(self) -> None:
+        """One order at the broker for one intent, in the same state; every fill booked once, in rows as in memory; positions equal."""
+        book, state = self.server.book, self.desk.state
+        theirs, executions, held = self.do(lambda: ([dict(one) for one in book.orders.values()], list(book.executions), book.positions()))
+        sent = Counter(one["client_order_id"] for one in theirs)
+        assert set(sent.values()) <= {1}
+        ours = {one["id"]: one["client_order_id"] for one in theirs if one["client_order_id"] in state.lives}
+        for one in theirs:
+            life = state.lives.get(one["client_order_id"])
+            if life is not None:
+                filled = Decimal(one["filled_qty"])
+                assert (life.order.status, life.order.filled_qty) == (status_of(one["status"], filled), filled), one
+        never = {life.order.id for life in state.lives.values() if life.order.id not in sent}
+        assert all(state.lives[each].order.status is OrderStatus.REJECTED for each in never)
+        assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) + len(theirs) - len(ours)
+        rows: list[Any] = []
+        for run in await self.store.runs.runs():
+            assert {order.id: order for order in await self.store.runs.orders(run.id)} == {
+                life.order.id: life.order for life in state.lives.values() if life.order.run_id == run.id
+            }
+            rows += await self.store.runs.fills(run.id)
+        booked = sorted((row.id, row.order_id, row.qty, row.price) for row in rows)
+        assert booked == sorted(
+            (f"{ACCOUNT}/{one['id']}", ours[one["order_id"]], Decimal(one["qty"]), Decimal(one["price"]))
+            for one in executions
+            if one["order_id"] in ours
+        )
+        told = Counter(event.payload.fill_id for event in await self.events("orders.*") if hasattr(event.payload, "fill_id"))
+        assert told == Counter(row.id for row in rows)
+        total = state.positions()
+        for symbol, qty in state.outside.items():
+            total[symbol] = total.get(symbol, Decimal(0)) + qty
+        assert {symbol: qty for symbol, qty in total.items() if qty} == {
+            symbol_of_position(one["symbol"], AssetClass.EQUITY): Decimal(one["qty"]) for one in held
+        }
+
+
+@asynccontextmanager
+async def wired(
+    folder: Path,
+    server: FakeBroker | At,
+    limits: RiskLimits | None = None,
+    *,
+    patience: Patience = HASTY,
+    stream_patience: StreamPatience = QUICK_STREAM,
+    **options: Any,
+) -> AsyncIterator[WireScene]:
+    """A desk on the folder's database, connected to the server."""
+    clock = SystemClock()
+    store = DatabaseStore(folder / "desk.db", clock)
+    await store.open()
+    addresses = Addresses.of(AccountName.PAPER, environment_of(server))
+    broker = AlpacaBroker(addresses, Credentials(KEY, SECRET), clock, patience, stream_patience)
+    features = AdapterLoader(()).find_all()["alpaca"].features
+    state = AccountState(ACCOUNT, features, limits or RiskLimits(), runs=store.runs, clock=clock)
+    settings: dict[str, Any] = {
+        "look_ups_s": (0.0, 0.02, 0.05),
+        "missing_s": 0.05,
+        "is_open": lambda _symbol, _now: True,
+        "is_armed": True,
+        "on_bug": bug,
+    }
+    desk = AccountDesk(state, broker, runs=store.runs, log=store.log, **(settings | options))
+    try:
+        async with desk.open():
+            yield WireScene(store, server, desk)
+    finally:
+        await broker.close()
+        await store.close()

@@ -1,0 +1,57 @@
+"""A process that trades at a broker over HTTP until it dies; run as `python -m … URL FOLDER STEP`.
+
+It dies by itself at STEP, or does what comes before and waits to be killed.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.model.order import OrderStatus
+from core.trading.entries import Entry
+from tests.broker.desk import At, WireScene, wired
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_commit(when: str, *, of_fills: bool) -> None:
+    """Die before or after the next commit that sends an order, or that books a fill."""
+    commit = Entry.commit
+
+    async def dying(self: Entry, runs: Any) -> None:
+        is_meant = bool(self.fills) if of_fills else any(event.type == "orders.Submitted" for event in self.events)
+        if is_meant and when == "before":
+            die()
+        await commit(self, runs)
+        if is_meant:
+            die()
+
+    Entry.commit = dying  # type: ignore[method-assign]
+
+
+async def trade(scene: WireScene, step: str) -> None:
+    await scene.run()
+    when, _, what = step.partition(" the commit of ")
+    if what:
+        die_at_commit(when, of_fills=what == "a fill")
+    await scene.place(limit="390")
+    if step == "before the answer":
+        await asyncio.Event().wait()  # the broker has it, says nothing, and whoever started us kills us
+    await scene.until_status("run-1", OrderStatus.ACCEPTED)
+    if step == "before the answer to a cancel":
+        await scene.desk.cancel("run-1")
+    await asyncio.Event().wait()  # the market fills it, or we are killed
+
+
+async def main(url: str, folder: Path, step: str) -> None:
+    async with wired(folder, At(url)) as scene:
+        await trade(scene, step)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

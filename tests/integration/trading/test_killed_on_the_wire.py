@@ -1,0 +1,114 @@
+"""The process is killed at each step of the order path, with a broker over HTTP, while the market goes on; then it is started again."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.clock.realtime import SystemClock
+from core.model.order import OrderStatus, RejectCode
+from tests.broker.bench import fake_broker
+from tests.broker.desk import POST, wired
+from tests.broker.faults import Fault, Way
+from tests.broker.server import FakeBroker
+
+S = OrderStatus
+
+
+@pytest.fixture
+def server() -> Iterator[FakeBroker]:
+    with fake_broker(SystemClock().now_ns) as running:
+        yield running
+
+
+@contextmanager
+def another_process(server: FakeBroker, folder: Path, step: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Trade in a process of its own; at the end of the block it is dead."""
+    command = [sys.executable, "-m", "tests.integration.trading.dying_on_the_wire", server.url, str(folder), step]
+    with subprocess.Popen(command) as process:
+        try:
+            yield process
+            process.wait(60)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
+
+
+def fill(server: FakeBroker, qty: str) -> None:
+    server.do(lambda: server.book.fill(server.book.by_client_id("run-1")["id"], qty, "390"))
+
+
+def is_there(server: FakeBroker) -> bool:
+    return any(order["status"] == "new" for order in list(server.book.orders.values()))
+
+
+@pytest.mark.parametrize("step", ["before the commit of the order", "after the commit of the order"])
+async def test_killed_before_it_was_sent_it_is_never_sent(tmp_path: Path, server: FakeBroker, step: str) -> None:
+    with another_process(server, tmp_path, step):
+        pass
+    async with wired(tmp_path, server, settle_ns=0) as scene:
+        await scene.run()
+        if step.startswith("before"):
+            assert scene.desk.state.lives == {}
+        else:
+            order = await scene.until_status("run-1", S.REJECTED)
+            assert order.reject_code is RejectCode.NEVER_SENT
+            assert "The broker does not have order run-1, which was submitting here." in await scene.told()
+        assert server.requests[POST] == 0
+        await scene.assert_books_equal()
+        # A new one is an order like any other.
+        scene.count = 1
+        again = await scene.working()
+        scene.fill(again, 10)
+        await scene.until_status(again, S.FILLED)
+        await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize("filled", [0, 4, 10])
+async def test_killed_between_the_sending_and_the_answer(tmp_path: Path, server: FakeBroker, filled: int) -> None:
+    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
+    with another_process(server, tmp_path, "before the answer") as process:
+        server.wait_for(lambda: server.requests[POST] == 1, seconds=30)
+        process.kill()
+    if filled:
+        fill(server, str(filled))
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        assert scene.status("run-1") is {0: S.ACCEPTED, 4: S.PARTIALLY_FILLED, 10: S.FILLED}[filled]
+        assert server.requests[POST] == 1
+        assert "Order run-1 is new at the broker and was submitting here." in await scene.told() or filled
+        await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize("step", ["before the commit of a fill", "after the commit of a fill"])
+async def test_killed_between_a_fill_and_its_commit(tmp_path: Path, server: FakeBroker, step: str) -> None:
+    with another_process(server, tmp_path, step):
+        server.wait_for(lambda: is_there(server), seconds=30)
+        fill(server, "4")
+    fill(server, "3")  # while nobody lives
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        assert scene.desk.state.lives["run-1"].order.filled_qty == 7
+        await scene.assert_books_equal()
+        scene.fill("run-1", 3)
+        await scene.until_status("run-1", S.FILLED)
+        await scene.assert_books_equal()
+    async with wired(tmp_path, server) as scene:  # and once more, as nothing happened
+        assert await scene.desk.reconcile() == ()
+        await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize("way", [Way.SILENT, Way.DONE_THEN_SILENT], ids=lambda way: way.value)
+async def test_killed_between_a_cancel_and_its_answer(tmp_path: Path, server: FakeBroker, way: Way) -> None:
+    server.fail(Fault("DELETE /v2/orders/", way))
+    with another_process(server, tmp_path, "before the answer to a cancel") as process:
+        server.wait_for(lambda: any(name.startswith("DELETE") for name in server.requests), seconds=30)
+        process.kill()
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        assert scene.status("run-1") is (S.ACCEPTED if way is Way.SILENT else S.CANCELLED)
+        await scene.assert_books_equal()
