@@ -19,6 +19,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
     │   │   ├── OffsetMoved         another process has acted on the same events
+    │   │   ├── BooksMoved          another process has changed the same paper account
     │   │   ├── DatabaseUnreachable the server does not answer, or the connection to it was lost
     │   │   ├── DatabaseRefused     the server does not take the user, the password or one more connection
     │   │   ├── DatabaseMissing     the server has no database of that name
@@ -204,6 +205,15 @@ class OffsetMoved(StoreError):
 
     def __init__(self, consumer: str) -> None:
         super().__init__(f"Another process acts as {consumer}.", "It goes on from where that one is.")
+
+
+class BooksMoved(StoreError):
+    """Another process has changed a paper account since it was read; nothing was done here."""
+
+    code = "books_moved"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(f"Another process trades on the paper account {account_id}.", "End the other one, or go on there.")
 
 
 class DatabaseUnreachable(StoreError):

@@ -32,6 +32,7 @@ from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.desk import Desk, DeskSeen, Lease, LeaseKind
 from core.model.market import Adjustment, AssetClass, BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
+from core.model.paper import AccountBooks, PaperChange
 from core.model.plugin import StrategyInfo
 from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
@@ -225,6 +226,18 @@ class CorporateActionStore(Protocol):
         ...
 
 
+class PaperBooks(Protocol):
+    """What accounts inside the program hold, as committed."""
+
+    async def load(self, account_id: str) -> AccountBooks | None:
+        """Return all of an account, every change in it that was asked for before; None when there is no such account."""
+        ...
+
+    async def save(self, change: PaperChange) -> None:
+        """Commit a change, all of it or nothing. Raises BooksMoved unless it follows the revision that is stored."""
+        ...
+
+
 class StoreCare(Protocol):
     """Looking after a store. `on_progress` is called in the loop's thread; a cancelled call changes nothing."""
 
@@ -299,6 +312,8 @@ class Store(Protocol):
     def bars(self) -> BarStore: ...
     @property
     def actions(self) -> CorporateActionStore: ...
+    @property
+    def paper(self) -> PaperBooks: ...
     @property
     def care(self) -> StoreCare: ...
     @property

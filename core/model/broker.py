@@ -160,6 +160,8 @@ class BrokerOrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     trail_price: Decimal | None = None
     trail_percent: Decimal | None = None
     extended_hours: bool = False
+    expires_ns: int | None = None
+    """Until when it is good; with `gtd` only."""
     order_class: OrderClass = OrderClass.SIMPLE
     target_price: Decimal | None = None
     stop_loss_price: Decimal | None = None
@@ -169,6 +171,8 @@ class BrokerOrderRequest(msgspec.Struct, frozen=True, kw_only=True):
         check_client_order_id(self.client_order_id)
         if (self.qty is None) is (self.notional is None):
             raise InvalidValue("qty", self.qty, "an order has either a quantity or an amount of money.")
+        if (self.expires_ns is not None) is not (self.time_in_force is TimeInForce.GTD):
+            raise InvalidValue("expires_ns", self.expires_ns, "it goes with gtd, and gtd needs it.")
         for field in ("qty", "notional", *_PRICES, *_LEGS):
             amount = getattr(self, field)
             if amount is not None and (not amount.is_finite() or amount <= 0):
@@ -253,6 +257,7 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     trail_price: Decimal | None = None
     trail_percent: Decimal | None = None
     extended_hours: bool = False
+    expires_ns: int | None = None
     order_class: str = "simple"
     replaces: str | None = None
     replaced_by: str | None = None
@@ -279,6 +284,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     cum_qty: Decimal
     time_ns: int
     page_token: str | None = None
+    fee: Decimal = Decimal(0)
+    """What the broker took for it, in the account's money; zero where it takes nothing, or does not say."""
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from core.store.bar_check import check_bars
 from core.store.hash_chain import chained_runs, verify_chain
 from core.store.log_check import check_log
 from core.store.long_work import LongWork, LongWorks
+from core.store.paper_check import check_paper
 from core.store.row_check import check_rows
 from core.store.threads import Threads
 from core.store.transfer import export_to, import_from
@@ -73,6 +74,7 @@ class DatabaseCare:
         check_log(connection, self._codec, found, job)
         check_rows(connection, found, job)
         check_bars(connection, found, job)
+        check_paper(connection, found, job)
         for run_id in chained_runs(connection):
             report = verify_chain(connection, run_id, job)
             found.count("chains")

@@ -24,6 +24,7 @@ from core.store.live import LiveNews
 from core.store.location import database_path, is_postgres
 from core.store.migration import migrate
 from core.store.ownership import Owners
+from core.store.paper import DatabasePaperBooks
 from core.store.sqlite import BUSY_TIMEOUT_S, SqliteDatabase
 from core.store.threads import Threads
 
@@ -64,6 +65,7 @@ class DatabaseStore:
             bars = CachedBarStore(bars, BarCache(bar_cache))
         self.bars: Final = bars
         self.actions: Final = DatabaseCorporateActionStore(self._threads)
+        self.paper: Final = DatabasePaperBooks(self._threads)
         self.care: Final = DatabaseCare(self._threads, codec=codec, **times)
 
     @property

@@ -21,6 +21,7 @@ from core.ports import Clock
 from core.store.bar_hash import content_sha256
 from core.store.memory_care import MemoryCare
 from core.store.memory_leases import MemoryLeases
+from core.store.memory_paper import MemoryPaperBooks
 from core.store.merging import check_mergeable, merge_actions, merge_bars
 from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
 
@@ -42,6 +43,7 @@ class MemoryStore:
         self.runs: Final = MemoryRunStore(self.log, self.leases)
         self.bars: Final = MemoryBarStore(clock)
         self.actions: Final = MemoryCorporateActionStore()
+        self.paper: Final = MemoryPaperBooks()
         self.care: Final = MemoryCare(self, clock, codec or EventCodec())
 
     def is_alive(self, owner: str) -> bool:
@@ -58,7 +60,9 @@ class MemoryStore:
 
         events, head = self.log.contents()
         held = self.runs.contents()
-        return MemoryContents(head=head, events=events, **held, bars=self.bars.contents(), actions=self.actions.contents())
+        return MemoryContents(
+            head=head, events=events, **held, bars=self.bars.contents(), actions=self.actions.contents(), paper=self.paper.contents()
+        )
 
     def restore(self, contents: "MemoryContents") -> None:
         """Hold these contents and nothing else. Nobody is told."""
@@ -66,6 +70,7 @@ class MemoryStore:
         self.runs.restore(contents.runs, contents.orders, contents.fills, contents.results)
         self.bars.restore(contents.bars)
         self.actions.restore(contents.actions)
+        self.paper.restore(contents.paper)
 
     def claim_window(self) -> None:
         """Nobody else can have this store open."""

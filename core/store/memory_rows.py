@@ -7,19 +7,35 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+from sqlalchemy import Table
 
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope, Kind
 from core.model.corporate_action import ActionKind, CorporateAction, identity_of, make_action, value_of
 from core.model.market import Adjustment, BarSeries, BarSet, BarSetKey, Timeframe, bars_sha256
 from core.model.order import Fill, Order
+from core.model.paper import AccountBooks, PaperAccount
 from core.model.result import RunResult
 from core.model.run import Run
-from core.store import rows
+from core.store import paper, rows
 from core.store.arrays import pack, unpack_bars
 from core.store.bar_hash import chunks_of
 from core.store.merging import joined
-from core.store.tables import BAR_CHUNKS, BAR_SETS, CORPORATE_ACTIONS, FILLS, LOG_HEAD, ORDERS, OUTBOX, RESULTS, RUNS
+from core.store.tables import (
+    BAR_CHUNKS,
+    BAR_SETS,
+    CORPORATE_ACTIONS,
+    FILLS,
+    LOG_HEAD,
+    ORDERS,
+    OUTBOX,
+    PAPER_ACCOUNTS,
+    PAPER_ENTRIES,
+    PAPER_EXECUTIONS,
+    PAPER_ORDERS,
+    RESULTS,
+    RUNS,
+)
 
 Row = Sequence[Any]
 
@@ -36,11 +52,12 @@ class MemoryContents:
     results: list[RunResult] = field(default_factory=list)
     bars: list[tuple[BarSet, BarSeries]] = field(default_factory=list)
     actions: list[CorporateAction] = field(default_factory=list)
+    paper: list[AccountBooks] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing."""
-        return not (self.events or self.runs or self.bars or self.actions)
+        return not (self.events or self.runs or self.bars or self.actions or self.paper)
 
 
 # --- to rows ----------------------------------------------------------------------------------------------
@@ -90,6 +107,14 @@ def _actions(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:
         yield symbol, day, kind.value, str(value_of(action))
 
 
+def _of_accounts(
+    contents: MemoryContents, items: Callable[[AccountBooks], Iterable[Any]], values: Callable[[str, Any], list[Any]]
+) -> Iterator[Row]:
+    every = ((books.account.id, item) for books in contents.paper for item in items(books))
+    for ordinal, (account_id, item) in enumerate(every, 1):
+        yield ordinal, *values(account_id, item)
+
+
 _TO_ROWS: Final[Mapping[str, Callable[[MemoryContents, EventCodec], Iterator[Row]]]] = {
     LOG_HEAD.name: lambda contents, _: iter([(1, contents.head)]),
     OUTBOX.name: _events,
@@ -100,6 +125,10 @@ _TO_ROWS: Final[Mapping[str, Callable[[MemoryContents, EventCodec], Iterator[Row
     BAR_SETS.name: _bar_sets,
     BAR_CHUNKS.name: _bar_chunks,
     CORPORATE_ACTIONS.name: _actions,
+    PAPER_ACCOUNTS.name: lambda contents, _: (paper.account_values(books.account) for books in contents.paper),
+    PAPER_ORDERS.name: lambda contents, _: _of_accounts(contents, lambda books: books.orders, paper.order_values),
+    PAPER_EXECUTIONS.name: lambda contents, _: _of_accounts(contents, lambda books: books.executions, paper.execution_values),
+    PAPER_ENTRIES.name: lambda contents, _: _of_accounts(contents, lambda books: books.entries, paper.entry_values),
 }
 
 
@@ -114,6 +143,7 @@ class MemoryLoader:
         self.contents: Final = MemoryContents()
         self._sets: dict[int, BarSet] = {}
         self._chunks: dict[int, list[BarSeries]] = {}
+        self._paper: dict[str, dict[str, Any]] = {}
         self._take: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
             LOG_HEAD.name: self._take_head,
             OUTBOX.name: lambda row: self.contents.events.append(event_of(row, codec)),
@@ -124,6 +154,10 @@ class MemoryLoader:
             BAR_SETS.name: self._take_set,
             BAR_CHUNKS.name: self._take_chunk,
             CORPORATE_ACTIONS.name: self._take_action,
+            PAPER_ACCOUNTS.name: self._take_account,
+            PAPER_ORDERS.name: lambda row: self._take_of_account("orders", PAPER_ORDERS, row),
+            PAPER_EXECUTIONS.name: lambda row: self._take_of_account("executions", PAPER_EXECUTIONS, row),
+            PAPER_ENTRIES.name: lambda row: self._take_of_account("entries", PAPER_ENTRIES, row),
         }
 
     def take(self, table: str, row: dict[str, Any]) -> None:
@@ -138,6 +172,8 @@ class MemoryLoader:
             chunks = self._chunks.get(set_id)
             empty = BarSeries.empty(held.key.symbol, Timeframe.parse(held.key.timeframe))
             self.contents.bars.append((held, joined(chunks) if chunks else empty))
+        for of_account in self._paper.values():
+            self.contents.paper.append(AccountBooks(**of_account))
         return self.contents
 
     def _take_head(self, row: dict[str, Any]) -> None:
@@ -159,6 +195,13 @@ class MemoryLoader:
         start_ns, prices = unpack_bars(_bytes(row["data"]))
         series = BarSeries.from_columns(key.symbol, Timeframe.parse(key.timeframe), start_ns, *prices)
         self._chunks.setdefault(row["set_id"], []).append(series)
+
+    def _take_account(self, row: dict[str, Any]) -> None:
+        self._paper[row["id"]] = {"account": msgspec.json.decode(row["body"], type=PaperAccount)}
+
+    def _take_of_account(self, name: str, table: Table, row: dict[str, Any]) -> None:
+        of_account = self._paper[row["account_id"]]
+        of_account[name] = (*of_account.get(name, ()), msgspec.json.decode(row["body"], type=paper.KINDS[table.name]))
 
     def _take_action(self, row: dict[str, Any]) -> None:
         self.contents.actions.append(make_action(ActionKind(row["kind"]), row["symbol"], row["day"], Decimal(row["value"])))

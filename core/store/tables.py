@@ -240,3 +240,61 @@ COMMIT_MARKS: Final = Table(
     Column("updated_ms", BigInteger, nullable=False),
 )
 """The last transaction that each program committed to a server: it tells what became of a commit whose answer was lost."""
+
+
+def _account_id() -> Column[str]:
+    return Column("account_id", Text, ForeignKey("paper_accounts.id"), nullable=False)
+
+
+PAPER_ACCOUNTS: Final = Table(
+    "paper_accounts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Accounts inside the program. `revision` goes up with every change: of two who change it at once, one is refused."""
+
+PAPER_ORDERS: Final = Table(
+    "paper_orders",
+    METADATA,
+    _ordinal(),
+    Column("id", Text, nullable=False, unique=True),
+    _account_id(),
+    Column("client_order_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("submitted_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("account_id", "client_order_id"),
+    Index("ix_paper_orders_account_id_ordinal", "account_id", "ordinal"),
+)
+
+PAPER_EXECUTIONS: Final = Table(
+    "paper_executions",
+    METADATA,
+    _ordinal(),
+    Column("id", Text, nullable=False, unique=True),
+    _account_id(),
+    Column("order_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_paper_executions_account_id_ordinal", "account_id", "ordinal"),
+)
+
+PAPER_ENTRIES: Final = Table(
+    "paper_entries",
+    METADATA,
+    _ordinal(),
+    Column("id", Text, nullable=False, unique=True),
+    _account_id(),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_paper_entries_account_id_ordinal", "account_id", "ordinal"),
+)
+"""What moved an account's money or units without an execution: the deposit it began with, splits, dividends."""

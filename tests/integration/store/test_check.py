@@ -15,6 +15,7 @@ from core.runs.checking import check_store
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
+from tests.contract.paper_samples import BUYING, OPENING
 from tests.integration.store.care_desk import fill_desk, manager_of, opened, ran
 
 
@@ -31,6 +32,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             await ran(manager, seed=10)
             await manager.delete(gone.id)
             await manager.close()
+            await store.paper.save(OPENING)
+            await store.paper.save(BUYING)
 
     asyncio.run(make())
     return folder / "desk.db"
@@ -52,6 +55,7 @@ async def test_what_nobody_damaged_is_clean(whole: Path) -> None:
         5,
         394,
     )  # that a run was deleted begins a chain again
+    assert looked["paper_accounts"] == 1
     assert looked["events"] > 1_000
     assert looked["orders"] > 150
     assert looked["fills"] > 100
@@ -146,6 +150,26 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "an event is changed": (
         "UPDATE outbox SET ts = ts + 1 WHERE seq = (SELECT min(seq) + 3 FROM event_hashes)",
         r"Run \w+: Event \d+ \(\S+\) is not what it was when it was stored\.",
+    ),
+    "an execution of a paper account is lost": (
+        "DELETE FROM paper_executions",
+        r"Paper account sim says that it holds 2 SPY, and all that happened in it makes 0\.",
+    ),
+    "the money of a paper account is changed": (
+        "UPDATE paper_accounts SET body = replace(body, '\"799.5\"', '\"999.5\"')",
+        r"Paper account sim says that it has 999\.5, and all that happened in it makes 799\.5\.",
+    ),
+    "an order of a paper account is lost": (
+        "DELETE FROM paper_orders WHERE id = 'P1-o1'",
+        r"Paper account sim has executions of order P1-o1, which is not there\.",
+    ),
+    "an order of a paper account says that less is filled": (
+        "UPDATE paper_orders SET body = replace(body, '\"filled_qty\":\"2\"', '\"filled_qty\":\"1\"')",
+        r"Order P1-o1 of paper account sim says that 1 are filled, and its executions make 2\.",
+    ),
+    "a row of a paper account is cut off": (
+        "UPDATE paper_orders SET body = substr(body, 1, 40) WHERE id = 'P1-o2'",
+        r"Paper account sim cannot be read",
     ),
 }  # fmt: skip
 

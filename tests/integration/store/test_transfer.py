@@ -18,7 +18,9 @@ from core.ports import Store
 from core.runs.checking import check_store
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
+from core.store.migration import HEAD
 from core.store.transfer import carried_tables
+from tests.contract.paper_samples import BUYING, OPENING
 from tests.contract.samples import note, run, same_bars, same_result
 from tests.integration.store.care_desk import fill_desk, manager_of, opened, ran
 
@@ -43,6 +45,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
             await manager.close()
             (first, _) = await store.bars.sets()
             await store.bars.seal(first.key, sealed=True)
+            await store.paper.save(OPENING)
+            await store.paper.save(BUYING)
 
     asyncio.run(make())
     with sqlite3.connect(folder / "desk.db") as db:
@@ -94,6 +98,9 @@ async def same_stores(one: Store, other: Store) -> None:
     for held in await one.bars.sets():
         assert same_bars(await one.bars.read(held.key), await other.bars.read(held.key))
     assert await one.actions.read_all() == await other.actions.read_all()
+    books = await one.paper.load("sim")
+    assert books is not None
+    assert await other.paper.load("sim") == books
 
 
 async def test_every_table_comes_back_equal(desk: Path, exported: Path, tmp_path: Path) -> None:
@@ -103,7 +110,9 @@ async def test_every_table_comes_back_equal(desk: Path, exported: Path, tmp_path
         assert (await check_store(store, quiet)).findings == ()
     before, after = tables_of(desk), tables_of(tmp_path / "new.db")
     assert {name: len(rows) for name, rows in before.items()} == transfer.rows
-    assert all(before[name] for name in ("outbox", "deleted_seqs", "event_hashes", "bar_chunks", "results", "consumer_offsets"))
+    assert all(
+        before[name] for name in ("outbox", "deleted_seqs", "event_hashes", "bar_chunks", "results", "consumer_offsets", "paper_executions")
+    )
     for name, rows in before.items():
         assert after[name] == rows, name
     assert any(step.what.startswith("Reading ") for step in steps)
@@ -186,7 +195,7 @@ async def test_other_files_are_refused(tmp_path: Path) -> None:
     await refused(tmp_path, tmp_path / "zip", UnreadableFile, "is not an export of this program")
 
 
-@pytest.mark.parametrize("change", [('"form":1', '"form":2'), ('"revision":"0004"', '"revision":"0999"')])
+@pytest.mark.parametrize("change", [('"form":1', '"form":2'), (f'"revision":"{HEAD}"', '"revision":"0999"')])
 async def test_a_file_of_a_newer_version_is_refused(exported: Path, tmp_path: Path, change: tuple[str, str]) -> None:
     with zipfile.ZipFile(exported) as old, zipfile.ZipFile(tmp_path / "newer", "w") as new:
         for item in old.infolist():

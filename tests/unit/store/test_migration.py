@@ -27,6 +27,7 @@ from core.store.postgres import PostgresDatabase
 from core.store.sqlite import SqliteDatabase
 from core.store.tables import METADATA
 from core.store.transaction import transaction
+from tests.contract.paper_samples import AFTERWARDS, BUYING, OPENING
 
 OLD_RUN = {
     "id": "r1",
@@ -102,14 +103,14 @@ def _insert(connection: Connection, table: str, **cells: object) -> None:
     execute(connection, f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(cells))})", tuple(cells.values()))
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
 async def test_a_database_of_an_earlier_version_keeps_its_data(
     engine: Engine, database: Database, revision: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     _at_revision(engine, revision)
     starts, prices = np.array([60_000_000_000], np.int64), [np.array([figure]) for figure in (1.0, 3.0, 0.5, 2.0, 9.0)]
     with engine.connect() as connection, transaction(connection, alone=True):
-        assert "leases" not in inspect(connection).get_table_names()
+        assert "paper_orders" not in inspect(connection).get_table_names()
         body = msgspec.json.encode(OLD_RUN).decode()
         _insert(connection, "runs", id="r1", status="pending", mode="backtest", strategy_id="sma-cross", created_ns=7, body=body)
         span = {"bars": 1, "first_ns": 60_000_000_000, "last_ns": 60_000_000_000}
@@ -137,6 +138,9 @@ async def test_a_database_of_an_earlier_version_keeps_its_data(
         assert sealed.sha256 == content_sha256(bars)
         await store.actions.put([Split(symbol="SPY", day=1, ratio=Decimal(2))])
         assert len(await store.actions.read("SPY")) == 1
+        await store.paper.save(OPENING)
+        await store.paper.save(BUYING)
+        assert await store.paper.load("sim") == AFTERWARDS
     finally:
         await store.close()
 
