@@ -4,16 +4,19 @@ Commands are async methods with domain types; what changed comes back as events.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope, envelope
 from core.events.live_payloads import SwitchThrown
+from core.model.broker import AccountName
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
+from core.model.hand import AccountDifference, AccountView, HandOrder, OrderPreview, TradingAccount
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.parity import Parity
@@ -311,6 +314,55 @@ class Engine:
         """Replay a paper or live run's own bars through Greta and compare its decisions and fills. Raises RunError."""
         return await parity_of(run_id, runs=self._runs, store=self._store)
 
+    # --- by hand ---
+
+    async def trading_accounts(self) -> list[TradingAccount]:
+        """Return the accounts that a person can trade at, with what keeps one from being used; nothing is connected."""
+        return list(await self._runs.by_hand.accounts())
+
+    async def connect_account(self, broker_id: str, account: AccountName, confirm: str = "") -> AccountView:
+        """Open an account for a person until `disconnect_account` or `close`. `confirm`: of real money, its number or title.
+
+        Raises NotArmed, BrokerError, UnknownName, HeldElsewhere.
+        """
+        return await (await self._runs.connect_by_hand(broker_id, account, confirm)).view()
+
+    async def disconnect_account(self, broker_id: str, account: AccountName) -> None:
+        """Let an account go; harmless when it is not open. Its orders work on."""
+        await self._runs.by_hand.disconnect(broker_id, account)
+
+    async def account_view(self, broker_id: str, account: AccountName) -> AccountView:
+        """Return an account that is open as it is now. Raises NotConnected."""
+        return await self._runs.by_hand.at(broker_id, account).view()
+
+    async def preview_order(self, broker_id: str, account: AccountName, order: HandOrder) -> OrderPreview:
+        """Return what an order would come to; sends nothing. Raises NotConnected, InputError."""
+        return await self._runs.by_hand.at(broker_id, account).preview(order)
+
+    async def place_order(self, broker_id: str, account: AccountName, order: HandOrder, run_id: str | None = None) -> Order:
+        """Commit and send an order and return its row; `run_id`: the run in whose name. Raises NotConnected, InputError, StoreError."""
+        return await self._runs.by_hand.at(broker_id, account).place(order, run_id)
+
+    async def cancel_order(self, broker_id: str, account: AccountName, order_id: str) -> None:
+        """Ask the broker to cancel an order of ours; one that is over is left alone. Raises NotConnected, UnknownName."""
+        await self._runs.by_hand.at(broker_id, account).cancel(order_id)
+
+    async def cancel_all_orders(self, broker_id: str, account: AccountName) -> int:
+        """Ask the broker to cancel every working order of ours; return how many. Raises NotConnected."""
+        return await self._runs.by_hand.at(broker_id, account).cancel_all()
+
+    async def close_position(self, broker_id: str, account: AccountName, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
+        """Close a position of an owner, or `qty` of it, at the market, and return the order. Raises NotConnected, InputError."""
+        return await self._runs.by_hand.at(broker_id, account).close(symbol, owner_id, qty)
+
+    async def reverse_position(self, broker_id: str, account: AccountName, symbol: str, owner_id: str) -> Order:
+        """Turn a position around and return the order that leaves now. Raises NotConnected, InputError."""
+        return await self._runs.by_hand.at(broker_id, account).reverse(symbol, owner_id)
+
+    async def reconcile_account(self, broker_id: str, account: AccountName) -> tuple[AccountDifference, ...]:
+        """Compare an account with the broker and heal, now; return what differed. Raises NotConnected, BrokerError."""
+        return await self._runs.by_hand.at(broker_id, account).reconcile()
+
     # --- the kill switch ---
 
     async def throw_switch(self, level: SwitchLevel, reason: str, run_id: str | None = None) -> Envelope:
@@ -329,9 +381,9 @@ class Engine:
         Returns how many runs were stopped here, and whether the switch was thrown.
         """
         goes_on = [run for run in await self._runs.all() if run.config.mode is not RunMode.BACKTEST and run.status is RunStatus.RUNNING]
-        if goes_on:
+        if goes_on or self._runs.by_hand.is_open:
             await self.throw_switch(SwitchLevel.CANCEL_ALL, "HALT was pressed.")
-        return await self._runs.stop_all(), bool(goes_on)
+        return await self._runs.stop_all(), bool(goes_on or self._runs.by_hand.is_open)
 
     async def switches(self) -> dict[str | None, SwitchLevel]:
         """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""

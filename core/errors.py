@@ -39,7 +39,9 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── HeldElsewhere       another desk has the run or the account
     │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
     │   │   ├── NotTheSame          a run cannot be repeated, or came out otherwise
-    │   │   └── BooksDiffer         our books and the broker's differ, and nothing heals it
+    │   │   ├── BooksDiffer         our books and the broker's differ, and nothing heals it
+    │   │   ├── NotArmed            real money, and its account's name was not typed
+    │   │   └── NotConnected        the account is not open for a person's orders
     │   ├── BrokerError             an account at a broker
     │   │   ├── NoKeys              the account has no keys on this machine
     │   │   ├── KeysRefused         the broker does not accept the keys
@@ -337,6 +339,22 @@ class BooksDiffer(RunError):
     """Our orders and fills do not make up what the broker says the account holds, and nothing explains it."""
 
     code = "books_differ"
+
+
+class NotArmed(RunError):
+    """Orders would go where real money is, and nobody typed the account's `name`."""
+
+    code = "not_armed"
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"{what} trades real money.", f"Confirm it by its name: {name}.")
+        self.name = name
+
+
+class NotConnected(RunError):
+    """The account is not open for a person's orders."""
+
+    code = "not_connected"
 
 
 class BrokerError(KnownError):

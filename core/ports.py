@@ -30,6 +30,7 @@ from core.model.broker import (
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.desk import Desk, DeskSeen, Lease, LeaseKind
+from core.model.hand import TradingAccount
 from core.model.market import Adjustment, AssetClass, BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
@@ -518,6 +519,10 @@ class LiveClock(Clock, Protocol):
 
 class BrokerSource(Protocol):
     """The brokers that a run can trade through, by the id of their adapter."""
+
+    async def accounts(self) -> Sequence[TradingAccount]:
+        """Return the accounts there are, with what keeps one from being used; nothing is connected."""
+        ...
 
     def info(self, broker_id: str) -> AdapterInfo:
         """Return what a broker declares. Raises UnknownName."""

@@ -5,7 +5,7 @@ The account lives as long as the program. Its orders fill by Greta's matching at
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Final
@@ -17,6 +17,7 @@ from core.brokers.sim_market import STEP_NS, SimMarket
 from core.clock.realtime import ScaledClock
 from core.errors import AdapterBroken, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features
+from core.model.hand import TradingAccount
 from core.model.market import AssetClass
 from core.model.order import OrderType
 from core.model.run import AccountTerms
@@ -73,6 +74,10 @@ class SimSource:
         self._clock = ScaledClock(now_ns, speed)
         self._seed = seed
         self._cash = cash
+
+    async def accounts(self) -> Sequence[TradingAccount]:
+        """See `core.ports.BrokerSource`."""
+        return (TradingAccount(broker_id=ID, account=AccountName.PAPER, title=INFO.name, is_real_money=False),)
 
     def info(self, broker_id: str) -> AdapterInfo:
         """See `core.ports.BrokerSource`."""

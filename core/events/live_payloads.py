@@ -103,6 +103,29 @@ class Differed(Payload, frozen=True, kw_only=True):
     order_id: str | None = None
 
 
+# --- account.* --------------------------------------------------------------------------------------------
+
+
+class AccountChanged(Payload, frozen=True, kw_only=True):
+    """Something of an account that is open for a person changed: money, positions, orders, or the line to the broker."""
+
+    wire: ClassVar[str] = "account.Changed"
+    durable: ClassVar[bool] = False
+    account: str
+
+
+# --- orders.* of a person ---------------------------------------------------------------------------------
+
+
+class OrderAskedByHand(Payload, frozen=True, kw_only=True):
+    """A person asked for something of an order. `what`: `place`, `change` or `cancel`."""
+
+    wire: ClassVar[str] = "orders.AskedByHand"
+    kind: ClassVar[Kind] = Kind.COMMAND
+    order_id: str
+    what: str
+
+
 # --- risk.* -----------------------------------------------------------------------------------------------
 
 

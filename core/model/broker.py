@@ -74,6 +74,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     notional: bool = False
     extended_hours: bool = False
     streaming: bool = False
+    reverses: bool = False
+    """Whether one order may turn a position around, over zero."""
 
 
 class AdapterInfo(msgspec.Struct, frozen=True, kw_only=True):

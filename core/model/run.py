@@ -12,6 +12,9 @@ from core.model.market import Adjustment
 from core.model.risk import RiskLimits
 from core.values import ParamValue as ParamValue
 
+BY_HAND: Final = "by-hand"
+"""The strategy id of the runs that hold a person's own orders, one for each account; there is no such plug-in."""
+
 
 class RunMode(StrEnum):
     """Who fills the orders, and whether the money is real."""
@@ -123,7 +126,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What the run's orders are held to, beside the account's own limits. A backtest has none."""
 
     def __post_init__(self) -> None:
-        if not self.symbols:
+        if not self.symbols and not self.is_by_hand:
             raise InvalidValue("symbols", "empty", "name at least one.")
         if self.seed < 0:
             raise InvalidValue("seed", self.seed, "it is a whole number from 0 on.")
@@ -135,6 +138,11 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidValue("end", iso(self.end_ns), f"it must be after the start, {iso(self.start_ns)}.")
         if self.volume_cap is not None and not (self.volume_cap.is_finite() and 0 < self.volume_cap <= 1):
             raise InvalidValue("volume_cap", self.volume_cap, "it is a share of the bar's volume, above 0 and at most 1.")
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether the run is the book of a person's own orders at an account: nobody starts or stops it."""
+        return self.strategy_id == BY_HAND
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,11 +4,12 @@ The program itself minds them, whatever the broker can do: an exit leaves when i
 what it filled; the first fill of one of a pair takes the other back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from core.model.order import OrderStatus
+from core.model.order import Order, OrderStatus
+from core.runs.exits import waiting_exits
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
 
@@ -27,13 +28,32 @@ class Families:
         if len(legs) == 2:
             self.pair(legs[0].order.id, legs[1].order.id)
 
+    def restore(self, orders: Sequence[Order], dropped: Collection[str], now_ns: int) -> None:
+        """Take the families of a run as its rows have them, after a restart; see `core.runs.exits.waiting_exits`."""
+        for parent_id, legs in waiting_exits(orders, dropped, now_ns).items():
+            self.wait(parent_id, [Intent(order=leg) for leg in legs])
+        known = {order.id: order for order in orders}
+        for order in orders:
+            if order.sibling_id is not None and order.sibling_id in known:
+                self.pair(order.id, order.sibling_id)
+                if order.filled_qty and known[order.sibling_id].status.is_final:
+                    self._taken_back.add(order.sibling_id)  # it was, for this one's sake
+
     def pair(self, first_id: str, second_id: str) -> None:
         """Note that of two orders one cancels the other."""
         self._siblings |= {first_id: second_id, second_id: first_id}
 
     def waiting(self) -> frozenset[str]:
         """Return the ids of exits that wait."""
-        return frozenset(intent.order.id for legs in self._waiting.values() for intent in legs)
+        return frozenset(order.id for order in self.waiting_orders())
+
+    def waiting_orders(self) -> list[Order]:
+        """Return the exits that wait."""
+        return [intent.order for legs in self._waiting.values() for intent in legs]
+
+    def find(self, order_id: str) -> Order | None:
+        """Return an exit that waits."""
+        return next((order for order in self.waiting_orders() if order.id == order_id), None)
 
     def drop(self, order_id: str) -> bool:
         """Take an exit back that waits, with the one it is paired with; False when it does not wait."""

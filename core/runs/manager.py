@@ -23,6 +23,7 @@ from core.errors import (
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
+from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
 from core.model.instants import MINUTE_NS, iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
@@ -33,6 +34,8 @@ from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.desks import Desks
+from core.runs.hand import HandDesk
+from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, is_recorded, recorded
 from core.runs.run_rows import Rows
@@ -74,6 +77,7 @@ class RunManager:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases = LeaseKeeper(store.leases, self._lost)
         self._keeping: asyncio.Task[None] | None = None
+        self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
         self._unstored: dict[str, Run] = {}
         """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
 
@@ -87,7 +91,7 @@ class RunManager:
         found = []
         leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
-            if run.status is not RunStatus.RUNNING or run.id in self._sessions:
+            if run.status is not RunStatus.RUNNING or run.id in self._sessions or self._stays(run):
                 continue
             if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
                 continue  # begun by a version of the program that knew no leases
@@ -99,6 +103,10 @@ class RunManager:
             await self._leases.renew()
             await self._keep_leases()  # the others see that this desk is there, whether it runs anything or not
         return found
+
+    def _stays(self, run: Run) -> bool:
+        """Tell whether a run outlives the program: the book of a person's orders, where its account does, or while it is open here."""
+        return run.config.is_by_hand and (self._brokers.outlives_program(run.config.broker) or self.by_hand.holds(run.id))
 
     async def take_over(self, run_id: str, reconcile: Reconcile = nothing_outside) -> Run:
         """Take a running run from a desk that is gone or has offered it, and end it as interrupted. Raises HeldElsewhere, RunError.
@@ -116,8 +124,9 @@ class RunManager:
             await self._leases.give_back(run_id)
 
     async def close(self) -> None:
-        """Stop every run and wait for them."""
+        """Stop every run, let every account go, and wait for them."""
         await self.stop_all()
+        await self.by_hand.close()
         self._leases.close()
         await self._supervisor.close()
         self._keeping = None
@@ -138,7 +147,8 @@ class RunManager:
                 [msgspec.structs.replace(order, status=OrderStatus.CANCELLED, reason=reason, updated_ns=now_ns) for order in left]
             )
             told: list[Payload] = [OrderCancelled(order_id=order.id, reason=reason) for order in left]
-            told.append(RunInterrupted(was=run.status))
+            if not run.config.is_by_hand:
+                told.append(RunInterrupted(was=run.status))
             work.append([_run_event(run.id, payload, now_ns, at) for at, payload in enumerate(told)])
         return after
 
@@ -196,6 +206,12 @@ class RunManager:
             raise
         return started
 
+    async def connect_by_hand(self, broker_id: str, account: AccountName, confirm: str) -> HandAccount:
+        """Open an account for a person; see `HandDesk.connect`."""
+        opened = await self.by_hand.connect(broker_id, account, confirm)
+        await self._keep_leases()
+        return opened
+
     async def _keep_leases(self) -> None:
         if self._keeping is None or self._keeping.done():
             self._keeping = await self._supervisor.start(self._keep(), "leases")
@@ -209,6 +225,7 @@ class RunManager:
     def _lost(self, run_id: str) -> None:
         """Another desk has taken the run over: it ends here, and nothing of it is stored any more."""
         _log.warning("Another desk has taken over run %s; it ends here.", run_id)
+        self.by_hand.lose(run_id)
         session, task = self._sessions.get(run_id), self._tasks.get(run_id)
         if session is not None and task is not None:
             session.is_taken = True
@@ -261,8 +278,8 @@ class RunManager:
     # --- questions ---
 
     async def all(self) -> list[Run]:
-        """Return all runs, newest first; those that go on here as they are now."""
-        return [self._newest(run) for run in await self._store.runs.runs()]
+        """Return all runs, newest first; those that go on here as they are now. The books of a person's own orders are not among them."""
+        return [self._newest(run) for run in await self._store.runs.runs() if not run.config.is_by_hand]
 
     async def get(self, run_id: str) -> Run:
         """Return a run by its id or an unambiguous beginning of it. Raises UnknownName or InvalidValue."""

@@ -272,14 +272,9 @@ class DomainRouter:
         return True
 
     def _leg(self, parent: Ticket, role: LegRole, leg: OrderLeg) -> Ticket:
-        """Return an exit leg as an order of its own; its life is its own, else its parent's where that is no auction."""
-        default = default_time_in_force(parent.request.symbol)
-        inherited = parent.time_in_force if parent.time_in_force in _LEG_TIMES else default
-        time_in_force = leg.time_in_force or inherited
-        expires_ns = leg.expires_ns
-        if time_in_force is TimeInForce.GTD and expires_ns is None:
-            expires_ns = parent.request.expires_ns
-        return self._ticket(f"{parent.ref}.{role}", exit_request(parent.request, leg, time_in_force, expires_ns), time_in_force)
+        """Return an exit leg as an order of its own."""
+        request, time_in_force = leg_request(parent.request, parent.time_in_force, leg)
+        return self._ticket(f"{parent.ref}.{role}", request, time_in_force)
 
     def _place_pair(self, action: PlaceOneCancelsOther, now_ns: int, tick_id: str, caused_by: Cause) -> None:
         pair = [
@@ -373,6 +368,16 @@ def _size_words(size: CashSize | EquityShare) -> str:
 def default_time_in_force(symbol: str) -> TimeInForce:
     """Return what an order lives for when nothing is said: `day`, or `gtc` where there are no sessions. The one place."""
     return TimeInForce.DAY if asset_class_of(symbol).has_sessions else TimeInForce.GTC
+
+
+def leg_request(parent: OrderRequest, parent_time: TimeInForce, leg: OrderLeg) -> tuple[OrderRequest, TimeInForce]:
+    """Return an exit leg as an order of its own; its life is its own, else its parent's where that is no auction."""
+    inherited = parent_time if parent_time in _LEG_TIMES else default_time_in_force(parent.symbol)
+    time_in_force = leg.time_in_force or inherited
+    expires_ns = leg.expires_ns
+    if time_in_force is TimeInForce.GTD and expires_ns is None:
+        expires_ns = parent.expires_ns
+    return exit_request(parent, leg, time_in_force, expires_ns), time_in_force
 
 
 class Tracer:

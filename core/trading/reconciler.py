@@ -51,6 +51,7 @@ class Reconciler:
             found = compare(self._ours(), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             for one in found:
                 self._heal(one, entry)
+            state.outside_orders = sum(not one.status.is_final and one.client_order_id not in state.lives for one in theirs.orders)
             await state.apply(entry)
         self._known_ns = began_ns if self._known_ns is None else self._known_ns
         self._from_ns = began_ns

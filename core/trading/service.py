@@ -13,6 +13,8 @@ from core.events.envelope import Envelope
 from core.events.live_payloads import RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
+from core.model.hand import RiskVerdict
+from core.model.money import plain
 from core.model.order import Order, OrderStatus, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
@@ -47,6 +49,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     caused_by: str | None = None
     trace_id: str | None = None
+    is_confirmed: bool = False
+    """Whether a person who typed the account's name asks for it: then it may go where real money is."""
 
 
 class AccountDesk:
@@ -95,6 +99,8 @@ class AccountDesk:
         self._spawned: set[asyncio.Task[None]] = set()
         self.reconciled = 0
         """How many times it was reconciled."""
+        self.reconciled_ns: int | None = None
+        """When it was last."""
 
     # --- life ---
 
@@ -201,6 +207,7 @@ class AccountDesk:
             raise BugError("The desk is not open.")
         found = await self._reconciler.reconcile()
         self.reconciled += 1
+        self.reconciled_ns = self.state.clock.now_ns()
         return found
 
     async def _outlasted(self, work: Coroutine[Any, Any, None]) -> None:
@@ -241,7 +248,7 @@ class AccountDesk:
         if intent.trace_id is not None:
             state.causes.traces[order.id] = intent.trace_id
         entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
-        refusals = self._refusals(order, before)
+        refusals = self._refusals(order, before, is_confirmed=intent.is_confirmed)
         for scope, refusal in refusals:
             entry.tell_of(
                 order,
@@ -249,13 +256,9 @@ class AccountDesk:
                     order_id=order.id, code=refusal.code, scope=scope, rule=refusal.rule, limit=refusal.limit, figure=refusal.figure
                 ),
             )
-        wrong = None if refusals else what_cannot_be_sent(order.request, order.time_in_force, state.features)
-        code = RejectCode.INVALID_ORDER
-        if not refusals and wrong is None and order.request.reduce_only and not self._reduces(order):
-            code, wrong = RejectCode.INSUFFICIENT_POSITION, f"There are no {order.request.qty} {order.request.symbol} to reduce."
+        wrong = None if refusals else self._wrong(order)
         if refusals or wrong is not None:
-            code = refusals[0][1].code if refusals else code
-            reason = wrong or " ".join(refusal.sentence for _, refusal in refusals)
+            code, reason = wrong or (refusals[0][1].code, " ".join(refusal.sentence for _, refusal in refusals))
             order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
             entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
             life = OrderLife(order=order, said=OrderStatus.REJECTED)
@@ -277,10 +280,31 @@ class AccountDesk:
         self.state.left(life, self.state.clock.now_ns())
         self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
 
-    def _refusals(self, order: Order, before: list[OrderLife]) -> list[tuple[str, Refusal]]:
+    def verdicts(self, order: Order, *, is_confirmed: bool = False) -> tuple[RiskVerdict, ...]:
+        """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted."""
+        found = [
+            RiskVerdict(scope=scope, code=one.code, rule=one.rule, limit=one.limit, figure=one.figure, sentence=one.sentence)
+            for scope, one in self._refusals(order, [], is_confirmed=is_confirmed)
+        ]
+        wrong = self._wrong(order)
+        if wrong is not None:
+            code, sentence = wrong
+            found.append(RiskVerdict(scope="broker", code=code, rule="broker", limit="", figure="", sentence=sentence))
+        return tuple(found)
+
+    def _wrong(self, order: Order) -> tuple[RejectCode, str] | None:
+        """Return why the broker would not take an order, or why it has nothing to reduce; None: neither."""
+        wrong = what_cannot_be_sent(order.request, order.time_in_force, self.state.features)
+        if wrong is not None:
+            return RejectCode.INVALID_ORDER, wrong
+        if order.request.reduce_only and not self._reduces(order):
+            return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
+        return None
+
+    def _refusals(self, order: Order, before: list[OrderLife], *, is_confirmed: bool) -> list[tuple[str, Refusal]]:
         state = self.state
         is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed)
+        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed or is_confirmed)
         own = [life for life in before if life.order.run_id == order.run_id]
         run = state.run_situation(order.run_id, own, is_open=is_open)
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]

@@ -48,6 +48,8 @@ class AccountState:
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
         self.adopted: set[str] = set()
+        self.outside_orders = 0
+        """How many orders of others worked when the broker was asked last."""
         self.in_flight: set[str] = set()
         self.prices: dict[str, Decimal] = {}
         self.levels: dict[str | None, SwitchLevel] = {}
@@ -115,6 +117,10 @@ class AccountState:
         """Return once `is_so`, looked at after each change."""
         while not is_so():
             await self._moved.wait()
+
+    async def moved(self) -> None:
+        """Return at the next change."""
+        await self._moved.wait()
 
     # --- looking at it ---
 

@@ -130,7 +130,7 @@ class RunTable(RowTable[RunRow]):
         if run_id is None:
             return
         if isinstance(payload, RunCreated):
-            if run_id not in self:
+            if run_id not in self and not payload.config.is_by_hand:
                 self.put(
                     RunRow(run=Run(id=run_id, config=payload.config, status=RunStatus.PENDING, created_ns=event.ts, demo=payload.demo))
                 )

@@ -11,6 +11,7 @@ from tests.unit.views.events import Events
 
 UNSAID = {
     "run.Progressed",
+    "account.Changed",
     "clock.Tick",
     "data.WindowReady",
     "strategy.FetchWindow",

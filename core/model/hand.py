@@ -1,0 +1,197 @@
+"""Trading by hand: what a person asks for at an account, and what an account looks like to a person.
+
+Money and quantities are Decimal, in account currency and units; times UTC ns.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from core.errors import InvalidValue
+from core.model.broker import Account, AccountName, Features
+from core.model.order import Order, OrderLeg, OrderRequest, OrderSide, OrderType, TimeInForce
+from core.model.risk import SwitchLevel
+
+OUTSIDE: Final = "outside"
+"""The owner of what no order of ours bought."""
+_AMOUNTS: Final = (
+    "qty",
+    "notional",
+    "limit_price",
+    "stop_price",
+    "trail_price",
+    "trail_percent",
+    "target_price",
+    "stop_loss_price",
+    "stop_loss_limit",
+)
+
+
+class HandOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asks for. Either `qty`, in units, or `notional`, in money. Checks itself.
+
+    `time_in_force` None: `day`, crypto `gtc`. `target_price` and `stop_loss_price` are exits that leave when the order is
+    over, over what it filled; with `stop_loss_limit` the stop loss is a stop-limit.
+    """
+
+    symbol: str
+    side: OrderSide
+    type: OrderType = OrderType.MARKET
+    qty: Decimal | None = None
+    notional: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    reduce_only: bool = False
+    target_price: Decimal | None = None
+    stop_loss_price: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.qty is None) is (self.notional is None):
+            raise InvalidValue("qty", "empty" if self.qty is None else self.qty, "an order has either a quantity or an amount of money.")
+        for field in _AMOUNTS:
+            amount: Decimal | None = getattr(self, field)
+            if amount is not None and (not amount.is_finite() or amount <= 0):
+                raise InvalidValue(field, amount, "it must be above zero.")
+        if self.stop_loss_limit is not None and self.stop_loss_price is None:
+            raise InvalidValue("stop_loss_limit", self.stop_loss_limit, "it goes with a stop loss price.")
+
+    def request(self, symbol: str, qty: Decimal) -> OrderRequest:
+        """Return it as an order over `qty` units of `symbol`. Raises InvalidValue for what is no order."""
+        stop_loss = None
+        if self.stop_loss_price is not None:
+            kind = OrderType.STOP if self.stop_loss_limit is None else OrderType.STOP_LIMIT
+            stop_loss = OrderLeg(type=kind, stop_price=self.stop_loss_price, limit_price=self.stop_loss_limit)
+        return OrderRequest(
+            symbol=symbol,
+            side=self.side,
+            qty=qty,
+            type=self.type,
+            limit_price=self.limit_price,
+            stop_price=self.stop_price,
+            time_in_force=self.time_in_force,
+            note=self.note or None,
+            trail_price=self.trail_price,
+            trail_percent=self.trail_percent,
+            reduce_only=self.reduce_only,
+            extended_hours=self.extended_hours,
+            target=None if self.target_price is None else OrderLeg(type=OrderType.LIMIT, limit_price=self.target_price),
+            stop_loss=stop_loss,
+        )
+
+
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """New terms of a working order; None leaves a term as it is. `qty` is the whole order, what is filled included. Checks itself.
+
+    `trail` is a price or a percent, as the order has it.
+    """
+
+    qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        amounts = {"qty": self.qty, "limit_price": self.limit_price, "stop_price": self.stop_price, "trail": self.trail}
+        if all(amount is None for amount in amounts.values()):
+            raise InvalidValue("change", "empty", "it needs a new quantity or price.")
+        for field, amount in amounts.items():
+            if amount is not None and (not amount.is_finite() or amount <= 0):
+                raise InvalidValue(field, amount, "it must be above zero.")
+
+
+class RiskVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an order would not leave. `scope`: `account`, `run` or `broker`. `limit` and `figure` are empty where a rule has none."""
+
+    scope: str
+    code: str
+    rule: str
+    limit: str
+    figure: str
+    sentence: str
+
+
+class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order would come to. `qty` None: an amount of money whose price nobody knows.
+
+    `price_source`: `quote`, `limit` (the order's own), `last`, or `none`. `cost` is price times quantity, of a sell what it
+    brings; `position_after` is signed, of the book that the order belongs to; `buying_power_after` when it has filled.
+    """
+
+    order: HandOrder
+    qty: Decimal | None
+    price: Decimal | None
+    price_source: str
+    cost: Decimal | None
+    position_after: Decimal | None
+    buying_power: Decimal
+    buying_power_after: Decimal | None
+    verdicts: tuple[RiskVerdict, ...]
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it would leave."""
+        return not self.verdicts
+
+
+class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """What one owner holds of a symbol. `owner_id`: a run's id or `outside`; `owner`: who that is, for a person. `qty` signed."""
+
+    symbol: str
+    owner_id: str
+    owner: str
+    qty: Decimal
+    avg_price: Decimal | None = None
+    price: Decimal | None = None
+    value: Decimal | None = None
+    open_pnl: Decimal | None = None
+
+
+class TradingAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that a person can trade at. `error`: why it cannot be used now, in words."""
+
+    broker_id: str
+    account: AccountName
+    title: str
+    is_real_money: bool
+    error: str | None = None
+
+
+class AccountDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """What our books and the broker's differed in, and what was done about it; see `core.trading.reconcile`."""
+
+    kind: str
+    healing: str
+    symbol: str
+    reason: str
+    order_id: str | None = None
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as it is now. `key` is `BROKER:NUMBER`.
+
+    `working`: our orders that can still fill, of every run, and exits that wait for their entry, as `created`.
+    `outside_orders`: how many orders of others work there. `silent_s`: seconds since the broker was heard of, 0 while it is.
+    """
+
+    broker_id: str
+    account: AccountName
+    key: str
+    title: str
+    is_real_money: bool
+    money: Account
+    positions: tuple[HeldPosition, ...]
+    working: tuple[Order, ...]
+    outside_orders: int
+    features: Features
+    level: SwitchLevel
+    silent_s: float
+    reconciled_ns: int | None
+    hand_run_id: str
+    as_of_ns: int

@@ -1,0 +1,486 @@
+"""One account that is open for a person: what is there to see, and what the person asks for, carried out as any order is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from decimal import Decimal, localcontext
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
+from core.events.envelope import envelope
+from core.events.live_payloads import AccountChanged, OrderAskedByHand
+from core.events.payloads import CancelRequest
+from core.model.broker import Account
+from core.model.hand import (
+    OUTSIDE,
+    AccountDifference,
+    AccountView,
+    HandOrder,
+    HeldPosition,
+    OrderPreview,
+    TradingAccount,
+)
+from core.model.market import asset_class_of, parse_symbol
+from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
+from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
+from core.model.run import Run
+from core.ports import EventLog, RunStore
+from core.runs.desks import OpenAccount
+from core.runs.exits import exits_of
+from core.runs.families import Families
+from core.runs.router import default_time_in_force
+from core.trading.books import RunBook
+from core.trading.order_fold import OrderLife
+from core.trading.service import Intent
+from core.trading.state import Seat
+
+LOOK_S: Final = 10.0
+"""Real seconds after which the account's money and prices are asked for again when nothing happens."""
+SOON_S: Final = 1.0
+"""How soon after something happened, and how often at most."""
+QUOTE_S: Final = 2.0
+"""How long an order waits for a price that only its valuation needs."""
+PATIENCE_S: Final = 20.0
+"""How long the broker is waited for to take back what stands in the way of closing a position."""
+Names = Callable[[], Awaitable[Mapping[str, str]]]
+_NINE_DECIMALS: Final = Decimal("0.000000001")
+_ONE: Final = Decimal(1)
+
+
+class HandAccount:
+    """`remember`, then `seated`, then `go_on`, which is its one task. `names` returns what the runs are called, by id."""
+
+    def __init__(self, opened: OpenAccount, run: Run, about: TradingAccount, names: Names, *, runs: RunStore, log: EventLog) -> None:
+        self.desk: Final = opened.desk
+        self.run: Final = run
+        self._broker = opened.broker
+        self._about = about
+        self._find_names = names
+        self._names: Mapping[str, str] = {}
+        self._runs = runs
+        self._log = log
+        self._families = Families()
+        self._changed = asyncio.Event()
+        self._prices: dict[str, Decimal] = {}
+        self._reversing: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self.failure: KnownError | None = None
+        self.is_over = asyncio.Event()
+        """Set when the account cannot be used any more; `failure` says why."""
+
+    # --- life ---
+
+    @contextmanager
+    def seated(self) -> "Generator[HandAccount]":
+        """Let the person's own run trade here for the length of the block."""
+        desk, run = self.desk, self.run
+        book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
+        desk.sit(run.id, book, Seat(self._changed.set, self._stop))
+        try:
+            yield self
+        finally:
+            desk.rise(run.id)
+
+    async def remember(self) -> None:
+        """Take the exits that wait, and the pairs, as the run's rows have them."""
+        dropped: set[str] = set()
+        for wire in (CancelRequest.wire, OrderAskedByHand.wire):
+            after = 0
+            while page := await self._log.read(after_seq=after, run_id=self.run.id, pattern=wire):
+                after = page[-1].seq
+                for event in page:
+                    payload = event.payload
+                    if isinstance(payload, CancelRequest) or (isinstance(payload, OrderAskedByHand) and payload.what == "cancel"):
+                        dropped.add(payload.order_id)
+        self._families.restore(await self._runs.orders(self.run.id), dropped, self._now_ns())
+
+    async def go_on(self) -> None:
+        """Mind the exits and tell of every change until the account is let go."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            own = [
+                group.create_task(self._mind_exits(), name="exits"),
+                group.create_task(self._tell_changes(), name="account-changes"),
+                group.create_task(self._look_after(), name="account-money"),
+            ]
+            try:
+                await self.is_over.wait()
+            finally:
+                self._group = None
+                for task in [*own, *self._reversing]:
+                    task.cancel()
+
+    def leave(self) -> None:
+        """Let it go; its orders work on."""
+        self.is_over.set()
+
+    def _stop(self, why: KnownError) -> None:
+        if isinstance(why, BooksDiffer):
+            return  # an event tells of it; what to do about the account is the person's to decide
+        self.failure = why
+        self.is_over.set()
+
+    async def _mind_exits(self) -> None:
+        state = self.desk.state
+        while True:
+            self._changed.clear()
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns())
+            if leaving:
+                await self.desk.place([self._confirmed(intent) for intent in leaving])
+            for order_id in cancels:
+                await self.desk.cancel(order_id)
+            await self._changed.wait()
+
+    async def _tell_changes(self) -> None:
+        while True:
+            await self.desk.state.moved()
+            self._tell()
+
+    async def _look_after(self) -> None:
+        """Keep the account's money and its prices fresh: after each change, and from time to time."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self.desk.state.moved()
+            await asyncio.sleep(SOON_S)
+            with suppress(BrokerError):  # the desk tells of a broker that does not answer
+                await self._look()
+                self._tell()
+
+    async def _look(self) -> None:
+        self.desk.state.note_account(await self._broker.account.account())
+        self._prices |= {one.symbol: one.price for one in await self._broker.account.positions() if one.price is not None}
+
+    def _tell(self) -> None:
+        if self._log.wanted(AccountChanged.wire):
+            told = AccountChanged(account=self.desk.state.key)
+            self._log.announce([envelope(told, id=uuid4().hex, ts=self._now_ns(), producer="trading")])
+
+    # --- what there is to see ---
+
+    async def view(self) -> AccountView:
+        """Return the account as it is now. Raises BrokerError."""
+        state = self.desk.state
+        if state.account is None:
+            await self._look()
+        if not self._names.keys() >= state.books.keys():
+            self._names = await self._find_names()
+        working = [life.order for life in state.working()] + self._families.waiting_orders()
+        return AccountView(
+            broker_id=self._about.broker_id,
+            account=self._about.account,
+            key=state.key,
+            title=self._about.title,
+            is_real_money=self._about.is_real_money,
+            money=self._money(),
+            positions=tuple(self._positions()),
+            working=tuple(sorted(working, key=lambda order: (order.created_ns, order.id))),
+            outside_orders=state.outside_orders,
+            features=state.features,
+            level=self.desk.level(self.run.id),
+            silent_s=state.silent_s,
+            reconciled_ns=self.desk.reconciled_ns,
+            hand_run_id=self.run.id,
+            as_of_ns=self._now_ns(),
+        )
+
+    def _money(self) -> Account:
+        if self.desk.state.account is None:
+            raise BrokerError("The broker has not said yet what the account holds.", "Try again in a moment.")
+        return self.desk.state.account
+
+    def _positions(self) -> list[HeldPosition]:
+        outside, by_hand = self._outside()
+        found = []
+        for run_id, book in self.desk.state.books.items():
+            for symbol, qty in book.positions().items():
+                left = by_hand.get(symbol, ZERO) if run_id == self.run.id else qty
+                if left:
+                    found.append(self._held(symbol, run_id, self._names.get(run_id, run_id), left, book.position(symbol).avg_price))
+        found += [self._held(symbol, OUTSIDE, "Outside", qty, None) for symbol, qty in outside.items() if qty]
+        return sorted(found, key=lambda one: (one.symbol, one.owner_id != self.run.id, one.owner))
+
+    def _outside(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+        """Return what is held outside and by hand, by symbol, where a person who closed an outside position has closed it."""
+        outside, by_hand = dict(self.desk.state.outside), dict(self.desk.state.books[self.run.id].positions())
+        for symbol in outside.keys() & by_hand.keys():
+            one, other = outside[symbol], by_hand[symbol]
+            if one * other < 0:
+                both = min(abs(one), abs(other))
+                outside[symbol] = one - both if one > 0 else one + both
+                by_hand[symbol] = other - both if other > 0 else other + both
+        return outside, by_hand
+
+    def _held(self, symbol: str, owner_id: str, owner: str, qty: Decimal, avg_price: Decimal | None) -> HeldPosition:
+        price = self._price(symbol)
+        with localcontext(MONEY_CONTEXT):
+            value = None if price is None else price * qty
+            pnl = None if price is None or avg_price is None else (price - avg_price) * qty
+        return HeldPosition(
+            symbol=symbol, owner_id=owner_id, owner=owner, qty=qty, avg_price=avg_price, price=price, value=value, open_pnl=pnl
+        )
+
+    def _price(self, symbol: str) -> Decimal | None:
+        return self._prices.get(symbol) or self.desk.state.prices.get(symbol)
+
+    # --- orders ---
+
+    async def preview(self, order: HandOrder) -> OrderPreview:
+        """Return what an order would come to. Sends, commits and counts nothing. Raises InputError for what is no order."""
+        symbol = parse_symbol(order.symbol)
+        price, source = await self._valued(symbol, order)
+        qty = self._units(order, price)
+        buying_power = self._buying_power(symbol)
+        if qty is None or price is None:
+            verdicts = () if qty is None else self.desk.verdicts(self._made(order.request(symbol, qty), self.run.id), is_confirmed=True)
+            after = None if qty is None else self.desk.state.books[self.run.id].held(symbol) + qty * order.side.sign
+            return OrderPreview(
+                order=order,
+                qty=qty,
+                price=price,
+                price_source=source,
+                cost=None,
+                position_after=after,
+                buying_power=buying_power,
+                buying_power_after=None,
+                verdicts=verdicts,
+            )
+        made = self._made(order.request(symbol, qty), self.run.id)
+        with localcontext(MONEY_CONTEXT):
+            cost = price * qty
+            held = self.desk.state.books[self.run.id].held(symbol)
+            return OrderPreview(
+                order=order,
+                qty=qty,
+                price=price,
+                price_source=source,
+                cost=cost,
+                position_after=held + qty * order.side.sign,
+                buying_power=buying_power,
+                buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
+                verdicts=self.desk.verdicts(made, is_confirmed=True),
+            )
+
+    async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
+        """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
+        symbol = parse_symbol(order.symbol)
+        await self._know_price(symbol)
+        price, _ = await self._valued(symbol, order) if order.notional is not None else (None, "")
+        qty = self._units(order, price)
+        if qty is None:
+            raise InvalidValue("notional", order.notional, f"nobody knows a price of {symbol} now; give a quantity.")
+        return await self._place(order.request(symbol, qty), run_id or self.run.id)
+
+    async def cancel(self, order_id: str) -> None:
+        """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName."""
+        waiting = self._families.find(order_id)
+        order = waiting or self._known(order_id).order
+        if order.status.is_final:
+            return
+        await self._told(order, "cancel")
+        if waiting is None:
+            await self.desk.cancel(order_id)
+        else:
+            self._families.drop(order_id)
+            self._tell()
+
+    async def cancel_all(self) -> int:
+        """Ask for the cancel of every working order of ours here; return how many."""
+        # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
+        wanted = self._families.waiting_orders() + [life.order for life in self.desk.state.working()]
+        for order in wanted:
+            await self.cancel(order.id)
+        return len(wanted)
+
+    async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
+        """Close a position, or `qty` of it, at the market, in its owner's name; its exits are taken back first. Raises InputError."""
+        symbol = parse_symbol(symbol)
+        held = self._owned(symbol, owner_id)
+        if not held:
+            raise InvalidValue("position", symbol, "nothing of it is held.")
+        if qty is not None and not 0 < qty <= abs(held):
+            raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
+        if qty is None:
+            await self._clear(symbol, owner_id, OrderSide.SELL if held > 0 else OrderSide.BUY)
+            held = self._owned(symbol, owner_id)  # an exit may have been faster
+            if not held:
+                raise InvalidValue("position", symbol, "it was closed just now.")
+        return await self._close(symbol, owner_id, held, qty or abs(held))
+
+    async def reverse(self, symbol: str, owner_id: str) -> Order:
+        """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
+
+        Returns the order that leaves now. Raises InputError.
+        """
+        symbol = parse_symbol(symbol)
+        held = self._owned(symbol, owner_id)
+        if not held:
+            raise InvalidValue("position", symbol, "nothing of it is held.")
+        if held > 0 and not self._money().shorting_enabled:
+            raise InvalidValue("position", symbol, "the account cannot sell short, so there is nothing to turn it into.")
+        side = OrderSide.SELL if held > 0 else OrderSide.BUY
+        await self._clear(symbol, owner_id, side)
+        held = self._owned(symbol, owner_id)
+        if not held:
+            raise InvalidValue("position", symbol, "it was closed just now.")
+        name = self.run.id if owner_id == OUTSIDE else owner_id
+        if self.desk.state.features.reverses:
+            request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
+            return await self._place(request, name)
+        closing = await self._close(symbol, owner_id, held, abs(held))
+        if self._group is not None and not closing.status.is_final:
+            opening = OrderRequest(symbol=symbol, side=side, qty=abs(held), note="reversed by hand")
+            task = self._group.create_task(self._open_after(closing.id, opening, name), name=f"reverse-{closing.id}")
+            self._reversing.add(task)
+            task.add_done_callback(self._reversing.discard)
+        return closing
+
+    async def reconcile(self) -> tuple[AccountDifference, ...]:
+        """Compare with the broker and heal, now. Raises BrokerError."""
+        return tuple(
+            AccountDifference(kind=one.kind, healing=one.healing, symbol=one.symbol, reason=one.reason, order_id=one.order_id)
+            for one in await self.desk.reconcile()
+        )
+
+    # --- inside ---
+
+    async def _place(self, request: OrderRequest, run_id: str) -> Order:
+        if run_id not in self.desk.state.books:
+            raise UnknownName("run at this account", run_id, self.desk.state.books)
+        order = self._made(request, run_id)
+        asked = envelope(
+            OrderAskedByHand(order_id=order.id, what="place"),
+            id=uuid4().hex,
+            ts=order.created_ns,
+            producer="trading",
+            run_id=run_id,
+            corr_id=run_id,
+        )
+        exits = exits_of(order, order.created_ns)
+        if exits:
+            self._families.wait(order.id, [Intent(order=leg) for leg in exits])
+        await self.desk.place([self._confirmed(Intent(order=order, caused_by=asked.id))], [asked])
+        return self.desk.state.lives[order.id].order
+
+    async def _close(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal) -> Order:
+        side, is_outside = OrderSide.SELL if held > 0 else OrderSide.BUY, owner_id == OUTSIDE
+        # What came from outside is in no book of ours that the order could reduce.
+        request = OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=not is_outside, note="closed by hand")
+        return await self._place(request, self.run.id if is_outside else owner_id)
+
+    async def _open_after(self, closing_id: str, opening: OrderRequest, run_id: str) -> None:
+        state = self.desk.state
+        await state.until(lambda: state.has_ended or state.lives[closing_id].is_settled)
+        if state.lives[closing_id].order.status is OrderStatus.FILLED:
+            await self._place(opening, run_id)
+
+    async def _clear(self, symbol: str, owner_id: str, side: OrderSide) -> None:
+        """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""
+        state, name = self.desk.state, self.run.id if owner_id == OUTSIDE else owner_id
+        working = [life.order.id for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
+        for order_id in working:
+            await self.cancel(order_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await state.until(lambda: state.has_ended or all(state.lives[each].order.status.is_final for each in working))
+
+    async def _told(self, order: Order, what: str) -> None:
+        """Commit that the person asked for something of an order: what happens to it next was caused by that."""
+        state = self.desk.state
+        async with state.turn:
+            entry = state.entry()
+            entry.tell_of(order, OrderAskedByHand(order_id=order.id, what=what))
+            await state.apply(entry)
+
+    def _confirmed(self, intent: Intent) -> Intent:
+        return msgspec.structs.replace(intent, is_confirmed=True)
+
+    def _made(self, request: OrderRequest, run_id: str) -> Order:
+        now_ns = self._now_ns()
+        return Order(
+            id=f"{run_id}-h{uuid4().hex[:10]}",
+            run_id=run_id,
+            request=request,
+            time_in_force=request.time_in_force or default_time_in_force(request.symbol),
+            status=OrderStatus.CREATED,
+            created_ns=now_ns,
+            updated_ns=now_ns,
+        )
+
+    def _known(self, order_id: str) -> OrderLife:
+        life = self.desk.state.lives.get(order_id)
+        if life is None:
+            raise UnknownName("order of ours at this account", order_id, self.desk.state.lives)
+        return life
+
+    def _owned(self, symbol: str, owner_id: str) -> Decimal:
+        outside, by_hand = self._outside()
+        if owner_id == OUTSIDE:
+            return outside.get(symbol, ZERO)
+        if owner_id == self.run.id:
+            return by_hand.get(symbol, ZERO)
+        book = self.desk.state.books.get(owner_id)
+        if book is None:
+            raise UnknownName("owner of a position", owner_id, (OUTSIDE, *self.desk.state.books))
+        return book.held(symbol)
+
+    # --- prices ---
+
+    def _units(self, order: HandOrder, price: Decimal | None) -> Decimal | None:
+        """Return an order's quantity; None for an amount of money that no price turns into units. Raises InvalidValue."""
+        if order.qty is not None or order.notional is None:
+            return order.qty
+        if price is None:
+            return None
+        step = _NINE_DECIMALS if self.desk.state.features.fractional else _ONE
+        with localcontext(MONEY_CONTEXT):
+            qty = floor_to(order.notional / price, step)
+        if not qty:
+            raise InvalidValue("notional", order.notional, f"one unit costs {plain(price)}.")
+        return qty
+
+    async def _valued(self, symbol: str, order: HandOrder) -> tuple[Decimal | None, str]:
+        """Return the price an order is valued at, and where it is from: what the market offers, but never beyond its own limit."""
+        own = order.limit_price or (order.stop_price if order.type is OrderType.STOP else None)
+        offered = await self._offered(symbol, order.side)
+        if offered is not None:
+            limit = order.limit_price
+            is_beyond = limit is not None and (offered > limit if order.side is OrderSide.BUY else offered < limit)
+            return (limit, "limit") if is_beyond else (offered, "quote")
+        if own is not None:
+            return own, "limit"
+        last = self._price(symbol)
+        return (None, "none") if last is None else (last, "last")
+
+    async def _offered(self, symbol: str, side: OrderSide) -> Decimal | None:
+        """Return what the market asks for a buy, or bids for a sale, now; None where nobody knows."""
+        with suppress(BrokerError, TimeoutError):
+            async with asyncio.timeout(QUOTE_S):
+                quote = (await self._broker.market.latest_quotes([symbol])).get(symbol)
+            if quote is not None:
+                if quote.bid and quote.ask:
+                    with localcontext(MONEY_CONTEXT):
+                        self.desk.state.note_price(symbol, (quote.bid + quote.ask) / 2, quote.time_ns)
+                return (quote.ask if side is OrderSide.BUY else quote.bid) or None
+        return None
+
+    async def _know_price(self, symbol: str) -> None:
+        """Let the risk gate have a price of a symbol that nobody traded yet."""
+        if symbol not in self.desk.state.prices:
+            await self._offered(symbol, OrderSide.BUY)
+
+    def _buying_power(self, symbol: str) -> Decimal:
+        money = self._money()
+        return money.buying_power if asset_class_of(symbol).has_sessions else money.non_marginable_buying_power
+
+    def _opens(self, symbol: str, side: OrderSide, qty: Decimal) -> Decimal:
+        """Return by how many units an order makes what the whole account holds larger; below zero where it makes it smaller."""
+        state = self.desk.state
+        held = state.positions().get(symbol, ZERO) + state.outside.get(symbol, ZERO)
+        return abs(held + qty * side.sign) - abs(held)
+
+    def _now_ns(self) -> int:
+        return self.desk.state.clock.now_ns()
