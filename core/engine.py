@@ -232,8 +232,8 @@ class Engine:
         """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
         return await self._runs.create(config, demo=demo)
 
-    async def start_run(self, run_id: str) -> Run:
-        """Start a pending run; it goes on by itself. Raises RunNotStartable."""
+    async def start_run(self, run_id: str, confirm: str = "") -> Run:
+        """Start a pending run; it goes on by itself. `confirm`: of a live run, its account's name. Raises RunNotStartable."""
         return await self._runs.start(run_id)
 
     async def stop_run(self, run_id: str) -> Run:

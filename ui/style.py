@@ -204,6 +204,11 @@ QPushButton[role="primary"]:hover, QPushButton:default:hover {{ background: {ble
 QPushButton[role="primary"]:focus, QPushButton:default:focus {{ border-color: {t.text}; }}
 QPushButton[role="primary"]:disabled, QPushButton:default:disabled {{
   background: {t.raised}; border-color: {t.line}; color: {t.faint}; }}
+QPushButton[stake="paper"], QPushButton[stake="paper"]:default {{ background: {t.paper}; border-color: {t.paper}; color: {t.on_accent}; }}
+QPushButton[stake="live"], QPushButton[stake="live"]:default {{ background: {t.live}; border-color: {t.live}; color: {t.on_accent}; }}
+QPushButton[stake="paper"]:focus, QPushButton[stake="live"]:focus {{ border-color: {t.text}; }}
+QPushButton[stake="paper"]:disabled, QPushButton[stake="live"]:disabled {{
+  background: {t.raised}; border-color: {t.line}; color: {t.faint}; }}
 QPushButton[role="danger"] {{ border-color: {t.danger}; color: {t.danger}; }}
 
 QMenuBar {{ background: {t.background}; color: {t.muted}; padding: 0 {s}px; }}
