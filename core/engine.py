@@ -54,10 +54,15 @@ class Engine:
         self._runs = runs
         self._data = data
         self._histories = histories
+        self._recovers = True
 
     async def open(self, *, recover: bool = True) -> None:
-        """Connect, migrate, and with `recover` mark runs that an earlier crash interrupted. Raises StoreError."""
+        """Connect, migrate, and with `recover` mark runs that an earlier crash interrupted. Raises StoreError.
+
+        Without `recover` they stay as they are stored, and are shown as interrupted all the same.
+        """
         await self._store.open()
+        self._recovers = recover
         if recover:
             await self._runs.recover()
 
@@ -227,8 +232,8 @@ class Engine:
         """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
         return await self._runs.create(config, demo=demo)
 
-    async def start_run(self, run_id: str) -> Run:
-        """Start a pending run; it goes on by itself. Raises RunNotStartable."""
+    async def start_run(self, run_id: str, confirm: str = "") -> Run:
+        """Start a pending run; it goes on by itself. `confirm`: of a live run, its account's name. Raises RunNotStartable."""
         return await self._runs.start(run_id)
 
     async def stop_run(self, run_id: str) -> Run:
@@ -261,11 +266,13 @@ class Engine:
 
     async def runs(self) -> list[Run]:
         """Return all runs, newest first; running ones as they are now."""
-        return await self._runs.all()
+        runs = await self._runs.all()
+        return runs if self._recovers else await self._runs.as_found(runs)
 
     async def run(self, run_id: str) -> Run:
         """Return one run. An id may be shortened to any unambiguous beginning. Raises UnknownName."""
-        return await self._runs.get(run_id)
+        run = await self._runs.get(run_id)
+        return run if self._recovers else (await self._runs.as_found([run]))[0]
 
     async def run_bar_sets(self, run_id: str) -> list[BarSetKey]:
         """Return the stored sets a run reads, in the order of its symbols."""

@@ -53,6 +53,7 @@ SETTINGS: Final = (
     _setting("retention.desk_days", "Desk events", 0, "Days until events that belong to no run are archived; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
     _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
+    _setting("sim.speed", "Speed of the simulated market", 1.0, "How many times as fast as real time it goes in the window; takes effect at the next start.", minimum=0.1, maximum=3_600),
     _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
 )  # fmt: skip
 

@@ -35,7 +35,30 @@ ACTS: Final = (
     Act(name="export-report", text="Export report", group="Run", tip="Write the report that is shown as one page"),
     Act(name="export-report-files", text="Export report as files", group="Run", tip="Write page, CSV and JSON files into a folder"),
     Act(name="delete-run", text="Delete run", group="Run", tip="Remove the selected run with its orders, fills and result", icon="delete"),
+    Act(name="resume-run", text="Resume run", group="Run", tip="Go on with an interrupted paper or live run, its orders reconciled first"),
+    Act(name="close-run", text="Close run", group="Run", tip="End an interrupted paper or live run and cancel its orders"),
+    Act(
+        name="close-run-flatten",
+        text="Close run and flatten",
+        group="Run",
+        tip="End it, cancel its orders, close its positions",
+    ),
     Act(name="kill-switch", text="HALT", group="Run", tip="Stop every run at once", shortcut="Ctrl+Shift+H", icon="halt"),
+    *(
+        Act(name=f"switch-{name}", text=text, group="Halt", tip=tip)
+        for name, text, tip in (
+            ("reduce-only", "Kill switch of all: reduce only", "Let only what takes off a position leave, of every run and account"),
+            ("halt", "Kill switch of all: halt", "Let nothing new leave; working orders stay"),
+            ("cancel-all", "Kill switch of all: cancel all", "Let nothing new leave and cancel every working order"),
+            ("flatten", "Kill switch of all: flatten", "Cancel every working order and close every position at market"),
+            ("off", "Kill switch of all: off", "Take the kill switch back: orders may leave again"),
+            ("run-reduce-only", "Kill switch of this run: reduce only", "Let only what takes off a position leave, of the selected run"),
+            ("run-halt", "Kill switch of this run: halt", "Let nothing new of the selected run leave; its working orders stay"),
+            ("run-cancel-all", "Kill switch of this run: cancel all", "Let nothing new of the selected run leave and cancel its orders"),
+            ("run-flatten", "Kill switch of this run: flatten", "Cancel the selected run's orders and close its positions at market"),
+            ("run-off", "Kill switch of this run: off", "Take the selected run's own switch back"),
+        )
+    ),
     Act(name="import-data", text="Import data", group="Data", tip="Read a price file", shortcut="Ctrl+I", icon="import"),
     Act(name="download-data", text="Download data", group="Data", tip="Fetch bars from a broker"),
     Act(name="corporate-actions", text="Splits and dividends", group="Data", tip="Import, list and delete splits and dividends"),
@@ -56,8 +79,8 @@ ACTS: Final = (
     Act(name="quit", text="Quit", group="Program", tip="Stop all runs and close", shortcut="Ctrl+Q"),
 )
 
-TOOLBAR: Final = ("new-run", "start-run", "stop-run", "", "import-data", "", "command-palette")
-"""What stands on the toolbar, left to right; empty is a separator."""
+TOOLBAR: Final = ("new-run", "start-run", "stop-run", "", "import-data", "", "account", "", "command-palette")
+"""What stands on the toolbar, left to right; empty is a separator, `account` the choice of accounts."""
 
 
 class Actions(QObject):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from core.events.payloads import BarsDeleted, BarsImported, RunDeleted
+from core.events.payloads import BarsDeleted, BarsImported, BarsSealed, BarsUnsealed, RunDeleted
 from core.views.desk import DESK_PATTERNS, RUN_PATTERNS, DeskViews
 from ui.models.table_model import TableModel
 
@@ -52,6 +52,8 @@ class EventBridge(QObject):
     run_deleted = Signal(str)
     bars_changed = Signal()
     equity_changed = Signal()
+    switches_changed = Signal()
+    """The kill switch was set, for all or for one run."""
 
     def __init__(self, engine: Engine, views: DeskViews, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -194,7 +196,7 @@ class EventBridge(QObject):
         changed: dict[str, None] = {}
         bars = False
         for event in folded:
-            if isinstance(event.payload, (BarsImported, BarsDeleted)):
+            if isinstance(event.payload, (BarsImported, BarsDeleted, BarsSealed, BarsUnsealed)):
                 bars = True
             elif event.run_id is not None and event.type.startswith("run."):
                 if isinstance(event.payload, RunDeleted):
@@ -209,6 +211,9 @@ class EventBridge(QObject):
                 self.run_ended.emit(run_id)
         if bars:
             self.bars_changed.emit()
+        if self._views.switches.changed:
+            self._views.switches.changed = False
+            self.switches_changed.emit()
         if self._views.equity.changed:
             self._views.equity.changed = False
             self.equity_changed.emit()

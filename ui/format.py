@@ -146,7 +146,7 @@ def cell(kind: Kind, value: Any, decimals: int | None, zone: Zone, *, signed: bo
         return duration(value)
     if kind is Kind.STATUS:
         return status_word(value)
-    if kind is Kind.SIDE:
+    if kind in {Kind.SIDE, Kind.MODE}:
         return str(value).capitalize()
     if kind is Kind.ID:
         return short(value)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _JOURNAL_PATTERNS: Final = (
     "run.*",
     "data.*",
+    "risk.SwitchThrown",
+    "risk.SwitchCarriedOut",
     "strategy.Noted",
     "system.*",
     "account.*",
@@ -59,6 +61,7 @@ class RunLoader(QObject):
     async def load_desk(self) -> None:
         """Load all runs and the journal of the desk."""
         self._views.runs.load_runs(await self._engine.runs())
+        self._views.switches.load(await self._engine.switches())
         self._bridge.flush()
         await in_slices(self._views.folding(await self._newest()))
         self._bridge.flush()

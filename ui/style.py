@@ -4,6 +4,7 @@ from typing import Final
 
 import qtawesome
 from PySide6.QtGui import QColor, QFont, QIcon, QPalette
+from PySide6.QtWidgets import QWidget
 
 from ui.theme import Sizes, Theme
 
@@ -91,6 +92,12 @@ def blend(over: str, under: str, alpha: float) -> str:
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
+def repolish(widget: QWidget) -> None:
+    """Take over the rules that a property of the widget chooses, now that it has changed."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
 def style_sheet(theme: Theme, sizes: Sizes) -> str:
     """Return the one style sheet of the program."""
     t, s = theme, sizes.step
@@ -130,6 +137,13 @@ QToolButton::menu-indicator {{ image: none; }}
 QToolButton#button-action-kill-switch {{ border: 1px solid {blend(t.danger, t.background, 0.6)}; color: {t.danger}; font-weight: 600; }}
 QToolButton#button-action-kill-switch:hover {{ background: {blend(t.danger, t.background, 0.18)}; }}
 QToolButton#button-action-kill-switch:focus {{ border: 2px solid {t.danger}; }}
+
+QToolButton#button-halt-levels {{ color: {t.danger}; padding: {s}px; }}
+QToolButton#button-switch-state {{ background: {t.danger}; color: {t.on_accent}; font-weight: 600; }}
+QToolButton#button-switch-state:hover {{ background: {blend(t.text, t.danger, 0.15)}; }}
+QToolButton#button-account[mode="paper"] {{ color: {t.paper}; font-weight: 600; }}
+QToolButton#button-account[mode="live"] {{ background: {t.live}; color: {t.on_accent}; font-weight: 600; }}
+QToolBar QLabel[role="pulse"] {{ color: {t.muted}; font-size: {sizes.table_font}px; padding: 0 {s}px; }}
 
 QStatusBar {{ background: {t.background}; border-top: 1px solid {t.line}; color: {t.muted}; }}
 QStatusBar::item {{ border: 0; }}
@@ -189,6 +203,11 @@ QPushButton:default, QPushButton[role="primary"] {{
 QPushButton[role="primary"]:hover, QPushButton:default:hover {{ background: {blend(t.text, t.accent, 0.15)}; }}
 QPushButton[role="primary"]:focus, QPushButton:default:focus {{ border-color: {t.text}; }}
 QPushButton[role="primary"]:disabled, QPushButton:default:disabled {{
+  background: {t.raised}; border-color: {t.line}; color: {t.faint}; }}
+QPushButton[stake="paper"], QPushButton[stake="paper"]:default {{ background: {t.paper}; border-color: {t.paper}; color: {t.on_accent}; }}
+QPushButton[stake="live"], QPushButton[stake="live"]:default {{ background: {t.live}; border-color: {t.live}; color: {t.on_accent}; }}
+QPushButton[stake="paper"]:focus, QPushButton[stake="live"]:focus {{ border-color: {t.text}; }}
+QPushButton[stake="paper"]:disabled, QPushButton[stake="live"]:disabled {{
   background: {t.raised}; border-color: {t.line}; color: {t.faint}; }}
 QPushButton[role="danger"] {{ border-color: {t.danger}; color: {t.danger}; }}
 

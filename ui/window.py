@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from core.errors import StoreReadOnly, UnknownName
 from core.views.desk import DeskViews
+from core.views.stake import Stake, stake_of
 from core.views.words import Level
 from ui.actions import Actions
 from ui.bridge import EventBridge
@@ -21,6 +22,7 @@ from ui.dialogs.look import role_sheet
 from ui.docks import TITLES, Docks
 from ui.errors import ErrorDesk
 from ui.format import desktop_zone_name, zone_of
+from ui.mode_frame import ModeFrame
 from ui.models.look import Look
 from ui.panels.banner import MessageBanner
 from ui.panels.chart_panel import ChartPanel
@@ -28,12 +30,14 @@ from ui.panels.data import DataPanel
 from ui.panels.log_panel import LogPanel
 from ui.panels.report import ReportPanel
 from ui.panels.tables import make_table_panels
+from ui.pulse import Heartbeat
 from ui.report_export import ReportExport
 from ui.run_commands import RunCommands
 from ui.run_loader import RunLoader
 from ui.run_view import RunView
 from ui.status_line import StatusLine
 from ui.style import base_font, palette, style_sheet
+from ui.switch_commands import SwitchCommands
 from ui.tasks import TaskScope
 from ui.theme import DARK, LIGHT, Sizes, Theme
 from ui.toolbar import MainToolBar
@@ -72,6 +76,7 @@ class MainWindow(QMainWindow):
         self.engine, self.settings, self.services = engine, settings, services
         self._may_close = False
         self._laid_out = False
+        self._stake = Stake()
         self.sizes: Sizes = Sizes().scaled(settings.number("window.scale_percent"))
         self.theme: Theme = theme_of(settings)
         self.setFont(base_font(self.sizes))
@@ -100,6 +105,8 @@ class MainWindow(QMainWindow):
             tasks=self.tasks,
             parent=self,
         )
+        self.switches = SwitchCommands(engine=engine, views=self.views, acts=self.acts, dialogs=self.dialogs, tasks=self.tasks, parent=self)
+        self.heartbeat = Heartbeat(engine, self.tasks, self)
         self.export = ReportExport(acts=self.acts, services=services, tasks=self.tasks, parent=self)
         self._make_panels()
         self._apply_look()
@@ -126,13 +133,14 @@ class MainWindow(QMainWindow):
         confirm = self.dialogs.confirm
         self.data = DataPanel(engine=self.engine, tasks=self.tasks, look=look, memory=self.services.layout, confirm=confirm, parent=self)
         panels: dict[str, QWidget] = {**self.tables, "chart": self.chart, "report": self.report, "log": self.log, "data": self.data}
-        self.toolbar = MainToolBar(self.acts, self.sizes, self)
+        self.toolbar = MainToolBar(self.acts, self.theme, self.sizes, self)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.toolbar)
         self.status = StatusLine(self.engine.now_ns, self)
         self.setStatusBar(self.status)
         self.docks = Docks(self, panels, self.sizes)
         self.acts.add("View", [dock.toggleViewAction() for dock in self.docks])
         self.banner = MessageBanner(self.theme, self)
+        self.frame = ModeFrame(self, self.theme, self.sizes)
         self.resize(FIRST_SIZE)
 
         self.run_view = RunView(
@@ -159,6 +167,12 @@ class MainWindow(QMainWindow):
         view.why_asked.connect(self.commands.why)
         view.trade_shown.connect(self.docks["trades"].raise_)
         self.bridge.bars_changed.connect(self.data.refresh)
+        self.bridge.switches_changed.connect(self.switches.offer)
+        view.offered.connect(self.switches.offer)
+        self.switches.changed.connect(self._show_switch)
+        self.switches.said.connect(self._say_act)
+        self.heartbeat.database_heard.connect(self.toolbar.show_database)
+        self.tables["runs"].model.rows_published.connect(self._show_stake)
         self.chart.set_chosen.connect(view.choose_set)
         self.chart.demo_requested.connect(self.commands.open_demo)
         self.chart.import_requested.connect(self.commands.import_data)
@@ -168,7 +182,7 @@ class MainWindow(QMainWindow):
         self.data.demo_requested.connect(self.commands.open_demo)
         self.data.set_chosen.connect(view.show_set)
         self.commands.run_wanted.connect(self.show_run)
-        self.commands.said.connect(lambda text, level: self.banner.say(text, level=level) if level == "warning" else self.status.say(text))
+        self.commands.said.connect(self._say_act)
         self.commands.progressed.connect(self._show_progress)
         self.errors.said.connect(self._show_message)
         acts.bind("settings", self._open_settings)
@@ -191,6 +205,7 @@ class MainWindow(QMainWindow):
         self.status.start()
         self.tables["runs"].table.setFocus(Qt.FocusReason.OtherFocusReason)
         self.bridge.open()
+        self.heartbeat.start()
         self.data.refresh()
         await self.loader.load_desk()
         if self.views.runs.rows:
@@ -212,6 +227,7 @@ class MainWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._on_colour_scheme)
         self.docks.freeze()
         self.bridge.close()
+        self.heartbeat.stop()
         self.status.stop()
         self.log.stop()
         late = await self.tasks.close(deadline_s)
@@ -265,6 +281,27 @@ class MainWindow(QMainWindow):
         self.bridge.schedule()
         self.banner.say(text, level=level, details=details)
 
+    def _say_act(self, text: str, level: str) -> None:
+        if level == "warning":
+            self.banner.say(text, level=level)
+        else:
+            self.status.say(text)
+
+    # --- what is at stake ---
+
+    def _show_stake(self) -> None:
+        stake = stake_of(self.views.runs.rows, ())
+        if stake == self._stake:
+            return
+        self._stake = stake
+        self.frame.show_mode(stake.mode)
+        self.toolbar.show_stake(stake)
+        self.setWindowTitle(" – ".join(part for part in (stake.words, "Weaver", self.services.desk_name) if part))
+
+    def _show_switch(self) -> None:
+        titles = {row.run.id: row.title for row in self.views.runs.rows if row.run.id in self.views.switches.levels}
+        self.toolbar.show_switch(self.views.switches.words, self.views.switches.sentences(titles))
+
     # --- look ---
 
     def _open_settings(self) -> None:
@@ -303,6 +340,8 @@ class MainWindow(QMainWindow):
         self.acts.set_theme(self.theme)
         self.docks.set_theme(self.theme)
         self.banner.set_theme(self.theme)
+        self.frame.set_theme(self.theme)
+        self.toolbar.set_theme(self.theme)
         self.dialogs.set_theme(self.theme)
         self.acts[f"theme-{self.settings.text('window.theme')}"].setChecked(True)
 

@@ -13,7 +13,7 @@ from typing import Final
 from core.brokers.exchange import TIMES_IN_FORCE, Books, Exchange
 from core.brokers.faults import Faults
 from core.brokers.inside import InsideBroker
-from core.brokers.sim_market import STEP_NS, SimMarket
+from core.brokers.sim_market import STEP_NS, SYMBOLS, SimMarket
 from core.clock.realtime import ScaledClock
 from core.errors import AdapterBroken, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features
@@ -77,7 +77,7 @@ class SimSource:
 
     async def accounts(self) -> Sequence[TradingAccount]:
         """See `core.ports.BrokerSource`."""
-        return (TradingAccount(broker_id=ID, account=AccountName.PAPER, title=INFO.name, is_real_money=False),)
+        return (TradingAccount(broker_id=ID, account=AccountName.PAPER, title=INFO.name, is_real_money=False, symbols=SYMBOLS),)
 
     def info(self, broker_id: str) -> AdapterInfo:
         """See `core.ports.BrokerSource`."""

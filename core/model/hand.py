@@ -161,6 +161,8 @@ class TradingAccount(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     is_real_money: bool
     error: str | None = None
+    symbols: tuple[str, ...] = ()
+    """What it trades, where that is little enough to be named."""
 
 
 class AccountDifference(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
-from core.model.desk import LeaseKind
+from core.model.desk import Lease, LeaseKind
 from core.model.instants import MINUTE_NS, iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
@@ -293,6 +293,23 @@ class RunManager:
                 raise InvalidValue("run", run_id, f"{len(found)} runs begin so; write more of the id.")
             run = found[0]
         return self._newest(run)
+
+    async def as_found(self, runs: Sequence[Run]) -> list[Run]:
+        """Return runs as `recover` would leave them, without changing anything: one that nobody runs any more is interrupted."""
+        if not any(run.status is RunStatus.RUNNING and run.id not in self._sessions for run in runs):
+            return list(runs)
+        leases = {lease.name: lease for lease in await self._store.leases.held(LeaseKind.RUN)}
+        return [self._left_behind(run) if self._is_left(run, leases.get(run.id)) else run for run in runs]
+
+    def _is_left(self, run: Run, lease: Lease | None) -> bool:
+        if run.status is not RunStatus.RUNNING or run.id in self._sessions:
+            return False
+        if lease is None:
+            return run.owner is None or not self._store.is_alive(run.owner)
+        return lease.expired or (lease.desk.id == self._store.desk.id and not self._store.is_alive(lease.owner))
+
+    def _left_behind(self, run: Run) -> Run:
+        return run.moved_to(RunStatus.INTERRUPTED, error="The program ended while this run went on.", error_code="interrupted")
 
     def is_here(self, run: Run) -> bool:
         """Tell whether a run goes on, or has just ended, in this process; a run that names no other is."""

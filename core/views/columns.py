@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Seconds."""
     STATUS = "status"
     """A word of a status, with a dot."""
+    MODE = "mode"
+    """Paper or live, in the mode's own colour: whether money is at risk is seen at once."""
     SIDE = "side"
     PROGRESS = "progress"
     """A fraction from 0 to 1, drawn as a bar; None draws nothing."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.events.envelope import Envelope
+from core.events.live_payloads import SwitchThrown
 from core.events.payloads import RunProgressed, SplitApplied
 from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
@@ -14,6 +15,7 @@ from core.views.equity import EquityView
 from core.views.orders import FillTable, OrderTable
 from core.views.positions import PositionTable, TradeTable
 from core.views.runs import RunTable, SharedRunTable
+from core.views.switches import SwitchView
 
 DESK_PATTERNS = (
     "run.*",
@@ -53,6 +55,7 @@ class DeskViews:
         self.trades = TradeTable()
         self.activity = ActivityTable(self.orders.get)
         self.equity = EquityView()
+        self.switches = SwitchView()
         self.selected: str | None = None
         self._left: list[list[Any]] = []
         self._splits: set[str] = set()
@@ -90,6 +93,8 @@ class DeskViews:
                 if event.run_id == self.selected:
                     self.equity.fold(event)
                 return
+        if kind == SwitchThrown.wire:
+            self.switches.fold(event)
         self.activity.fold(event, self.source_of(event))
 
     def source_of(self, event: Envelope) -> str:

@@ -7,7 +7,7 @@ from msgspec.structs import replace as struct_replace
 
 from core.events.envelope import Envelope
 from core.events.payloads import RunCompleted, RunCreated, RunDeleted, RunError, RunInterrupted, RunProgressed, RunStarted, RunStopped
-from core.model.run import RUN_TRANSITIONS, Run, RunStatus
+from core.model.run import RUN_TRANSITIONS, Run, RunMode, RunStatus
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
 
@@ -40,6 +40,11 @@ class RunRow:
         return min(1.0, self.run.bars / self.run.bars_total)
 
     @property
+    def mode(self) -> str | None:
+        """`paper` or `live`; None for a backtest, in which nothing is at stake."""
+        return None if self.run.config.mode is RunMode.BACKTEST else self.run.config.mode.value
+
+    @property
     def title(self) -> str:
         """The run in a few words: `sma-cross · BTC/USD · 1m`, with the desk when it is another one."""
         config = self.run.config
@@ -58,16 +63,16 @@ class RunTable(RowTable[RunRow]):
 
     columns: ClassVar[tuple[Column[RunRow], ...]] = (
         Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 102),
+        Column[RunRow]("mode", "Mode", Kind.MODE, lambda row: row.mode, 52, tip="Paper or live; a backtest has none."),
         Column[RunRow]("desk", "Desk", Kind.TEXT, lambda row: row.run.desk or "", 64, hidden=True, tip="The desk that runs it, or ran it."),
-        Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 88),
+        Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 80),
         Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 70),
-        Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 74, decimals=2, signed=True),
+        Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 72, decimals=2, signed=True),
         Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 60, tip="Equity of the run, start to end."),
         Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142, hidden=True),
         Column[RunRow]("timeframe", "Bars of", Kind.TEXT, lambda row: row.run.config.timeframe, 52, hidden=True, tip="Length of a bar."),
         Column[RunRow]("params", "Parameters", Kind.TEXT, params_words, 200, hidden=True),
         Column[RunRow]("progress", "Progress", Kind.PROGRESS, lambda row: row.progress, 72, hidden=True),
-        Column[RunRow]("mode", "Mode", Kind.TEXT, lambda row: row.run.config.mode.value, 64, hidden=True),
         Column[RunRow]("bars", "Bars done", Kind.NUMBER, lambda row: row.run.bars, 76, decimals=0, hidden=True),
         Column[RunRow]("elapsed", "Took", Kind.DURATION, lambda row: row.run.elapsed_s or None, 60, hidden=True),
         Column[RunRow]("id", "Run", Kind.ID, lambda row: row.run.id, 90, hidden=True),
@@ -99,7 +104,7 @@ class RunTable(RowTable[RunRow]):
 
     def words_of(self, row: RunRow) -> str:
         run = row.run
-        return f"{row.title} {run.status} {run.id} {params_words(row)} {'demo' if run.demo else ''}".lower()
+        return f"{row.title} {run.status} {run.config.mode} {run.id} {params_words(row)} {'demo' if run.demo else ''}".lower()
 
     def load_runs(self, runs: list[Run]) -> None:
         """Replace everything; `runs` newest first, as the engine returns them."""

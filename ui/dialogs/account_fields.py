@@ -44,6 +44,11 @@ class AccountFields(EntryGrid):
         """Tell whether a margin account is chosen."""
         return str(self.account.currentData()) == AccountKind.MARGIN
 
+    def set_trading(self, is_trading: bool) -> None:
+        """Ask for the cash alone: a paper or live run has its account at the broker."""
+        for name, row in self.rows().items():
+            self.show_row(row, shown=name == "cash" or not is_trading)
+
     def _show_account(self) -> None:
         for line in (self.rates["borrow_rate"], self.rates["debit_rate"], self.hard_to_borrow):
             line.setEnabled(self.is_margin())

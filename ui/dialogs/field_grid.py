@@ -51,6 +51,7 @@ class FieldGrid(QWidget):
         self._layout.setColumnMinimumWidth(0, sizes.font * 7)
         self._layout.setColumnStretch(1, 1)
         self._rows: list[FieldRow] = []
+        self._labels: dict[FieldRow, QLabel] = {}
 
     def add(self, name: str, title: str, control: QWidget, hint: str = "", *, buddy: QWidget | None = None) -> FieldRow:
         """Add a row; the control gets `name` as object name unless `buddy` is the widget that carries it."""
@@ -68,7 +69,13 @@ class FieldGrid(QWidget):
         self._layout.addWidget(label, at, 0, Qt.AlignmentFlag.AlignTop)
         self._layout.addWidget(row, at, 1)
         self._rows.append(row)
+        self._labels[row] = label
         return row
+
+    def show_row(self, row: FieldRow, *, shown: bool) -> None:
+        """Show a row with its label, or take it out of the way."""
+        row.setVisible(shown)
+        self._labels[row].setVisible(shown)
 
 
 def narrow(box: QComboBox) -> QComboBox:

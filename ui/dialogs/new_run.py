@@ -14,18 +14,21 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QS
 
 from core.errors import InvalidValue, KnownError, UnknownName
 from core.model.plugin import ParamValue
-from core.model.run import RunConfig
+from core.model.run import RunConfig, RunMode
 from ui.dialogs.account_fields import AccountFields
 from ui.dialogs.chance_fields import ChanceFields
 from ui.dialogs.cost_fields import CostFields
 from ui.dialogs.empty_state import EmptyState
 from ui.dialogs.field_grid import FieldRow
+from ui.dialogs.limit_fields import LimitFields
 from ui.dialogs.look import Banner, resize_to_screen, role_sheet
 from ui.dialogs.new_run_fields import BarFields
 from ui.dialogs.new_run_memory import NewRunEntries, NewRunMemory
 from ui.dialogs.run_preview import RunPreview
 from ui.dialogs.strategy_fields import StrategyFields
+from ui.dialogs.trading_fields import TradingFields
 from ui.forms import ParamForm, Section
+from ui.style import repolish
 from ui.tasks import TaskScope
 from ui.theme import Sizes, Theme
 
@@ -62,6 +65,7 @@ class NewRunDialog(QDialog):
         self._engine, self._tasks, self._sizes, self._memory = engine, tasks, sizes, memory
         self._busy = False
         self._complete = False
+        self._has_bars = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(sizes.step * 5, sizes.step * 4, sizes.step * 5, sizes.step * 4)
         layout.setSpacing(sizes.step * 3)
@@ -85,6 +89,10 @@ class NewRunDialog(QDialog):
         self.chance = ChanceFields(self._sizes, section)
         section.add(self.chance)
         await asyncio.sleep(0)
+        self._trading_section = Section("Account", left, self._form)
+        self.trading = TradingFields(self._sizes, self._trading_section)
+        self._trading_section.add(self.trading)
+        self._trading_section.hide()
         self.bars = BarFields(self._sizes, (section := Section("Bars", left, self._form)))
         section.add(self.bars)
         await asyncio.sleep(0)
@@ -94,6 +102,11 @@ class NewRunDialog(QDialog):
         self.account = AccountFields(cash, self._sizes, section)
         section.add(self.account)
         await asyncio.sleep(0)
+        self._limits_section = Section("Limits of the run's orders", right, self._form)
+        self.limits = LimitFields(self._sizes, self._limits_section)
+        self._limits_section.add(self.limits)
+        self._limits_section.hide()
+        await asyncio.sleep(0)
         self._params_section = Section("Parameters", left, self._form)
         self._params = ParamForm((), parent=self._params_section)
         self._params_section.add(self._params)
@@ -101,17 +114,19 @@ class NewRunDialog(QDialog):
             column.addStretch(1)
         self.bars.changed.connect(self._on_bars_changed)
         self.strategies.changed.connect(self._on_strategy_changed)
+        self.strategies.mode_changed.connect(self._on_mode_changed)
+        self.trading.changed.connect(self._on_account_changed)
         self._pages.addWidget(self._make_empty())
         sets = await self._engine.bar_sets()
         await asyncio.sleep(0)
         strategies = await asyncio.to_thread(self._engine.strategies)  # the first time, it parses every file
+        self.trading.set_accounts(await self._engine.trading_accounts())
         self._complete = True
+        self._has_bars = bool(sets)
         self.strategies.set_strategies(strategies, self._memory.last_strategy)
         await asyncio.sleep(0)
         self.bars.set_sets(sets)
-        self._pages.setCurrentIndex(0 if sets else 1)
-        for widget in (self.create_button, self.start_button, self._preview):
-            widget.setVisible(bool(sets))
+        self._show_page()
         self._recall()
         self._show_ready()
         self.strategies.strategy.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -142,6 +157,7 @@ class NewRunDialog(QDialog):
         )
         empty.add_button("button-empty-import", "Import a file", self._ask_import)
         empty.add_button("button-empty-demo", "Open the demo", self._ask_demo)
+        empty.add_button("button-empty-paper", "Trade on paper", lambda: self.strategies.choose_mode(RunMode.PAPER))
         return empty
 
     def _make_footer(self) -> QHBoxLayout:
@@ -170,6 +186,32 @@ class NewRunDialog(QDialog):
         """Choose a strategy, if it can run."""
         self.strategies.choose(strategy_id)
 
+    def _show_page(self) -> None:
+        """A backtest needs stored bars; a paper or live run brings its own."""
+        is_form = self._has_bars or self._is_trading()
+        self._pages.setCurrentIndex(0 if is_form else 1)
+        for widget in (self.create_button, self.start_button, self._preview):
+            widget.setVisible(is_form)
+
+    def _on_mode_changed(self) -> None:
+        mode = self.strategies.chosen_mode()
+        is_trading = mode is not RunMode.BACKTEST
+        for section in (self._trading_section, self._limits_section):
+            section.setVisible(is_trading)
+        self.costs.setVisible(not is_trading)
+        self.account.set_trading(is_trading)
+        self.start_button.setProperty("stake", mode.value)
+        self.start_button.setText(f"Start {mode.value}" if is_trading else "Create and start")
+        repolish(self.start_button)
+        self.trading.show_mode(mode)
+        self._show_page()
+
+    def _on_account_changed(self) -> None:
+        account = self.trading.chosen()
+        symbols = account.symbols if account is not None else ()
+        self.bars.set_trading(symbols if self._is_trading() else None)
+        self._show_ready()
+
     def _on_strategy_changed(self) -> None:
         info = self.strategies.info()
         form = ParamForm(info.params if info else (), label_width=self._sizes.font * 7, parent=self._params_section)
@@ -181,8 +223,8 @@ class NewRunDialog(QDialog):
         self._show_ready()
 
     def _order_tabs(self) -> None:
-        fields = [*self.strategies.tab_order(), *self.chance.tab_order(), *self.bars.tab_order(), *self._params.tab_order()]
-        fields += [*self.costs.tab_order(), *self.account.tab_order()]
+        fields = [*self.strategies.tab_order(), *self.chance.tab_order(), *self.trading.tab_order(), *self.bars.tab_order()]
+        fields += [*self._params.tab_order(), *self.costs.tab_order(), *self.account.tab_order(), *self.limits.tab_order()]
         for before, after in pairwise([*fields, self.cancel_button, self.create_button, self.start_button]):
             self.setTabOrder(before, after)
 
@@ -199,11 +241,19 @@ class NewRunDialog(QDialog):
         self.costs.show_entries(entries.costs)
         self.account.show_entries(entries.account)
         self.chance.show_entries(entries.chance)
+        self.limits.show_entries(entries.limits)
 
     def _show_ready(self) -> None:
-        ready = self._complete and not self._busy and self.strategies.info() is not None and self.bars.choice() is not None
+        ready = self._complete and not self._busy and self.strategies.info() is not None
+        if ready and self._is_trading():
+            ready = self.trading.chosen() is not None and bool(self.bars.symbols.symbols())
+        else:
+            ready = ready and self.bars.choice() is not None
         self.create_button.setEnabled(ready)
-        self.start_button.setEnabled(ready)
+        self.start_button.setEnabled(ready and (not self._is_trading() or self.trading.is_confirmed()))
+
+    def _is_trading(self) -> bool:
+        return self.strategies.chosen_mode() is not RunMode.BACKTEST
 
     def _on_bars_changed(self) -> None:
         for row in self.bars.rows().values():
@@ -214,7 +264,8 @@ class NewRunDialog(QDialog):
     # --- what is done ---
 
     def _rows(self) -> dict[str, FieldRow]:
-        return self.strategies.rows() | self.chance.rows() | self.bars.rows() | self.costs.rows() | self.account.rows()
+        rows = self.strategies.rows() | self.chance.rows() | self.trading.rows() | self.bars.rows() | self.costs.rows()
+        return rows | self.account.rows() | self.limits.rows()
 
     def _submit(self, *, start: bool) -> None:
         if self._busy or not self._complete:
@@ -234,6 +285,23 @@ class NewRunDialog(QDialog):
         self._tasks.start(self._create(config, start=start), what="creating a run")
 
     def _config(self, params: dict[str, ParamValue]) -> RunConfig:
+        return self._trading_config(params) if self._is_trading() else self._backtest_config(params)
+
+    def _trading_config(self, params: dict[str, ParamValue]) -> RunConfig:
+        account, symbols = self.trading.chosen(), self.bars.symbols.symbols()
+        return RunConfig(
+            strategy_id=str(self.strategies.strategy.currentData()),
+            symbols=symbols,
+            timeframe=self.bars.timeframe.currentText(),
+            params=params,
+            mode=self.strategies.chosen_mode(),
+            broker="" if account is None else account.broker_id,
+            cash=self.account.terms(symbols)["cash"],
+            **self.limits.terms(),
+            **self.chance.terms(),
+        )
+
+    def _backtest_config(self, params: dict[str, ParamValue]) -> RunConfig:
         choice = self.bars.choice()
         start_ns, end_ns = self.bars.period()
         symbols = self.bars.symbols.symbols()
@@ -258,7 +326,7 @@ class NewRunDialog(QDialog):
             self._remember(config)
             try:
                 if start:
-                    await self._engine.start_run(run.id)
+                    await self._engine.start_run(run.id, confirm=self.trading.confirmation())
             finally:
                 self.run_created.emit(run.id)
         except KnownError as error:
@@ -279,6 +347,7 @@ class NewRunDialog(QDialog):
             costs=self.costs.entries(),
             account=self.account.entries(),
             chance=self.chance.entries(),
+            limits=self.limits.entries(),
             params=config.params,
         )
         self._memory.remember(config.strategy_id, entries)

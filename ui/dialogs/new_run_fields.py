@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Final
 
 from PySide6.QtCore import QDate, Signal
 from PySide6.QtWidgets import QComboBox, QDateEdit, QWidget
@@ -14,6 +15,9 @@ from ui.dialogs.symbols_field import SymbolsField
 from ui.format import MISSING
 from ui.theme import Sizes
 
+USUAL_TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
+"""Of a paper or live run: whole minutes."""
+
 
 class BarFields(FieldGrid):
     """Offers only what is stored. `changed` comes after any change of what the run would read."""
@@ -25,6 +29,7 @@ class BarFields(FieldGrid):
         self._sets: list[BarSet] = []
         self._choices: list[SourceChoice] = []
         self._settling = False
+        self._is_trading = False
         self.symbols = SymbolsField(self)
         self.symbols_row = self.add("field-symbols", "Symbols", self.symbols, buddy=self.symbols.first())
         self.timeframe = narrow(QComboBox(self))
@@ -62,6 +67,18 @@ class BarFields(FieldGrid):
         self.symbols.set_choices(symbols_of(sets))
         self._suggest()
 
+    def set_trading(self, symbols: Sequence[str] | None) -> None:
+        """Ask for what a market trades, with `symbols` to choose from or type over, and for no dates; None asks for stored bars again."""
+        is_trading = symbols is not None
+        if is_trading is self._is_trading and not is_trading:
+            return
+        self._is_trading = is_trading
+        self.symbols.set_free(is_trading)
+        self.symbols.set_choices(symbols_of(self._sets) if symbols is None else symbols)
+        for row in (self.source_row, self.start_row, self.end_row):
+            self.show_row(row, shown=not is_trading)
+        self._suggest()
+
     def set_count(self, symbols: int) -> None:
         """Ask for this many symbols; 0 for any number."""
         self.symbols.set_count(symbols)
@@ -70,12 +87,14 @@ class BarFields(FieldGrid):
     def _suggest(self) -> None:
         """Choose symbols that can run together, where those that stand there cannot."""
         chosen = self.symbols.symbols()
-        if not sources_exist(self._sets, chosen):
+        if not self._is_trading and not sources_exist(self._sets, chosen):
             self.symbols.set_symbols(runnable_symbols(self._sets, len(chosen)) or chosen)
         self._on_symbols_changed()
 
     def choice(self) -> SourceChoice | None:
         """Return the stored sets that are chosen."""
+        if self._is_trading:
+            return None
         index = self.source.currentIndex()
         return self._choices[index] if 0 <= index < len(self._choices) else None
 
@@ -109,12 +128,16 @@ class BarFields(FieldGrid):
         )
 
     def _on_symbols_changed(self) -> None:
-        frames = timeframes_of(self._sets, self.symbols.symbols())
+        frames = USUAL_TIMEFRAMES if self._is_trading else timeframes_of(self._sets, self.symbols.symbols())
         _refill(self.timeframe, frames)
         self.timeframe_row.show_hint("" if frames or not self._sets else "These symbols have no timeframe in common.")
         self._on_timeframe_changed()
 
     def _on_timeframe_changed(self) -> None:
+        if self._is_trading:
+            self.timeframe_row.show_hint("")
+            self._tell()
+            return
         frame = self.timeframe.currentText()
         self._choices = sources_of(self._sets, self.symbols.symbols(), frame) if frame else []
         _refill(self.source, [choice.label for choice in self._choices])

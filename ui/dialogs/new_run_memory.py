@@ -25,6 +25,7 @@ class NewRunEntries(msgspec.Struct, frozen=True, kw_only=True):
     costs: Entries
     account: Entries
     chance: Entries
+    limits: Entries
     params: dict[str, ParamValue]
 
 

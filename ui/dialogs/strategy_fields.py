@@ -15,13 +15,18 @@ from ui.theme import Sizes
 
 _MARKS: Final = re.compile(r"`|\*(?=\w)|(?<=\w)\*")
 """Signs of emphasis in a docstring; a line under a field is plain text."""
-_LATER = "Paper and live come with a broker connection, in a later version."
+_MODES: Final = {
+    RunMode.BACKTEST: "On stored bars, at full speed.",
+    RunMode.PAPER: "In real time, with play money: the simulated market, or a broker's paper account.",
+    RunMode.LIVE: "In real time, with real money.",
+}
 
 
 class StrategyFields(QWidget):
     """Offers every strategy; broken ones are listed and cannot be chosen. `changed` comes after another one was chosen."""
 
     changed = Signal()
+    mode_changed = Signal()
 
     def __init__(self, sizes: Sizes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,16 +35,9 @@ class StrategyFields(QWidget):
         self.strategy = narrow(QComboBox(grid))
         self._strategy_row = grid.add("field-strategy", "Strategy", self.strategy)
         self.mode = narrow(QComboBox(grid))
-        self.mode.addItems(["Backtest", "Paper", "Live"])
-        for row, mode in enumerate((RunMode.BACKTEST, RunMode.PAPER, RunMode.LIVE)):
-            self.mode.setItemData(row, mode.value)
-            if mode is not RunMode.BACKTEST:
-                item = _item(self.mode, row)
-                item.setEnabled(False)
-                item.setToolTip(_LATER)
-        grid.add("field-mode", "Mode", self.mode)
-        self.mode.setToolTip(_LATER)
-        self.mode.setAccessibleDescription(_LATER)
+        for mode in _MODES:
+            self.mode.addItem(mode.value.capitalize(), mode.value)
+        self._mode_row = grid.add("field-mode", "Mode", self.mode, _MODES[RunMode.BACKTEST])
         self._broken = QLabel(self)
         self._broken.setObjectName("new-run-broken-strategies")
         self._broken.setProperty("role", "doubt")
@@ -50,10 +48,11 @@ class StrategyFields(QWidget):
         layout.addWidget(grid)
         layout.addWidget(self._broken)
         self.strategy.currentIndexChanged.connect(lambda _index: self._on_chosen())
+        self.mode.currentIndexChanged.connect(lambda _index: self._on_mode())
 
     def rows(self) -> dict[str, FieldRow]:
         """Return the rows by the names that errors use for them."""
-        return {"strategy": self._strategy_row}
+        return {"strategy": self._strategy_row, "mode": self._mode_row}
 
     def tab_order(self) -> list[QWidget]:
         """Return what Tab goes through."""
@@ -94,6 +93,15 @@ class StrategyFields(QWidget):
     def chosen_mode(self) -> RunMode:
         """Return the chosen mode."""
         return RunMode(self.mode.currentData())
+
+    def choose_mode(self, mode: RunMode) -> None:
+        """Choose a mode."""
+        self.mode.setCurrentIndex(self.mode.findData(mode.value))
+
+    def _on_mode(self) -> None:
+        self._mode_row.show_error("")
+        self._mode_row.show_hint(_MODES[self.chosen_mode()])
+        self.mode_changed.emit()
 
     def _on_chosen(self) -> None:
         info = self.info()

@@ -22,6 +22,7 @@ class SymbolsField(QWidget):
         self._choices: list[str] = []
         self._lists: list[QComboBox] = []
         self._any_number = False
+        self._free = False
         self._column = QVBoxLayout()
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
@@ -50,6 +51,21 @@ class SymbolsField(QWidget):
             self._fill(box, position, chosen[position] if position < len(chosen) else "")
         self._show_buttons()
 
+    def set_free(self, free: bool) -> None:
+        """Let symbols be typed that are not offered."""
+        self._free = free
+        for box in self._lists:
+            self._fit_box(box)
+        self._show_buttons()
+
+    def _fit_box(self, box: QComboBox) -> None:
+        if box.isEditable() is self._free:
+            return
+        box.setEditable(self._free)
+        box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        if self._free:
+            box.setCompleter(None)  # type: ignore[arg-type]  # it would make DEMO-B of DEMO
+
     def set_count(self, count: int) -> None:
         """Show `count` lists; 0 lets the person choose how many, from one."""
         self._any_number = count == 0
@@ -57,14 +73,14 @@ class SymbolsField(QWidget):
 
     def symbols(self) -> tuple[str, ...]:
         """Return the chosen symbols in order."""
-        return tuple(box.currentText() for box in self._lists if box.currentText())
+        return tuple(text for box in self._lists if (text := box.currentText().strip()))
 
     def set_symbols(self, symbols: Sequence[str]) -> None:
         """Choose these where they are offered."""
         if self._any_number:
             self._fit(max(1, len(symbols)))
         for box, symbol in zip(self._lists, symbols, strict=False):
-            if box.findText(symbol) >= 0:
+            if self._free or box.findText(symbol) >= 0:
                 box.setCurrentText(symbol)
 
     def tab_order(self) -> list[QWidget]:
@@ -87,6 +103,7 @@ class SymbolsField(QWidget):
             box.setObjectName("field-symbols" if position == 0 else f"field-symbols-{position + 1}")
             guard_wheel(box)
             box.setAccessibleName("Symbol" if position == 0 else f"Symbol {position + 1}")
+            self._fit_box(box)
             self._fill(box, position, "")
             box.currentTextChanged.connect(lambda _text: self.changed.emit())
             self._column.addWidget(box)
@@ -98,7 +115,7 @@ class SymbolsField(QWidget):
         blocked = box.blockSignals(True)
         box.clear()
         box.addItems(self._choices)
-        if chosen in self._choices:
+        if chosen in self._choices or (self._free and chosen):
             box.setCurrentText(chosen)
         elif self._choices:
             box.setCurrentIndex(min(position, len(self._choices) - 1))
@@ -113,5 +130,5 @@ class SymbolsField(QWidget):
     def _show_buttons(self) -> None:
         self._add.setVisible(self._any_number)
         self._remove.setVisible(self._any_number)
-        self._add.setEnabled(len(self._lists) < len(self._choices))
+        self._add.setEnabled(self._free or len(self._lists) < len(self._choices))
         self._remove.setEnabled(len(self._lists) > 1)

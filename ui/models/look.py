@@ -50,6 +50,8 @@ def text_token(column: Column[Any], value: Any, text: str) -> str | None:
         return "faint"
     if column.kind is Kind.SIDE:
         return _SIDE_TOKENS.get(value, "muted")
+    if column.kind is Kind.MODE:
+        return str(value)
     if column.signed and value:
         return "up" if value > 0 else "down"
     return "muted" if column.kind in {Kind.ID, Kind.TIME} else None

@@ -407,7 +407,7 @@ def _plain(column: Column[Any], row: Any, look: Look) -> str:
     value = column.value(row)
     if value is None or column.kind is Kind.SPARK:
         return ""
-    if column.kind in {Kind.TIME, Kind.STATUS, Kind.SIDE}:
+    if column.kind in {Kind.TIME, Kind.STATUS, Kind.SIDE, Kind.MODE}:
         return cell(column.kind, value, None, look.zone)
     if hasattr(value, "as_tuple"):
         return plain(value)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Confirm = Callable[[str, str, str, Callable[[], object]], object]
 """Asks before something is destroyed: heading, consequence, verb, and what to do when the person says so."""
 
+_DELETE_TIP = "Remove the selected bars from the store"
+_SEAL_TIP = "Let nothing change or delete the selected bars"
+_UNSEAL_TIP = "Let the selected bars be changed again"
 _EXPORT_FILES = "CSV (*.csv);;CSV, gzip (*.csv.gz);;CSV, zstd (*.csv.zst);;Parquet (*.parquet)"
 _GAPS = "data: gaps"
 _LISTED = 5_000
@@ -84,7 +87,7 @@ class DataPanel(QWidget):
         self._lay_out(look)
         for panel in (self.sets, self.gaps):
             panel.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        self.sets.set_menu(lambda: (self.export_action, self.delete_action, None))
+        self.sets.set_menu(lambda: (self.export_action, self.seal_action, self.delete_action, None))
         self.sets.table.selectionModel().selectionChanged.connect(lambda *_: self._on_selected())
         self.sets.row_chosen.connect(self.set_chosen)
         self.set_look(look)
@@ -98,7 +101,8 @@ class DataPanel(QWidget):
         self.import_action = self._action("action-data-import", "Import…", "Import a price file", self.import_requested.emit)
         download = self._action("action-data-download", "Download…", "Fetch bars from a broker", self.download_requested.emit)
         self.export_action = self._action("action-data-export", "Export…", "Write the selected bars to a file", self._export)
-        self.delete_action = self._action("action-data-delete", "Delete…", "Remove the selected bars from the store", self._delete)
+        self.delete_action = self._action("action-data-delete", "Delete…", _DELETE_TIP, self._delete)
+        self.seal_action = self._action("action-data-seal", "Seal", _SEAL_TIP, self._seal)
         splits = self._action("action-data-actions", "Splits…", "Splits and dividends: import, list, delete", self.actions_requested.emit)
         for action in (self.import_action, download, self.export_action, self.delete_action, splits):
             button = QToolButton(self)
@@ -207,9 +211,14 @@ class DataPanel(QWidget):
         self.gaps.setVisible(bool(gaps))
 
     def _show_actions(self) -> None:
-        some = self.selected() is not None
-        self.export_action.setEnabled(some)
-        self.delete_action.setEnabled(some)
+        chosen = self.selected()
+        is_sealed = chosen is not None and chosen.sealed
+        self.export_action.setEnabled(chosen is not None)
+        self.seal_action.setEnabled(chosen is not None)
+        self.seal_action.setText("Unseal" if is_sealed else "Seal")
+        self.seal_action.setToolTip(_UNSEAL_TIP if is_sealed else _SEAL_TIP)
+        self.delete_action.setEnabled(chosen is not None and not is_sealed)
+        self.delete_action.setToolTip("Sealed bars cannot be deleted; unseal them first" if is_sealed else _DELETE_TIP)
 
     # --- what is done ---
 
@@ -250,6 +259,20 @@ class DataPanel(QWidget):
             "Delete bars",
             lambda: self._tasks.start(self._remove(bar_set), what=f"deleting {key_text(bar_set.key)}"),
         )
+
+    def _seal(self) -> None:
+        bar_set = self.selected()
+        if bar_set is not None:
+            self._tasks.start(self._set_seal(bar_set), what=f"sealing {key_text(bar_set.key)}")
+
+    async def _set_seal(self, bar_set: BarSet) -> None:
+        try:
+            await self._engine.seal_bars(bar_set.key, sealed=not bar_set.sealed)
+        except KnownError as error:
+            self._message.say(str(error))
+            return
+        self._message.say("")
+        await self._read_sets()
 
     async def _remove(self, bar_set: BarSet) -> None:
         try:

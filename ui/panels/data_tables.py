@@ -1,7 +1,7 @@
 """The tables of the data panel: stored bar sets, and the holes of one of them."""
 
 from core.model.instants import from_ns
-from core.model.market import BarSet, BarSetKey, Gap
+from core.model.market import Adjustment, BarSet, BarSetKey, Gap
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
 
@@ -11,18 +11,40 @@ def key_text(key: BarSetKey) -> str:
     return f"{key.symbol} {key.timeframe} from {key.source}, {key.adjustment.value}"
 
 
+_STATE = "What is out of the prices, when they are not raw; a sealed set cannot be changed or deleted."
+
+
+def period_words(bar_set: BarSet) -> str:
+    """Return `2014 – 2015`, inside one year `2024-03 – 11`, inside one month `2024-03`."""
+    first, last = _day(bar_set.first_ns), _day(bar_set.last_ns)
+    if first == last:
+        return first
+    if first[:4] != last[:4]:
+        return f"{first[:4]} – {last[:4]}"
+    return first[:7] if first[:7] == last[:7] else f"{first[:7]} – {last[5:7]}"
+
+
+def state_words(bar_set: BarSet) -> str:
+    """Return `raw`, `split`, `sealed`, `split, sealed`."""
+    marks = [] if bar_set.key.adjustment is Adjustment.RAW else [bar_set.key.adjustment.value]
+    marks += ["sealed"] if bar_set.sealed else []
+    return ", ".join(marks) or Adjustment.RAW.value
+
+
 class BarSetTable(RowTable[BarSet]):
     """Stored bar sets, by symbol and timeframe."""
 
     columns = (
-        Column[BarSet]("symbol", "Symbol", Kind.TEXT, lambda row: row.key.symbol, 84),
-        Column[BarSet]("timeframe", "Frame", Kind.TEXT, lambda row: row.key.timeframe, 56, tip="Length of a bar."),
-        Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 74),
-        Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 70, decimals=0),
-        Column[BarSet]("first", "First", Kind.TEXT, lambda row: _day(row.first_ns), 88, tip="Day of the first bar, UTC."),
-        Column[BarSet]("last", "Last", Kind.TEXT, lambda row: _day(row.last_ns), 88, tip="Day of the last bar, UTC."),
-        Column[BarSet]("adjustment", "Adjusted", Kind.TEXT, lambda row: row.key.adjustment.value, 64, tip="What is out of the prices."),
-        Column[BarSet]("kind", "Kind", Kind.TEXT, lambda row: "simulated" if row.simulated else "real", 72),
+        Column[BarSet]("symbol", "Symbol", Kind.TEXT, lambda row: row.key.symbol, 86),
+        Column[BarSet]("timeframe", "Bar", Kind.TEXT, lambda row: row.key.timeframe, 42, tip="Length of a bar."),
+        Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 76),
+        Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 64, decimals=0),
+        Column[BarSet]("period", "Period", Kind.TEXT, period_words, 96, tip="First to last bar, UTC; the days on hover."),
+        Column[BarSet]("state", "State", Kind.TEXT, state_words, 44, tip=_STATE),
+        Column[BarSet]("first", "First", Kind.TEXT, lambda row: _day(row.first_ns), 88, hidden=True, tip="Day of the first bar, UTC."),
+        Column[BarSet]("last", "Last", Kind.TEXT, lambda row: _day(row.last_ns), 88, hidden=True, tip="Day of the last bar, UTC."),
+        Column[BarSet]("adjustment", "Adjusted", Kind.TEXT, lambda row: row.key.adjustment.value, 64, hidden=True),
+        Column[BarSet]("kind", "Kind", Kind.TEXT, lambda row: "simulated" if row.simulated else "real", 72, hidden=True),
     )  # fmt: skip
 
     def key_of(self, row: BarSet) -> str:
@@ -30,6 +52,9 @@ class BarSetTable(RowTable[BarSet]):
 
     def symbol_of(self, row: BarSet) -> str:
         return row.key.symbol
+
+    def tip_of(self, column: Column[BarSet], row: BarSet) -> str | None:
+        return f"{_day(row.first_ns)} to {_day(row.last_ns)}" if column.key == "period" else None
 
 
 class GapTable(RowTable[Gap]):

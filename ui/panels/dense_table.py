@@ -44,6 +44,7 @@ class DenseTable(QTableView):
         header.setObjectName(f"header-{name.removeprefix('table-')}")
         header.setSectionsMovable(True)
         header.setHighlightSections(False)
+        header.setMinimumSectionSize(model.look.sizes.dense_row * 2)
         header.setTextElideMode(Qt.TextElideMode.ElideRight)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_header_menu)

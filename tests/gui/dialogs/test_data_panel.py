@@ -58,9 +58,9 @@ async def test_lists_what_is_stored_by_symbol(desk: Desk, tmp_path: Path) -> Non
     await desk.store(tmp_path, "XYZ")
     await desk.store(tmp_path, "ABC", source="yahoo")
     panel = await opened(desk)
-    assert [row[:6] for row in rows(panel, "sets")] == [
-        ["ABC", "1d", "yahoo", "6", "2024-01-02", "2024-01-09"],
-        ["XYZ", "1d", "file", "6", "2024-01-02", "2024-01-09"],
+    assert [row[:8] for row in rows(panel, "sets")] == [
+        ["ABC", "1d", "yahoo", "6", "2024-01", "raw", "2024-01-02", "2024-01-09"],
+        ["XYZ", "1d", "file", "6", "2024-01", "raw", "2024-01-02", "2024-01-09"],
     ]
     assert rows(panel, "sets")[0][-1] == "real"
     closed(panel)

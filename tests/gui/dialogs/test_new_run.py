@@ -71,16 +71,6 @@ async def test_every_field_of_the_contract_is_there(desk: Desk, tmp_path: Path) 
     dialog.reject()
 
 
-async def test_paper_and_live_are_listed_and_cannot_be_chosen(desk: Desk, tmp_path: Path) -> None:
-    await desk.store(tmp_path)
-    dialog = await opened(desk)
-    model = combo(dialog, "field-mode").model()
-    assert isinstance(model, QStandardItemModel)
-    assert [model.item(row).isEnabled() for row in range(3)] == [True, False, False]
-    assert "broker connection" in model.item(1).toolTip()
-    dialog.reject()
-
-
 async def test_a_broken_strategy_is_listed_with_its_error(desk: Desk, tmp_path: Path) -> None:
     await desk.store(tmp_path)
     dialog = await opened(desk)
@@ -421,7 +411,7 @@ async def test_a_run_that_cannot_start_is_announced_and_the_reason_shown(
     await desk.store(tmp_path)
     dialog = await opened(desk)
 
-    async def refuse(run_id: str) -> Run:
+    async def refuse(run_id: str, confirm: str = "") -> Run:
         raise RunNotStartable(f"Run {run_id} cannot be started.", "Try again.")
 
     monkeypatch.setattr(desk.engine, "start_run", refuse)

@@ -1,0 +1,144 @@
+"""The new-run dialog in the modes paper and live."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QLabel, QLineEdit
+
+from core.engine import Engine
+from core.model.broker import AccountName
+from core.model.hand import TradingAccount
+from core.model.risk import RiskLimits
+from core.model.run import RunMode, RunStatus
+from tests.gui.dialogs.desk import Desk, child
+from tests.gui.dialogs.test_new_run import opened
+from ui.dialogs.new_run import NewRunDialog
+
+REAL = TradingAccount(broker_id="alpaca", account=AccountName.LIVE, title="Alpaca live", is_real_money=True)
+NO_KEYS = TradingAccount(broker_id="alpaca", account=AccountName.PAPER, title="Alpaca paper", is_real_money=False, error="It has no keys.")
+
+
+def line(dialog: NewRunDialog, name: str) -> QLineEdit:
+    found = child(dialog, name)
+    assert isinstance(found, QLineEdit)
+    return found
+
+
+def shown(dialog: NewRunDialog, *names: str) -> list[bool]:
+    return [child(dialog, f"field-{name}").isVisibleTo(dialog) for name in names]
+
+
+async def trading(desk: Desk, mode: RunMode = RunMode.PAPER) -> NewRunDialog:
+    dialog = await opened(desk)
+    dialog.choose_strategy("sma-cross")
+    dialog.strategies.choose_mode(mode)
+    return dialog
+
+
+async def test_paper_asks_for_an_account_and_limits_and_for_no_dates_and_costs(desk: Desk, tmp_path: Path) -> None:
+    await desk.store(tmp_path)
+    dialog = await opened(desk)
+    only_backtest, only_paper = ("start", "end", "source", "fees", "account"), ("broker", "max-order-value", "max-daily-loss")
+    assert (shown(dialog, *only_backtest), shown(dialog, *only_paper)) == ([True] * 5, [False] * 3)
+    dialog.strategies.choose_mode(RunMode.PAPER)
+    assert (shown(dialog, *only_backtest), shown(dialog, *only_paper)) == ([False] * 5, [True] * 3)
+    assert shown(dialog, "confirm", "cash") == [False, True]
+    assert dialog.trading.broker.currentText() == "Simulated market"
+    assert dialog.start_button.text() == "Start paper"
+    assert dialog.start_button.property("stake") == "paper"
+    dialog.strategies.choose_mode(RunMode.BACKTEST)
+    assert (shown(dialog, *only_backtest), shown(dialog, *only_paper)) == ([True] * 5, [False] * 3)
+    assert dialog.bars.symbols.symbols() == ("ABC",)
+    assert dialog.start_button.text() == "Create and start"
+    dialog.reject()
+
+
+async def test_a_paper_run_is_created_of_what_was_entered_without_any_stored_bars(desk: Desk) -> None:
+    dialog = await trading(desk)
+    created: list[str] = []
+    dialog.run_created.connect(created.append)
+    assert dialog.bars.symbols.symbols() == ("DEMO",)
+    dialog.bars.symbols.first().setCurrentText(" demo/usd ")
+    dialog.bars.timeframe.setCurrentText("5m")
+    dialog.account.cash.setText("25000")
+    line(dialog, "field-max-order-value").setText("5,000")
+    line(dialog, "field-max-drawdown").setText("10 %")
+    line(dialog, "field-max-open-orders").setText("3")
+    dialog.create_button.click()
+    await desk.idle()
+    run = await desk.engine.run(created[0])
+    config = run.config
+    assert run.status is RunStatus.PENDING
+    assert (config.mode, config.broker, config.symbols, config.timeframe) == (RunMode.PAPER, "sim", ("DEMO/USD",), "5m")
+    assert config.cash == 25_000
+    limits = RiskLimits(max_order_value=Decimal(5000), max_drawdown=Decimal("0.1"), max_open_orders=3)
+    assert config.limits == limits
+    assert (config.start_ns, config.end_ns, config.source) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("max-order-value", "much", "it is not a number"),
+        ("max-open-orders", "1.5", "it is a whole number"),
+        ("max-drawdown", "-1", "a limit is above zero"),
+        ("duplicate-window-s", "soon", "it is a number of seconds"),
+    ],
+)
+async def test_a_limit_that_is_none_is_refused_at_its_field(desk: Desk, name: str, text: str, said: str) -> None:
+    dialog = await trading(desk)
+    line(dialog, f"field-{name}").setText(text)
+    dialog.create_button.click()
+    await desk.idle()
+    error = child(dialog, f"field-{name}-error")
+    assert isinstance(error, QLabel)
+    assert said in error.text()
+    assert await desk.engine.runs() == []
+    dialog.reject()
+
+
+async def test_real_money_starts_only_when_the_name_of_its_account_is_typed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def accounts(engine: Engine) -> list[TradingAccount]:
+        return [NO_KEYS, REAL]
+
+    monkeypatch.setattr(Engine, "trading_accounts", accounts)
+    dialog = await trading(desk, RunMode.LIVE)
+    dialog.bars.symbols.first().setCurrentText("SPY")
+    assert dialog.start_button.property("stake") == "live"
+    assert shown(dialog, "confirm") == [True]
+    enabled = []
+    for typed in ("", "Alpaca", "alpaca live", "Alpaca live"):
+        dialog.trading.confirm.setText(typed)
+        enabled.append(dialog.start_button.isEnabled())
+    assert enabled == [False, False, False, True]
+    assert dialog.create_button.isEnabled()
+    dialog.strategies.choose_mode(RunMode.PAPER)
+    dialog.strategies.choose_mode(RunMode.LIVE)
+    assert not dialog.start_button.isEnabled()
+    dialog.reject()
+
+
+async def test_an_account_that_cannot_be_used_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def accounts(engine: Engine) -> list[TradingAccount]:
+        return [NO_KEYS]
+
+    monkeypatch.setattr(Engine, "trading_accounts", accounts)
+    dialog = await trading(desk)
+    error = child(dialog, "field-broker-error")
+    assert isinstance(error, QLabel)
+    assert error.text() == "It has no keys."
+    assert not dialog.create_button.isEnabled()
+    dialog.reject()
+
+
+async def test_without_stored_bars_the_empty_page_leads_to_paper(desk: Desk) -> None:
+    dialog = await opened(desk)
+    assert not dialog.create_button.isVisibleTo(dialog)
+    button = child(dialog, "button-empty-paper")
+    assert hasattr(button, "click")
+    button.click()
+    assert dialog.create_button.isVisibleTo(dialog)
+    assert dialog.strategies.chosen_mode() is RunMode.PAPER
+    assert dialog.start_button.isEnabled()
+    dialog.reject()
