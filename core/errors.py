@@ -339,6 +339,18 @@ class BooksDiffer(RunError):
     code = "books_differ"
 
 
+class AccountTaken(RunError):
+    """Another desk has taken over a broker's account while runs traded on it here; they end, and nothing of theirs is sent any more."""
+
+    code = "account_taken"
+
+
+class NotArmed(RunError):
+    """Orders would go where real money is, and the account's name was not typed. `todo` says what to type."""
+
+    code = "not_armed"
+
+
 class BrokerError(KnownError):
     """An account at a broker."""
 

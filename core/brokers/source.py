@@ -18,7 +18,7 @@ class AdapterSource:
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the adapters that can be used."""
-        return tuple(id for id, info in self._accounts.adapters().items() if info.error is None)
+        return tuple(name for name, info in self._accounts.adapters().items() if info.error is None)
 
     def info(self, broker_id: str) -> AdapterInfo:
         """See `core.ports.BrokerSource`. Raises AdapterBroken too."""

@@ -51,11 +51,13 @@ class Book:
     executions: list[Document] = field(default_factory=list)
     tell: Callable[[Document], None] = lambda _: None
     step_ns: int = 1_000_001
+    clock: Callable[[], int] = lambda: START_NS
+    """No instant is told that is before this clock's."""
     _now_ns: int = START_NS
 
     def now(self) -> str:
         """The next instant; no two are the same unless `step_ns` is 0."""
-        self._now_ns += self.step_ns
+        self._now_ns = max(self._now_ns + self.step_ns, self.clock())
         return text_of_instant(self._now_ns)
 
     # --- what a person or program asks for ---

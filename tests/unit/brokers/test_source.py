@@ -38,16 +38,16 @@ def brokers(folder: Path, environment: dict[str, str] | None = None, **adapters:
 def test_both_kinds_are_known_by_their_ids_and_no_adapter_is_imported(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
     found = brokers(tmp_path)
-    assert [found.info(id).id for id in (ID, "alpaca", "own")] == [ID, "alpaca", "own"]
-    assert [found.outlives_program(id) for id in (ID, "alpaca", "own", "gone")] == [False, True, True, True]
+    assert [found.info(name).id for name in (ID, "alpaca", "own")] == [ID, "alpaca", "own"]
+    assert [found.outlives_program(name) for name in (ID, "alpaca", "own", "gone")] == [False, True, True, True]
     assert isinstance(found.clock("alpaca"), SystemClock)
     assert not isinstance(found.clock(ID), SystemClock)
 
 
 def test_an_unknown_one_suggests_the_near_one(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="Did you mean alpaca?"):
+    with pytest.raises(UnknownName, match=r"Did you mean alpaca\?"):
         brokers(tmp_path).info("alpacca")
-    with pytest.raises(UnknownName, match="Did you mean sim?"):
+    with pytest.raises(UnknownName, match=r"Did you mean sim\?"):
         brokers(tmp_path).info("sin")
 
 
