@@ -29,7 +29,7 @@ from app.run_terms import (
     VolumeCap,
 )
 from app.words import one_of, parse_timeframe
-from core.errors import BugError, InputError, InvalidValue, RunNotStoppable, UnknownName
+from core.errors import BugError, InputError, InvalidValue, KnownError, RunNotStoppable, UnknownName
 
 if TYPE_CHECKING:
     from app.report_files import ReportTarget
@@ -219,9 +219,12 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 async def run_to_end(
-    engine: "Engine", settle: Callable[["Engine"], "RunConfig"], shows_progress: bool, *, demo: bool = False
+    engine: "Engine", settle: Callable[["Engine"], "RunConfig"], shows_progress: bool, *, demo: bool = False, confirm: str = ""
 ) -> "RunReport":
-    """Create and start a run and wait for its end. When the call is cancelled meanwhile, the run is stopped and kept as stopped."""
+    """Create and start a run and wait for its end. When the call is cancelled meanwhile, the run is stopped and kept as stopped.
+
+    `confirm`: what was typed for a live run. One that cannot be started leaves nothing.
+    """
     from core.events.payloads import RunProgressed
     from core.model.result import Progress
 
@@ -236,7 +239,11 @@ async def run_to_end(
 
         with engine.subscribe(RunProgressed.wire, relay, owner="command line", run_id=run.id):
             try:
-                await engine.start_run(run.id)
+                try:
+                    await engine.start_run(run.id, confirm)
+                except KnownError:
+                    await engine.delete_run(run.id)
+                    raise
                 run = await engine.wait_for_run(run.id)
             except asyncio.CancelledError:
                 interrupted = True

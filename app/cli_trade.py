@@ -14,7 +14,7 @@ from app.console import fail, print_json, show
 from app.options import AsJson
 from app.run_terms import TermWords
 from app.words import one_of
-from core.errors import BugError, InputError, InvalidValue, NotInThisVersion
+from core.errors import BugError, InputError, InvalidValue
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
@@ -26,14 +26,23 @@ if TYPE_CHECKING:
 WAIT_S: Final = 25.0
 """How long `weaver kill` waits for the processes that trade to say that it is done."""
 _POLL_S: Final = 0.2
-_NO_REAL_MONEY: Final = "This version does not trade real money."
 
 
 def trade(
     context: typer.Context,
     strategy: Annotated[str, typer.Argument(help="Id of the strategy; `weaver strategies list` shows them.")],
-    mode: Annotated[str, typer.Option(help="paper; live is not in this version.", metavar="MODE")] = "paper",
-    broker: Annotated[str, typer.Option(help="sim: a simulated market inside the program.", metavar="ID")] = "sim",
+    mode: Annotated[str, typer.Option(help="paper, or live: real money.", metavar="MODE")] = "paper",
+    broker: Annotated[
+        str | None,
+        typer.Option(help="sim, a simulated market in the program, or an adapter, like alpaca. Live: that of the account.", metavar="ID"),
+    ] = None,
+    confirm: Annotated[
+        str, typer.Option(help="With --mode live: the account's number, as `weaver account --account live` shows it.", metavar="NAME")
+    ] = "",
+    feed: Annotated[str | None, typer.Option(help="Feed of equities at the broker, like iex (default) or sip.", metavar="NAME")] = None,
+    extended_hours: Annotated[
+        bool, typer.Option("--extended-hours", help="See, and decide on, the minutes before and after a session too.")
+    ] = False,
     symbol: Annotated[list[str] | None, typer.Option(help="Symbol to trade; repeat it for several.", metavar="S")] = None,
     timeframe: Annotated[str | None, typer.Option(help="Length of a bar, like 1m, 5m, 1h.", metavar="T")] = None,
     param: Annotated[list[str] | None, typer.Option(help="Parameter of the strategy as name=value; repeat it.", metavar="K=V")] = None,
@@ -47,10 +56,12 @@ def trade(
     log_json: Annotated[bool, typer.Option("--log-json", help="What happens, an event a line, as JSON on stderr.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a strategy in real time on a paper account, without a window, until Ctrl+C, SIGTERM or its own end."""
+    """Run a strategy in real time on an account, without a window, until Ctrl+C, SIGTERM or its own end."""
     call: Call = context.obj
-    if one_of("mode", mode, ("paper", "live")) == "live":
-        raise NotInThisVersion(_NO_REAL_MONEY, "Use --mode paper.")
+    is_live = one_of("mode", mode, ("paper", "live")) == "live"
+    if confirm and not is_live:
+        raise InputError("--confirm is for real money.", "Add --mode live, or leave it out.")
+    at = broker or (call.settings().text("account.live_adapter") if is_live else "sim")
     if not symbol:
         raise InputError("trade does not know what to trade.", "Name it with --symbol, like --symbol DEMO/USD.")
     if timeframe is None:
@@ -76,17 +87,26 @@ def trade(
             terms=TermWords(),
             seed=seed,
         )
-        end_ns = None
-        if minutes is not None:
-            end_ns = (engine.market_now_ns(broker) // MINUTE_NS + 1 + minutes) * MINUTE_NS
-        return msgspec.structs.replace(config, mode=RunMode.PAPER, broker=broker, limits=risk_limits(limit or ()), end_ns=end_ns)
+        now_ns = engine.market_now_ns(at)
+        if speed != 1.0 and at != "sim":
+            raise InputError(f"--speed is of the simulated market, and {at} goes in real time.", "Leave it out.")
+        end_ns = None if minutes is None else (now_ns // MINUTE_NS + 1 + minutes) * MINUTE_NS
+        return msgspec.structs.replace(
+            config,
+            mode=RunMode.LIVE if is_live else RunMode.PAPER,
+            broker=at,
+            feed=feed,
+            extended_hours=extended_hours,
+            limits=risk_limits(limit or ()),
+            end_ns=end_ns,
+        )
 
     async def work(engine: "Engine") -> "RunReport":
         thrown = (await engine.switches()).get(None)
         if thrown is not None and thrown != "off":
             sys.stderr.write(f"The kill switch is thrown ({thrown}): orders are refused until `weaver kill --off`.\n")
         with told(engine, log_json=log_json):
-            return await run_to_end(engine, settle, shows_progress=False)
+            return await run_to_end(engine, settle, shows_progress=False, confirm=confirm)
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
         done = call.run(work, speed=speed, seed=seed)

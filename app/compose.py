@@ -9,7 +9,9 @@ from app.desk import desk_of
 from core.brokers.accounts import Accounts
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
+from core.brokers.sim import ID as SIM
 from core.brokers.sim import SimSource
+from core.brokers.source import AdapterSource, Brokers
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
@@ -51,10 +53,29 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     )
 
 
-def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug, *, speed: float = 1.0, seed: int = 1) -> Engine:
-    """Return an engine on `store`; nothing is read or written before it is opened. `speed`, `seed`: of the simulated market."""
+def compose_brokers(accounts: Accounts, *, speed: float, seed: int) -> Brokers:
+    """Return what runs can trade through: the markets inside the program, and the adapters of `accounts`."""
     clock = SystemClock()
-    brokers = SimSource(clock.now_ns(), speed=speed, seed=seed)
+    inside = {SIM: SimSource(clock.now_ns(), speed=speed, seed=seed)}
+    return Brokers(inside, AdapterSource(accounts, clock))
+
+
+def compose_engine(
+    store: Store,
+    strategies: Path,
+    settings: Settings,
+    on_bug: OnBug,
+    *,
+    accounts: Accounts | None = None,
+    speed: float = 1.0,
+    seed: int = 1,
+) -> Engine:
+    """Return an engine on `store`; nothing is read or written before it is opened.
+
+    `accounts`: those that runs may trade on; None: there are none. `speed`, `seed`: of the simulated market.
+    """
+    clock = SystemClock()
+    brokers = compose_brokers(no_accounts(settings) if accounts is None else accounts, speed=speed, seed=seed)
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
     runs = RunManager(store=store, strategies=source, brokers=brokers, clock=clock, callback_limit_s=limit_s, on_bug=on_bug)
@@ -66,6 +87,12 @@ def compose_accounts(paths: Paths, environment: Mapping[str, str], settings: Set
     """Return the person's accounts at brokers; nothing is read or sent before one is asked for."""
     adapters = {name: settings.text(f"account.{name}_adapter") for name in AccountName}
     return Accounts(AdapterLoader((paths.adapters,)), KeyVault(environment, paths.profile), environment, adapters, SystemClock())
+
+
+def no_accounts(settings: Settings) -> Accounts:
+    """Return accounts that have no keys: what needs none can be tried all the same."""
+    adapters = {name: settings.text(f"account.{name}_adapter") for name in AccountName}
+    return Accounts(AdapterLoader(()), KeyVault({}, None), {}, adapters, SystemClock())
 
 
 def compose_window(engine: Engine, settings: Settings, services: "Services") -> "MainWindow":

@@ -130,7 +130,9 @@ class Lifecycle:
             _log.warning("%s", warning)
         store = compose_store(self._url(), self._call.paths, self._settings)
         speed = self._settings.number("sim.speed")
-        engine = compose_engine(store, self._call.paths.strategies, self._settings, self._reporter.report, speed=speed)
+        accounts = compose_accounts(self._call.paths, self._call.environment, self._settings)
+        strategies = self._call.paths.strategies
+        engine = compose_engine(store, strategies, self._settings, self._reporter.report, accounts=accounts, speed=speed)
         with signals_call(self._quit.set):
             try:
                 await self._open(engine)

@@ -233,8 +233,11 @@ class Engine:
         return await self._runs.create(config, demo=demo)
 
     async def start_run(self, run_id: str, confirm: str = "") -> Run:
-        """Start a pending run; it goes on by itself. `confirm`: of a live run, its account's name. Raises RunNotStartable."""
-        return await self._runs.start(run_id)
+        """Start a pending run; it goes on by itself. Raises RunNotStartable.
+
+        `confirm`: for a live run, the account's name as a person typed it. Raises NotArmed, BrokerError; then it stays pending.
+        """
+        return await self._runs.start(run_id, confirm)
 
     async def stop_run(self, run_id: str) -> Run:
         """Stop a running run and wait until it is over. Raises RunNotStoppable."""
@@ -252,9 +255,9 @@ class Engine:
         """End a run of a desk that is gone, or has offered it. Raises HeldElsewhere while that desk has it, RunError."""
         return await self._runs.take_over(run_id)
 
-    async def run_again(self, run_id: str) -> Run:
-        """Create and start a new run with the same config."""
-        return await self._runs.again(run_id)
+    async def run_again(self, run_id: str, confirm: str = "") -> Run:
+        """Create and start a new run with the same config; `confirm` as for `start_run`."""
+        return await self._runs.again(run_id, confirm)
 
     async def delete_run(self, run_id: str) -> None:
         """Remove a run that is over, with its orders, fills, result and events."""

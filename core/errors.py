@@ -351,14 +351,16 @@ class BooksDiffer(RunError):
     code = "books_differ"
 
 
+class AccountTaken(RunError):
+    """Another desk has taken over a broker's account while runs traded on it here; they end, and nothing of theirs is sent any more."""
+
+    code = "account_taken"
+
+
 class NotArmed(RunError):
-    """Orders would go where real money is, and nobody typed the account's `name`."""
+    """Orders would go where real money is, and the account's name was not typed. `todo` says what to type."""
 
     code = "not_armed"
-
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"{what} trades real money.", f"Confirm it by its name: {name}.")
-        self.name = name
 
 
 class NotConnected(RunError):

@@ -152,6 +152,14 @@ class UnitOfWork(Protocol):
         ...
 
 
+class Rows(Protocol):
+    """Where what happened is put: the store's runs, as far as this desk may write to them; or somebody who only looks at it."""
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a unit of work."""
+        ...
+
+
 class RunStore(Protocol):
     """Runs, orders, fills and results, as committed."""
 

@@ -47,6 +47,8 @@ class Adapter(ABC):
     notional: ClassVar[bool] = False
     extended_hours: ClassVar[bool] = False
     streaming: ClassVar[bool] = False
+    always_open: ClassVar[bool] = False
+    coin_fees: ClassVar[bool] = False
 
     @abstractmethod
     def connect(self, link: Link) -> Broker:

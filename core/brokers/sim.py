@@ -39,6 +39,7 @@ INFO: Final = AdapterInfo(
         times_in_force=TIMES_IN_FORCE,
         fractional=True,
         streaming=True,
+        always_open=True,
     ),
 )
 _AT_ONCE: Final = 500

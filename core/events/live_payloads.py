@@ -57,6 +57,14 @@ class StreamChanged(Payload, frozen=True, kw_only=True):
     said: str = ""
 
 
+class MarketClosed(Payload, frozen=True, kw_only=True):
+    """The market of every symbol of a run is closed; it waits until `opens_ns`."""
+
+    wire: ClassVar[str] = "live.MarketClosed"
+    opens_ns: int
+    """When it opens next, UTC ns."""
+
+
 class AccountAdopted(Payload, frozen=True, kw_only=True):
     """An account was met for the first time; what it held then is nobody's of ours."""
 
@@ -148,6 +156,15 @@ class RiskRefused(Payload, frozen=True, kw_only=True):
     rule: str
     limit: str
     figure: str
+
+
+class Armed(Payload, frozen=True, kw_only=True):
+    """A person typed the name of an account where real money is: from here on orders may leave there, as long as `desk` has it open."""
+
+    wire: ClassVar[str] = "risk.Armed"
+    account: str
+    desk: str
+    """The name of the workstation where it was typed."""
 
 
 class SwitchThrown(Payload, frozen=True, kw_only=True):

@@ -76,6 +76,10 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     streaming: bool = False
     reverses: bool = False
     """Whether one order may turn a position around, over zero."""
+    always_open: bool = False
+    """Whether its market never closes, for equities either."""
+    coin_fees: bool = False
+    """Whether the fee of a bought coin is taken from the coin: then less is held than was bought."""
 
 
 class AdapterInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +131,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     shorting_enabled: bool
     trading_blocked: bool
     """By the broker, or by the person at the broker."""
+    kind: AccountName | None = None
+    """Which kind of account the broker says it is; None where it does not tell."""
 
 
 class BrokerPosition(msgspec.Struct, frozen=True, kw_only=True):

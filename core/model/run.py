@@ -122,6 +122,10 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What the strategy's `random` starts from."""
     broker: str = ""
     """Id of the broker's adapter that a paper or live run trades through; empty in a backtest."""
+    feed: str | None = None
+    """Of the broker's prices, where it has several; None takes its default."""
+    extended_hours: bool = False
+    """Whether a paper or live run sees, and decides on, the minutes before and after a session too."""
     limits: RiskLimits = RiskLimits()
     """What the run's orders are held to, beside the account's own limits. A backtest has none."""
 

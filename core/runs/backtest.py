@@ -22,7 +22,7 @@ from core.model.money import MONEY_CONTEXT, to_float
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
 from core.model.run import Manifest, Run
-from core.ports import BarStore, Clock, CorporateActionStore, StrategySource, UnitOfWork
+from core.ports import BarStore, Clock, CorporateActionStore, Rows, StrategySource, UnitOfWork
 from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.lookahead import Sentinel
@@ -30,7 +30,6 @@ from core.runs.outlasting import outlasted
 from core.runs.replay import Original
 from core.runs.result import run_result
 from core.runs.router import DomainRouter, Tracer
-from core.runs.run_rows import Rows
 from core.strategy.actions import FetchWindow
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig, Window

@@ -1,16 +1,23 @@
-"""The desks of this process, one for each account: opened for the first run that trades there, closed after the last."""
+"""The desks of this process, one for each account: opened for the first that trades there, closed after the last.
+
+An account has one writer. Its lease is taken before anything is sent there, renewed with those of the runs, and fences every
+unit of work of its desk. Source: docs/adr/0018.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from core.clock import calendar
-from core.errors import KnownError
-from core.model.broker import AccountName
+from core.errors import AccountTaken, KeysRefused, KnownError, LeaseLost, NotArmed
+from core.model.broker import Account, AccountName, Features
+from core.model.desk import Lease, LeaseKind
 from core.model.market import asset_class_of
 from core.model.risk import RiskLimits
-from core.ports import Broker, BrokerSource, Store
+from core.ports import Broker, BrokerSource, Store, UnitOfWork
+from core.runs.leases import FencedRuns, LeaseKeeper
+from core.runs.market_line import MarketLines
 from core.runs.supervisor import Supervisor
 from core.trading.service import AccountDesk
 from core.trading.state import AccountState
@@ -19,11 +26,52 @@ OnBug = Callable[[BaseException, str], None]
 
 
 class OpenAccount:
-    """An account that is connected, with its desk."""
+    """An account that is connected, with its desk. `desk_name`: of this workstation."""
 
-    def __init__(self, broker: Broker, desk: AccountDesk) -> None:
+    def __init__(self, name: AccountName, number: str, broker: Broker, desk: AccountDesk, desk_name: str) -> None:
+        self.name: Final = name
+        self.number: Final = number
         self.broker: Final = broker
         self.desk: Final = desk
+        self.market: Final = MarketLines(broker.streams)
+        self._desk_name = desk_name
+
+    @property
+    def features(self) -> Features:
+        """What its adapter declares."""
+        return self.desk.state.features
+
+    async def arm(self, confirm: str, run_id: str | None = None) -> None:
+        """Let orders leave there, where a person typed the account's number; on a paper account they may at any time.
+
+        Raises NotArmed, whose `todo` says what to type; then nothing is sent.
+        """
+        if self.name is AccountName.PAPER:
+            return
+        if confirm.strip().casefold() != self.number.casefold():
+            what = f"{confirm.strip()!r} is not the name of the live account." if confirm.strip() else "This would trade real money."
+            raise NotArmed(what, f"Type the account's name to confirm it: {self.number}")
+        await self.desk.arm(self._desk_name, run_id)
+
+
+class _AccountRows:
+    """Units of work of an account's desk, each committed only while this process has the account. Raises AccountTaken."""
+
+    def __init__(self, rows: FencedRuns, key: str) -> None:
+        self._rows = rows
+        self._key = key
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """See `core.ports.Rows`."""
+        return self._begun()
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncGenerator[UnitOfWork]:
+        try:
+            async with self._rows.begin() as work:
+                yield work
+        except LeaseLost as error:
+            raise _taken(self._key) from error
 
 
 class _Held:
@@ -34,22 +82,40 @@ class _Held:
         self.opened: asyncio.Future[OpenAccount] = asyncio.get_running_loop().create_future()
         self.enough = asyncio.Event()
         self.closed = asyncio.Event()
+        self.is_taken = False
+
+    def take(self) -> None:
+        """Another desk has taken the account over."""
+        self.is_taken = True
+        self.enough.set()
 
 
 class Desks:
-    """Opens accounts. `limits`: of every account, beside those of its runs."""
+    """Opens accounts. `limits`: of each account, beside those of its runs."""
 
-    def __init__(self, brokers: BrokerSource, store: Store, supervisor: Supervisor, limits: RiskLimits, on_bug: OnBug) -> None:
+    def __init__(
+        self,
+        brokers: BrokerSource,
+        store: Store,
+        supervisor: Supervisor,
+        leases: LeaseKeeper,
+        limits: Callable[[AccountName], RiskLimits],
+        on_bug: OnBug,
+    ) -> None:
         self._brokers = brokers
         self._store = store
         self._supervisor = supervisor
+        self._leases = leases
         self._limits = limits
         self._on_bug = on_bug
         self._held: dict[tuple[str, AccountName], _Held] = {}
 
     @asynccontextmanager
     async def open(self, broker_id: str, account: AccountName) -> AsyncGenerator[OpenAccount]:
-        """Give an account with its desk for the length of the block; several may have it at once. Raises BrokerError, UnknownName."""
+        """Give an account with its desk for the length of the block; several may have it at once.
+
+        A live account is not armed: `OpenAccount.arm` lets orders leave. Raises BrokerError, UnknownName, HeldElsewhere.
+        """
         key = (broker_id, account)
         held = self._held.get(key)
         while held is not None and held.enough.is_set():
@@ -72,22 +138,15 @@ class Desks:
         broker_id, account = key
         try:
             async with self._brokers.open(broker_id, account) as broker:
-                number = (await broker.account.account()).number
-                clock = self._brokers.clock(broker_id)
-                features = self._brokers.info(broker_id).features
-                state = AccountState(f"{broker_id}:{number}", features, self._limits, runs=self._store.runs, clock=clock)
-                desk = AccountDesk(
-                    state,
-                    broker,
-                    runs=self._store.runs,
-                    log=self._store.log,
-                    is_open=is_regular,
-                    is_armed=account is AccountName.PAPER,
-                    on_bug=self._on_bug,
-                )
-                async with desk.open():
-                    held.opened.set_result(OpenAccount(broker, desk))
-                    await held.enough.wait()
+                known = await broker.account.account()
+                check_kind(known, account)
+                name = f"{broker_id}:{known.number}"
+                lease = await self._leases.take(LeaseKind.ACCOUNT, name, held.take)
+                try:
+                    await self._leases.go_on()
+                    await self._serve(key, held, broker, known.number, lease)
+                finally:
+                    await self._leases.give_back(LeaseKind.ACCOUNT, name)
         except Exception as error:
             if not held.opened.done():
                 held.opened.set_exception(error)
@@ -98,6 +157,35 @@ class Desks:
             held.enough.set()
             held.closed.set()
 
+    async def _serve(self, key: tuple[str, AccountName], held: _Held, broker: Broker, number: str, lease: Lease) -> None:
+        broker_id, account = key
+        features = (await asyncio.to_thread(self._brokers.info, broker_id)).features
+        rows = _AccountRows(FencedRuns(self._store.runs, lease), lease.name)
+        state = AccountState(lease.name, features, self._limits(account), runs=rows, clock=self._brokers.clock(broker_id))
+        desk = AccountDesk(
+            state,
+            broker,
+            runs=self._store.runs,
+            log=self._store.log,
+            is_open=(lambda _symbol, _now_ns: True) if features.always_open else is_regular,
+            is_armed=account is AccountName.PAPER,
+            on_bug=self._on_bug,
+        )
+        async with desk.open():
+            held.opened.set_result(OpenAccount(account, number, broker, desk, self._store.desk.name))
+            await held.enough.wait()
+            if held.is_taken:
+                raise _taken(lease.name)
+
+
+def check_kind(known: Account, account: AccountName) -> None:
+    """Raise KeysRefused where the broker says that an account is of the other kind: practice orders must not reach real money."""
+    if known.kind is not None and known.kind is not account:
+        raise KeysRefused(
+            f"The keys of the {account} account are those of a {known.kind} account, {known.number}.",
+            f"Store those of the {account} account with `weaver accounts set {account}`, or correct its address in the environment.",
+        )
+
 
 def is_regular(symbol: str, now_ns: int) -> bool:
     """Tell whether a symbol's market is in its regular session; one without sessions always is."""
@@ -106,3 +194,7 @@ def is_regular(symbol: str, now_ns: int) -> bool:
     table = calendar.sessions()
     at = int(table.opens.searchsorted(now_ns, side="right")) - 1
     return at >= 0 and now_ns < int(table.closes[at])
+
+
+def _taken(name: str) -> AccountTaken:
+    return AccountTaken(f"Another desk has taken over the account {name}.", "What works there is in its hands; look at the account there.")

@@ -11,10 +11,11 @@ from typing import Final
 
 import msgspec
 
-from core.errors import KnownError, NotArmed, NotConnected
+from core.errors import KnownError, NotConnected
 from core.events.envelope import envelope
 from core.events.payloads import RunCreated
 from core.model.broker import AccountName
+from core.model.desk import LeaseKind
 from core.model.hand import TradingAccount
 from core.model.run import BY_HAND, Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Store, StrategySource
@@ -137,12 +138,10 @@ class HandDesk:
         run_id = ""
         try:
             async with self._desks.open(*key) as opened:
-                state = opened.desk.state
-                number = state.key.partition(":")[2]
-                if about.is_real_money and confirm.strip() not in {number, about.title}:
-                    raise NotArmed(about.title, number)
-                run_id = run_id_of(state.key)
-                rows = FencedRuns(self._store.runs, await self._leases.take(run_id))
+                await opened.arm(confirm)
+                own_id = run_id_of(opened.desk.state.key)
+                lease = await self._leases.take(LeaseKind.RUN, own_id, lambda: self.lose(own_id))
+                run_id, rows = own_id, FencedRuns(self._store.runs, lease)
                 run = await self._book(run_id, opened, about, rows)
                 account = HandAccount(opened, run, about, self._names, runs=self._store.runs, log=self._store.log)
                 await account.remember()
@@ -162,7 +161,7 @@ class HandDesk:
         finally:
             del self._connections[key]
             if run_id:
-                await self._leases.give_back(run_id)
+                await self._leases.give_back(LeaseKind.RUN, run_id)
             connection.closed.set()
 
     async def _book(self, run_id: str, opened: OpenAccount, about: TradingAccount, rows: FencedRuns) -> Run:

@@ -1,4 +1,4 @@
-"""The leases of the runs that go on here: renewed while they do, and a run that lost its own is told so."""
+"""The leases of what goes on here, runs and accounts: renewed while it does, and who lost one is told so."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -8,14 +8,19 @@ from typing import Final
 from core.errors import StoreError
 from core.model.desk import Lease, LeaseKind
 from core.ports import Leases, RunStore, UnitOfWork
+from core.runs.supervisor import Supervisor
 
 TTL_S: Final = 30.0
 """How long a desk may be out of reach before another may take over what it runs."""
 RENEW_S: Final = TTL_S / 3
 
+OnLost = Callable[[], None]
+"""Told that another desk has taken over."""
+OnBug = Callable[[BaseException, str], None]
+
 
 class FencedRuns:
-    """Units of work of one run, each committed only while this desk holds the run's lease. Raises LeaseLost."""
+    """Units of work, each committed only while this desk holds the lease of its run or account. Raises LeaseLost."""
 
     def __init__(self, runs: RunStore, lease: Lease) -> None:
         self._runs = runs
@@ -33,48 +38,60 @@ class FencedRuns:
 
 
 class LeaseKeeper:
-    """Holds the leases of this process. `on_lost` is told the id of a run that another desk has taken over."""
+    """Holds the leases of this process, and renews them in a task of `supervisor`."""
 
-    def __init__(self, leases: Leases, on_lost: Callable[[str], None]) -> None:
+    def __init__(self, leases: Leases, supervisor: Supervisor, on_bug: OnBug) -> None:
         self._leases = leases
-        self._on_lost = on_lost
-        self._held: dict[str, Lease] = {}
+        self._supervisor = supervisor
+        self._on_bug = on_bug
+        self._held: dict[tuple[LeaseKind, str], tuple[Lease, OnLost]] = {}
         self._closing = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
 
-    async def take(self, run_id: str) -> Lease:
-        """Take the lease of a run. Raises HeldElsewhere."""
-        lease = self._held[run_id] = await self._leases.acquire(LeaseKind.RUN, run_id, TTL_S)
+    async def take(self, kind: LeaseKind, name: str, on_lost: OnLost) -> Lease:
+        """Take the lease of a run or an account; `go_on` lets it be renewed. Raises HeldElsewhere."""
+        lease = await self._leases.acquire(kind, name, TTL_S)
+        self._held[kind, name] = (lease, on_lost)
         return lease
 
-    async def give_back(self, run_id: str) -> None:
+    async def give_back(self, kind: LeaseKind, name: str) -> None:
         """Give it back; harmless without one. When the store cannot be reached it expires by itself."""
-        lease = self._held.pop(run_id, None)
-        if lease is not None:
+        held = self._held.pop((kind, name), None)
+        if held is not None:
             try:
-                await self._leases.release(lease)
+                await self._leases.release(held[0])
             except StoreError:
                 return
 
-    async def keep(self) -> None:
-        """Renew what is held, and say that this desk is there, until `close`."""
-        while not self._closing.is_set():
-            try:
-                async with asyncio.timeout(RENEW_S):
-                    await self._closing.wait()
-            except TimeoutError:
-                await self.renew()
+    async def go_on(self) -> None:
+        """Renew what is held, and say that this desk is there, from here on until `close`."""
+        if self._keeping is None or self._keeping.done():
+            self._keeping = await self._supervisor.start(self._keep(), "leases")
+
+    async def _keep(self) -> None:
+        try:
+            while not self._closing.is_set():
+                try:
+                    async with asyncio.timeout(RENEW_S):
+                        await self._closing.wait()
+                except TimeoutError:
+                    await self.renew()
+        except Exception as error:
+            self._on_bug(error, "the leases of runs and accounts")
 
     async def renew(self) -> None:
         """Renew now. While the store cannot be reached nothing is lost: only another's taking over ends a lease."""
         try:
-            lost = await self._leases.renew(list(self._held.values()), TTL_S)
+            lost = await self._leases.renew([lease for lease, _ in self._held.values()], TTL_S)
         except StoreError:
             return
         for lease in lost:
-            if self._held.get(lease.name) == lease:
-                del self._held[lease.name]
-                self._on_lost(lease.name)
+            held, on_lost = self._held.get((lease.kind, lease.name), (None, None))
+            if held == lease and on_lost is not None:
+                del self._held[lease.kind, lease.name]
+                on_lost()
 
     def close(self) -> None:
-        """Let `keep` end."""
+        """Let the renewing end."""
         self._closing.set()
+        self._keeping = None

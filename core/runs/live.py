@@ -14,10 +14,10 @@ from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import KnownError, LookAhead, NotRepeatable
-from core.events.live_payloads import StreamChanged
+from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited
+from core.events.live_payloads import MarketClosed, StreamChanged
 from core.events.payloads import ClockLate
-from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
+from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
 from core.model.money import MONEY_CONTEXT, exact, to_float
@@ -25,14 +25,14 @@ from core.model.order import OrderStatus, Rejection
 from core.model.plugin import StrategyInfo
 from core.model.result import PlotLine, RunResult
 from core.model.round_trips import round_trips
-from core.model.run import Manifest, Run, RunMode
-from core.ports import LiveClock, Store, StrategySource, UnitOfWork
+from core.model.run import Manifest, Run, RunConfig, RunMode
+from core.ports import LiveClock, Rows, Store, StrategySource, UnitOfWork
 from core.runs.desks import Desks, OpenAccount
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
 from core.runs.live_venue import LiveOrders, LiveVenue
+from core.runs.market_hours import MarketHours
 from core.runs.router import LIVE, DomainRouter
-from core.runs.run_rows import Rows
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
@@ -60,6 +60,26 @@ def recorded(run_id: str, symbol: str, timeframe: str) -> BarSetKey:
 def is_recorded(key: BarSetKey) -> bool:
     """Tell whether bars are those that a run saw: they are taken only where they are asked for by name."""
     return key.source.startswith(_RECORDED)
+
+
+def account_of(mode: RunMode) -> AccountName:
+    """Return which of a person's accounts a paper or live run trades on."""
+    return AccountName.LIVE if mode is RunMode.LIVE else AccountName.PAPER
+
+
+def check_at(config: RunConfig, features: Features) -> None:
+    """Raise InvalidValue for a paper or live run that a broker of these features cannot carry out."""
+    account = account_of(config.mode)
+    if account not in features.accounts:
+        raise InvalidValue("broker", config.broker, f"it has no {account} account.")
+    if Timeframe.parse(config.timeframe).ns % MINUTE_NS:
+        raise InvalidValue("timeframe", config.timeframe, f"a {config.mode} run is made of whole minutes.")
+    has_sessions = any(asset_class_of(symbol).has_sessions for symbol in config.symbols)
+    if config.feed is not None and (config.feed not in features.feeds or not has_sessions):
+        feeds = f"{config.broker} has {', '.join(features.feeds)}" if features.feeds else f"{config.broker} has none to choose from"
+        raise InvalidValue("feed", repr(config.feed), f"{feeds}; crypto has none." if features.feeds else f"{feeds}.")
+    if config.extended_hours and (features.always_open or not has_sessions):
+        raise InvalidValue("extended_hours", "true", "the market of these symbols never closes.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +119,8 @@ class LiveWork:
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
         self._is_gap = True
+        self._held: list[Bar] | None = None
+        """What the stream brings while the history is asked: it follows on that. None at other times."""
         self._statuses: list[StreamStatus] = []
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
@@ -131,17 +153,19 @@ class LiveWork:
             strategy.account = self._venue
 
         await self._slices.run(lambda _: make())
-        account = AccountName.PAPER if config.mode is RunMode.PAPER else AccountName.LIVE
-        self._account: OpenAccount = await self._places.enter_async_context(self._materials.desks.open(config.broker, account))
+        opened = self._materials.desks.open(config.broker, account_of(config.mode))
+        self._account: OpenAccount = await self._places.enter_async_context(opened)
         self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
-        self._start_ns = -(-self._clock.now_ns() // step_ns) * step_ns
+        self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
+        self._start_ns = self._hours.opens(-(-self._clock.now_ns() // step_ns) * step_ns)
         actions: list[Action] = []
         await self._slices.run(lambda _: actions.extend(self._runner.initialize()))
         self._bars.prepare(self._runner)
         self._from_ns = self._history_from()
-        await self._complete(self._from_ns, self._start_ns)
+        # Not the minute that goes on: a broker tells what it has of it, and its bar would count as the whole.
+        await self._complete(self._from_ns, min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
         return Manifest(
@@ -221,14 +245,19 @@ class LiveWork:
         history = self._account.broker.history
         for symbol in self._run.config.symbols:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
-            async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=None):
-                self._bars.add(page)
+            feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
+            async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
+                self._bars.add(self._hours.inside(page))
 
     def _watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
         symbols = self._run.config.symbols
         classes = dict.fromkeys(asset_class_of(symbol) for symbol in symbols)
-        return [Watch(bars=tuple(symbol for symbol in symbols if asset_class_of(symbol) is one)) for one in classes]
+        feed = self._run.config.feed
+        return [
+            Watch(bars=tuple(symbol for symbol in symbols if asset_class_of(symbol) is one), feed=feed if one.has_sessions else None)
+            for one in classes
+        ]
 
     async def _listen(self, watch: Watch) -> None:
         def on_tick(tick: Tick) -> None:
@@ -240,23 +269,57 @@ class LiveWork:
             if status.state is StreamState.LISTENING:
                 self._is_gap = True  # what was told while nobody listened is asked for
 
-        await self._account.broker.streams.market(watch, on_tick, on_status)
+        await self._account.market.listen(watch, on_tick, on_status)
 
     def _take(self, bar: Bar) -> None:
-        self._bars.add(one_bar(bar))
+        if not self._hours.counts(bar.symbol, bar.start_ns):
+            return
+        if self._held is not None:
+            self._held.append(bar)
+        else:
+            self._bars.add(one_bar(bar))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
 
     async def _bars_until(self, now_ns: int) -> None:
         """Return once every symbol's minutes up to now are there, or will not come."""
-        if self._is_gap:
-            self._is_gap = False
-            await self._complete(self._from_ns, now_ns)
-        with suppress(TimeoutError):
+        was_gap = self._is_gap
+        if was_gap:
+            self._held = []
+            await self._fill_gap(now_ns)
+        expected = [symbol for symbol in self._run.config.symbols if self._hours.counts(symbol, now_ns - MINUTE_NS)]
+        try:
             async with asyncio.timeout(GRACE_S):
-                while any(self._bars.newest_minute(symbol) < now_ns for symbol in self._run.config.symbols):
+                while any(self._bars.newest_minute(symbol) < now_ns for symbol in expected):
                     self._arrived.clear()
                     await self._arrived.wait()
+                    self._release(now_ns)
+        except TimeoutError:
+            if was_gap:  # the newest minute may have been told before anybody listened, and stored after it was asked for
+                await self._fill_gap(now_ns)
+        finally:
+            self._release(None)
+
+    async def _fill_gap(self, now_ns: int) -> None:
+        """Complete the minutes from the history. While the broker does not answer it stays a gap: the run goes on without."""
+        self._is_gap = False
+        try:
+            await self._complete(self._from_ns, now_ns)
+        except (BrokerUnreachable, RateLimited, AnswerUnreadable) as error:
+            self._is_gap = True
+            self._statuses.append(StreamStatus(state=StreamState.LOST, said=error.what))
+        self._release(now_ns)
+
+    def _release(self, until_ns: int | None) -> None:
+        """Let the minutes follow that came while a gap was filled: those over at an instant; or all, and none is held back any more."""
+        held = self._held
+        if held is None:
+            return
+        self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
+        if not self._is_gap:
+            for bar in held:
+                if until_ns is None or bar.end_ns <= until_ns:
+                    self._bars.add(one_bar(bar))
 
     async def _answers(self) -> None:
         """Return once the broker has answered for what the run sent, or takes its time: a decision knows what became of the last."""
@@ -279,18 +342,20 @@ class LiveWork:
     # --- decisions ---
 
     async def _decide_always(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
-        self._now_ns = self._start_ns
-        await self._clock.sleep_until(self._start_ns)
-        await self._bars_until(self._start_ns)
+        end_ns = self._run.config.end_ns
+        self._now_ns = await self._opened(self._start_ns, end_ns, on_commit)
+        await self._bars_until(self._now_ns)
         # Exactly as much history as a backtest from this start has.
-        new, _ = self._bars.ended(self._start_ns, keep=self._runner.warmup)
+        new, _ = self._bars.ended(self._now_ns, keep=self._runner.warmup)
         await self._record(new)
         self._note_equity()
         await self._carry_out(self._first_actions)
-        end_ns = self._run.config.end_ns
-        next_ns = self._start_ns
+        next_ns = self._now_ns
         while self._venue.stopped is None and (end_ns is None or next_ns < end_ns):
             next_ns = self._next_minute(next_ns, end_ns)
+            if self._hours.opens(next_ns - MINUTE_NS) >= next_ns:
+                next_ns = await self._opened(self._hours.opens(next_ns - MINUTE_NS), end_ns, on_commit)
+                continue
             late_ms = await self._clock.sleep_until(next_ns) / self._clock.speed / 1e6
             if late_ms > LATE_MS:
                 self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
@@ -301,6 +366,16 @@ class LiveWork:
             await self._tell_streams()
             await self.commit(on_commit)
             on_slice()
+
+    async def _opened(self, opens_ns: int, end_ns: int | None, on_commit: Callable[[UnitOfWork], None]) -> int:
+        """Wait until the market opens, or the run ends before, and return when that is. Of a closed market it says so."""
+        until_ns = opens_ns if end_ns is None else min(opens_ns, end_ns)
+        now_ns = self._clock.now_ns()
+        if self._hours.opens(now_ns) > now_ns:
+            self._journal.record(MarketClosed(opens_ns=self._hours.opens(now_ns)), now_ns, None, None)
+            await self.commit(on_commit)
+        await self._clock.sleep_until(until_ns)
+        return until_ns
 
     def _next_minute(self, done_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: the minute after, or after the machine slept the present one.

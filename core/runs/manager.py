@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +14,7 @@ from core.errors import (
     HeldElsewhere,
     InvalidValue,
     NoBars,
-    NotInThisVersion,
+    NotArmed,
     RunError,
     RunNotStartable,
     RunNotStoppable,
@@ -25,20 +26,19 @@ from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInte
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
-from core.model.instants import MINUTE_NS, iso
+from core.model.instants import iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.risk import RiskLimits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
-from core.ports import BrokerSource, Clock, Store, StrategySource
+from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.desks import Desks
 from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
-from core.runs.live import LiveMaterials, LiveWork, is_recorded, recorded
-from core.runs.run_rows import Rows
+from core.runs.live import LiveMaterials, LiveWork, check_at, is_recorded, recorded
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
@@ -52,15 +52,27 @@ async def nothing_outside(run: Run) -> None:
     """Reconcile a simulated run: its account is in the store."""
 
 
-_ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0)
-"""Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave."""
+AccountLimits = Callable[[AccountName], RiskLimits]
+
+
+def plain_limits(account: AccountName) -> RiskLimits:
+    """Return the limits of an account that were set by nobody: what is decided while the broker is not heard of does not leave."""
+    return RiskLimits(max_silence_s=60.0)
 
 
 class RunManager:
     """All runs of this process, and the stored ones."""
 
     def __init__(
-        self, *, store: Store, strategies: StrategySource, brokers: BrokerSource, clock: Clock, callback_limit_s: float, on_bug: OnBug
+        self,
+        *,
+        store: Store,
+        strategies: StrategySource,
+        brokers: BrokerSource,
+        clock: Clock,
+        callback_limit_s: float,
+        on_bug: OnBug,
+        account_limits: AccountLimits = plain_limits,
     ) -> None:
         self._store = store
         self._strategies = strategies
@@ -70,14 +82,15 @@ class RunManager:
             bars=store.bars, actions=store.actions, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s
         )
         self._supervisor = Supervisor()
+        self._leases = LeaseKeeper(store.leases, self._supervisor, on_bug)
         self._brokers = brokers
         self._callback_limit_s = callback_limit_s
-        self._desks = Desks(brokers, store, self._supervisor, _ACCOUNT_LIMITS, on_bug)
+        self._desks = Desks(brokers, store, self._supervisor, self._leases, account_limits, on_bug)
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._leases = LeaseKeeper(store.leases, self._lost)
-        self._keeping: asyncio.Task[None] | None = None
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
+        self._armed: dict[str, AsyncExitStack] = {}
+        """The live accounts that a person let runs trade on, held open for them."""
         self._unstored: dict[str, Run] = {}
         """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
 
@@ -101,7 +114,7 @@ class RunManager:
                 continue
         if self._store.is_shared:
             await self._leases.renew()
-            await self._keep_leases()  # the others see that this desk is there, whether it runs anything or not
+            await self._leases.go_on()  # the others see that this desk is there, whether it runs anything or not
         return found
 
     def _stays(self, run: Run) -> bool:
@@ -113,7 +126,7 @@ class RunManager:
 
         From the first moment nothing more of that desk is stored; `reconcile` comes before anything is done here.
         """
-        lease = await self._leases.take(run_id)
+        lease = await self._take_lease(run_id)
         try:
             run = await self.get(run_id)
             if run.status is not RunStatus.RUNNING:
@@ -121,7 +134,7 @@ class RunManager:
             await reconcile(run)
             return await self._interrupt(run, FencedRuns(self._store.runs, lease))
         finally:
-            await self._leases.give_back(run_id)
+            await self._leases.give_back(LeaseKind.RUN, run_id)
 
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
@@ -129,7 +142,6 @@ class RunManager:
         await self.by_hand.close()
         self._leases.close()
         await self._supervisor.close()
-        self._keeping = None
 
     async def _interrupt(self, run: Run, rows: FencedRuns) -> Run:
         now_ns = self._clock.now_ns()
@@ -166,8 +178,12 @@ class RunManager:
             work.append([_run_event(run.id, RunCreated(config=config, demo=demo), now_ns)])
         return run
 
-    async def start(self, run_id: str) -> Run:
-        """Start a pending run; it goes on by itself and ends by itself. Raises RunNotStartable."""
+    async def start(self, run_id: str, confirm: str = "") -> Run:
+        """Start a pending run; it goes on by itself and ends by itself.
+
+        `confirm`: the name of the account, typed by a person, where real money is. Raises RunNotStartable; of a live run NotArmed and
+        BrokerError, and the run stays pending.
+        """
         run = await self.get(run_id)
         if run.status is not RunStatus.PENDING or run.id in self._sessions:
             todo = "Run it again to get a new one." if run.status.is_final else ""
@@ -175,14 +191,32 @@ class RunManager:
         info = self._strategy(run.config.strategy_id)
         keys = await self._bar_sets(run.config) if run.config.mode is RunMode.BACKTEST else ()
         try:
-            rows = FencedRuns(self._store.runs, await self._leases.take(run.id))
+            rows = FencedRuns(self._store.runs, await self._take_lease(run.id))
         except HeldElsewhere as error:
             raise RunNotStartable(f"Run {run.id} is started at the desk {error.desk}.", "Look at it there, or run it again.") from error
         try:
+            if run.config.mode is RunMode.LIVE:
+                await self._arm(run, confirm)
             return await self._start(run, info, keys, rows)
         except BaseException:
-            await self._leases.give_back(run.id)
+            await self._let_go(run.id)
             raise
+
+    async def _arm(self, run: Run, confirm: str) -> None:
+        """Open the account of a live run and let orders leave there. Raises NotArmed, BrokerError."""
+        opened = AsyncExitStack()
+        account = await opened.enter_async_context(self._desks.open(run.config.broker, AccountName.LIVE))
+        self._armed[run.id] = opened
+        await account.arm(confirm, run.id)
+
+    async def _let_go(self, run_id: str) -> None:
+        opened = self._armed.pop(run_id, None)
+        if opened is not None:
+            await opened.aclose()
+        await self._leases.give_back(LeaseKind.RUN, run_id)
+
+    async def _take_lease(self, run_id: str) -> Lease:
+        return await self._leases.take(LeaseKind.RUN, run_id, lambda: self._lost(run_id))
 
     async def _start(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: FencedRuns) -> Run:
         newest = await self._store.runs.run(run.id)
@@ -198,7 +232,7 @@ class RunManager:
         try:
             async with rows.begin() as unit:
                 unit.put_run(started)
-            await self._keep_leases()
+            await self._leases.go_on()
             self._tasks[run.id] = await self._supervisor.start(self._execute(session), f"run-{run.id}")
         except BaseException:
             del self._sessions[run.id]
@@ -209,23 +243,12 @@ class RunManager:
     async def connect_by_hand(self, broker_id: str, account: AccountName, confirm: str) -> HandAccount:
         """Open an account for a person; see `HandDesk.connect`."""
         opened = await self.by_hand.connect(broker_id, account, confirm)
-        await self._keep_leases()
+        await self._leases.go_on()
         return opened
-
-    async def _keep_leases(self) -> None:
-        if self._keeping is None or self._keeping.done():
-            self._keeping = await self._supervisor.start(self._keep(), "leases")
-
-    async def _keep(self) -> None:
-        try:
-            await self._leases.keep()
-        except Exception as error:
-            self._on_bug(error, "the leases of runs")
 
     def _lost(self, run_id: str) -> None:
         """Another desk has taken the run over: it ends here, and nothing of it is stored any more."""
         _log.warning("Another desk has taken over run %s; it ends here.", run_id)
-        self.by_hand.lose(run_id)
         session, task = self._sessions.get(run_id), self._tasks.get(run_id)
         if session is not None and task is not None:
             session.is_taken = True
@@ -250,10 +273,15 @@ class RunManager:
                 group.create_task(self._stop(session), name=f"stop-{session.run.id}")
         return len(sessions)
 
-    async def again(self, run_id: str) -> Run:
-        """Create and start a run with the same config."""
+    async def again(self, run_id: str, confirm: str = "") -> Run:
+        """Create and start a run with the same config; `confirm` as for `start`. Where it cannot be started none is left."""
         run = await self.get(run_id)
-        return await self.start((await self.create(run.config, demo=run.demo)).id)
+        fresh = await self.create(run.config, demo=run.demo)
+        try:
+            return await self.start(fresh.id, confirm)
+        except NotArmed:
+            await self.delete(fresh.id)
+            raise
 
     async def delete(self, run_id: str) -> None:
         """Remove a run that does not go on, with all that belongs to it. Raises RunError."""
@@ -393,7 +421,7 @@ class RunManager:
                 self._unstored[run_id] = session.run
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
-            await self._leases.give_back(run_id)
+            await self._let_go(run_id)
 
     def _strategy(self, strategy_id: str) -> StrategyInfo:
         known = self._strategies.find_all()
@@ -406,13 +434,9 @@ class RunManager:
 
     async def _settled(self, config: RunConfig) -> tuple[RunConfig, StrategyInfo]:
         """Return the config with every parameter and name in its settled form."""
-        if config.mode is RunMode.LIVE:
-            raise NotInThisVersion("This version does not trade real money.", "Use the mode paper.")
-        if config.mode is RunMode.PAPER:
-            self._brokers.info(config.broker)
-            timeframe_ns = Timeframe.parse(config.timeframe).ns
-            if timeframe_ns % MINUTE_NS:
-                raise InvalidValue("timeframe", config.timeframe, "a paper run is made of whole minutes.")
+        if config.mode is not RunMode.BACKTEST:
+            # A person's own adapters are read from their files.
+            check_at(config, (await asyncio.to_thread(self._brokers.info, config.broker)).features)
         # The first time, every file is read and parsed: that takes too long for the loop of a window.
         info = await asyncio.to_thread(self._strategy, config.strategy_id)
         symbols = tuple(parse_symbol(symbol) for symbol in config.symbols)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from core.events.envelope import Envelope, Payload, envelope
 from core.model.order import Fill, Order
-from core.ports import RunStore
+from core.ports import Rows
 from core.trading.order_fold import Folded, OrderLife
 
 PRODUCER = "trading"
@@ -72,7 +72,7 @@ class Entry:
         )
         return event_id
 
-    async def commit(self, runs: RunStore) -> None:
+    async def commit(self, runs: Rows) -> None:
         """Commit all of it or nothing. Raises StoreError."""
         if self.lives or self.fills or self.events:
             async with runs.begin() as work:

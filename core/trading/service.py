@@ -10,7 +10,7 @@ import msgspec
 
 from core.errors import BrokerError, BugError, KeysRefused, KnownError, WeaverError
 from core.events.envelope import Envelope
-from core.events.live_payloads import RiskApproved, RiskRefused, StreamChanged
+from core.events.live_payloads import Armed, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import RiskVerdict
@@ -205,6 +205,14 @@ class AccountDesk:
         if self._group is None:  # the desk ended before its run: nobody would hear the answers
             return len(self.state.working(run_id))
         return (await self._kill.cancel_working(run_id, patience_s))[1]
+
+    async def arm(self, by: str, run_id: str | None = None) -> None:
+        """Let orders leave to where real money is. Whoever calls has made sure that a person wants it. Raises StoreError."""
+        async with self.state.turn:
+            entry = self.state.entry()
+            entry.tell(Armed(account=self.state.key, desk=by), run_id=run_id)
+            await self.state.apply(entry)
+        self._is_armed = True
 
     async def reconcile(self) -> tuple[Difference, ...]:
         """Compare with the broker and heal, now. Raises BrokerError."""

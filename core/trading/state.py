@@ -11,7 +11,7 @@ from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Fill, OrderRequest, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
-from core.ports import Clock, RunStore
+from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
 from core.trading.entries import Causes, Entry
 from core.trading.order_fold import OrderLife
@@ -35,7 +35,7 @@ class AccountState:
     Whoever changes it holds `turn` from looking until `apply` returned, so that one thing happens after the other.
     """
 
-    def __init__(self, key: str, features: Features, limits: RiskLimits, *, runs: RunStore, clock: Clock) -> None:
+    def __init__(self, key: str, features: Features, limits: RiskLimits, *, runs: Rows, clock: Clock) -> None:
         self.key = key
         """`BROKER:NUMBER`."""
         self.features = features

@@ -168,6 +168,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderCancelRefused: lambda e, find: f"{_order(e.order_id, find)} is not cancelled: {e.reason}",
     live.OrderAskedByHand: lambda e, find: f"Asked by hand to {e.what}. {_order(e.order_id, find)}.",
     live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
+    live.MarketClosed: lambda e, _: f"The market is closed; it opens {iso(e.opens_ns)}. The run waits.",
     live.StreamChanged: lambda e, _: f"{e.account}: the line for {e.stream} is {e.state}." + (f" {e.said}" if e.said else ""),
     live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
@@ -176,6 +177,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
     live.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"
     + (f"; it is {e.figure}." if e.figure else "."),
+    live.Armed: lambda e, _: f"{e.account} is armed at {e.desk}: orders may leave for real money.",
     live.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
     live.SwitchCarriedOut: lambda e, _: _carried_out(e),
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",

@@ -31,6 +31,7 @@ class FakeBroker:
         """`clock`: the time of day of its book; see there."""
         self.book = Book(tell=self._tell, clock=clock)
         self.bars: dict[tuple[str, str], list[Document]] = {}
+        self.number = "PA3FAKE00001"
         self.page_bars = 10_000
         self.recent_sip = True
         self.fail_at_page: str | None = None
@@ -56,6 +57,9 @@ class FakeBroker:
         self._ready = threading.Event()
         self._changed = threading.Condition()
         self.subscribed: list[Document] = []
+        self.watched: dict[int, tuple[str, ...]] = {}
+        self.one_market_stream = False
+        """Whether a second connection to the market is turned away, as Alpaca does."""
         self.listens = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: web.AppRunner | None = None
@@ -101,6 +105,13 @@ class FakeBroker:
         """Send a frame to all who watch the market; call it in the server's thread."""
         for socket in self._watchers:
             self._send(socket, frame)
+
+    def tick(self, *messages: Document) -> None:
+        """The same, in the server's own thread, to those who watch the symbol."""
+        for message in messages:
+            for socket in self._watchers:
+                if message["S"] in self.watched.get(id(socket), ()):
+                    self._send(socket, json.dumps([message]))
 
     def send_raw_update(self, frame: bytes) -> None:
         """Send a frame to all who listen for updates, whatever is in it."""
@@ -273,7 +284,7 @@ class FakeBroker:
         return _json(
             {
                 "id": "e6fe16f3-64a4-4921-8928-cadf02f92f98",
-                "account_number": "PA3FAKE00001",
+                "account_number": self.number,
                 "status": "ACTIVE",
                 "currency": "USD",
                 "cash": str(cash),
@@ -449,6 +460,10 @@ class FakeBroker:
                 self._send(socket, json.dumps([good if fits else bad]))
             elif message["action"] == "subscribe" and self._speaks:
                 self.subscribed.append(message)
+                self.watched[id(socket)] = tuple(message.get("bars", ()))
+                if self.one_market_stream and any(other is not socket for other in self._watchers):
+                    self._send(socket, json.dumps([{"T": "error", "code": 406, "msg": "connection limit exceeded"}]))
+                    return
                 if socket not in self._watchers:
                     self._watchers.append(socket)
                 self._send(socket, json.dumps([{"T": "subscription", **{k: v for k, v in message.items() if k != "action"}}]))

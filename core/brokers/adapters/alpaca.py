@@ -21,6 +21,7 @@ class AlpacaAdapter(Adapter):
     notional = True
     extended_hours = True
     streaming = True
+    coin_fees = True
 
     def connect(self, link: Link) -> Broker:
         """See `core.brokers.api.Adapter`."""

@@ -15,8 +15,9 @@ from core.brokers.alpaca.fields import (
 )
 from core.brokers.alpaca.orders import read_activity
 from core.brokers.rest import Answer, RestClient
-from core.model.broker import Account, BrokerPosition, Execution
+from core.model.broker import Account, AccountName, BrokerPosition, Execution
 
+_PAPER: Final = "PA"
 PAGE: Final = 100
 """The most executions that Alpaca puts on a page."""
 
@@ -63,8 +64,9 @@ def _read_activities(answer: Answer) -> list[Execution]:
 
 def _read_account(document: Any) -> Account:
     row = fields(document)
+    number = str(row["account_number"])
     return Account(
-        number=str(row["account_number"]),
+        number=number,
         status=str(row["status"]),
         currency=str(row.get("currency") or "USD"),
         cash=amount(row["cash"]),
@@ -80,6 +82,8 @@ def _read_account(document: Any) -> Account:
         day_trades=int(row.get("daytrade_count") or 0),
         shorting_enabled=bool(row.get("shorting_enabled")),
         trading_blocked=any(bool(row.get(name)) for name in ("trading_blocked", "account_blocked", "trade_suspended_by_user")),
+        # The one mark by which Alpaca's two kinds of account differ.
+        kind=AccountName.PAPER if number.startswith(_PAPER) else AccountName.LIVE,
     )
 
 

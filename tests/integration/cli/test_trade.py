@@ -76,7 +76,12 @@ def test_limits_are_given_by_name(weaver: Weaver) -> None:
 @pytest.mark.parametrize(
     ("call", "error"),
     [
-        (("trade", "sma-cross", "--mode", "live"), "error[not_in_this_version]: This version does not trade real money. Use --mode paper."),
+        (
+            ("trade", "sma-cross", "--mode", "live", "--broker", "sim", "--symbol", "DEMO", "--timeframe", "1m"),
+            "error[invalid_value]: broker cannot be sim: it has no live account.",
+        ),
+        ((*QUICK, "--confirm", "SIM1"), "error[input_error]: --confirm is for real money. Add --mode live, or leave it out."),
+        ((*QUICK, "--broker", "alpaca"), "error[input_error]: --speed is of the simulated market, and alpaca goes in real time."),
         (("trade", "sma-cross"), "error[input_error]: trade does not know what to trade."),
         ((*QUICK, "--broker", "sin"), "error[unknown_name]: There is no broker named 'sin'. Did you mean sim?"),
         ((*QUICK, "--speed", "0"), "error[invalid_value]: --speed cannot be 0.0"),

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.errors import InvalidValue, NotInThisVersion, UnknownName
+from core.errors import InvalidValue, UnknownName
 from core.model.instants import MINUTE_NS
 from core.model.order import OrderStatus, RejectCode
 from core.model.run import RunConfig, RunMode, RunStatus
@@ -200,10 +200,14 @@ class Seer(BarStrategy):
 async def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
     async with live(tmp_path) as scene:
         scene.strategy()
-        with pytest.raises(NotInThisVersion, match="does not trade real money"):
+        with pytest.raises(InvalidValue, match="sim: it has no live account"):
             await scene.start(mode=RunMode.LIVE)
         with pytest.raises(UnknownName, match="broker"):
             await scene.start(broker="sin")
+        with pytest.raises(InvalidValue, match="feed cannot be 'sip': sim has none to choose from"):
+            await scene.start(feed="sip")
+        with pytest.raises(InvalidValue, match="never closes"):
+            await scene.start(extended_hours=True)
         with pytest.raises(InvalidValue, match="whole minutes"):
             await scene.start(timeframe="30s")
         run = await scene.over(await scene.start(symbols=("SPY",)))

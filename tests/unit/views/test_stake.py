@@ -38,7 +38,7 @@ def test_the_switch_is_folded_from_its_events_each_once() -> None:
     events, view = Events(), SwitchView()
     assert view.words == ""
     of_all = events.wrap(SwitchThrown(level=SwitchLevel.CANCEL_ALL, reason="x"))
-    of_all = type(of_all)(*[None if name == "run_id" else getattr(of_all, name) for name in of_all.__struct_fields__])
+    of_all = msgspec.structs.replace(of_all, run_id=None)
     own = events.wrap(SwitchThrown(level=SwitchLevel.HALT, reason="x"), run_id="r1")
     view.fold(of_all)
     view.fold(own)

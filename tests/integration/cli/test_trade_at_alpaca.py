@@ -1,0 +1,72 @@
+"""`weaver trade` at a broker: warm-up, bars, decisions, orders and fills over real HTTP and websockets, and a stop in good order."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.brokers.alpaca.fields import instant
+from core.model.instants import MINUTE_NS, SECOND_NS, to_ns
+from tests.integration.cli.broker_scene import Scenes, broker_scene, terminated
+from tests.integration.cli.conftest import Weaver, read_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+FRIDAYS_CLOSE = to_ns(datetime(2026, 11, 27, 18, 0, tzinfo=UTC))
+"""Of the half day after Thanksgiving."""
+SATURDAY = to_ns(datetime(2026, 11, 28, 20, 0, tzinfo=UTC))
+MONDAY = to_ns(datetime(2026, 11, 30, 14, 30, tzinfo=UTC))
+"""The opening bell."""
+TRADE = ("trade", "turn", "--timeframe", "1m", "--log-json", "--json", "--broker", "alpaca")
+
+
+@pytest.fixture
+def at(tmp_path: Path, weaver_home: Path) -> Iterator[Scenes]:
+    with ExitStack() as stack:
+        yield lambda *given, **more: stack.enter_context(broker_scene(tmp_path, weaver_home, *given, **more))
+
+
+def exported(weaver: Weaver, folder: Path, run_id: str, symbol: str) -> list[int]:
+    """When the bars began that a run saw."""
+    path = folder / "seen.csv"
+    said = weaver("data", "export", path, "--symbol", symbol, "--source", f"run-{run_id}")
+    assert said.code == 0, said.err
+    return [instant(line.split(",")[0]) for line in path.read_text().splitlines()[1:]]
+
+
+def test_equities_wait_for_the_bell_trade_over_a_gap_and_end_in_good_order(at: Scenes, weaver: Weaver, tmp_path: Path) -> None:
+    scene = at(SATURDAY, {"SPY": 400.0, "AAPL": 190.0})
+    process = scene.begin(*TRADE, "--mode", "paper", "--symbol", "SPY", "--symbol", "AAPL")
+    said = read_until(process, '"live.MarketClosed"')
+    assert json.loads(said.splitlines()[-1])["payload"]["opens_ns"] == MONDAY
+    scene.server.wait_for(lambda: bool(scene.server.subscribed))
+    assert scene.orders() == []
+    scene.clock.jump(MONDAY - 2 * SECOND_NS)
+    read_until(process, '"orders.Filled"')
+    before = scene.server.do(lambda: len(scene.server.subscribed))
+    scene.server.drop_streams()
+    scene.server.wait_for(lambda: len(scene.server.subscribed) > before)
+    for _ in range(2):
+        read_until(process, '"orders.Filled"')
+    document = terminated(process)
+    run = document["run"]
+    assert (run["mode"], run["status"], run["error"]["sentence"]) == ("paper", "stopped", "It was stopped.")
+    # What it saw are the market's minutes, all of them, and none from outside the sessions.
+    seen = exported(weaver, tmp_path, run["id"], "SPY")
+    told = scene.server.do(lambda: [instant(row["t"]) for row in scene.server.bars["SPY", "1Min"]])
+    assert seen[:5] == [FRIDAYS_CLOSE - count * MINUTE_NS for count in range(5, 0, -1)]
+    assert seen[5:] == [start for start in told if start >= MONDAY][: len(seen) - 5]
+    # Its orders are the broker's, its fills too, and nothing works on.
+    orders = scene.orders()
+    assert {order["status"] for order in orders} == {"filled", "canceled"}
+    filled = [order["client_order_id"] for order in orders if order["status"] == "filled"]
+    assert [fill["order_id"] for fill in document["fills"]] == filled
+    assert {(order["symbol"], order["time_in_force"]) for order in orders} == {("SPY", "day"), ("AAPL", "gtc")}
+    assert all(instant(order["submitted_at"]) >= MONDAY for order in orders)
+    assert {query["feed"] for name, query in scene.server.queries if name == "GET /v2/stocks/bars"} == {"iex"}
+    parity = weaver("runs", "parity", run["id"], "--json")
+    assert parity.json()["is_same"] is True, parity.out
