@@ -22,6 +22,7 @@ from core.errors import (
 )
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
+from core.events.payloads import RunError as RunFailed
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.desk import LeaseKind
 from core.model.instants import MINUTE_NS, iso
@@ -38,6 +39,7 @@ from core.runs.live import LiveMaterials, LiveWork, is_recorded, recorded
 from core.runs.run_rows import Rows
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
+from core.runs.unstored import UnstoredEnds
 
 Reconcile = Callable[[Run], Awaitable[None]]
 """Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
@@ -74,8 +76,8 @@ class RunManager:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leases = LeaseKeeper(store.leases, self._lost)
         self._keeping: asyncio.Task[None] | None = None
-        self._unstored: dict[str, Run] = {}
-        """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
+        self._unstored = UnstoredEnds(self._store_end, self._leases.give_back)
+        self._storing: asyncio.Task[None] | None = None
 
     # --- life ---
 
@@ -118,8 +120,10 @@ class RunManager:
     async def close(self) -> None:
         """Stop every run and wait for them."""
         await self.stop_all()
+        self._unstored.close()
         self._leases.close()
         await self._supervisor.close()
+        await self._unstored.store()
         self._keeping = None
 
     async def _interrupt(self, run: Run, rows: FencedRuns) -> Run:
@@ -130,17 +134,26 @@ class RunManager:
         told_so = " Its orders may work on at the broker; they are looked at when the account is opened." if outlives else ""
         sentence = f"The program ended while this run went on.{told_so} Run it again."
         after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
-        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final and not outlives]
-        reason = "The run was interrupted."
+        await self._end(after, RunInterrupted(was=run.status), rows, "The run was interrupted.", outlives=outlives)
+        return after
+
+    async def _store_end(self, run: Run, rows: FencedRuns) -> None:
+        outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(run.config.broker)
+        told = RunFailed(code=run.error_code or "", error=run.error or "")
+        await self._end(run, told, rows, "The run ended.", outlives=outlives)
+
+    async def _end(self, after: Run, how: Payload, rows: FencedRuns, reason: str, *, outlives: bool) -> None:
+        """Store that a run is over, and that what its orders left working is cancelled, unless that outlives it."""
+        now_ns = self._clock.now_ns()
+        left = [order for order in await self._store.runs.orders(after.id) if not order.status.is_final and not outlives]
         async with rows.begin() as work:
             work.put_run(after)
             work.put_orders(
                 [msgspec.structs.replace(order, status=OrderStatus.CANCELLED, reason=reason, updated_ns=now_ns) for order in left]
             )
             told: list[Payload] = [OrderCancelled(order_id=order.id, reason=reason) for order in left]
-            told.append(RunInterrupted(was=run.status))
-            work.append([_run_event(run.id, payload, now_ns, at) for at, payload in enumerate(told)])
-        return after
+            told.append(how)
+            work.append([_run_event(after.id, payload, now_ns, at) for at, payload in enumerate(told)])
 
     # --- commands ---
 
@@ -189,7 +202,7 @@ class RunManager:
             async with rows.begin() as unit:
                 unit.put_run(started)
             await self._keep_leases()
-            self._tasks[run.id] = await self._supervisor.start(self._execute(session), f"run-{run.id}")
+            self._tasks[run.id] = await self._supervisor.start(self._execute(session, rows), f"run-{run.id}")
         except BaseException:
             del self._sessions[run.id]
             session.never_began()
@@ -343,10 +356,10 @@ class RunManager:
         """Return a stored run as it is now. One that is stored as over is over: its session learns of that a moment later."""
         session = self._sessions.get(run.id)
         if session is None:
-            return self._unstored.get(run.id, run)
+            return self._unstored.get(run.id) or run
         return run if run.status.is_final else session.run
 
-    async def _execute(self, session: RunSession) -> None:
+    async def _execute(self, session: RunSession, rows: FencedRuns) -> None:
         run_id = session.run.id
         try:
             await session.execute()
@@ -356,10 +369,13 @@ class RunManager:
             self._on_bug(error, f"run {run_id}")
         finally:
             if not session.is_stored:
-                self._unstored[run_id] = session.run
+                self._unstored.add(session.run, rows)
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
-            await self._leases.give_back(run_id)
+            if session.is_stored:
+                await self._leases.give_back(run_id)
+            elif self._storing is None or self._storing.done():
+                self._storing = await self._supervisor.start(self._unstored.keep(), "unstored-ends")
 
     def _strategy(self, strategy_id: str) -> StrategyInfo:
         known = self._strategies.find_all()

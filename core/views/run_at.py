@@ -32,7 +32,8 @@ class RunView:
     """A run as of the event `seq`, which happened at `time_ns` (UTC); `events` of it came so far.
 
     `orders` in the order they were made, `fills` oldest first, `trades` in the order of their exits, `positions` by symbol,
-    flat ones too. A position's last price is the newest one that an event told: that of a fill, or the close a decision was made on. `equity` counts with it.
+    flat ones too. A position's last price is the newest one that an event told: that of a fill, or the close
+    a decision was made on. `equity` counts with it.
     """
 
     seq: int
