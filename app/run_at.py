@@ -1,5 +1,6 @@
 """A run as of one of its events, for the terminal and as a JSON document; docs/cli.md describes it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
@@ -7,8 +8,9 @@ from rich.text import Text
 from app.console import figure, finite, short, table
 from app.run_document import fill_document, run_head
 from core.model.instants import iso
-from core.model.money import plain
+from core.model.money import ZERO, plain
 from core.model.order import Order
+from core.model.position import Trade
 from core.views.positions import PositionRow
 from core.views.run_at import RunView
 
@@ -35,6 +37,7 @@ def view_document(view: RunView) -> dict[str, Any]:
         "positions": [_position(row) for row in view.positions],
         "orders": [_order(order) for order in view.orders],
         "fills": [fill_document(fill) for fill in view.fills],
+        "trades": [_trade(trade) for trade in view.trades],
     }
 
 
@@ -70,6 +73,22 @@ def _order(order: Order) -> dict[str, Any]:
     }
 
 
+def _trade(trade: Trade) -> dict[str, Any]:
+    return {
+        "symbol": trade.symbol,
+        "side": str(trade.side),
+        "qty": plain(trade.qty),
+        "entry": iso(trade.entry_ns),
+        "exit": iso(trade.exit_ns),
+        "entry_price": plain(trade.entry_price),
+        "exit_price": plain(trade.exit_price),
+        "pnl": plain(trade.pnl),
+        "fees": plain(trade.fees),
+        "entry_order_id": trade.entry_order_id,
+        "exit_order_id": trade.exit_order_id,
+    }
+
+
 def view_text(view: RunView) -> list["RenderableType"]:
     """Return the view, one part below the other, at most 80 columns wide."""
     run, account = view.run, view.account
@@ -80,6 +99,7 @@ def view_text(view: RunView) -> list["RenderableType"]:
         Text(f"As of event {view.seq} at {iso(view.time_ns)}, number {view.events:,} of the run's own."),
         Text(f"Cash {figure(float(account.cash))}, equity {figure(view.equity)}, fees {figure(float(account.fees))}."),
         Text(f"{len(view.orders):,} orders, {len(working):,} of them working; {len(view.fills):,} fills."),
+        Text(_trades_sentence(view.trades)),
     ]
     if held:
         parts += ["", _held_table(held)]
@@ -90,6 +110,14 @@ def view_text(view: RunView) -> list["RenderableType"]:
         if len(working) > ORDERS_SHOWN:
             parts.append(Text(f"  … and {len(working) - ORDERS_SHOWN:,} older ones"))
     return parts
+
+
+def _trades_sentence(trades: Sequence[Trade]) -> str:
+    if not trades:
+        return "No trade is closed."
+    won = sum(trade.pnl > 0 for trade in trades)
+    total = sum((trade.pnl for trade in trades), ZERO)
+    return f"{len(trades):,} trades closed, {won:,} of them won; together {figure(float(total))} after fees."
 
 
 def _held_table(held: list[PositionRow]) -> "RenderableType":

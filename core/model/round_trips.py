@@ -53,6 +53,12 @@ class OpenLot:
     def order_id(self) -> str:
         return self._fill.order_id
 
+    def copy(self) -> "OpenLot":
+        """Return another one in the same state."""
+        found = OpenLot(self._fill)
+        found.qty, found.fee, found.price, found._whole_qty = self.qty, self.fee, self.price, self._whole_qty
+        return found
+
     def take_fee(self, qty: Decimal) -> Decimal:
         """Take `qty` units off and return their share of the fee; the last units take what is left, to the last digit."""
         if qty == self.qty:
@@ -112,6 +118,12 @@ class RoundTrips:
             while lots and incoming.qty > ZERO:
                 trades.append(_close(lots, incoming))
         return trades
+
+    def copy(self) -> "RoundTrips":
+        """Return another one in the same state."""
+        found = RoundTrips()
+        found._open = {symbol: deque(lot.copy() for lot in lots) for symbol, lots in self._open.items() if lots}
+        return found
 
     def open_lots(self) -> list[OpenLot]:
         """Return what is still open, oldest first within each symbol."""

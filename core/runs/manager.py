@@ -23,6 +23,7 @@ from core.errors import (
 )
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
+from core.events.payloads import RunError as RunFailed
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
@@ -41,6 +42,7 @@ from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, check_at, is_recorded, recorded
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
+from core.runs.unstored import UnstoredEnds
 
 Reconcile = Callable[[Run], Awaitable[None]]
 """Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
@@ -91,8 +93,8 @@ class RunManager:
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
         self._armed: dict[str, AsyncExitStack] = {}
         """The live accounts that a person let runs trade on, held open for them."""
-        self._unstored: dict[str, Run] = {}
-        """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
+        self._unstored = UnstoredEnds(self._store_end, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
+        self._storing: asyncio.Task[None] | None = None
 
     # --- life ---
 
@@ -140,8 +142,10 @@ class RunManager:
         """Stop every run, let every account go, and wait for them."""
         await self.stop_all()
         await self.by_hand.close()
+        self._unstored.close()
         self._leases.close()
         await self._supervisor.close()
+        await self._unstored.store()
 
     async def _interrupt(self, run: Run, rows: FencedRuns) -> Run:
         now_ns = self._clock.now_ns()
@@ -151,18 +155,27 @@ class RunManager:
         told_so = " Its orders may work on at the broker; they are looked at when the account is opened." if outlives else ""
         sentence = f"The program ended while this run went on.{told_so} Run it again."
         after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
-        left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final and not outlives]
-        reason = "The run was interrupted."
+        await self._end(after, RunInterrupted(was=run.status), rows, "The run was interrupted.", outlives=outlives)
+        return after
+
+    async def _store_end(self, run: Run, rows: FencedRuns) -> None:
+        outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(run.config.broker)
+        told = RunFailed(code=run.error_code or "", error=run.error or "")
+        await self._end(run, told, rows, "The run ended.", outlives=outlives)
+
+    async def _end(self, after: Run, how: Payload, rows: FencedRuns, reason: str, *, outlives: bool) -> None:
+        """Store that a run is over, and that what its orders left working is cancelled, unless that outlives it."""
+        now_ns = self._clock.now_ns()
+        left = [order for order in await self._store.runs.orders(after.id) if not order.status.is_final and not outlives]
         async with rows.begin() as work:
             work.put_run(after)
             work.put_orders(
                 [msgspec.structs.replace(order, status=OrderStatus.CANCELLED, reason=reason, updated_ns=now_ns) for order in left]
             )
             told: list[Payload] = [OrderCancelled(order_id=order.id, reason=reason) for order in left]
-            if not run.config.is_by_hand:
-                told.append(RunInterrupted(was=run.status))
-            work.append([_run_event(run.id, payload, now_ns, at) for at, payload in enumerate(told)])
-        return after
+            if not after.config.is_by_hand:
+                told.append(how)
+            work.append([_run_event(after.id, payload, now_ns, at) for at, payload in enumerate(told)])
 
     # --- commands ---
 
@@ -199,7 +212,8 @@ class RunManager:
                 await self._arm(run, confirm)
             return await self._start(run, info, keys, rows)
         except BaseException:
-            await self._let_go(run.id)
+            await self._disarm(run.id)
+            await self._leases.give_back(LeaseKind.RUN, run.id)
             raise
 
     async def _arm(self, run: Run, confirm: str) -> None:
@@ -209,11 +223,10 @@ class RunManager:
         self._armed[run.id] = opened
         await account.arm(confirm, run.id)
 
-    async def _let_go(self, run_id: str) -> None:
+    async def _disarm(self, run_id: str) -> None:
         opened = self._armed.pop(run_id, None)
         if opened is not None:
             await opened.aclose()
-        await self._leases.give_back(LeaseKind.RUN, run_id)
 
     async def _take_lease(self, run_id: str) -> Lease:
         return await self._leases.take(LeaseKind.RUN, run_id, lambda: self._lost(run_id))
@@ -233,7 +246,7 @@ class RunManager:
             async with rows.begin() as unit:
                 unit.put_run(started)
             await self._leases.go_on()
-            self._tasks[run.id] = await self._supervisor.start(self._execute(session), f"run-{run.id}")
+            self._tasks[run.id] = await self._supervisor.start(self._execute(session, rows), f"run-{run.id}")
         except BaseException:
             del self._sessions[run.id]
             session.never_began()
@@ -405,10 +418,10 @@ class RunManager:
         """Return a stored run as it is now. One that is stored as over is over: its session learns of that a moment later."""
         session = self._sessions.get(run.id)
         if session is None:
-            return self._unstored.get(run.id, run)
+            return self._unstored.get(run.id) or run
         return run if run.status.is_final else session.run
 
-    async def _execute(self, session: RunSession) -> None:
+    async def _execute(self, session: RunSession, rows: FencedRuns) -> None:
         run_id = session.run.id
         try:
             await session.execute()
@@ -418,10 +431,14 @@ class RunManager:
             self._on_bug(error, f"run {run_id}")
         finally:
             if not session.is_stored:
-                self._unstored[run_id] = session.run
+                self._unstored.add(session.run, rows)
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
-            await self._let_go(run_id)
+            await self._disarm(run_id)
+            if session.is_stored:
+                await self._leases.give_back(LeaseKind.RUN, run_id)
+            elif self._storing is None or self._storing.done():
+                self._storing = await self._supervisor.start(self._unstored.keep(), "unstored-ends")
 
     def _strategy(self, strategy_id: str) -> StrategyInfo:
         known = self._strategies.find_all()

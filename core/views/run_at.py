@@ -12,7 +12,10 @@ from typing import Any, Final
 from core.errors import BugError
 from core.events.envelope import Envelope
 from core.events.payloads import OrderCreated, OrderFilled, OrderPartiallyFilled, PlaceRequest, RunCreated, SplitApplied
+from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
+from core.model.position import Trade
+from core.model.round_trips import RoundTrips
 from core.model.run import Run
 from core.views.account import Account
 from core.views.desk import change_of
@@ -28,8 +31,9 @@ SNAPSHOT_EVENTS: Final = 1_000
 class RunView:
     """A run as of the event `seq`, which happened at `time_ns` (UTC); `events` of it came so far.
 
-    `orders` in the order they were made, `fills` oldest first, `positions` by symbol, flat ones too. A position's last price
-    is the newest one that an event told: that of a fill, or the close a decision was made on. `equity` counts with it.
+    `orders` in the order they were made, `fills` oldest first, `trades` in the order of their exits, `positions` by symbol,
+    flat ones too. A position's last price is the newest one that an event told: that of a fill, or the close
+    a decision was made on. `equity` counts with it.
     """
 
     seq: int
@@ -38,6 +42,7 @@ class RunView:
     run: Run
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
+    trades: tuple[Trade, ...]
     positions: tuple[PositionRow, ...]
     account: Account
     equity: float
@@ -53,6 +58,8 @@ class RunFold:
     row: RunRow | None = None
     orders: dict[str, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)
+    trips: RoundTrips = field(default_factory=RoundTrips)
     positions: dict[str, PositionRow] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
 
@@ -68,8 +75,8 @@ class RunFold:
             self._fold_run(event)
         elif namespace == "account":
             self.account = self.account.after(payload)
-            if isinstance(payload, SplitApplied) and payload.symbol in self.positions:
-                self.positions[payload.symbol] = self.positions[payload.symbol].after_split(change_of(payload, event.ts))
+            if isinstance(payload, SplitApplied):
+                self._split(change_of(payload, event.ts))
         elif isinstance(payload, PlaceRequest) and payload.close is not None:
             self._mark(payload.request.symbol, payload.close)
         return None
@@ -86,6 +93,7 @@ class RunFold:
             run=self.row.run,
             orders=tuple(self.orders.values()),
             fills=tuple(self.fills),
+            trades=tuple(self.trades),
             positions=positions,
             account=self.account,
             equity=self.account.equity(positions),
@@ -112,11 +120,17 @@ class RunFold:
         if isinstance(payload, (OrderFilled, OrderPartiallyFilled)):
             fill = fill_of(order, payload)
             self.fills.append(fill)
+            self.trades += self.trips.add(fill)
             held = self.positions.get(fill.symbol) or PositionRow(symbol=fill.symbol)
             self.positions[fill.symbol] = held.after(fill)
             self._mark(fill.symbol, float(fill.price))
             self.account = self.account.after_fill(fill)
         return order_id
+
+    def _split(self, change: PositionChange) -> None:
+        self.trades += self.trips.split(change)
+        if change.symbol in self.positions:
+            self.positions[change.symbol] = self.positions[change.symbol].after_split(change)
 
     def _mark(self, symbol: str, price: float) -> None:
         row = self.positions.get(symbol)
@@ -132,6 +146,8 @@ class _Snapshot:
     row: RunRow | None
     changed: dict[str, Order]
     fills: int
+    trades: int
+    trips: RoundTrips
     positions: dict[str, PositionRow]
     account: Account
 
@@ -178,6 +194,8 @@ class RunHistory:
             row=last.row,
             orders=orders,
             fills=self._newest.fills[: last.fills],
+            trades=self._newest.trades[: last.trades],
+            trips=last.trips.copy(),
             positions=dict(last.positions),
             account=last.account,
         )
@@ -192,6 +210,8 @@ class RunHistory:
                 row=fold.row,
                 changed={order_id: fold.orders[order_id] for order_id in self._changed},
                 fills=len(fold.fills),
+                trades=len(fold.trades),
+                trips=fold.trips.copy(),
                 positions=dict(fold.positions),
                 account=fold.account,
             )

@@ -10,6 +10,7 @@ from core.events.envelope import Envelope
 from core.events.payloads import DividendPaid, InterestCharged, OrderReplaced, RunCreated, SplitApplied
 from core.model.money import ZERO
 from core.model.order import OrderRequest, OrderSide
+from core.model.round_trips import round_trips
 from core.views.run_at import RunFold, RunHistory
 from tests.unit.views.events import CONFIG, Events
 
@@ -120,6 +121,13 @@ def test_looking_back_leaves_the_present_as_it_was(steps: list[tuple[str, int, i
         if event.seq > fold.seq:
             fold.fold(event)
     assert fold.view() == folded(events).view()
+
+
+@given(STEPS)
+def test_trades_are_the_round_trips_of_the_fills(steps: list[tuple[str, int, int, int, str]]) -> None:
+    events = story([step for step in steps if step[0] != "split"])
+    view = folded(events).view()
+    assert list(view.trades) == round_trips(view.fills)
 
 
 @given(STEPS)

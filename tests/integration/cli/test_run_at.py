@@ -20,11 +20,16 @@ def test_a_run_is_shown_as_it_was(with_hours: Weaver) -> None:
     assert ([order["status"] for order in before["orders"]], before["fills"], before["positions"]) == (["accepted"], [], [])
     after = with_hours("runs", "show", run_id, "--at", str(sold["seq"]), "--json").json()
     assert [row["qty"] for row in after["positions"]] == ["0"]
+    (trade,) = after["trades"]
+    assert (trade["exit_order_id"], trade["exit_price"]) == (sold["payload"]["order_id"], sold["payload"]["price"])
+    assert at["trades"] == []
     said = with_hours("runs", "show", run_id, "--at", str(bought["seq"]))
     assert said.code == 0, said.err
     assert f"As of event {bought['seq']}" in said.out
     assert "BTC/USD" in said.out
     assert "0 of them working; 1 fills" in said.out
+    assert "No trade is closed." in said.out
+    assert "1 trades closed" in with_hours("runs", "show", run_id, "--at", str(sold["seq"])).out
 
 
 def test_what_cannot_be_shown_is_said(with_hours: Weaver) -> None:

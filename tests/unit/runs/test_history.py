@@ -144,6 +144,11 @@ async def test_at_its_end_a_run_is_what_its_rows_say(desk: Desk) -> None:
     stored = [msgspec.structs.replace(order, path_dependent=False) for order in await desk.store.runs.orders(run.id)]
     assert list(view.orders) == stored
     assert list(view.fills) == await desk.store.runs.fills(run.id)
+    kept = await desk.store.runs.result(run.id)
+    assert kept is not None
+    # How far a trade went meanwhile is known from the bars, which are no events.
+    assert list(view.trades) == [msgspec.structs.replace(trade, mae=None, mfe=None) for trade in kept.trades]
+    assert len(view.trades) > 100
     assert [row.qty for row in view.positions] == [0]
     completed = events[-1].payload
     assert isinstance(completed, RunCompleted)

@@ -16,6 +16,7 @@ from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import DiskFull, InvalidValue, KnownError, NoBars, RunError, RunNotStartable, RunNotStoppable, StrategyBroken, UnknownName
 from core.events.envelope import Envelope
+from core.model.desk import LeaseKind
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.order import OrderStatus
@@ -26,6 +27,7 @@ from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
 from core.store.unit_of_work import CollectedWork
 from core.strategy.loader import StrategyLoader
+from tests.strictness.log_guard import AllowLog
 
 KEY = BarSetKey(symbol="X/Y", timeframe="1m", source="test")
 
@@ -330,52 +332,95 @@ async def test_two_sets_of_one_symbol_must_be_told_apart(desk: Desk) -> None:
     assert (await desk.ran(source="other")).bars == 100
 
 
-class FullStore(MemoryStore):
-    """A store whose disk is full once `full` is set."""
+class Disk:
+    """Stands between a store and its units of work: full or not."""
 
-    def __init__(self) -> None:
-        super().__init__(SystemClock())
-        self.full = False
-        runs, begin = self.runs, self.runs.begin
+    def __init__(self, store: MemoryStore | DatabaseStore) -> None:
+        self.is_full = False
+        runs, begin = store.runs, store.runs.begin
 
         def checked() -> AbstractAsyncContextManager[CollectedWork]:
-            if self.full:
+            if self.is_full:
                 raise DiskFull("The disk is full.", "Make room and run it again.")
             return begin()
 
         runs.begin = checked  # type: ignore[method-assign]
 
 
-async def test_a_run_whose_end_cannot_be_stored_ends_all_the_same_and_says_so(tmp_path: Path) -> None:
-    store = FullStore()
-    await store.bars.merge(KEY, wave(5_000))
-    desk = Desk(
-        RunManager(
-            brokers=SimSource(0),
-            store=store,
-            strategies=StrategyLoader([]),
-            clock=SystemClock(),
-            callback_limit_s=1,
-            on_bug=lambda e, _: None,
-        ),
-        store,
-        tmp_path,
-        [],
+def manager_of(store: Store) -> RunManager:
+    """A manager over a store that the test made."""
+    return RunManager(
+        brokers=SimSource(0), store=store, strategies=StrategyLoader([]), clock=SystemClock(), callback_limit_s=1, on_bug=lambda e, _: None
     )
-    run = await desk.manager.create(desk.config())
-    told: list[str] = []
+
+
+async def ended_on_a_full_disk(store: Store, manager: RunManager, disk: Disk) -> Run:
+    """A run whose end the store refused, as its manager knows it."""
+    await store.bars.merge(KEY, wave(5_000))
+    run = await manager.create(RunConfig(strategy_id="sma-cross", symbols=("X/Y",), timeframe="1m", params={"fast": 3, "slow": 8}))
 
     def fill_the_disk(event: Envelope) -> None:
-        store.full = True
+        disk.is_full = True
 
-    with (
-        store.log.subscribe("run.Started", fill_the_disk, owner="test"),
-        store.log.subscribe("run.Error", lambda event: told.append(event.type), owner="test"),
-    ):
-        await desk.manager.start(run.id)
-        over = await desk.manager.wait(run.id)
+    with store.log.subscribe("run.Started", fill_the_disk, owner="test"):
+        await manager.start(run.id)
+        return await manager.wait(run.id)
+
+
+async def test_a_run_whose_end_cannot_be_stored_ends_all_the_same_and_says_so(allow_log: AllowLog) -> None:
+    allow_log("could not be stored")
+    store = MemoryStore(SystemClock())
+    disk, manager = Disk(store), manager_of(store)
+    told: list[str] = []
+    with store.log.subscribe("run.Error", lambda event: told.append(event.type), owner="test"):
+        over = await ended_on_a_full_disk(store, manager, disk)
     assert (over.status, over.error_code, over.error) == (RunStatus.ERROR, "disk_full", "The disk is full. Make room and run it again.")
     assert told == ["run.Error"]
-    assert [item.status for item in await desk.manager.all()] == [RunStatus.ERROR]
-    store.full = False
-    await desk.manager.close()
+    assert [item.status for item in await manager.all()] == [RunStatus.ERROR]
+    await manager.close()
+
+
+async def test_the_end_of_a_run_is_stored_when_the_store_takes_it_again(allow_log: AllowLog) -> None:
+    allow_log("could not be stored")
+    store = MemoryStore(SystemClock())
+    disk, manager = Disk(store), manager_of(store)
+    over = await ended_on_a_full_disk(store, manager, disk)
+    stored = await store.runs.run(over.id)
+    assert stored is not None
+    assert stored.status is RunStatus.RUNNING
+    assert [lease.name for lease in await store.leases.held(LeaseKind.RUN)] == [over.id]
+    is_stored = asyncio.Event()
+    with store.log.subscribe("run.Error", lambda event: is_stored.set(), owner="test"):
+        disk.is_full = False
+        await is_stored.wait()
+    assert await store.runs.run(over.id) == over
+    assert [order for order in await store.runs.orders(over.id) if not order.status.is_final] == []
+    await manager.close()
+    assert await store.leases.held(LeaseKind.RUN) == []
+    assert (await store.log.read_back(limit=1))[0].type == "run.Error"
+
+
+async def test_the_end_of_a_run_is_stored_at_the_latest_when_the_program_ends(allow_log: AllowLog) -> None:
+    allow_log("could not be stored")
+    store = MemoryStore(SystemClock())
+    disk, manager = Disk(store), manager_of(store)
+    over = await ended_on_a_full_disk(store, manager, disk)
+    disk.is_full = False
+    await manager.close()
+    assert await store.runs.run(over.id) == over
+
+
+async def test_the_next_start_settles_a_run_whose_end_was_never_stored(tmp_path: Path, allow_log: AllowLog) -> None:
+    allow_log("could not be stored")
+    store = DatabaseStore(tmp_path / "desk.db", SystemClock())
+    await store.open()
+    disk, manager = Disk(store), manager_of(store)
+    over = await ended_on_a_full_disk(store, manager, disk)
+    await manager.close()
+    await store.close()
+    again = DatabaseStore(tmp_path / "desk.db", SystemClock())
+    await again.open()
+    next_manager = manager_of(again)
+    assert [(run.id, run.status) for run in await next_manager.recover()] == [(over.id, RunStatus.INTERRUPTED)]
+    await next_manager.close()
+    await again.close()
