@@ -49,8 +49,8 @@ async def nothing_outside(run: Run) -> None:
     """Reconcile a simulated run: its account is in the store."""
 
 
-_ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0)
-"""Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave."""
+_ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0, halt_silence_s=180.0)
+"""Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave, and then nothing does."""
 
 
 class RunManager:
