@@ -34,6 +34,15 @@ class SwitchLevel(StrEnum):
 _HALTING: Final = frozenset({SwitchLevel.HALT, SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN})
 
 
+class OnSilence(StrEnum):
+    """What the dead man's switch does."""
+
+    HALT = "halt"
+    """Nothing new may leave."""
+    CANCEL = "cancel"
+    """And working orders are cancelled, as soon as the broker can be reached."""
+
+
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The limits of an account or a run; None, or False, is off. Checks itself. A share is a fraction: 0.05 is five percent."""
 
@@ -61,6 +70,11 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds that the broker may not have been heard of: its stream of orders is cut, or it answers no question."""
     max_price_age_s: float | None = None
     """Seconds, by the market's clock, since the symbol's last price."""
+    halt_silence_s: float | None = None
+    """Seconds without a word of the broker, or of the stream of a run's market, that throw the switch of the runs concerned."""
+    halt_feed_s: float | None = None
+    """The same for seconds without a price of any of a run's symbols while one of their markets is open."""
+    on_silence: OnSilence = OnSilence.HALT
     symbols: tuple[str, ...] | None = None
     """What may be traded."""
     regular_hours_only: bool = False
@@ -75,7 +89,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             count: int | None = getattr(self, field)
             if count is not None and count < 1:
                 raise InvalidValue(field, count, "a limit is at least 1; leave it out to switch it off.")
-        for field in ("max_silence_s", "max_price_age_s"):
+        for field in ("max_silence_s", "max_price_age_s", "halt_silence_s", "halt_feed_s"):
             seconds: float | None = getattr(self, field)
             if seconds is not None and not 0 < seconds < 86_400:
                 raise InvalidValue(field, seconds, "it is above zero and shorter than a day; leave it out to switch it off.")

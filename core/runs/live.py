@@ -37,6 +37,7 @@ from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
 from core.trading.books import RunBook
+from core.trading.feed import Feed
 from core.trading.orders import OrderManager
 from core.trading.state import Seat
 
@@ -155,7 +156,8 @@ class LiveWork:
         await self._slices.run(lambda _: make())
         opened = self._materials.desks.open(config.broker, account_of(config.mode))
         self._account: OpenAccount = await self._places.enter_async_context(opened)
-        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop))
+        self._feed = Feed(config.symbols, self._clock.monotonic_ns())
+        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
@@ -261,11 +263,15 @@ class LiveWork:
 
     async def _listen(self, watch: Watch) -> None:
         def on_tick(tick: Tick) -> None:
+            self._feed.heard(self._clock.monotonic_ns())
             if isinstance(tick, LiveBar) and tick.kind is BarKind.FINAL and not self._is_gap:
                 self._take(tick.bar)
 
+        what = asset_class_of(watch.bars[0]).value
+
         def on_status(status: StreamStatus) -> None:
             self._statuses.append(status)
+            self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
             if status.state is StreamState.LISTENING:
                 self._is_gap = True  # what was told while nobody listened is asked for
 

@@ -47,6 +47,7 @@ class Sender:
             taken = await self._broker.desk.submit(broker_request(order))
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
+            self._wake()  # if the broker is gone for all, that is to be known soon
             await self._look_up(order, f"{error.what}")
         except (BrokerRefused, RateLimited) as error:
             # A refusal has been seen of an order that was executed: whether it is there is asked, not guessed.

@@ -19,6 +19,7 @@ from core.model.order import Order, OrderStatus, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
+from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
 from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
@@ -75,6 +76,7 @@ class AccountDesk:
         missing_s: float = MISSING_S,
         soon_s: float = SOON_S,
         settle_ns: int = SETTLE_NS,
+        look_s: float = LOOK_S,
     ) -> None:
         self.state: Final = state
         self._broker = broker
@@ -94,12 +96,13 @@ class AccountDesk:
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
         self._kill = KillSwitch(state, self._sender.cancel, lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"))
+        self._dead_man = DeadMan(state, is_open, look_s)
         self._reconciler: Reconciler | None = None
         self._group: asyncio.TaskGroup | None = None
         self._ready = asyncio.Event()
         self._failed: BaseException | None = None
         self._switch_seq = 0
-        self._thrown: list[Thrown] = []
+        self._thrown: dict[str | None, Thrown] = {}
         self._spawned: set[asyncio.Task[None]] = set()
         self.reconciled = 0
         """How many times it was reconciled."""
@@ -115,8 +118,9 @@ class AccountDesk:
         Raises KeysRefused and what else no second attempt would change, in the middle of the block too.
         """
         known_ns = await remember(self.state, self._runs, self._event_log)
-        self._thrown, self._switch_seq = await read_switches(self._event_log)
-        for thrown in self._thrown:
+        found, self._switch_seq = await read_switches(self._event_log)
+        for thrown in found:
+            self._thrown[thrown.run_id] = thrown
             self.state.set_level(thrown.run_id, thrown.level)
         self._reconciler = Reconciler(
             self.state,
@@ -134,6 +138,7 @@ class AccountDesk:
                     group.create_task(self._fold_updates(), name="fold-updates"),
                     group.create_task(self._reconcile_always(), name="reconcile"),
                     group.create_task(self._watch_switch(), name="watch-switch"),
+                    group.create_task(self._dead_man.watch(), name="dead-man"),
                 ]
                 try:
                     await self._ready.wait()
@@ -395,21 +400,22 @@ class AccountDesk:
     async def _reconcile_always(self) -> None:
         while True:
             self._wake.clear()  # before: what is asked for meanwhile is asked for again
+            asked_ns = self.state.clock.monotonic_ns()
             try:
                 await self.reconcile()
-                await self._reached(None)
+                await self._reached(None, asked_ns)
             except BrokerError as error:
                 if isinstance(error, KeysRefused):
                     raise
-                await self._reached(error)
+                await self._reached(error, asked_ns)
             self._ready.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_in_s()):
                     await self._wake.wait()
 
-    async def _reached(self, error: BrokerError | None) -> None:
+    async def _reached(self, error: BrokerError | None, asked_ns: int) -> None:
         """Tell once that questions are not answered, and once that they are again."""
-        self.state.note_heard("requests", is_heard=error is None)
+        self.state.note_heard("requests", is_heard=error is None, since_ns=asked_ns)
         if (error is None) is not self._is_unreached:
             return
         self._is_unreached = error is not None
@@ -418,23 +424,33 @@ class AccountDesk:
             entry = self.state.entry()
             entry.tell(StreamChanged(account=self.state.key, stream="requests", state=state, said=said))
             await self.state.apply(entry)
+        if error is None:
+            self._carry_out_what_is_left()
 
     def _next_in_s(self) -> float:
-        is_soon = self._is_unreached or (self._reconciler is not None and self._reconciler.is_waiting)
-        return min(self._reconcile_s, self._soon_s) if is_soon else self._reconcile_s
+        if self._is_unreached or (self._reconciler is not None and self._reconciler.is_waiting):
+            return min(self._reconcile_s, self._soon_s)
+        limits = [self.state.limits, *(self.state.books[run_id].limits for run_id in self.state.seats)]
+        # A broker that is gone must be found out well before the dead man's limit.
+        return min([self._reconcile_s, *(one.halt_silence_s / 3 for one in limits if one.halt_silence_s is not None)])
 
     # --- the kill switch ---
 
     async def _watch_switch(self) -> None:
         """Follow the switch in the log, whoever threw it and in whichever process."""
-        for thrown in self._thrown:
-            if self.state.working(thrown.run_id):  # the program ended before it was carried out
-                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
+        self._carry_out_what_is_left()  # the program ended before it was done
         while True:
             await asyncio.sleep(SWITCH_S)
             found, self._switch_seq = await read_switches(self._event_log, self._switch_seq)
             for thrown in found:
+                self._thrown[thrown.run_id] = thrown
                 self.state.set_level(thrown.run_id, thrown.level)
+                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
+
+    def _carry_out_what_is_left(self) -> None:
+        """Carry the switch out where orders work on though it is thrown: the broker could not be reached, or the program had ended."""
+        for thrown in self._thrown.values():
+            if self.state.working(thrown.run_id):
                 self._spawn(self._kill.carry_out(*thrown), "kill-switch")
 
     def level(self, run_id: str) -> SwitchLevel:

@@ -14,6 +14,7 @@ from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
 from core.trading.entries import Causes, Entry
+from core.trading.feed import Feed
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent, Situation
 
@@ -22,11 +23,15 @@ OnStop = Callable[[KnownError], None]
 
 
 class Seat:
-    """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error."""
+    """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error.
 
-    def __init__(self, changed: OnChange, stop: OnStop) -> None:
+    `feed`: its market, where the run minds one.
+    """
+
+    def __init__(self, changed: OnChange, stop: OnStop, feed: Feed | None = None) -> None:
         self.changed = changed
         self.stop = stop
+        self.feed = feed
 
 
 class AccountState:
@@ -183,12 +188,16 @@ class AccountState:
         self.prices[symbol] = price
         self._price_times[symbol] = time_ns
 
-    def note_heard(self, what: str, *, is_heard: bool) -> None:
-        """Take that a line to the broker works, or does not."""
+    def note_heard(self, what: str, *, is_heard: bool, since_ns: int | None = None) -> None:
+        """Take that a line to the broker works, or does not. `since_ns`: since when it was asked in vain, by the monotonic clock."""
         if is_heard:
             self._silent_since.pop(what, None)
         else:
-            self._silent_since.setdefault(what, self.clock.monotonic_ns())
+            self._silent_since.setdefault(what, self.clock.monotonic_ns() if since_ns is None else since_ns)
+
+    def silent_lines(self) -> dict[str, int]:
+        """Return the lines to the broker that do not work, and since when, by the monotonic clock."""
+        return dict(self._silent_since)
 
     @property
     def silent_s(self) -> float:

@@ -18,11 +18,13 @@ from core.brokers.patience import Patience
 from core.brokers.stream import StreamPatience
 from core.clock.realtime import SystemClock
 from core.events.envelope import Envelope
-from core.model.broker import AccountName
+from core.model.broker import AccountName, StreamState, StreamStatus, Watch
 from core.model.market import AssetClass
 from core.model.order import OrderStatus
 from core.model.risk import RiskLimits
+from core.ports import Broker
 from core.store.database import DatabaseStore
+from core.trading.feed import Feed
 from core.trading.service import AccountDesk
 from core.trading.state import AccountState
 from core.views.words import words
@@ -51,9 +53,10 @@ class WireScene(Scene):
     symbol = "SPY"
     broker_name = "alpaca"
 
-    def __init__(self, store: DatabaseStore, server: FakeBroker | At, desk: AccountDesk) -> None:
+    def __init__(self, store: DatabaseStore, server: FakeBroker | At, broker: Broker, desk: AccountDesk) -> None:
         super().__init__(store, cast(Any, None), desk)
         self.server = cast(FakeBroker, server)
+        self.link = broker
 
     def do(self, work: Callable[[], T]) -> T:
         """Do something in the server's thread."""
@@ -93,6 +96,21 @@ class WireScene(Scene):
         async with asyncio.timeout(20):
             while self.desk.state.silent_s <= seconds:  # noqa: ASYNC110 - what is waited for is the time itself
                 await asyncio.sleep(seconds / 5)
+
+    async def until_looked(self, is_so: Callable[[], bool]) -> None:
+        """Wait for something that nobody tells of."""
+        async with asyncio.timeout(20):
+            while not is_so():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+    @asynccontextmanager
+    async def market(self, feed: Feed) -> AsyncIterator["MarketEar"]:
+        """Listen to the market for the length of the block, as a run does."""
+        ear = MarketEar(feed)
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(self.link.streams.market(Watch(quotes=feed.symbols), ear.on_tick, ear.on_status))
+            yield ear
+            listening.cancel()
 
     async def until_said(self, text: str) -> None:
         """Wait until a panel says something."""
@@ -163,6 +181,37 @@ class WireScene(Scene):
         }
 
 
+class MarketEar:
+    """Tells a run's feed what its stream says."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._heard = asyncio.Event()
+        self._listening = asyncio.Event()
+
+    def on_tick(self, _: object) -> None:
+        self._feed.heard(SystemClock().monotonic_ns())
+        self._heard.set()
+
+    def on_status(self, status: StreamStatus) -> None:
+        is_so = status.state is StreamState.LISTENING
+        self._feed.listens("equity", SystemClock().monotonic_ns(), is_so=is_so)
+        if is_so:
+            self._listening.set()
+
+    async def until_heard(self) -> None:
+        """Wait for the next tick."""
+        self._heard.clear()
+        async with asyncio.timeout(20):
+            await self._heard.wait()
+
+    async def until_listening(self) -> None:
+        """Wait until it listens, once more."""
+        async with asyncio.timeout(20):
+            await self._listening.wait()
+        self._listening.clear()
+
+
 @asynccontextmanager
 async def wired(
     folder: Path,
@@ -191,7 +240,7 @@ async def wired(
     desk = AccountDesk(state, broker, runs=store.runs, log=store.log, **(settings | options))
     try:
         async with desk.open():
-            yield WireScene(store, server, desk)
+            yield WireScene(store, server, broker, desk)
     finally:
         await broker.close()
         await store.close()

@@ -127,6 +127,15 @@ class FakeBroker:
 
         self.do(cut)
 
+    def drop_market(self) -> None:
+        """Cut the streams of the market alone."""
+
+        def cut() -> None:
+            for socket in self._watchers:
+                self._cut(socket)
+
+        self.do(cut)
+
     def cut_streams(self) -> None:
         """Cut every stream's connection; call it in the server's thread. What happens before it is back is told to nobody."""
         for socket in [*self._listeners, *self._watchers]:

@@ -9,6 +9,7 @@ import pytest
 from core.errors import InvalidValue, UnknownName
 from core.model.instants import MINUTE_NS
 from core.model.order import OrderStatus, RejectCode
+from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.live import recorded
 from tests.unit.runs.live_desk import live
@@ -267,3 +268,23 @@ async def test_an_order_that_only_reduces_needs_something_to_reduce(tmp_path: Pa
         run = await scene.over(await scene.start(minutes=6))
         refused = {order.reject_code for order in await scene.store.runs.orders(run.id) if order.request.reduce_only}
         assert refused == {RejectCode.INSUFFICIENT_POSITION}
+
+
+async def test_a_run_whose_lines_are_cut_is_halted_and_goes_on_to_see_it(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.start(limits=RiskLimits(halt_silence_s=0.05))
+        await scene.until("orders.Filled", 2)
+        (held,) = scene.runs._desks._held.values()
+        feed = held.opened.result().desk.state.seats[run.id].feed
+        assert feed is not None
+        assert (feed.symbols, feed.lost) == (("DEMO/USD",), {})
+        scene.broker.faults.cut()
+        (thrown,) = await scene.until("risk.SwitchThrown")
+        assert thrown.level is SwitchLevel.HALT
+        assert list(feed.lost) == ["crypto"]
+        scene.broker.faults.mend()
+        await scene.until("risk.Refused")  # it decides again, and nothing leaves
+        assert feed.lost == {}
+        await scene.runs.stop(run.id)
+        await scene.assert_at_the_broker(run)
