@@ -1,0 +1,1 @@
+"""An account inside the program, kept in the database and filled at the prices of a feed."""

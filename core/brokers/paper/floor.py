@@ -1,0 +1,298 @@
+"""Where paper orders meet the market: at quotes, or at bars where no quotes come, by Greta's matching.
+
+Source: docs/live-trading.md, "The paper account".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final
+
+from core.brokers.paper import orders as rows
+from core.brokers.paper.hours import Hours
+from core.brokers.paper.notebook import Notebook
+from core.brokers.paper.standing import Standing
+from core.matching.costs import NoSlippage
+from core.matching.fill import Filling
+from core.matching.holding import Holding
+from core.matching.ledger import Ledger
+from core.matching.matcher import Matching
+from core.matching.orders import WorkingOrder
+from core.matching.outcomes import Activated, Cancelled, Outcome, Refused, Resized
+from core.matching.outcomes import Execution as Matched
+from core.matching.walk import Legs
+from core.model.broker import BrokerOrder, Print, Quote
+from core.model.cost_models import FeeModel
+from core.model.instants import DAY_NS, MINUTE_NS
+from core.model.market import AssetClass, Bar, asset_class_of
+from core.model.money import MONEY_CONTEXT, ZERO, exact, floor_to, to_float
+from core.model.order import OrderSide, OrderStatus, TimeInForce
+from core.model.paper import AccountBooks
+from core.model.run import AccountKind, AccountTerms, PathModel
+
+BAR_PATIENCE_NS: Final = 2 * MINUTE_NS
+"""How long after its end an order may still meet a bar that began before: where no quotes come, the last bar comes late."""
+_ENOUGH: Final = 1e15
+"""A size that no order uses up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperTerms:
+    """How an account trades. `caps_size`: whether a quote fills no more than its size, where that is known."""
+
+    kind: AccountKind
+    fees: FeeModel
+    caps_size: bool = False
+    path: PathModel = PathModel.ADAPTIVE
+
+
+class Floor:
+    """One account's working orders, what it holds, and the market as far as it is known."""
+
+    def __init__(self, books: AccountBooks, now_ns: Callable[[], int], terms: PaperTerms, hours: Hours) -> None:
+        self.notes: Final = Notebook(books, now_ns)
+        self.hours = hours
+        self.ledger = _ledger(books)
+        self.standings: dict[str, Standing] = {}
+        self.classes: dict[str, AssetClass] = {one.order.symbol: asset_class_of(one.order.symbol) for one in books.orders}
+        filling = Filling(
+            slippage=NoSlippage(), fees=terms.fees, ticks={}, classes=self.classes, may_reverse=terms.kind is AccountKind.MARGIN
+        )
+        self._by_quote = Matching(path=terms.path, filling=filling, volume_cap=Decimal(1) if terms.caps_size else None)
+        self._by_bar = Matching(path=terms.path, filling=filling)
+        open_rows = {id_: row for id_, row in self.notes.orders.items() if not row.order.status.is_final}
+        self.open = {id_: rows.working(row) for id_, row in open_rows.items()}
+        rows.relate(self.open, open_rows)
+
+    # --- what the market does ---
+
+    def quote(self, quote: Quote) -> None:
+        """Let a quote stand, and what it reaches fill."""
+        with localcontext(MONEY_CONTEXT):
+            self.elapse()
+            self.standing(quote.symbol).take_quote(quote)
+            self.mark(quote.symbol)
+            self.meet(quote.symbol)
+
+    def trade(self, trade: Print) -> None:
+        """Note a trade of the market: it triggers stops, which then fill at the quote."""
+        with localcontext(MONEY_CONTEXT):
+            self.elapse()
+            self.standing(trade.symbol).take_trade(trade)
+            self.mark(trade.symbol)
+            for order in self._of(trade.symbol):
+                if not order.triggered and self._may_meet(order, self.notes.now_ns()) and _reaches(order, trade.price):
+                    order.triggered = True
+                    self.notes.touch(order.id)
+            self.meet(trade.symbol)
+
+    def bar(self, bar: Bar) -> None:
+        """Let a bar that is over be met, where no quotes of its symbol come."""
+        with localcontext(MONEY_CONTEXT):
+            self.elapse()
+            standing = self.standing(bar.symbol)
+            if standing.is_quoted:
+                return
+            is_regular = self.hours.opened_ns(bar.symbol, bar.start_ns, extended=False) is not None
+            met = [order for order in self._of(bar.symbol) if self._may_meet_bar(order, bar, is_regular)]
+            for order in met:
+                self._give_qty(order, exact(bar.open))
+            acting = [order for order in met if order.can_act(bar.high, bar.low)]
+            if acting:
+                legs = self._legs(bar.symbol)
+                self._report(self._by_bar.meet(acting, legs, bar, self.ledger, is_regular=is_regular))
+            for order in met:
+                self.notes.touch(order.id)
+            standing.take_close(exact(bar.close))
+            self.mark(bar.symbol)
+            self._expire([order for order in self._of(bar.symbol) if order.dead_from_ns is not None and order.dead_from_ns <= bar.end_ns])
+
+    def forget_quotes(self, symbols: Sequence[str] | None = None) -> None:
+        """The feed was lost: nothing fills at what stood until a new quote comes. None: of every symbol."""
+        for symbol, standing in self.standings.items():
+            if symbols is None or symbol in symbols:
+                standing.forget()
+
+    def pass_time(self) -> None:
+        """Let go of what is over its time, fill what waits for a close, and begin a new day."""
+        with localcontext(MONEY_CONTEXT):
+            self.elapse()
+
+    def elapse(self) -> None:
+        now_ns = self.notes.now_ns()
+        due = []
+        for order in self.open.values():
+            if order.dead_from_ns is not None and order.is_live:
+                patience_ns = 0 if self.standing(order.symbol).is_quoted else BAR_PATIENCE_NS
+                if now_ns >= order.dead_from_ns + patience_ns:
+                    due.append(order)
+        self._expire(due)
+        self.notes.begin_day(now_ns // DAY_NS, self.ledger)
+
+    # --- meeting the market ---
+
+    def standing(self, symbol: str) -> Standing:
+        return self.standings.setdefault(symbol, Standing())
+
+    def mark(self, symbol: str) -> None:
+        price = self.standing(symbol).price
+        if price is not None:
+            self.ledger.mark(symbol, price)
+
+    def _of(self, symbol: str) -> list[WorkingOrder]:
+        """Return the symbol's orders in the order in which they act at one price."""
+        return sorted((order for order in self.open.values() if order.symbol == symbol), key=lambda order: order.place)
+
+    def _legs(self, symbol: str) -> Legs:
+        exits = [order for order in self._of(symbol) if order.goes_when_flat and order.is_live]
+        return Legs([order for order in exits if order.is_buy], [order for order in exits if not order.is_buy])
+
+    def offered(self, symbol: str, side: OrderSide, extended: bool) -> Decimal | None:
+        """Return the price at which a side fills now; a quote of an earlier session does not stand."""
+        opened_ns = self.hours.opened_ns(symbol, self.notes.now_ns(), extended=extended)
+        standing = self.standing(symbol)
+        return None if opened_ns is None or standing.time_ns < opened_ns else standing.offered(side)
+
+    def _may_meet(self, order: WorkingOrder, now_ns: int) -> bool:
+        if not order.is_live or order.gone or order.in_closing_auction or not order.can_meet(now_ns):
+            return False
+        return self.hours.opened_ns(order.symbol, now_ns, extended=order.is_extended) is not None
+
+    def _may_meet_bar(self, order: WorkingOrder, bar: Bar, is_regular: bool) -> bool:
+        if not order.is_live or not order.can_meet(bar.start_ns) or not (is_regular or order.is_extended):
+            return False
+        return not order.in_closing_auction or (order.dead_from_ns is not None and bar.end_ns >= order.dead_from_ns)
+
+    def meet(self, symbol: str) -> None:
+        """Let the symbol's orders meet the standing quote, until nothing more happens: an exit lives from its entry's fill on."""
+        while self._meet_once(symbol):
+            pass
+
+    def _meet_once(self, symbol: str) -> bool:
+        now_ns, happened = self.notes.now_ns(), False
+        mine = [order for order in self._of(symbol) if self._may_meet(order, now_ns)]
+        for side in dict.fromkeys(order.side for order in mine):
+            orders = [order for order in mine if order.side is side and not order.gone and order.is_live]
+            happened = self._meet_side(symbol, side, orders, now_ns) or happened
+        return happened
+
+    def _meet_side(self, symbol: str, side: OrderSide, orders: list[WorkingOrder], now_ns: int) -> bool:
+        standing = self.standing(symbol)
+        # Each by its own hours: outside the session a quote of the morning is one for who trades then.
+        orders = [order for order in orders if self.offered(symbol, side, order.is_extended) is not None]
+        price = standing.offered(side)
+        if price is None or not orders:
+            return False
+        near = to_float(price)
+        for order in orders:
+            self._give_qty(order, price)
+        acting = [order for order in orders if order.can_act(near, near)]
+        for order in orders:
+            self.notes.touch(order.id)  # its mark may have moved
+        if not acting:
+            return False
+        left = standing.left(side)
+        bar = Bar(symbol, now_ns, now_ns, near, near, near, near, _ENOUGH if left is None else to_float(left))
+        # Legs wait: what the ask has let in leaves at the bid.
+        outcomes = self._by_quote.meet(acting, self._legs(symbol), bar, self.ledger, is_regular=False)
+        for outcome in outcomes:
+            if isinstance(outcome, Matched):
+                standing.use(side, outcome.qty)
+        self._report(outcomes)
+        return bool(outcomes)
+
+    def _give_qty(self, order: WorkingOrder, price: Decimal) -> None:
+        """Let an order over an amount of money be over the units that it buys at its first price."""
+        notional = self.notes.orders[order.id].order.notional
+        if notional is not None and not order.qty:
+            order.qty = floor_to(notional / price, rows.UNIT) or rows.UNIT
+
+    def _report(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            order = outcome.order
+            if isinstance(outcome, Matched):
+                self.notes.fill(order, outcome.qty, outcome.price, outcome.fee, complete=outcome.complete)
+                if outcome.complete:
+                    self.gone(order)
+            elif isinstance(outcome, Refused):
+                self.end(order, OrderStatus.REJECTED)
+            elif isinstance(outcome, Cancelled):
+                self.end(order, OrderStatus.CANCELLED)
+            elif isinstance(outcome, Activated):
+                order.live_from_ns, order.dead_from_ns = self.life(self.notes.orders[order.id].order)
+                self.notes.go_live(order.id, outcome.qty)
+            elif isinstance(outcome, Resized):
+                self.notes.resize(order.id, outcome.qty)
+
+    def _expire(self, orders: Sequence[WorkingOrder]) -> None:
+        for order in orders:
+            if order.gone:
+                continue
+            if order.in_closing_auction:
+                self._close(order)
+            if not order.gone:
+                self.end(order, OrderStatus.CANCELLED if order.in_auction else OrderStatus.EXPIRED)
+
+    def _close(self, order: WorkingOrder) -> None:
+        """Let an order take part in the closing auction, at the quote that stood last."""
+        standing, closed_ns = self.standing(order.symbol), order.dead_from_ns or 0
+        opened_ns = self.hours.opened_ns(order.symbol, closed_ns - 1, extended=False)
+        price = standing.offered(order.side)
+        if price is None or opened_ns is None or not opened_ns <= standing.time_ns < closed_ns:
+            return
+        if order.limit is not None and (price > order.limit if order.is_buy else price < order.limit):
+            return
+        near = to_float(price)
+        bar = Bar(order.symbol, closed_ns, closed_ns, near, near, near, near, _ENOUGH)
+        left = standing.left(order.side) if self._by_quote.volume_cap is not None else None
+        outcomes = self._by_quote.filling.fill(order, price, bar, self.ledger, left, slips=False, is_maker=False)
+        for outcome in outcomes:
+            if isinstance(outcome, Matched):
+                standing.use(order.side, outcome.qty)
+        self._report(outcomes)
+
+    def gone(self, order: WorkingOrder) -> None:
+        order.gone = True
+        if self.open.pop(order.id, None) is not None:
+            self.notes.keep(order)
+
+    def end(self, order: WorkingOrder, status: OrderStatus) -> None:
+        """Let an order go, with the legs that never lived; one that is over already is left alone."""
+        if order.id not in self.open:
+            return
+        self.gone(order)
+        self.notes.end(order.id, status)
+        for leg in order.legs:
+            if not leg.is_live and not leg.gone:
+                self.end(leg, OrderStatus.CANCELLED)
+
+    def life(self, order: BrokerOrder) -> tuple[int, int | None]:
+        """Return the first instant at which an order decided now can fill, and the first at which it cannot."""
+        in_force, symbol, now_ns = order.time_in_force, order.symbol, self.notes.now_ns()
+        if in_force is TimeInForce.DAY:
+            return now_ns, self.hours.day_end(symbol, now_ns, extended=order.extended_hours)
+        if in_force is TimeInForce.GTD:
+            return now_ns, order.expires_ns
+        session = self.hours.next_session(symbol, now_ns)
+        if in_force is TimeInForce.OPG and session is not None:
+            return session
+        if in_force is TimeInForce.CLS:
+            return now_ns, self.hours.day_end(symbol, now_ns, extended=False)
+        return now_ns, None
+
+
+def _reaches(order: WorkingOrder, price: Decimal) -> bool:
+    """Tell whether a trade is at a stop, or beyond it. A trailing stop follows the quote alone."""
+    if not order.type.has_stop or order.stop is None:
+        return False
+    return price >= order.stop if order.is_buy else price <= order.stop
+
+
+def _ledger(books: AccountBooks) -> Ledger:
+    account = books.account
+    ledger = Ledger(account.cash, AccountTerms(kind=account.kind))
+    with localcontext(MONEY_CONTEXT):
+        for one in account.holdings:
+            ledger.holdings[one.symbol] = Holding(one.qty, one.cost, one.realised)
+            ledger.marks[one.symbol] = one.cost / one.qty if one.qty else ZERO
+    return ledger

@@ -1,0 +1,194 @@
+"""What the paper account's exchange writes down: orders, executions and the account, and what of it is not committed yet."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from core.brokers.paper.orders import as_it_is
+from core.matching.ledger import Ledger
+from core.matching.orders import WorkingOrder
+from core.model.broker import BrokerOrder, Execution, OrderUpdate
+from core.model.money import ZERO
+from core.model.order import LegRole, OrderSide, OrderStatus
+from core.model.paper import AccountBooks, PaperChange, PaperEntry, PaperHolding, PaperOrder
+
+_WORDS: Final = {
+    OrderStatus.PARTIALLY_FILLED: "partially_filled",
+    OrderStatus.FILLED: "filled",
+    OrderStatus.CANCELLED: "canceled",
+    OrderStatus.EXPIRED: "expired",
+    OrderStatus.REJECTED: "rejected",
+}
+_LISTED: Final = {LegRole.TARGET: 0, LegRole.STOP: 1}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What has changed, None when nothing has, and what is told of it once that is committed."""
+
+    change: PaperChange | None
+    updates: tuple[OrderUpdate, ...] = ()
+
+
+class Notebook:
+    """The books of one account, as they are and as they were committed last. Time never goes back in them."""
+
+    def __init__(self, books: AccountBooks, now_ns: Callable[[], int]) -> None:
+        self.account = books.account
+        self.orders: dict[str, PaperOrder] = {one.order.id: one for one in books.orders}
+        self.ids: Final[dict[str, str]] = {one.order.client_order_id: one.order.id for one in books.orders}
+        self.executions: Final = list(books.executions)
+        self._entries = len(books.entries)
+        self._clock_ns = now_ns
+        self._now_ns = books.account.time_ns
+        self._legs: dict[str, list[str]] = {}
+        self._stored = dict(self.orders)
+        self._touched: dict[str, None] = {}
+        self._new_executions: list[Execution] = []
+        self._new_entries: list[PaperEntry] = []
+        self._updates: list[OrderUpdate] = []
+        self._is_new_day = False
+        for one in books.orders:
+            self._index(one)
+
+    def now_ns(self) -> int:
+        """Return the present instant: the clock's, but never before the newest that was written down."""
+        self._now_ns = max(self._now_ns, self._clock_ns())
+        return self._now_ns
+
+    def next_number(self) -> int:
+        """Return the place of the next order."""
+        return len(self.orders) + 1
+
+    def next_id(self, ahead: int = 0) -> str:
+        """Return the id of the next order; `ahead`: of one so many later."""
+        return f"{self.account.number}-o{self.next_number() + ahead}"
+
+    def listed(self, order_id: str) -> BrokerOrder:
+        """Return an order with its legs, the target first."""
+        legs = [self.orders[leg_id] for leg_id in self._legs.get(order_id, ())]
+        legs = sorted((leg for leg in legs if leg.order.replaced_by is None), key=lambda leg: _LISTED[leg.role or LegRole.STOP])
+        return msgspec.structs.replace(self.orders[order_id].order, legs=tuple(leg.order for leg in legs))
+
+    # --- writing ---
+
+    def add(self, row: PaperOrder) -> None:
+        """Take in a new order."""
+        self._put(row)
+        self.ids[row.order.client_order_id] = row.order.id
+        self._index(row)
+        if row.is_live:
+            self._tell("new", row.order)
+
+    def touch(self, order_id: str) -> None:
+        """Note that an order met the market: what it knows may have changed."""
+        self._touched[order_id] = None
+
+    def keep(self, order: WorkingOrder) -> None:
+        """Take the last state of an order that works no more."""
+        self._put(as_it_is(self.orders[order.id], order))
+
+    def fill(self, order: WorkingOrder, qty: Decimal, price: Decimal, fee: Decimal, *, complete: bool) -> None:
+        """Book an execution."""
+        before = self.orders[order.id].order
+        filled = before.filled_qty + qty
+        average = ((before.avg_fill_price or ZERO) * before.filled_qty + qty * price) / filled
+        status = OrderStatus.FILLED if complete else OrderStatus.PARTIALLY_FILLED
+        number = len(self.executions) + 1
+        execution = Execution(
+            id=f"{self.account.number}-x{number}",
+            order_id=order.id,
+            symbol=order.symbol,
+            side=before.side or OrderSide.BUY,
+            qty=qty,
+            price=price,
+            cum_qty=filled,
+            time_ns=self.now_ns(),
+            page_token=str(number),
+            fee=fee,
+        )
+        self.executions.append(execution)
+        self._new_executions.append(execution)
+        after = self._change(order.id, status=status, broker_status=_WORDS[status], filled_qty=filled, avg_fill_price=average)
+        self._tell("fill" if complete else "partial_fill", after, execution)
+
+    def end(self, order_id: str, status: OrderStatus, *, word: str | None = None, replaced_by: str | None = None) -> None:
+        """Note that an order is over; `word`: a broker's, where it is another than the status's own."""
+        word = word or _WORDS[status]
+        self._tell(word, self._change(order_id, status=status, broker_status=word, replaced_by=replaced_by))
+
+    def go_live(self, order_id: str, qty: Decimal) -> None:
+        """Note that a leg works from now on, over `qty`."""
+        self._tell("new", self._change(order_id, broker_status="new", qty=qty))
+
+    def resize(self, order_id: str, qty: Decimal) -> None:
+        """Note that a leg is over another quantity now."""
+        self._tell("restated", self._change(order_id, qty=qty))
+
+    def relink(self, order_id: str, old_id: str, new_id: str) -> None:
+        """Let what hung on an order hang on the one that replaced it."""
+        row = self.orders[order_id]
+        if row.parent_id == old_id:
+            self._legs.setdefault(new_id, []).append(order_id)
+            self._legs[old_id].remove(order_id)
+            row = msgspec.structs.replace(row, parent_id=new_id)
+        if row.sibling_id == old_id:
+            row = msgspec.structs.replace(row, sibling_id=new_id)
+        self._put(row)
+
+    def begin_day(self, day: int, ledger: Ledger) -> None:
+        """Note with what equity a day begins, once."""
+        if day > self.account.day:
+            self.account = msgspec.structs.replace(self.account, day=day, day_start_equity=ledger.equity)
+            self._is_new_day = True
+
+    # --- committing ---
+
+    def take(self, working: Mapping[str, WorkingOrder], ledger: Ledger) -> Step:
+        """Return what has changed since the last time. Whoever takes it commits it, or begins again from what is committed."""
+        changed = []
+        for order_id in self._touched:
+            row = self.orders[order_id]
+            order = working.get(order_id)
+            if order is not None:
+                row = self.orders[order_id] = as_it_is(row, order)
+            if row != self._stored.get(order_id):
+                self._stored[order_id] = row
+                changed.append(row)
+        executions, entries, updates = tuple(self._new_executions), tuple(self._new_entries), tuple(self._updates)
+        is_new_day = self._is_new_day
+        self._touched, self._new_executions, self._new_entries, self._updates, self._is_new_day = {}, [], [], [], False
+        if not (changed or executions or entries or is_new_day):
+            return Step(change=None)
+        self.account = msgspec.structs.replace(
+            self.account, revision=self.account.revision + 1, cash=ledger.cash, time_ns=self._now_ns, holdings=_holdings(ledger)
+        )
+        return Step(
+            change=PaperChange(account=self.account, orders=tuple(changed), executions=executions, entries=entries), updates=updates
+        )
+
+    # --- inside ---
+
+    def _put(self, row: PaperOrder) -> None:
+        self.orders[row.order.id] = row
+        self._touched[row.order.id] = None
+
+    def _change(self, order_id: str, **changes: object) -> BrokerOrder:
+        row = self.orders[order_id]
+        order = msgspec.structs.replace(row.order, updated_ns=self.now_ns(), **changes)
+        self._put(msgspec.structs.replace(row, order=order))
+        return order
+
+    def _index(self, row: PaperOrder) -> None:
+        if row.parent_id is not None:
+            self._legs.setdefault(row.parent_id, []).append(row.order.id)
+
+    def _tell(self, event: str, order: BrokerOrder, execution: Execution | None = None) -> None:
+        self._updates.append(OrderUpdate(event=event, order=order, time_ns=order.updated_ns, execution=execution))
+
+
+def _holdings(ledger: Ledger) -> tuple[PaperHolding, ...]:
+    return tuple(
+        PaperHolding(symbol=symbol, qty=one.qty, cost=one.cost, realised=one.realised) for symbol, one in sorted(ledger.holdings.items())
+    )

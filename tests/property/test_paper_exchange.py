@@ -1,0 +1,185 @@
+"""Random orders, quotes, trades and restarts: everything is conserved, no fill is outside the quote, and a restart changes nothing."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import BrokerRefused
+from core.model.broker import OrderChange, OrderClass
+from core.model.instants import MINUTE_NS
+from core.model.order import OrderSide, OrderType, TimeInForce
+from core.model.paper import AccountBooks
+from tests.unit.brokers.paper.bench import PaperBench
+
+D = Decimal
+SYMBOLS = ("SPY", "BTC/USD")
+START_AT = "2023-11-14T20:40:00Z"
+"""Twenty minutes before a close, so that days end within a few steps."""
+
+prices = st.integers(95_00, 105_00).map(lambda cents: D(cents) / 100)
+sides = st.sampled_from(list(OrderSide))
+symbols = st.sampled_from(SYMBOLS)
+quantities = st.sampled_from(["1", "2", "7", "0.5", "60", "150"])
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> dict[str, Any]:
+    """An order of any kind; not each of them can be."""
+    kind = draw(st.sampled_from(list(OrderType)))
+    terms: dict[str, Any] = {
+        "symbol": draw(symbols),
+        "side": draw(sides),
+        "qty": draw(quantities),
+        "type": kind,
+        "time_in_force": draw(st.sampled_from([force for force in TimeInForce if force is not TimeInForce.GTD])),
+        "extended_hours": draw(st.booleans()) if kind is OrderType.LIMIT else False,
+    }
+    if kind.has_limit:
+        terms["limit_price"] = draw(prices)
+    if kind.has_stop:
+        terms["stop_price"] = draw(prices)
+    if kind is OrderType.TRAILING_STOP:
+        terms["trail_price"] = D(draw(st.integers(1, 300))) / 100
+    what = draw(st.sampled_from(["plain", "plain", "notional", "bracket", "oco"]))
+    if what == "notional":
+        return {**terms, "qty": None, "notional": D(draw(st.integers(1, 2_000)))}
+    if what == "bracket":
+        upper, lower = D(draw(st.integers(100_00, 107_00))) / 100, D(draw(st.integers(93_00, 99_99))) / 100
+        is_buy = terms["side"] is OrderSide.BUY
+        legs = {"target_price": upper if is_buy else lower, "stop_loss_price": lower if is_buy else upper}
+        return {**terms, "extended_hours": False, "order_class": OrderClass.BRACKET, **legs}
+    if what == "oco":
+        pair = {"target_price": draw(prices), "stop_loss_price": draw(prices)}
+        terms = {name: terms[name] for name in ("symbol", "side", "qty", "time_in_force")}
+        return {**terms, "type": OrderType.LIMIT, "order_class": OrderClass.OCO, **pair}
+    return terms
+
+
+quotes = st.tuples(st.just("quote"), symbols, prices, st.integers(0, 30), st.sampled_from(["0", "3", "100"]))
+steps = st.one_of(
+    st.tuples(st.just("send"), orders()),
+    quotes,
+    quotes,
+    st.tuples(st.just("trade"), symbols, prices),
+    st.tuples(st.just("cancel"), st.integers(0, 40)),
+    st.tuples(st.just("replace"), st.integers(0, 40), prices),
+    st.tuples(st.just("wait"), st.integers(1, 12)),
+)
+
+
+class World:
+    """A bench on which the steps are done, and the quotes that stood."""
+
+    def __init__(self, kind: str, fees: str, *, caps: bool, restarts: bool) -> None:
+        self.bench = PaperBench(kind=kind, fees=fees, caps=caps, at=START_AT)
+        self.restarts = restarts
+        self.quotes: dict[str, tuple[Decimal, Decimal]] = {}
+        self.seen = 0
+        self.sent = 0
+
+    def do(self, step: tuple[Any, ...]) -> None:
+        bench = self.bench
+        if self.restarts:
+            bench.restart()
+            for symbol, (bid, ask) in self.quotes.items():
+                bench.quote(str(bid), str(ask), symbol)  # as the program does: it asks for the newest
+        name, *given = step
+        try:
+            if name == "send":
+                self.sent += 1
+                (terms,) = given
+                bench.send(f"c{self.sent}", **terms)
+            elif name == "quote":
+                symbol, bid, spread, size = given
+                self.quotes[symbol] = (bid, bid + D(spread) / 100)
+                bench.quote(str(bid), str(self.quotes[symbol][1]), symbol, sizes=(size, size))
+            elif name == "trade":
+                symbol, price = given
+                bench.trade(str(price), symbol)
+            elif name == "wait":
+                bench.now_ns += given[0] * MINUTE_NS
+                bench.exchange.pass_time()
+            else:
+                self._change(name, given)
+        except BrokerRefused:
+            pass
+        bench.keep()
+
+    def _change(self, name: str, given: list[Any]) -> None:
+        working = self.bench.exchange.working()
+        if not working:
+            return
+        id_ = working[given[0] % len(working)]
+        if name == "cancel":
+            self.bench.exchange.cancel(id_)
+        else:
+            self.sent += 1
+            self.bench.exchange.replace(id_, OrderChange(client_order_id=f"c{self.sent}", limit_price=given[1]))
+
+    def check(self) -> None:
+        """What holds after each step."""
+        bench = self.bench
+        notes = bench.exchange.notes
+        for execution in notes.executions[self.seen :]:
+            bid, ask = self.quotes[execution.symbol]
+            assert execution.price == (ask if execution.side is OrderSide.BUY else bid)
+            order = notes.orders[execution.order_id].order
+            if order.limit_price is not None:
+                worse = execution.price - order.limit_price
+                assert worse * execution.side.sign <= 0
+        self.seen = len(notes.executions)
+        add_up(bench)
+
+
+def add_up(bench: PaperBench) -> None:
+    """All executions together make the money and the holdings, in memory and as kept."""
+    notes = bench.exchange.notes
+    cash, units, filled = D(10_000), defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
+    for one in notes.executions:
+        cash -= one.qty * one.price * one.side.sign + one.fee
+        units[one.symbol] += one.qty * one.side.sign
+        filled[one.order_id] += one.qty
+    account = bench.exchange.account()
+    assert account.cash == cash
+    assert {one.symbol: one.qty for one in bench.exchange.positions()} == {symbol: qty for symbol, qty in units.items() if qty}
+    for id_, row in notes.orders.items():
+        assert row.order.filled_qty == filled[id_]
+        assert row.order.qty is None or row.order.filled_qty <= row.order.qty
+        assert (id_ in bench.exchange.working()) is not row.order.status.is_final
+    for kept in bench.books.contents():
+        assert kept.account.cash == cash
+        assert len(kept.executions) == len(notes.executions)
+    assert len({one.id for one in notes.executions}) == len(notes.executions)
+
+
+def final(world: World) -> AccountBooks | None:
+    held = world.bench.books.contents()
+    return held[0] if held else None
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=40), st.sampled_from(["cash", "margin"]), st.sampled_from(["none", "bps:10:1", "alpaca"]), st.booleans())
+def test_everything_is_conserved_and_no_fill_is_outside_the_quote(todo: list[tuple[Any, ...]], kind: str, fees: str, caps: bool) -> None:
+    world = World(kind, fees, caps=caps, restarts=False)
+    for step in todo:
+        world.do(step)
+        world.check()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(steps, max_size=40), st.sampled_from(["cash", "margin"]), st.sampled_from(["none", "bps:10:1", "alpaca"]))
+def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], kind: str, fees: str) -> None:
+    through, again = (World(kind, fees, caps=False, restarts=restarts) for restarts in (False, True))
+    for step in todo:
+        through.do(step)
+        again.do(step)
+        again.check()
+    one, other = final(through), final(again)
+    if one is None or other is None:
+        assert one is other
+        return
+    assert (other.orders, other.executions) == (one.orders, one.executions)
+    assert (other.account.cash, other.account.holdings) == (one.account.cash, one.account.holdings)
