@@ -8,7 +8,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── InputError              exit code 2: the call itself was wrong
     │   │   ├── UnknownName         a strategy, symbol, column … that does not exist; suggests the near one
     │   │   ├── InvalidValue        a value outside its bounds or of the wrong form
-    │   │   └── NotInThisVersion    a feature that this version does not have
+    │   │   ├── NotInThisVersion    a feature that this version does not have
+    │   │   └── NotArmed            real money, and the account's name was not typed
     │   ├── DataError               price files and stored bars
     │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
     │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
@@ -39,9 +40,9 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
     │   │   ├── HeldElsewhere       another desk has the run or the account
     │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
+    │   │   ├── AccountTaken        another desk has taken over the account that a run traded on
     │   │   ├── NotTheSame          a run cannot be repeated, or came out otherwise
     │   │   ├── BooksDiffer         our books and the broker's differ, and nothing heals it
-    │   │   ├── NotArmed            real money, and its account's name was not typed
     │   │   └── NotConnected        the account is not open for a person's orders
     │   ├── BrokerError             an account at a broker
     │   │   ├── NoKeys              the account has no keys on this machine
@@ -122,6 +123,12 @@ class NotInThisVersion(InputError):
     """The call asks for a feature that this version does not have; nothing was done."""
 
     code = "not_in_this_version"
+
+
+class NotArmed(InputError):
+    """Orders would go where real money is, and the account's name was not typed. `todo` says what to type; nothing was done."""
+
+    code = "not_armed"
 
 
 class DataError(KnownError):
@@ -355,12 +362,6 @@ class AccountTaken(RunError):
     """Another desk has taken over a broker's account while runs traded on it here; they end, and nothing of theirs is sent any more."""
 
     code = "account_taken"
-
-
-class NotArmed(RunError):
-    """Orders would go where real money is, and the account's name was not typed. `todo` says what to type."""
-
-    code = "not_armed"
 
 
 class NotConnected(RunError):

@@ -58,8 +58,7 @@ AccountLimits = Callable[[AccountName], RiskLimits]
 
 
 def plain_limits(account: AccountName) -> RiskLimits:
-    """Return the limits of an account that were set by nobody: what is decided while the broker is not heard
-    of does not leave, and after a while nothing does."""
+    """Return the limits of an account that nobody set: what is decided while the broker is not heard of does not leave; then nothing does."""
     return RiskLimits(max_silence_s=60.0, halt_silence_s=180.0)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from core.brokers.alpaca.fields import instant
 from core.model.instants import MINUTE_NS, SECOND_NS, to_ns
+from tests.broker.server import KEY, SECRET
 from tests.integration.cli.broker_scene import Scenes, broker_scene, terminated
 from tests.integration.cli.conftest import Weaver, read_until
 
@@ -70,3 +71,42 @@ def test_equities_wait_for_the_bell_trade_over_a_gap_and_end_in_good_order(at: S
     assert {query["feed"] for name, query in scene.server.queries if name == "GET /v2/stocks/bars"} == {"iex"}
     parity = weaver("runs", "parity", run["id"], "--json")
     assert parity.json()["is_same"] is True, parity.out
+
+
+def test_a_second_process_is_told_who_has_the_account_and_kill_reaches_the_first(at: Scenes) -> None:
+    scene = at(SATURDAY, {"BTC/USD": 42_000.0})
+    process = scene.begin(*TRADE, "--symbol", "BTC/USD")
+    read_until(process, '"orders.Filled"')
+    second = scene.begin(*TRADE, "--symbol", "BTC/USD")
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "error[held_elsewhere]: Account alpaca:PA3FAKE00001 is in the hands of the desk" in err
+    killed = scene.begin("kill", "--flatten", "--json")
+    out, err = killed.communicate(timeout=60)
+    assert killed.returncode == 0, err
+    (answer,) = json.loads(out)["carried_out"]
+    assert (answer["account"], answer["left"]) == ("alpaca:PA3FAKE00001", "")
+    assert scene.held() == {}
+    run = terminated(process)["run"]
+    assert run["status"] == "stopped"
+
+
+def test_real_money_asks_for_the_accounts_name(at: Scenes) -> None:
+    scene = at(SATURDAY, {"BTC/USD": 42_000.0})
+    live = {"ALPACA_LIVE_API_KEY": KEY, "ALPACA_LIVE_API_SECRET": SECRET, "ALPACA_LIVE_BASE_URL": scene.server.url}
+    scene.server.number = "987654321"
+    for typed in ((), ("--confirm", "PA3FAKE00001")):
+        refused = scene.begin(*TRADE, "--mode", "live", "--symbol", "BTC/USD", *typed, **live)
+        out, err = refused.communicate(timeout=60)
+        assert (refused.returncode, out) == (2, "")
+        assert err.splitlines()[-1].endswith("Type the account's name to confirm it: 987654321")
+        assert err.splitlines()[-1].startswith("error[not_armed]: ")
+    assert scene.orders() == []
+    process = scene.begin(*TRADE, "--mode", "live", "--symbol", "BTC/USD", "--confirm", "987654321", **live)
+    said = read_until(process, '"orders.Filled"')
+    assert '"risk.Armed"' in said
+    document = terminated(process)
+    assert (document["run"]["mode"], document["run"]["status"]) == ("live", "stopped")
+    listed = scene.begin("runs", "list", "--json")
+    out, _ = listed.communicate(timeout=60)
+    assert [run["id"] for run in json.loads(out)["runs"]] == [document["run"]["id"]]  # what was refused left nothing

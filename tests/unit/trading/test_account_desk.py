@@ -265,3 +265,15 @@ async def test_reduce_only_lets_positions_be_closed(scene: Scene) -> None:
     order = await scene.until_status(await scene.place(qty=1), S.REJECTED)
     assert order.reject_code is RejectCode.RISK_REDUCE_ONLY
     await scene.until_status(await scene.place("sell", qty=10), S.FILLED)
+
+
+async def test_nothing_leaves_an_account_that_is_not_armed(tmp_path: Path) -> None:
+    async with opened(tmp_path, is_armed=False) as scene:
+        await scene.run()
+        refused = await scene.until_status(await scene.place(), OrderStatus.REJECTED)
+        assert refused.reject_code is RejectCode.RISK_NOT_ARMED
+        assert scene.broker.exchange.orders() == []
+        await scene.desk.arm("Ann")
+        scene.broker.exchange.show("DEMO", D(100))
+        await scene.until_status(await scene.place(), OrderStatus.FILLED)
+        assert (await scene.until_told("risk.Armed")).account == KEY

@@ -1,0 +1,82 @@
+"""A broker's account has one writer: two desks on one database, over a real broker's HTTP, on both databases."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from core.errors import HeldElsewhere
+from core.model.broker import AccountName
+from core.model.desk import LeaseKind
+from core.model.run import RunStatus
+from tests.broker.bench import fake_broker
+from tests.broker.market import Market, SharedClock
+from tests.unit.runs.broker_desk import START_NS, BrokerDesk, broker_desk
+
+KEY = "alpaca:PA3FAKE00001"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "desk.db") if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@asynccontextmanager
+async def two_desks(url: str, folder: Path) -> AsyncIterator[tuple[BrokerDesk, BrokerDesk]]:
+    with fake_broker() as server:
+        clock = SharedClock.begin(folder / "clock", START_NS, 120)
+        with Market(server, clock, {"BTC/USD": 42_000.0}, days=7).running():
+            async with broker_desk(url, folder, server, clock, name="Ann") as ann, broker_desk(url, folder, server, clock, name="Ben") as ben:
+                yield ann, ben
+
+
+async def test_the_second_desk_is_told_which_one_has_the_account(url: str, tmp_path: Path) -> None:
+    async with two_desks(url, tmp_path) as (ann, ben):
+        run = await ann.runs.start((await ann.create()).id)
+        await ann.until("orders.Filled")
+        late = await ben.over(await ben.runs.start((await ben.create()).id))
+        assert (late.status, late.error_code) == (RunStatus.ERROR, "held_elsewhere")
+        assert late.error is not None
+        assert late.error.startswith(f"Account {KEY} is in the hands of the desk Ann.")
+        assert await ben.store.runs.orders(late.id) == []
+        assert (await ann.runs.get(run.id)).status is RunStatus.RUNNING
+        await ann.runs.stop(run.id)
+        await ann.runs.close()  # and with it the account is free
+        again = await ben.runs.start((await ben.create(minutes=6)).id)
+        assert (await ben.over(again)).status is RunStatus.COMPLETED
+
+
+async def test_a_desk_that_lost_the_account_sends_nothing_more(url: str, tmp_path: Path) -> None:
+    async with two_desks(url, tmp_path) as (ann, ben):
+        run = await ann.runs.start((await ann.create()).id)
+        await ann.until("orders.Filled")
+        (lease,) = await ben.store.leases.held(LeaseKind.ACCOUNT)
+        assert (lease.name, lease.desk.name) == (KEY, "Ann")
+        await ann.store.leases.offer(lease, "id-Ben")
+        taken = asyncio.Event()
+        async with ben.runs._desks.open("alpaca", AccountName.PAPER) as account:
+            # Ben compares with the broker before anything else is done there; what Ann placed is known by its rows.
+            assert account.desk.reconciled
+            sent = ann.server.requests["POST /v2/orders"]
+            over = await ann.over(run)
+            assert (over.status, over.error_code) == (RunStatus.ERROR, "account_taken")
+            assert ann.server.requests["POST /v2/orders"] == sent
+            with pytest.raises(HeldElsewhere, match="desk Ben"):
+                async with ann.runs._desks.open("alpaca", AccountName.PAPER):
+                    taken.set()
+        assert not taken.is_set()
+
+
+async def test_a_lost_lease_is_noticed_at_its_renewal(url: str, tmp_path: Path) -> None:
+    async with two_desks(url, tmp_path) as (ann, ben):
+        # A run that decides nothing for an hour: only the renewal of its lease can tell it.
+        run = await ann.runs.start((await ann.create(timeframe="1h")).id)
+        await ann.until("run.Started")
+        (lease,) = await ben.store.leases.held(LeaseKind.ACCOUNT)
+        await ann.store.leases.offer(lease, "id-Ben")
+        async with ben.runs._desks.open("alpaca", AccountName.PAPER):
+            await ann.runs._leases.renew()
+            over = await ann.over(run)
+            assert (over.status, over.error_code) == (RunStatus.ERROR, "account_taken")
