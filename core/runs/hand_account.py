@@ -24,7 +24,7 @@ from core.model.hand import (
     OrderTerms,
     TradingAccount,
 )
-from core.model.market import asset_class_of, parse_symbol
+from core.model.market import AssetClass, asset_class_of, parse_symbol
 from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
 from core.model.run import Run
@@ -330,8 +330,8 @@ class HandAccount:
         held = self._owned(symbol, owner_id)
         if not held:
             raise InvalidValue("position", symbol, "nothing of it is held.")
-        if held > 0 and not self._money().shorting_enabled:
-            raise InvalidValue("position", symbol, "the account cannot sell short, so there is nothing to turn it into.")
+        if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
+            raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         await self._clear(symbol, owner_id, side)
         held = self._owned(symbol, owner_id)

@@ -1,7 +1,7 @@
 """A person trades at an account of the simulated market, beside its runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +23,8 @@ from tests.unit.runs.live_desk import LiveScene, live
 PAPER = AccountName.PAPER
 
 
-def buy(qty: int = 2, **terms: Any) -> HandOrder:
-    return HandOrder(symbol="DEMO/USD", side=OrderSide.BUY, qty=Decimal(qty), **terms)
+def buy(qty: int = 2, symbol: str = "DEMO/USD", **terms: Any) -> HandOrder:
+    return HandOrder(symbol=symbol, side=OrderSide.BUY, qty=Decimal(qty), **terms)
 
 
 class HandScene:
@@ -37,9 +37,12 @@ class HandScene:
 
     async def until(self, order: Order, *statuses: OrderStatus) -> Order:
         lives = self.account.desk.state.lives
-        async with asyncio.timeout(20):
-            await self.account.desk.state.until(lambda: lives[order.id].order.status in statuses)
+        await self.moved(lambda: lives[order.id].order.status in statuses)
         return lives[order.id].order
+
+    async def moved(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            await self.account.desk.state.until(is_so)
 
     async def filled(self, order: HandOrder) -> Order:
         return await self.until(await self.account.place(order), OrderStatus.FILLED)
@@ -187,7 +190,7 @@ async def test_a_preview_has_the_verdicts_of_the_gate_and_the_broker_s_rules(tmp
 async def test_what_the_gate_refuses_is_a_rejected_row_as_a_strategy_s(tmp_path: Path) -> None:
     async with by_hand(tmp_path) as hand:
         await hand.scene.throw(SwitchLevel.HALT)
-        await hand.account.desk.state.until(lambda: hand.account.desk.level(hand.run_id) is SwitchLevel.HALT)
+        await hand.moved(lambda: hand.account.desk.level(hand.run_id) is SwitchLevel.HALT)
         order = await hand.account.place(buy())
         assert (order.status, order.reject_code) == (OrderStatus.REJECTED, "risk_halted")
         assert (await hand.view()).level is SwitchLevel.HALT
@@ -202,7 +205,7 @@ async def test_a_working_order_gets_new_terms(tmp_path: Path) -> None:
         await hand.until(order, OrderStatus.ACCEPTED)
         await hand.account.change(order.id, OrderTerms(limit_price=Decimal(2), qty=Decimal(3)))
         lives = hand.account.desk.state.lives
-        await hand.account.desk.state.until(lambda: lives[order.id].at == 1)
+        await hand.moved(lambda: lives[order.id].at == 1)
         (row,) = await hand.store.runs.orders(hand.run_id)
         assert (row.id, row.request.limit_price, row.request.qty) == (order.id, Decimal(2), Decimal(3))
         told = [event.type for event in await hand.store.log.read(run_id=hand.run_id, pattern="orders.*")]
@@ -217,7 +220,11 @@ async def test_a_position_is_closed_in_its_owner_s_name(tmp_path: Path) -> None:
         run = await hand.scene.start("plain")
         await hand.scene.until("orders.Filled")
         (held,) = (await hand.view()).positions
-        assert (held.owner_id, held.owner, held.qty) == (run.id, "Plain", Decimal(1))
+        assert (held.owner_id, held.owner, held.qty) == (
+            run.id,
+            "Buys one and sells it at every other bar, and leaves an order working",
+            Decimal(1),
+        )
         order = await hand.until(await hand.account.close("DEMO/USD", run.id), OrderStatus.FILLED)
         assert (order.run_id, order.request.note, order.request.reduce_only) == (run.id, "closed by hand", True)
         await hand.scene.runs.stop(run.id)
@@ -229,7 +236,7 @@ async def test_the_exits_of_a_position_are_taken_back_before_it_is_closed(tmp_pa
     async with lasting_hand(tmp_path) as hand:
         entry = await hand.filled(buy(2, target_price=Decimal(10_000_000), stop_loss_price=Decimal(1)))
         lives = hand.account.desk.state.lives
-        await hand.account.desk.state.until(
+        await hand.moved(
             lambda: (
                 [lives[f"{entry.id}.{leg}"].order.status for leg in ("stop", "target") if f"{entry.id}.{leg}" in lives]
                 == [OrderStatus.ACCEPTED] * 2
@@ -255,18 +262,19 @@ async def test_a_part_of_a_position_is_closed_and_never_more_than_there_is(tmp_p
 @pytest.mark.parametrize("reverses", [True, False])
 async def test_a_position_is_turned_around(tmp_path: Path, *, reverses: bool) -> None:
     async with lasting_hand(tmp_path, reverses=reverses) as hand:
-        await hand.filled(buy(3))
-        await hand.account.reverse("DEMO/USD", hand.run_id)
-        await hand.account.desk.state.until(lambda: hand.account.desk.state.books[hand.run_id].held("DEMO/USD") == -3)
+        await hand.filled(buy(3, "DEMO"))
+        await hand.account.reverse("DEMO", hand.run_id)
+        await hand.moved(lambda: hand.account.desk.state.books[hand.run_id].held("DEMO") == -3)
         orders = await hand.store.runs.orders(hand.run_id)
         assert [order.request.qty for order in orders[1:]] == ([Decimal(6)] if reverses else [Decimal(3), Decimal(3)])
 
 
-async def test_a_cash_account_is_told_that_there_is_nothing_to_turn_into(tmp_path: Path) -> None:
-    async with by_hand(tmp_path) as hand:
-        await hand.filled(buy(3))
-        with pytest.raises(InputError, match="cannot sell short"):
-            await hand.account.reverse("DEMO/USD", hand.run_id)
+async def test_what_cannot_be_sold_short_is_not_turned_around(tmp_path: Path) -> None:
+    async with by_hand(tmp_path) as hand:  # on a cash account
+        await hand.filled(buy(3, "DEMO"))
+        with pytest.raises(InputError, match="cannot sell it short"):
+            await hand.account.reverse("DEMO", hand.run_id)
+        assert len(await hand.store.runs.orders(hand.run_id)) == 1
 
 
 async def test_what_was_there_before_is_outside_and_is_closed_by_hand(tmp_path: Path) -> None:
@@ -293,7 +301,7 @@ async def test_all_that_works_is_cancelled_whosever_it_is(tmp_path: Path) -> Non
             await hand.until(order, OrderStatus.ACCEPTED)
         assert [one.status for one in (await hand.view()).working].count(OrderStatus.CREATED) == 2
         assert await hand.account.cancel_all() == 4
-        await hand.account.desk.state.until(lambda: not hand.account.desk.state.working())
+        await hand.moved(lambda: not hand.account.desk.state.working())
         assert (await hand.view()).working == ()
 
 
@@ -318,7 +326,7 @@ async def test_orders_and_exits_are_found_again_when_the_program_starts_anew(tmp
         assert working[target.id].request.limit_price == Decimal(20_000_000)
         hand.scene.broker.exchange.execute(working[entry.id].broker_id or "", Decimal(2), Decimal(1))
         lives = hand.account.desk.state.lives
-        await hand.account.desk.state.until(lambda: target.id in lives and lives[target.id].order.status is OrderStatus.ACCEPTED)
+        await hand.moved(lambda: target.id in lives and lives[target.id].order.status is OrderStatus.ACCEPTED)
         assert lives[target.id].order.request.qty == Decimal(2)
     async with lasting(tmp_path) as scene:
         assert await scene.runs.recover() == []  # nobody sees it as interrupted, at whatever moment the program starts
