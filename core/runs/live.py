@@ -439,6 +439,12 @@ class LiveWork:
             self._sent += [intent.order.id for intent in intents]
         for order_id in cancels:
             await self._account.desk.cancel(order_id, self._orders.commands.get(order_id))
+        changes, venue.changes = venue.changes, []
+        for order_id, terms in changes:
+            try:
+                await self._account.desk.change(order_id, terms, self._orders.commands.get(order_id))
+            except InvalidValue as error:
+                venue.refuse_change(order_id, error)
 
     def _take_events(self) -> list[Any]:
         events = self._journal.events

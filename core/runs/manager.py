@@ -58,7 +58,7 @@ AccountLimits = Callable[[AccountName], RiskLimits]
 
 
 def plain_limits(account: AccountName) -> RiskLimits:
-    """Return the limits of an account that nobody set: what is decided while the broker is not heard of does not leave; then nothing does."""
+    """Return the limits of an account that nobody set: while the broker is not heard of nothing is decided, and then nothing leaves."""
     return RiskLimits(max_silence_s=60.0, halt_silence_s=180.0)
 
 

@@ -13,6 +13,7 @@ from core.model.order import Fill, OrderRequest, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
+from core.trading.changes import own_id
 from core.trading.entries import Causes, Entry
 from core.trading.feed import Feed
 from core.trading.order_fold import OrderLife
@@ -99,7 +100,7 @@ class AccountState:
         """Know an order as it is stored."""
         order = life.order
         self.lives[order.id] = life
-        for kept, is_kept in ((self._open, not order.status.is_final), (self._unsettled, not life.is_settled)):
+        for kept, is_kept in ((self._open, not order.status.is_final), (self._unsettled, not life.is_settled or life.changing is not None)):
             if is_kept:
                 kept[order.id] = None
             else:
@@ -154,7 +155,7 @@ class AccountState:
 
     def find(self, client_order_id: str, broker_id: str) -> OrderLife | None:
         """Return our order that the broker speaks of."""
-        return self.lives.get(client_order_id) or self.lives.get(self._by_broker_id.get(broker_id, ""))
+        return self.lives.get(own_id(client_order_id)) or self.lives.get(self._by_broker_id.get(broker_id, ""))
 
     def working(self, run_id: str | None = None) -> list[OrderLife]:
         """Return the orders that can still fill, of a run or of all."""
@@ -211,8 +212,10 @@ class AccountState:
         note_sent(self._sent, Sent(life.order.request, now_ns), kept_ns)
         self.books[life.order.run_id].left(life.order.request, now_ns)
 
-    def account_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool) -> Situation:
-        """Return what an order is judged in by the account's limits; `also`: orders of the same decision."""
+    def account_situation(
+        self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool, without: str | None = None
+    ) -> Situation:
+        """Return what an order is judged in by the account's limits; `also`: those of the same decision; `without`: the one it replaces."""
         positions = self.positions()
         for symbol, qty in self.outside.items():
             positions[symbol] = positions.get(symbol, ZERO) + qty
@@ -225,7 +228,7 @@ class AccountState:
             peak_equity=equity if self._peak is None else self._peak,
             positions=positions,
             prices=self.prices,
-            working=_with(self._rests, also),
+            working=_with(self._rests, also, without),
             sent=(*self._sent, *self._just_now(also)) if also else self._sent,
             level=self.level(run_id),
             is_open=is_open,
@@ -234,7 +237,7 @@ class AccountState:
             is_armed=is_armed,
         )
 
-    def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool) -> Situation:
+    def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, without: str | None = None) -> Situation:
         """Return what it is judged in by its run's limits."""
         book, now_ns = self.books[run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
@@ -246,7 +249,7 @@ class AccountState:
             peak_equity=book.peak_equity,
             positions=book.positions(),
             prices=self.prices,
-            working=_with(self._rests_of.get(run_id, {}), also),
+            working=_with(self._rests_of.get(run_id, {}), also, without),
             sent=(*book.sent, *self._just_now(also)) if also else book.sent,
             is_open=is_open,
             silent_s=self.silent_s,
@@ -258,7 +261,8 @@ class AccountState:
         return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)
 
 
-def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife]) -> tuple[OrderRequest, ...]:
-    """Return what works, and what of the same decision will."""
+def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife], without: str | None) -> tuple[OrderRequest, ...]:
+    """Return what works, and what of the same decision will; without the order that another is to replace."""
     more = (still_open(life) for life in also)
-    return (*rests.values(), *(rest for rest in more if rest is not None))
+    working = rests.values() if without is None else (rest for order_id, rest in rests.items() if order_id != without)
+    return (*working, *(rest for rest in more if rest is not None))

@@ -1,5 +1,6 @@
 """Paper runs on the simulated market: the strategy of a backtest, real time, and nothing left behind."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -288,3 +289,44 @@ async def test_a_run_whose_lines_are_cut_is_halted_and_goes_on_to_see_it(tmp_pat
         assert feed.lost == {}
         await scene.runs.stop(run.id)
         await scene.assert_at_the_broker(run)
+
+
+BIDS = """if self.account.working():
+            self.replace("low", limit=2)
+        else:
+            self.buy(1, limit=1, time_in_force="gtc", ref="low")
+        return"""
+
+EXITS = """if self.account.working():
+            self.replace("low.target", limit=9)
+        else:
+            self.buy(1, limit=1, time_in_force="gtc", ref="low", target=8)
+        return"""
+
+
+async def test_a_strategy_changes_its_working_order(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy(BIDS)
+        run = await scene.over(await scene.start(minutes=8))
+        (order,) = await scene.store.runs.orders(run.id)
+        assert (order.request.limit_price, order.status) == (Decimal(2), OrderStatus.CANCELLED)
+        theirs = [(one.client_order_id, one.broker_status) for one in scene.broker.exchange.orders()[::-1]]
+        assert theirs == [(order.id, "replaced"), (f"{order.id}.r1", "canceled")]
+        events = {event.id: event for event in await scene.store.log.read(run_id=run.id, limit=1_000)}
+        event = next(one for one in events.values() if one.type == "orders.Replaced")
+        walked = []
+        while event.causation_id in events:
+            event = events[event.causation_id]
+            walked.append(event.type)
+        assert walked == ["orders.ChangeSent", "live.ReplaceOrder", "strategy.ReplaceRequest"]
+        refused = await scene.until("orders.ReplaceRefused")
+        assert {one.reason for one in refused} == {"change cannot be the same: the order has these terms already."}
+
+
+async def test_a_strategy_changes_an_exit_that_waits(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy(EXITS)
+        run = await scene.over(await scene.start(minutes=6))
+        (changed,) = await scene.until("orders.Replaced")
+        assert changed.request.limit_price == 9
+        assert [order.id for order in await scene.store.runs.orders(run.id)] == [changed.order_id.rpartition("-")[0] + "-1"]

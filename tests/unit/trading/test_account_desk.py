@@ -14,7 +14,7 @@ from core.model.broker import BrokerOrderRequest
 from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.reconcile import Healing, Kind
-from tests.unit.trading.desk import Scene, opened
+from tests.unit.trading.desk import KEY, Scene, opened
 
 S = OrderStatus
 D = Decimal
