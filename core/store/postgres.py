@@ -105,6 +105,7 @@ class PostgresDatabase:
         number = next(self._numbers)
         mark = f"{number} {of_driver.pgconn.backend_pid}"
         if alone:
+            _prepared(connection).forget()  # tables may change, and then the driver lets the server forget everything
             of_driver.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             return Begun(mark)
         if not appends:
@@ -132,6 +133,8 @@ class PostgresDatabase:
         try:
             if of_driver is not None and not of_driver.closed:
                 of_driver.execute("ROLLBACK")
+                # The driver, when it has prepared anything itself, lets the server forget all that was prepared.
+                _prepared(connection).forget()
         except psycopg.OperationalError:
             return  # the connection is gone, and the transaction with it
 
