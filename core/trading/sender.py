@@ -92,7 +92,9 @@ class Sender:
         else:
             await self._hear(order_id, taken)
         finally:
-            state.in_flight.discard(client_id)
+            state.landed(client_id)
+        if not self._is_over(order_id, number):
+            self._missing(order_id)  # until the order before it is heard to be replaced it may still fill
         await state.until(lambda: state.has_ended or self._is_over(order_id, number))
 
     def _is_over(self, order_id: str, number: int) -> bool:
