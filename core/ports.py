@@ -35,6 +35,7 @@ from core.model.order import Fill, Order
 from core.model.plugin import StrategyInfo
 from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
+from core.model.risk import EquityMark
 from core.model.run import Run
 
 Callback = Callable[[Envelope], None]
@@ -145,6 +146,10 @@ class UnitOfWork(Protocol):
         """Remove a run with its orders, fills, result and events."""
         ...
 
+    def put_equity_mark(self, mark: EquityMark) -> None:
+        """Insert or replace what a run's losses are counted from."""
+        ...
+
     def append(self, events: Sequence[Envelope]) -> None:
         """Append events; their subscribers are told after the commit."""
         ...
@@ -175,6 +180,10 @@ class RunStore(Protocol):
 
     async def result(self, run_id: str) -> RunResult | None:
         """Return a run's result, or None while it has none."""
+        ...
+
+    async def equity_mark(self, run_id: str) -> EquityMark | None:
+        """Return what a run's losses are counted from, or None while nothing is."""
         ...
 
 

@@ -34,6 +34,19 @@ class SwitchLevel(StrEnum):
 _HALTING: Final = frozenset({SwitchLevel.HALT, SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN})
 
 
+class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
+
+    `day`: days since 1970, UTC. Money in account currency.
+    """
+
+    run_id: str
+    peak: Decimal
+    day: int
+    day_start: Decimal
+    seq: int = 0
+
+
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The limits of an account or a run; None, or False, is off. Checks itself. A share is a fraction: 0.05 is five percent."""
 
