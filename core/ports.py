@@ -256,6 +256,13 @@ class StoreCare(Protocol):
         """
         ...
 
+    async def restore_archive(self, path: Path, on_progress: OnProgress) -> Archive:
+        """Put the events of an archive back at their numbers, all of it or nothing; return it with the count of those that came back.
+
+        Raises UnreadableFile, InputError for a file that is none of this store's archives, StoreError.
+        """
+        ...
+
     async def archives(self) -> list[Archive]:
         """Return the files that events were moved to, oldest first."""
         ...

@@ -136,10 +136,14 @@ class MemoryEventLog:
         return stored
 
     def restore(
-        self, events: Sequence[Envelope], head: int, offsets: Mapping[str, tuple[int, int]], deleted: Sequence[tuple[int, int, str]]
+        self,
+        events: Sequence[Envelope],
+        head: int,
+        offsets: Mapping[str, tuple[int, int]] | None = None,
+        deleted: Sequence[tuple[int, int, str]] = (),
     ) -> None:
         """Take over a whole log with its seqs; see `contents`. Nobody is told."""
-        self._offsets, self._deleted = dict(offsets), list(deleted)
+        self._offsets, self._deleted = dict(offsets or {}), list(deleted)
         self._events = list(events)
         self._by_run = {}
         for event in self._events:
