@@ -29,6 +29,7 @@ def add_to(group: typer.Typer) -> None:
         ("copy", copy),
         ("archive", archive),
         ("archives", archives),
+        ("restore-archive", restore_archive),
         ("vacuum", vacuum),
     ):
         group.command(name, epilog=EVERYWHERE)(verb)
@@ -232,6 +233,29 @@ def archives(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         rows = [(item.kind, f"{item.events:,}", f"{item.first_seq:,}", f"{item.last_seq:,}", item.file) for item in found]
         show(table(("class", "events", "first", "last", "file"), rows, right=("events", "first", "last"), fold=("file",)))
+
+
+def restore_archive(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file of `weaver db archives`, wherever it lies now.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put the events of an archive back into the database, at their numbers, all of them or nothing; the file stays."""
+    import msgspec
+    from rich.text import Text
+
+    call: Call = context.obj
+    path = absolute(file)
+
+    async def work(engine: "Engine") -> "Archive":
+        with progress(call.shows_progress) as on_progress:
+            return await engine.restore_archive(path, on_progress)
+
+    restored = call.run(work, recover=False)
+    if as_json:
+        print_json(msgspec.to_builtins(restored))
+    else:
+        show(Text(f"{restored.events:,} events ({restored.kind}) are in the database again."))
 
 
 def vacuum(context: typer.Context, as_json: AsJson = False) -> None:

@@ -156,6 +156,10 @@ class Engine:
         """Move events of a class that are older than `age_ns` to a file in `folder`, and return it; None when there are none."""
         return await self._store.care.archive(kind, self._clock.now_ns() - age_ns, folder, on_progress)
 
+    async def restore_archive(self, path: Path, on_progress: OnProgress) -> Archive:
+        """Put archived events back into the log, all of them or nothing. Raises UnreadableFile, InputError, StoreError."""
+        return await self._store.care.restore_archive(path, on_progress)
+
     async def archives(self) -> list[Archive]:
         """Return the files that events were moved to, oldest first."""
         return await self._store.care.archives()

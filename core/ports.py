@@ -37,6 +37,7 @@ from core.model.paper import AccountBooks, PaperChange
 from core.model.plugin import StrategyInfo
 from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
+from core.model.risk import EquityMark
 from core.model.run import Run
 
 Callback = Callable[[Envelope], None]
@@ -147,6 +148,10 @@ class UnitOfWork(Protocol):
         """Remove a run with its orders, fills, result and events."""
         ...
 
+    def put_equity_mark(self, mark: EquityMark) -> None:
+        """Insert or replace what a run's losses are counted from."""
+        ...
+
     def append(self, events: Sequence[Envelope]) -> None:
         """Append events; their subscribers are told after the commit."""
         ...
@@ -185,6 +190,10 @@ class RunStore(Protocol):
 
     async def result(self, run_id: str) -> RunResult | None:
         """Return a run's result, or None while it has none."""
+        ...
+
+    async def equity_mark(self, run_id: str) -> EquityMark | None:
+        """Return what a run's losses are counted from, or None while nothing is."""
         ...
 
 
@@ -266,6 +275,13 @@ class StoreCare(Protocol):
         """Move events of a class that are older than `before_ns` to a file, and return it; None when there are none.
 
         They are deleted once the file is complete, on the disk, and was read again. Raises StoreError, DiskFull.
+        """
+        ...
+
+    async def restore_archive(self, path: Path, on_progress: OnProgress) -> Archive:
+        """Put the events of an archive back at their numbers, all of it or nothing; return it with the count of those that came back.
+
+        Raises UnreadableFile, InputError for a file that is none of this store's archives, StoreError.
         """
         ...
 

@@ -182,6 +182,15 @@ class Armed(Payload, frozen=True, kw_only=True):
     """The name of the workstation where it was typed."""
 
 
+class EquityMarked(Payload, frozen=True, kw_only=True):
+    """A run's equity is higher than ever, or its day began: losses are counted from here. `day`: days since 1970, UTC."""
+
+    wire: ClassVar[str] = "risk.EquityMarked"
+    peak: Decimal
+    day: int
+    day_start: Decimal
+
+
 class SwitchThrown(Payload, frozen=True, kw_only=True):
     """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import OffsetMoved
 from core.events.codec import EventCodec
@@ -37,7 +37,9 @@ class MemoryEventLog:
         self._events: list[Envelope] = []
         self._by_run: dict[str, list[Envelope]] = {}
         self._head = 0
-        self._offsets: dict[str, int] = {}
+        self._now_ns = now_ns
+        self._offsets: dict[str, tuple[int, int]] = {}
+        self._deleted: list[tuple[int, int, str]] = []
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Envelope]:
         """See `core.ports.EventLog`."""
@@ -74,7 +76,7 @@ class MemoryEventLog:
 
     async def offset(self, consumer: str) -> int:
         """See `core.ports.EventLog`."""
-        return self._offsets.get(consumer, 0)
+        return self._offsets.get(consumer, (0, 0))[0]
 
     async def find(self, seq: int) -> Envelope | None:
         """See `core.ports.EventLog`."""
@@ -97,11 +99,11 @@ class MemoryEventLog:
 
     def advance(self, consumer: str, seq: int) -> None:
         """Move a consumer's offset."""
-        self._offsets[consumer] = seq
+        self._offsets[consumer] = seq, self._now_ns()
 
     def check_offset(self, consumer: str, after_seq: int) -> None:
         """Raise OffsetMoved unless the offset is there."""
-        if self._offsets.get(consumer, 0) != after_seq:
+        if self._offsets.get(consumer, (0, 0))[0] != after_seq:
             raise OffsetMoved(consumer)
 
     def check(self, events: Sequence[Envelope]) -> None:
@@ -133,8 +135,15 @@ class MemoryEventLog:
             await told
         return stored
 
-    def restore(self, events: Sequence[Envelope], head: int) -> None:
-        """Take over a whole log with its seqs; `head` is the last seq that was given out. Nobody is told."""
+    def restore(
+        self,
+        events: Sequence[Envelope],
+        head: int,
+        offsets: Mapping[str, tuple[int, int]] | None = None,
+        deleted: Sequence[tuple[int, int, str]] = (),
+    ) -> None:
+        """Take over a whole log with its seqs; see `contents`. Nobody is told."""
+        self._offsets, self._deleted = dict(offsets or {}), list(deleted)
         self._events = list(events)
         self._by_run = {}
         for event in self._events:
@@ -142,13 +151,18 @@ class MemoryEventLog:
                 self._by_run.setdefault(event.run_id, []).append(event)
         self._head = head
 
-    def contents(self) -> tuple[list[Envelope], int]:
-        """Return all events, and the last seq that was given out."""
-        return list(self._events), self._head
+    def contents(self) -> tuple[list[Envelope], int, dict[str, tuple[int, int]], list[tuple[int, int, str]]]:
+        """Return all events, the last seq that was given out, consumers' offsets (with UTC ns), and what was deleted: from, to, why."""
+        return list(self._events), self._head, dict(self._offsets), list(self._deleted)
 
     def forget_run(self, run_id: str) -> None:
-        """Remove a run's events."""
-        if self._by_run.pop(run_id, None):
+        """Remove a run's events, and note which they were."""
+        gone = self._by_run.pop(run_id, None)
+        if gone:
+            for event in gone:
+                is_next = bool(self._deleted) and self._deleted[-1][1] == event.seq - 1 and event is not gone[0]
+                first = self._deleted.pop()[0] if is_next else event.seq
+                self._deleted.append((first, event.seq, f"run {run_id}"))
             self._events = [event for event in self._events if event.run_id != run_id]
 
 

@@ -43,6 +43,19 @@ class OnSilence(StrEnum):
     """And working orders are cancelled, as soon as the broker can be reached."""
 
 
+class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
+
+    `day`: days since 1970, UTC. Money in account currency.
+    """
+
+    run_id: str
+    peak: Decimal
+    day: int
+    day_start: Decimal
+    seq: int = 0
+
+
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The limits of an account or a run; None, or False, is off. Checks itself. A share is a fraction: 0.05 is five percent."""
 

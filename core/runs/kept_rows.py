@@ -7,6 +7,7 @@ from core.events.envelope import Envelope, Payload
 from core.model.desk import Lease
 from core.model.order import Fill, Order
 from core.model.result import RunResult
+from core.model.risk import EquityMark
 from core.model.run import Run
 from core.ports import UnitOfWork
 
@@ -43,6 +44,9 @@ class KeptRows:
         pass
 
     def delete_run(self, run_id: str) -> None:
+        pass
+
+    def put_equity_mark(self, mark: EquityMark) -> None:
         pass
 
     def append(self, events: Sequence[Envelope]) -> None:

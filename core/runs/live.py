@@ -28,6 +28,7 @@ from core.model.round_trips import round_trips
 from core.model.run import Manifest, Run, RunConfig, RunMode
 from core.ports import LiveClock, Rows, Store, StrategySource, UnitOfWork
 from core.runs.desks import Desks, OpenAccount
+from core.runs.equity_marks import EquityMarks, MarkTeller
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
 from core.runs.live_venue import LiveOrders, LiveVenue
@@ -113,6 +114,7 @@ class LiveWork:
         self._book = RunBook(config.cash, config.limits)
         self._orders = LiveOrders(run.id)
         self._journal = RunJournal(run.id, PRODUCER)
+        self._mark = MarkTeller(self._book, self._journal)
         self._venue = LiveVenue(self._bars, self._book, self._orders, self._journal)
         self._router = DomainRouter(run.id, journal=self._journal, orders=self._orders, now_ns=lambda: self._now_ns, commands=LIVE)
         self._router.connect(self._venue)
@@ -170,6 +172,7 @@ class LiveWork:
         await self._complete(self._from_ns, min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
+        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book)
         return Manifest(
             strategy_sha256=strategies.loaded_sha256(loaded[0]),
             bars_sha256="",  # they are still to come
@@ -461,7 +464,10 @@ class LiveWork:
     def _note_equity(self) -> None:
         self._look()
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
-        self._equity.append((self._now_ns, to_float(self._venue.equity), held))
+        equity = self._venue.equity
+        self._equity.append((self._now_ns, to_float(equity), held))
+        self._book.watch(equity, self._now_ns // DAY_NS)
+        self._mark.tell(self._now_ns)
 
     def _stop(self, why: KnownError) -> None:
         """End the run: its account cannot be used, or not be trusted any more."""

@@ -11,6 +11,7 @@ from core.model.findings import Findings
 from core.model.retention import EventClass
 from core.ports import OnProgress
 from core.store.archive import delete_archived, read_archives, write_archive
+from core.store.archive_restore import restore_archive
 from core.store.bar_check import check_bars
 from core.store.hash_chain import chained_runs, verify_chain
 from core.store.log_check import check_log
@@ -58,6 +59,10 @@ class DatabaseCare:
             return None
         archive, parts = written
         return await self._works.write(lambda connection, _job: delete_archived(connection, archive, parts), on_progress)
+
+    async def restore_archive(self, path: Path, on_progress: OnProgress) -> Archive:
+        """See `core.ports.StoreCare`."""
+        return await self._works.write(lambda connection, job: restore_archive(connection, path, job), on_progress)
 
     async def archives(self) -> list[Archive]:
         """See `core.ports.StoreCare`."""

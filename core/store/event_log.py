@@ -13,14 +13,28 @@ from core.events.dispatch import Callback, Dispatcher, LiveSubscription
 from core.events.envelope import Envelope
 from core.model.order import Fill, Order
 from core.model.result import RunResult
+from core.model.risk import EquityMark
 from core.model.run import Run
 from core.store import rows
+from core.store.equity_marks import put_equity_mark, read_equity_mark
 from core.store.leases import check_held
 from core.store.live import LiveNews
 from core.store.offsets import advance, read_offset
 from core.store.tail import Tail
 from core.store.threads import Threads
-from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import (
+    AddFills,
+    Advance,
+    Append,
+    CollectedWork,
+    DeleteRun,
+    Fence,
+    PutEquityMark,
+    PutOrders,
+    PutResult,
+    PutRun,
+    Step,
+)
 from core.store.writer import Job
 
 END_SEQ: Final = 2**63 - 1
@@ -180,6 +194,8 @@ class _Work:
                 return lambda connection: advance(connection, consumer, after_seq, seq)
             case PutRun(run):
                 return lambda connection: rows.put_run(connection, run)
+            case PutEquityMark(mark):
+                return lambda connection: put_equity_mark(connection, mark)
             case DeleteRun(run_id):
                 return lambda connection: rows.delete_run(connection, run_id)
 
@@ -238,3 +254,7 @@ class DatabaseRunStore:
     async def result(self, run_id: str) -> RunResult | None:
         """See `core.ports.RunStore`."""
         return await self._threads.read(lambda connection: rows.read_result(connection, run_id))
+
+    async def equity_mark(self, run_id: str) -> EquityMark | None:
+        """See `core.ports.RunStore`."""
+        return await self._threads.read(lambda connection: read_equity_mark(connection, run_id))

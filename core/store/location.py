@@ -50,7 +50,7 @@ def store_at(
 ) -> Store:
     """Return the store that `url` names, not yet open. `locks` and what follows: see `DatabaseStore`. Raises InputError."""
     if not is_postgres(url) and database_path(url) is None:
-        return MemoryStore(clock, codec=codec, desk=desk)
+        return MemoryStore(clock, codec=codec, desk=desk, hash_chain=hash_chain)
     from core.store.database import DatabaseStore  # SQLAlchemy takes a fifth of a second to import, and memory does not need it
 
     return DatabaseStore(url, clock, codec=codec, locks=locks, desk=desk, hash_chain=hash_chain, bar_cache=bar_cache)

@@ -16,14 +16,28 @@ from core.model.desk import Desk, LeaseKind, this_machine
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
+from core.model.risk import EquityMark
 from core.model.run import Run
 from core.ports import Clock
 from core.store.bar_hash import content_sha256
 from core.store.memory_care import MemoryCare
+from core.store.memory_carried import Carried
 from core.store.memory_leases import MemoryLeases
 from core.store.memory_paper import MemoryPaperBooks
 from core.store.merging import check_mergeable, merge_actions, merge_bars
-from core.store.unit_of_work import AddFills, Advance, Append, CollectedWork, DeleteRun, Fence, PutOrders, PutResult, PutRun, Step
+from core.store.unit_of_work import (
+    AddFills,
+    Advance,
+    Append,
+    CollectedWork,
+    DeleteRun,
+    Fence,
+    PutEquityMark,
+    PutOrders,
+    PutResult,
+    PutRun,
+    Step,
+)
 
 if TYPE_CHECKING:
     from core.store.memory_rows import MemoryContents
@@ -35,7 +49,9 @@ class MemoryStore:
     where: Final = "memory"
     is_shared: Final = False
 
-    def __init__(self, clock: Clock, *, codec: EventCodec | None = None, desk: Desk | None = None) -> None:
+    def __init__(self, clock: Clock, *, codec: EventCodec | None = None, desk: Desk | None = None, hash_chain: bool = False) -> None:
+        self._hash_chain = hash_chain
+        self._carried = Carried()
         self.owner: Final = f"memory-{secrets.token_hex(6)}"
         self.desk: Final = desk or this_machine()
         self.leases: Final = MemoryLeases(self.desk, self.owner, clock.now_ns)
@@ -58,16 +74,25 @@ class MemoryStore:
         """Return all that is held."""
         from core.store.memory_rows import MemoryContents  # brings SQLAlchemy, which memory does not need to run
 
-        events, head = self.log.contents()
-        held = self.runs.contents()
+        events, head, offsets, deleted = self.log.contents()
         return MemoryContents(
-            head=head, events=events, **held, bars=self.bars.contents(), actions=self.actions.contents(), paper=self.paper.contents()
+            head=head,
+            events=events,
+            offsets=offsets,
+            deleted=deleted,
+            carried=self._carried,
+            hash_chain=self._hash_chain,
+            **self.runs.contents(),
+            bars=self.bars.contents(),
+            actions=self.actions.contents(),
+            paper=self.paper.contents(),
         )
 
     def restore(self, contents: "MemoryContents") -> None:
         """Hold these contents and nothing else. Nobody is told."""
-        self.log.restore(contents.events, contents.head)
-        self.runs.restore(contents.runs, contents.orders, contents.fills, contents.results)
+        self.log.restore(contents.events, contents.head, contents.offsets, contents.deleted)
+        self._carried = contents.carried
+        self.runs.restore(contents)
         self.bars.restore(contents.bars)
         self.actions.restore(contents.actions)
         self.paper.restore(contents.paper)
@@ -92,6 +117,7 @@ class MemoryRunStore:
         self._orders: dict[str, dict[str, Order]] = {}
         self._fills: dict[str, dict[str, Fill]] = {}
         self._results: dict[str, RunResult] = {}
+        self._equity_marks: dict[str, EquityMark] = {}
 
     def begin(self) -> AbstractAsyncContextManager[CollectedWork]:
         """See `core.ports.RunStore`."""
@@ -112,16 +138,18 @@ class MemoryRunStore:
             "orders": [order for of_run in self._orders.values() for order in of_run.values()],
             "fills": [fill for of_run in self._fills.values() for fill in of_run.values()],
             "results": list(self._results.values()),
+            "equity_marks": list(self._equity_marks.values()),
         }
 
-    def restore(self, runs: Sequence[Run], orders: Sequence[Order], fills: Sequence[Fill], results: Sequence[RunResult]) -> None:
+    def restore(self, contents: "MemoryContents") -> None:
         """Hold these rows and nothing else."""
-        self._runs = {run.id: run for run in runs}
-        self._results = {result.run_id: result for result in results}
+        self._runs = {run.id: run for run in contents.runs}
+        self._results = {result.run_id: result for result in contents.results}
+        self._equity_marks = {mark.run_id: mark for mark in contents.equity_marks}
         self._orders, self._fills = {}, {}
-        for order in orders:
+        for order in contents.orders:
             self._orders.setdefault(order.run_id, {})[order.id] = order
-        for fill in fills:
+        for fill in contents.fills:
             self._fills.setdefault(fill.run_id, {})[fill.id] = fill
 
     async def runs(self) -> list[Run]:
@@ -146,6 +174,10 @@ class MemoryRunStore:
         """See `core.ports.RunStore`."""
         return self._results.get(run_id)
 
+    async def equity_mark(self, run_id: str) -> EquityMark | None:
+        """See `core.ports.RunStore`."""
+        return self._equity_marks.get(run_id)
+
     def _commit(self, steps: list[Step]) -> list[Envelope]:
         # First everything that can be refused, then everything that changes something: nothing is left half done.
         self._check(steps)
@@ -164,6 +196,8 @@ class MemoryRunStore:
                         self._fills.setdefault(fill.run_id, {}).setdefault(fill.id, fill)
                 case PutResult(result):
                     self._results[result.run_id] = result
+                case PutEquityMark(mark):
+                    self._equity_marks[mark.run_id] = mark
                 case DeleteRun(run_id):
                     self._delete_run(run_id)
                 case Append(events):
@@ -196,6 +230,7 @@ class MemoryRunStore:
         self._orders.pop(run_id, None)
         self._fills.pop(run_id, None)
         self._results.pop(run_id, None)
+        self._equity_marks.pop(run_id, None)
         self._log.forget_run(run_id)
         self._leases.forget(LeaseKind.RUN, run_id)
 

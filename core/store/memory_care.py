@@ -52,6 +52,10 @@ class MemoryCare:
         """Refuse: what is in memory is gone with the program anyway. Raises InputError."""
         raise InputError("What is kept in memory cannot be archived.", "Name a database with --db.")
 
+    async def restore_archive(self, path: Path, on_progress: OnProgress) -> Archive:
+        """Refuse: nothing was archived from here. Raises InputError."""
+        raise InputError("What is kept in memory has no archives.", "Name a database with --db.")
+
     async def archives(self) -> list[Archive]:
         """See `core.ports.StoreCare`."""
         return []

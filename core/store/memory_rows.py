@@ -16,15 +16,24 @@ from core.model.market import Adjustment, BarSeries, BarSet, BarSetKey, Timefram
 from core.model.order import Fill, Order
 from core.model.paper import AccountBooks, PaperAccount
 from core.model.result import RunResult
+from core.model.risk import EquityMark
 from core.model.run import Run
 from core.store import paper, rows
 from core.store.arrays import pack, unpack_bars
 from core.store.bar_hash import chunks_of
+from core.store.equity_marks import equity_mark_of
+from core.store.hash_chain import first_hash, next_hash
+from core.store.memory_carried import Carried
 from core.store.merging import joined
 from core.store.tables import (
+    ARCHIVES,
     BAR_CHUNKS,
     BAR_SETS,
+    CONSUMER_OFFSETS,
     CORPORATE_ACTIONS,
+    DELETED_SEQS,
+    EQUITY_MARKS,
+    EVENT_HASHES,
     FILLS,
     LOG_HEAD,
     ORDERS,
@@ -50,6 +59,11 @@ class MemoryContents:
     orders: list[Order] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     results: list[RunResult] = field(default_factory=list)
+    equity_marks: list[EquityMark] = field(default_factory=list)
+    offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    deleted: list[tuple[int, int, str]] = field(default_factory=list)
+    carried: Carried = field(default_factory=Carried)
+    hash_chain: bool = False
     bars: list[tuple[BarSet, BarSeries]] = field(default_factory=list)
     actions: list[CorporateAction] = field(default_factory=list)
     paper: list[AccountBooks] = field(default_factory=list)
@@ -57,7 +71,7 @@ class MemoryContents:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing."""
-        return not (self.events or self.runs or self.bars or self.actions or self.paper)
+        return not (self.events or self.runs or self.bars or self.actions or self.paper or self.deleted or self.offsets)
 
 
 # --- to rows ----------------------------------------------------------------------------------------------
@@ -115,6 +129,41 @@ def _of_accounts(
         yield ordinal, *values(account_id, item)
 
 
+def _offsets(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:
+    for consumer, (seq, updated_ns) in sorted(contents.offsets.items()):
+        yield consumer, seq, updated_ns
+
+
+def _equity_marks(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:
+    for mark in sorted(contents.equity_marks, key=lambda one: one.run_id):
+        yield mark.run_id, mark.seq, str(mark.peak), mark.day, str(mark.day_start)
+
+
+def _archives(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:
+    for row in contents.carried.archives:
+        yield [row[name] for name in ARCHIVES.columns.keys()]  # noqa: SIM118 - a collection of columns, not a dict
+
+
+def _event_hashes(contents: MemoryContents, codec: EventCodec) -> Iterator[Row]:
+    """Yield the hashes that came, but for those of deleted runs, and those of what was stored since while chains are kept."""
+    deleted_to: dict[str, int] = {}
+    for _, last, why in contents.deleted:
+        if why.startswith("run "):
+            run_id = why.removeprefix("run ")
+            deleted_to[run_id] = max(last, deleted_to.get(run_id, 0))
+    newest: dict[str, str] = {}
+    for row in contents.carried.hashes:
+        if row["seq"] > deleted_to.get(row["run_id"], 0):
+            newest[row["run_id"]] = row["sha256"]
+            yield row["seq"], row["run_id"], row["sha256"]
+    if contents.hash_chain:
+        for cells in _events(contents, codec):
+            seq, run_id = cells[0], cells[5]
+            if seq > contents.carried.head and run_id is not None:
+                newest[run_id] = next_hash(newest.get(run_id) or first_hash(run_id), cells)
+                yield seq, run_id, newest[run_id]
+
+
 _TO_ROWS: Final[Mapping[str, Callable[[MemoryContents, EventCodec], Iterator[Row]]]] = {
     LOG_HEAD.name: lambda contents, _: iter([(1, contents.head)]),
     OUTBOX.name: _events,
@@ -129,6 +178,11 @@ _TO_ROWS: Final[Mapping[str, Callable[[MemoryContents, EventCodec], Iterator[Row
     PAPER_ORDERS.name: lambda contents, _: _of_accounts(contents, lambda books: books.orders, paper.order_values),
     PAPER_EXECUTIONS.name: lambda contents, _: _of_accounts(contents, lambda books: books.executions, paper.execution_values),
     PAPER_ENTRIES.name: lambda contents, _: _of_accounts(contents, lambda books: books.entries, paper.entry_values),
+    CONSUMER_OFFSETS.name: _offsets,
+    DELETED_SEQS.name: lambda contents, _: iter(sorted(contents.deleted)),
+    EQUITY_MARKS.name: _equity_marks,
+    ARCHIVES.name: _archives,
+    EVENT_HASHES.name: _event_hashes,
 }
 
 
@@ -158,6 +212,11 @@ class MemoryLoader:
             PAPER_ORDERS.name: lambda row: self._take_of_account("orders", PAPER_ORDERS, row),
             PAPER_EXECUTIONS.name: lambda row: self._take_of_account("executions", PAPER_EXECUTIONS, row),
             PAPER_ENTRIES.name: lambda row: self._take_of_account("entries", PAPER_ENTRIES, row),
+            CONSUMER_OFFSETS.name: self._take_offset,
+            DELETED_SEQS.name: lambda row: self.contents.deleted.append((row["first_seq"], row["last_seq"], row["why"])),
+            EQUITY_MARKS.name: lambda row: self.contents.equity_marks.append(equity_mark_of(**row)),
+            ARCHIVES.name: self.contents.carried.archives.append,
+            EVENT_HASHES.name: self.contents.carried.hashes.append,
         }
 
     def take(self, table: str, row: dict[str, Any]) -> None:
@@ -168,6 +227,7 @@ class MemoryLoader:
 
     def finish(self) -> MemoryContents:
         """Return all of it."""
+        self.contents.carried.head = self.contents.head
         for set_id, held in self._sets.items():
             chunks = self._chunks.get(set_id)
             empty = BarSeries.empty(held.key.symbol, Timeframe.parse(held.key.timeframe))
@@ -175,6 +235,9 @@ class MemoryLoader:
         for of_account in self._paper.values():
             self.contents.paper.append(AccountBooks(**of_account))
         return self.contents
+
+    def _take_offset(self, row: dict[str, Any]) -> None:
+        self.contents.offsets[row["consumer"]] = row["seq"], row["updated_ns"]
 
     def _take_head(self, row: dict[str, Any]) -> None:
         self.contents.head = row["seq"]

@@ -215,6 +215,7 @@ def delete_run(connection: Connection, run_id: str) -> None:
     execute(connection, "DELETE FROM runs WHERE id = ?", (run_id,))
     delete_events(connection, OUTBOX.c.run_id == run_id, f"run {run_id}")
     connection.execute(delete(EVENT_HASHES).where(EVENT_HASHES.c.run_id == run_id))
+    execute(connection, "DELETE FROM equity_marks WHERE run_id = ?", (run_id,))
     execute(connection, "DELETE FROM leases WHERE kind = ? AND name = ?", (LeaseKind.RUN.value, run_id))
 
 

@@ -113,6 +113,17 @@ CONSUMER_OFFSETS: Final = Table(
     Column("updated_ns", BigInteger, nullable=False),
 )
 
+EQUITY_MARKS: Final = Table(
+    "equity_marks",
+    METADATA,
+    Column("run_id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("peak", Text, nullable=False),
+    Column("day", BigInteger, nullable=False),
+    Column("day_start", Text, nullable=False),
+)
+"""What the losses of each paper or live run are counted from, as of the event `seq`; money as exact decimals."""
+
 RUNS: Final = Table(
     "runs",
     METADATA,

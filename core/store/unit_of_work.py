@@ -8,6 +8,7 @@ from core.events.envelope import Envelope
 from core.model.desk import Lease
 from core.model.order import Fill, Order
 from core.model.result import RunResult
+from core.model.risk import EquityMark
 from core.model.run import Run
 
 
@@ -40,6 +41,13 @@ class PutResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PutEquityMark:
+    """Insert or replace what a run's losses are counted from."""
+
+    mark: EquityMark
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRun:
     """Remove a run and all that belongs to it."""
 
@@ -69,7 +77,7 @@ class Advance:
     seq: int
 
 
-Step = Fence | Advance | PutRun | PutOrders | AddFills | PutResult | DeleteRun | Append
+Step = Fence | Advance | PutRun | PutOrders | AddFills | PutResult | PutEquityMark | DeleteRun | Append
 
 
 class CollectedWork:
@@ -108,6 +116,10 @@ class CollectedWork:
     def delete_run(self, run_id: str) -> None:
         """See `core.ports.UnitOfWork`."""
         self._add(DeleteRun(run_id))
+
+    def put_equity_mark(self, mark: EquityMark) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(PutEquityMark(mark))
 
     def append(self, events: Sequence[Envelope]) -> None:
         """See `core.ports.UnitOfWork`."""

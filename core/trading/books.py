@@ -66,6 +66,17 @@ class RunBook:
         if day != self._day:
             self._day, self.day_start_equity = day, equity
 
+    @property
+    def mark(self) -> tuple[Decimal, int, Decimal]:
+        """What losses are counted from: the highest equity, the day, and the equity that it began with."""
+        return self.peak_equity, self._day, self.day_start_equity
+
+    def recall(self, peak: Decimal, day: int, day_start: Decimal) -> None:
+        """Go on from what losses were counted from before."""
+        self.peak_equity = max(self.peak_equity, peak)
+        if day >= self._day:
+            self._day, self.day_start_equity = day, day_start
+
     def left(self, request: OrderRequest, now_ns: int) -> None:
         """Note that an order leaves; what is too old to matter is forgotten."""
         kept_ns = max(MINUTE_NS, int((self.limits.duplicate_window_s or 0) * SECOND_NS))

@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from core.clock.realtime import SystemClock
-from core.errors import BugError, InputError, InvalidValue, UnreadableFile
+from core.errors import BugError, InputError, InvalidValue, StoreError, UnreadableFile
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.model.instants import DAY_NS
@@ -28,6 +28,7 @@ from core.store.sqlite import SqliteDatabase
 from core.store.transaction import transaction
 from tests.contract.samples import NOW_NS, StillClock, config, created, note, run
 from tests.integration.store.care_desk import fill_desk, opened
+from tests.integration.store.test_transfer import tables_of
 
 FUTURE_NS = 2**62
 ROOT = Path(__file__).resolve().parents[3]
@@ -207,6 +208,131 @@ async def test_a_cancelled_archive_leaves_nothing_and_deletes_nothing(desk: Path
             await task
     assert await events_of(desk) == before
     assert not list((tmp_path / "old").glob("*.part"))
+
+
+# --- back into the database ---
+
+
+async def test_what_was_archived_comes_back_as_it_was(desk: Path, tmp_path: Path) -> None:
+    before = tables_of(desk)
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        made = [await store.care.archive(kind, FUTURE_NS, tmp_path / "old", quiet) for kind in (EventClass.TRACE, EventClass.BACKTEST)]
+        made.append(await store.care.archive(EventClass.DESK, FUTURE_NS, tmp_path / "old", quiet))
+        assert await store.log.read() == []
+        assert (await check_store(store, quiet)).findings == ()
+        for archive in made:
+            assert archive is not None
+            moved = Path(shutil.move(archive.file, tmp_path / f"elsewhere-{archive.kind}"))
+            assert await store.care.restore_archive(moved, quiet) == archive
+            assert (await check_store(store, quiet)).findings == ()
+        assert await store.care.archives() == []
+        (event,) = await store.log.append([note("after", run_id=None)])
+        assert event.seq == before["log_head"][0][1] + 1  # type: ignore[operator]
+        for each in await store.runs.runs():
+            chain = await store.care.verify_chain(each.id, quiet)
+            assert (chain.first_changed, chain.events) == (None, chain.hashed)
+    after = tables_of(desk)
+    assert after["outbox"].pop()[0] == event.seq
+    assert {name: rows for name, rows in after.items() if name != "log_head"} == {
+        name: rows for name, rows in before.items() if name != "log_head"
+    }
+
+
+async def test_events_of_a_run_that_was_deleted_since_stay_out(desk: Path, tmp_path: Path) -> None:
+    before = await events_of(desk)
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        archive = await store.care.archive(EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", quiet)
+        assert archive is not None
+        gone, *_ = await store.runs.runs()
+        async with store.runs.begin() as work:
+            work.delete_run(gone.id)
+        back = await store.care.restore_archive(Path(archive.file), quiet)
+        assert await store.log.read(limit=10**9) == [event for event in before if event.run_id != gone.id]
+        assert back.events == len([event for event in before if event.run_id not in {gone.id, None}])
+        assert (await check_store(store, quiet)).findings == ()
+
+
+async def test_a_file_that_is_not_to_be_restored_is_refused(desk: Path, tmp_path: Path) -> None:
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        archive = await store.care.archive(EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", quiet)
+        assert archive is not None
+        file = Path(archive.file)
+        async with opened(DatabaseStore(tmp_path / "other.db", SystemClock())) as other:
+            with pytest.raises(InputError, match="were not moved there from this database"):
+                await other.care.restore_archive(file, quiet)
+        cut = tmp_path / "cut"
+        cut.write_bytes((await asyncio.to_thread(file.read_bytes))[:-1])
+        with pytest.raises(UnreadableFile, match="is not a whole archive"):
+            await store.care.restore_archive(cut, quiet)
+        await store.care.restore_archive(file, quiet)
+        with pytest.raises(InputError, match="are back already"):
+            await store.care.restore_archive(file, quiet)
+    async with opened(MemoryStore(SystemClock())) as memory:
+        with pytest.raises(InputError, match="has no archives"):
+            await memory.care.restore_archive(file, quiet)
+
+
+async def test_a_place_that_is_taken_stops_it_and_nothing_changes(desk: Path, tmp_path: Path) -> None:
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        archive = await store.care.archive(EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", quiet)
+        assert archive is not None
+    with sqlite3.connect(desk) as db:
+        head = db.execute("SELECT max(seq) FROM outbox").fetchone()[0]
+        db.execute("UPDATE outbox SET seq = ? WHERE seq = ?", (archive.last_seq, head))
+    db.close()
+    before = tables_of(desk)
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        with pytest.raises(StoreError, match=f"Event {archive.last_seq} is in the database already"):
+            await store.care.restore_archive(Path(archive.file), quiet)
+    assert tables_of(desk) == before
+
+
+RESTORING = """
+import asyncio, sys, threading
+from pathlib import Path
+from core.clock.realtime import SystemClock
+from core.store import archive_restore, care
+from core.store.database import DatabaseStore
+
+def stop_here(*_):
+    print("here", flush=True)
+    threading.Event().wait()
+
+if sys.argv[2] == "in the middle":
+    free, pages = archive_restore._check_free, []
+    archive_restore._check_free = lambda *given: (free(*given), pages.append(1), stop_here() if len(pages) == 2 else None)
+else:
+    restore = care.restore_archive
+    care.restore_archive = lambda *given: (restore(*given), stop_here())
+
+async def main(path, file):
+    store = DatabaseStore(path, SystemClock())
+    await store.open()
+    await store.care.restore_archive(file, lambda _: None)
+
+asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[3])))
+"""
+
+
+@pytest.mark.parametrize("step", ["in the middle", "restored, not committed"])
+async def test_killed_while_it_restores_nothing_is_changed(desk: Path, tmp_path: Path, step: str) -> None:
+    whole = tables_of(desk)
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        archive = await store.care.archive(EventClass.BACKTEST, FUTURE_NS, tmp_path / "old", quiet)
+        assert archive is not None
+    before = tables_of(desk)
+    child = subprocess.Popen(  # noqa: ASYNC220 - nothing else goes on in this loop
+        [sys.executable, "-c", RESTORING, str(desk), step, archive.file], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "here\n"
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    assert tables_of(desk) == before
+    async with opened(DatabaseStore(desk, SystemClock())) as store:
+        await store.care.restore_archive(Path(archive.file), quiet)
+    assert tables_of(desk) == whole
 
 
 async def test_memory_is_not_archived(tmp_path: Path) -> None:

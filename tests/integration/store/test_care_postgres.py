@@ -55,6 +55,11 @@ async def test_events_are_archived_and_chains_go_on(postgres_url: str, tmp_path:
                 assert (await store.care.verify_chain(each.id, quiet)).first_changed is None
         assert sum(archive.events for archive in await store.care.archives()) == len(before)
         assert await store.log.read() == []
+        for archive in await store.care.archives():
+            await store.care.restore_archive(Path(archive.file), quiet)
+        assert await store.log.read(limit=10**9) == before
+        assert (await check_store(store, quiet)).findings == ()
+        assert await store.care.archives() == []
         assert (await store.care.vacuum()).after is not None
 
 
