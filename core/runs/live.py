@@ -257,7 +257,8 @@ class LiveWork:
         """Return once every symbol's minutes up to now are there, or will not come."""
         if self._is_gap:
             self._is_gap = False
-            await self._complete(self._from_ns, now_ns)
+            # Up to the minute that is over by the clock: a decision may be late, and what came meanwhile was not taken.
+            await self._complete(self._from_ns, max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S):
                 while any(self._bars.newest_minute(symbol) < now_ns for symbol in self._run.config.symbols):
