@@ -67,15 +67,15 @@ async def refused_in_every_way(folder: Path, server: FakeBroker) -> list[str]:
                 server.fail(Fault(POST, Way.STATUS, status, body=body, content_type="text/html" if body is PAGE else "application/json"))
                 order = await scene.until_status(await scene.place(limit="390"), S.REJECTED)
                 said.append(order.reason or "")
-                server.fail(Fault("GET /v2/positions", Way.STATUS, status, body=body), Fault("DELETE", Way.STATUS, status, body=body))
-                for call in (scene.link.account.positions(), scene.link.desk.cancel(scene.broker_id(working))):
+                server.fail(Fault("GET /v2/clock", Way.STATUS, status, body=body), Fault("DELETE", Way.STATUS, status, body=body))
+                for call in (scene.link.market.clock(), scene.link.desk.cancel(scene.broker_id(working))):
                     try:
                         await call
                     except BrokerError as error:
                         note(error)
-        server.fail(Fault("GET /v2/positions", Way.STATUS, 200, body=PAGE))
+        server.fail(Fault("GET /v2/clock", Way.STATUS, 200, body=PAGE))
         try:
-            await scene.link.account.positions()
+            await scene.link.market.clock()
         except BrokerError as error:
             note(error)
         said.append(repr(scene.link) + repr(scene.link.streams) + repr(vars(scene.link)) + repr(scene.desk.state.account))
