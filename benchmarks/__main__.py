@@ -13,7 +13,20 @@ from collections.abc import Sequence
 
 from benchmarks.measuring import ROOT, Table, day_of_commit, machine
 
-CASES = ("backtest", "strategies", "loop", "data", "window", "panning", "events", "postgres", "time_travel", "long_log")
+CASES = (
+    "backtest",
+    "strategies",
+    "loop",
+    "data",
+    "window",
+    "panning",
+    "events",
+    "postgres",
+    "time_travel",
+    "long_log",
+    "orders",
+    "streams",
+)
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 DIFFERENCE = ROOT / "benchmarks" / "difference.md"
 

@@ -33,6 +33,18 @@ class Credentials:
         """The key's last four signs; of a key too short to hide anything, none."""
         return f"…{self._key[-SHOWN:]}" if len(self._key) >= 3 * SHOWN else "…"
 
+    def hidden_in(self, text: str) -> str:
+        """Return a text of somebody else's without the keys: a server may say what it was told."""
+        for secret in (self._secret, self._key):
+            text = text.replace(secret, "***") if secret else text
+        return text
+
+    def hidden_in_bytes(self, body: bytes) -> bytes:
+        """Return bytes of somebody else's without the keys."""
+        for secret in (self._secret, self._key):
+            body = body.replace(secret.encode(), b"***") if secret else body
+        return body
+
     def __repr__(self) -> str:
         return f"Credentials({self.shown})"
 

@@ -74,7 +74,17 @@ class RestClient:
     TLS certificates are always checked.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], refuse: Refuse, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        refuse: Refuse,
+        clock: Clock,
+        patience: Patience,
+        hide: Callable[[bytes], bytes],
+    ) -> None:
+        """`hide` takes the keys out of what the server says: it may say what it was told."""
+        self._hide = hide
         self._clock = clock
         self._patience = patience
         self._refuse = refuse
@@ -198,7 +208,7 @@ class RestClient:
                     read += block
                     if self._stopped.is_set() or self._clock.monotonic_ns() > until_ns or len(read) > LARGEST_ANSWER_BYTES:
                         raise httpx.ReadTimeout("the answer does not end")
-                return Answer(response.status_code, response.headers, bytes(read))
+                return Answer(response.status_code, response.headers, self._hide(bytes(read)))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError) as error:
             raise _Unsent from error
 

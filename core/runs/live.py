@@ -313,7 +313,8 @@ class LiveWork:
         """Complete the minutes from the history. While the broker does not answer it stays a gap: the run goes on without."""
         self._is_gap = False
         try:
-            await self._complete(self._from_ns, now_ns)
+            # Up to the minute that is over by the clock: a decision may be late, and what came meanwhile was not taken.
+            await self._complete(self._from_ns, max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
         except (BrokerUnreachable, RateLimited, AnswerUnreadable) as error:
             self._is_gap = True
             self._statuses.append(StreamStatus(state=StreamState.LOST, said=error.what))

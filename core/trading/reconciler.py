@@ -1,6 +1,7 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -19,6 +20,8 @@ from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
 """How much earlier than our own times the broker is asked from: its clock may be off."""
+_SLICE_NS: Final = 8_000_000
+"""How long it computes before the loop gets its turn."""
 _TODO: Final = "Compare the account with the run's fills at the broker; then start a new run."
 
 
@@ -59,8 +62,7 @@ class Reconciler:
             if self._known_ns is None:
                 self._adopt_account(theirs, entry)
             found = compare(self._ours(theirs), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
-            for one in found:
-                self._heal(one, entry)
+            await self._heal_all(found, entry)
             self._refuse_changes(entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
             await state.apply(entry)
@@ -126,6 +128,16 @@ class Reconciler:
         )
 
     # --- healing ---
+
+    async def _heal_all(self, found: Sequence[Difference], entry: Entry) -> None:
+        """Heal one after the other; after an outage there may be thousands, and the loop has other things to do."""
+        clock = self._state.clock
+        until_ns = clock.monotonic_ns() + _SLICE_NS
+        for one in found:
+            self._heal(one, entry)
+            if clock.monotonic_ns() > until_ns:
+                await asyncio.sleep(0)
+                until_ns = clock.monotonic_ns() + _SLICE_NS
 
     def _heal(self, one: Difference, entry: Entry) -> None:
         state, now_ns = self._state, self._state.clock.now_ns()

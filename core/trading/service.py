@@ -160,6 +160,7 @@ class AccountDesk:
         task = self._group.create_task(self._guarded(work, name), name=name)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled before it begins never gets to its work
         if afterwards is not None:
             task.add_done_callback(lambda _: afterwards())
 
@@ -264,6 +265,7 @@ class AccountDesk:
         task = self._group.create_task(run(), name="place")
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+        task.add_done_callback(lambda _: work.close())
         await asyncio.shield(done)
 
     async def _place(self, intents: Sequence[Intent], events: Sequence[Envelope]) -> None:

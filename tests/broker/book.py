@@ -38,6 +38,7 @@ class Book:
 
     hold: bool = False
     cancel_slowly: bool = False
+    forbids_wash_trades: bool = True
     cash: Decimal = Decimal(100_000)
     quotes: dict[str, tuple[Decimal, Decimal]] = field(
         default_factory=lambda: {
@@ -235,7 +236,7 @@ class Book:
 
     def _check_means(self, body: Document, symbol: str, qty: Decimal | None) -> None:
         is_buy = body["side"] == "buy"
-        if body.get("order_class", "simple") == "simple":
+        if self.forbids_wash_trades and body.get("order_class", "simple") == "simple":
             opposite = "sell" if is_buy else "buy"
             rivals = [o for o in self.orders.values() if o["symbol"] == symbol and o["side"] == opposite and o["status"] not in FINAL]
             if any(rival["status"] != "held" for rival in rivals):

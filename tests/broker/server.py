@@ -551,6 +551,8 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except Refused as refused:
         return _json(refused.body, refused.status)
+    except ConnectionError:  # whoever asked was gone before the question was whole
+        return _reset(request)
 
 
 def _reset(request: web.Request) -> web.StreamResponse:

@@ -37,8 +37,9 @@ class AlpacaBroker:
             "Accept": "application/json",
         }
         limits = patience or Patience()
-        self._trading = RestClient(addresses.trading, headers, refusal, clock, limits)
-        self._data = RestClient(addresses.data, headers, refusal, clock, limits)
+        hide = credentials.hidden_in_bytes
+        self._trading = RestClient(addresses.trading, headers, refusal, clock, limits, hide)
+        self._data = RestClient(addresses.data, headers, refusal, clock, limits, hide)
         self.account = AlpacaAccount(self._trading)
         self.orders = AlpacaOrderReader(self._trading)
         self.desk = AlpacaOrderDesk(self._trading, self.account)

@@ -124,7 +124,7 @@ class MarketConversation:
             elif kind == "subscription":
                 state = StreamState.LISTENING
             elif kind == "error":
-                raise _stream_error(row)
+                raise _stream_error(row, self._credentials)
         return Heard(items=ticks, reply=reply, state=state)
 
 
@@ -136,8 +136,8 @@ def _bar(row: Fields, kind: Any) -> Bar:
     return Bar(str(row["S"]), start_ns, end_ns, open_, high, low, close, volume)
 
 
-def _stream_error(row: Fields) -> Exception:
-    code, words = int(row.get("code") or 0), str(row.get("msg") or "")
+def _stream_error(row: Fields, credentials: Credentials) -> Exception:
+    code, words = int(row.get("code") or 0), credentials.hidden_in(str(row.get("msg") or ""))
     if code in _KEYS_REFUSED:
         return KeysRefused(
             f"The market stream does not accept the keys: {words} ({code}).", "Check them, and that they are of this account."

@@ -163,12 +163,13 @@ async def test_what_an_account_held_before_is_nobodys_of_ours(tmp_path: Path) ->
 
 
 async def test_a_position_that_nothing_explains_stops_the_run(scene: Scene) -> None:
-    assert scene.desk._reconciler is not None
-    scene.desk._reconciler.settle_ns = 0
     scene.broker.faults.silent_positions = True
     await scene.until_status(await scene.place(), S.FILLED)
     first = await scene.desk.reconcile()
     assert [(one.kind, one.healing) for one in first] == [(Kind.POSITION, Healing.WAIT)]
+    assert scene.stopped == []
+    assert scene.desk._reconciler is not None
+    scene.desk._reconciler.settle_ns = 0
     await scene.desk.reconcile()
     assert scene.stopped == ["The account holds 0 DEMO, and all fills together make 10."]
 

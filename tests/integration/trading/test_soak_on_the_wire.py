@@ -1,0 +1,181 @@
+"""Orders by the hundred, and by the thousand with `--soak`, over real HTTP and websockets with all faults mixed, seeded.
+
+At the end there is one order at the broker for one intent, every fill is booked once, positions are equal, and no run was stopped.
+"""
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.clock.realtime import SystemClock
+from core.errors import BrokerError
+from core.model.order import OrderStatus
+from tests.broker.bench import QUICK, fake_broker
+from tests.broker.book import FINAL, Refused
+from tests.broker.desk import POST, WireScene, wired
+from tests.broker.faults import Fault, Mischief, Way
+from tests.broker.server import FakeBroker
+
+HASTY = replace(QUICK, read_s=0.4, answer_s=0.6)
+OPTIONS: dict[str, Any] = {"patience": HASTY, "look_ups_s": (0.0, 0.02, 0.05), "soon_s": 0.05, "missing_s": 0.05, "reconcile_s": 2.0}
+LOOK_UP, CANCEL, LISTS, STREAM = "GET /v2/orders:by_client_order_id", "DELETE /v2/orders/", "GET /v2/", "GET /stream"
+REFUSAL = '{"code": 42210000, "message": "something went wrong"}'
+FAULTS = (
+    *(Fault(POST, way) for way in (Way.RESET_BEFORE, Way.RESET_DURING, Way.RESET_AFTER, Way.NONSENSE)),
+    *(Fault(POST, way, status) for way in (Way.STATUS, Way.DONE_THEN_STATUS) for status in (500, 502, 503, 504, 429)),
+    Fault(POST, Way.STATUS, 503, headers={"Retry-After": "1"}),
+    Fault(POST, Way.STATUS, 429, headers={"Retry-After": "0.01"}),
+    Fault(POST, Way.STATUS, 422, body=REFUSAL),
+    Fault(POST, Way.DONE_THEN_STATUS, 422, body=REFUSAL),
+    Fault(POST, Way.LATE, delay_s=0.05),
+    Fault(POST, Way.SILENT),
+    Fault(POST, Way.DONE_THEN_SILENT),
+    Fault(LOOK_UP, Way.STATUS, 500),
+    Fault(LOOK_UP, Way.RESET_BEFORE),
+    Fault(LOOK_UP, Way.NONSENSE),
+    Fault(LOOK_UP, Way.STATUS, 404, body='{"code": 40410000, "message": "order not found"}'),
+    Fault(CANCEL, Way.STATUS, 500),
+    Fault(CANCEL, Way.DONE_THEN_STATUS, 503),
+    Fault(CANCEL, Way.RESET_AFTER),
+    Fault(LISTS, Way.STATUS, 503),
+    Fault(LISTS, Way.NONSENSE),
+    Fault(LISTS, Way.STATUS, 429),
+    Fault(STREAM, Way.STATUS, 503),
+    Fault(STREAM, Way.RESET_BEFORE),
+)
+NONSENSE = (b"{", b"\xff", b'{"stream": "trade_updates", "data": null}')
+
+
+@pytest.fixture
+def server() -> Iterator[FakeBroker]:
+    with fake_broker(SystemClock().now_ns) as running:
+        yield running
+
+
+class Storm:
+    """A market and a line to it in which everything goes wrong, by a seed."""
+
+    def __init__(self, server: FakeBroker, seed: int) -> None:
+        self.server = server
+        self.chance = random.Random(seed)
+        self.seen: Counter[str] = Counter()
+
+    def strike(self) -> None:
+        """Something goes wrong, or does not."""
+        chance, server = self.chance, self.server
+        if chance.random() < 0.4:
+            fault = chance.choice(FAULTS)
+            self.seen[f"{fault.at.partition(' ')[0]} {fault.way.value} {fault.status}"] += 1
+            server.fail(fault)
+        if chance.random() < 0.2:
+            mischief = chance.choice(list(Mischief))
+            self.seen[f"updates {mischief.value}"] += 1
+            server.do(lambda: setattr(server, "mischief", mischief))
+        if chance.random() < 0.04:
+            self.seen["stream cut"] += 1
+            server.drop_streams()
+        if chance.random() < 0.02:
+            self.seen["stream nonsense"] += 1
+            server.send_raw_update(chance.choice(NONSENSE))
+
+    def trade(self) -> None:
+        """The market takes parts of what works, and ends some of it; call it in the server's thread."""
+        chance, book = self.chance, self.server.book
+        for order in [one for one in book.orders.values() if one["status"] in {"new", "partially_filled"}]:
+            left = int(order["qty"]) - int(order["filled_qty"])
+            if chance.random() < 0.5:
+                book.fill(order["id"], str(chance.randint(1, left)), str(chance.randint(380, 420)))
+            elif chance.random() < 0.05:
+                book.end(order["id"], chance.choice(("canceled", "expired", "rejected")))
+        if chance.random() < 0.05:  # somebody else trades here too
+            body = {"client_order_id": f"hand-{len(book.orders)}", "symbol": "SPY", "side": "buy", "type": "market", "qty": "1"}
+            try:
+                book.settle(book.place({**body, "time_in_force": "day"}))
+            except Refused:
+                return
+
+    def calm(self) -> None:
+        """All is well again."""
+        server = self.server
+        server.do(server.faults.clear)
+        server.do(lambda: setattr(server, "mischief", Mischief.NONE))
+
+
+async def trade(scene: WireScene, storm: Storm, orders: int) -> None:
+    chance = storm.chance
+    for number in range(orders):
+        storm.strike()
+        order_id = await scene.place(chance.choice(("buy", "sell")), chance.randint(1, 9), limit=str(chance.randint(370, 430)))
+        if chance.random() < 0.25:
+            await scene.desk.cancel(order_id)
+        if number % 3 == 0:
+            scene.do(storm.trade)
+
+
+async def settle(scene: WireScene) -> None:
+    """Until nothing is under way and nothing differs."""
+    state, server = scene.desk.state, scene.server
+
+    def end_all() -> None:
+        for order in [one for one in server.book.orders.values() if one["status"] not in FINAL]:
+            server.book.end(order["id"], "canceled")
+
+    async with asyncio.timeout(60):
+        while True:
+            scene.do(end_all)
+            try:
+                found = await scene.desk.reconcile()
+            except BrokerError:
+                continue  # a fault of before, which waited for its request
+            if not found and not state.in_flight and not state.unsettled():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def soak(folder: Path, server: FakeBroker, seed: int, parts: int, orders: int) -> None:
+    """Trade in parts; between them the desk is closed in the middle of everything, and opened again."""
+    sys.stdout.write(f"seed {seed}\n")
+    storm = Storm(server, seed)
+    server.do(lambda: vars(server.book).update(hold=True, forbids_wash_trades=False, cash=Decimal(10**9)))
+    stopped: list[str] = []
+    for part in range(parts):
+        async with wired(folder, server, **OPTIONS) as scene:
+            await scene.run()
+            scene.count = part * orders
+            await trade(scene, storm, orders)
+            stopped += scene.stopped
+        storm.calm()
+    async with wired(folder, server, **OPTIONS, settle_ns=0) as scene:
+        await scene.run()
+        await settle(scene)
+        await scene.assert_books_equal()
+        stopped += scene.stopped
+        statuses = Counter(life.order.status.value for life in scene.desk.state.lives.values())
+        filled = sum(len(life.fills) for life in scene.desk.state.lives.values())
+        told = Counter(event.type for event in await scene.events())
+    sys.stdout.write(
+        f"{sum(statuses.values())} orders: {dict(statuses)}; {filled} fills\nfaults: {dict(storm.seen)}\nevents: {dict(told)}\n"
+    )
+    assert stopped == []
+    assert sum(statuses.values()) == parts * orders
+    assert filled > orders // 4
+    assert statuses[OrderStatus.FILLED] > orders // 10
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_our_books_are_the_brokers_after_any_mix_of_faults(tmp_path: Path, server: FakeBroker, seed: int) -> None:
+    await soak(tmp_path, server, seed, parts=2, orders=75)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [11, 12])
+async def test_and_after_thousands_of_orders(tmp_path: Path, server: FakeBroker, seed: int) -> None:
+    await soak(tmp_path, server, seed, parts=6, orders=500)
