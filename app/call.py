@@ -72,7 +72,16 @@ class Call:
         reporter = FaultReporter(self.paths.logs, SystemClock())
         settings = self.settings()
         store = compose_store(self.database_url, self.paths, settings)
-        engine = compose_engine(store, self.paths.strategies, settings, reporter.report, speed=speed, seed=seed)
+        engine = compose_engine(
+            store,
+            self.paths.strategies,
+            settings,
+            reporter.report,
+            speed=speed,
+            seed=seed,
+            paths=self.paths,
+            environment=self.environment,
+        )
         return asyncio.run(_within(engine, work, recover=recover))
 
 

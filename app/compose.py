@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from app.config import Paths
 from app.desk import desk_of
+from app.paper import paper_source
+from core.brokers import sim
 from core.brokers.accounts import Accounts
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
+from core.brokers.paper import source as paper
+from core.brokers.several import SeveralSources
 from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
@@ -51,10 +55,26 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     )
 
 
-def compose_engine(store: Store, strategies: Path, settings: Settings, on_bug: OnBug, *, speed: float = 1.0, seed: int = 1) -> Engine:
-    """Return an engine on `store`; nothing is read or written before it is opened. `speed`, `seed`: of the simulated market."""
+def compose_engine(
+    store: Store,
+    strategies: Path,
+    settings: Settings,
+    on_bug: OnBug,
+    *,
+    speed: float = 1.0,
+    seed: int = 1,
+    paths: Paths | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Engine:
+    """Return an engine on `store`; nothing is read or written before it is opened. `speed`, `seed`: of the simulated market.
+
+    `paths`, `environment`: where adapters and keys are that a paper account's feed may need.
+    """
     clock = SystemClock()
-    brokers = SimSource(clock.now_ns(), speed=speed, seed=seed)
+    market = SimSource(clock.now_ns(), speed=speed, seed=seed)
+    adapters, profile = (strategies.with_name("adapters"), None) if paths is None else (paths.adapters, paths.profile)
+    account = paper_source(store.paper, market, settings, adapters, environment or {}, profile)
+    brokers = SeveralSources({sim.ID: market, paper.ID: account})
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
     runs = RunManager(store=store, strategies=source, brokers=brokers, clock=clock, callback_limit_s=limit_s, on_bug=on_bug)
