@@ -11,6 +11,7 @@ from typing import Final
 
 from core.brokers.paper.checks import refused
 from core.brokers.paper.keeper import Lost
+from core.brokers.watching import is_crypto_watch
 from core.errors import BrokerError, KnownError, NotInThisVersion
 from core.model.broker import LiveBar, Quote, RefusalReason, StreamState, StreamStatus, Tick, Watch
 from core.model.market import AssetClass, asset_class_of
@@ -48,13 +49,8 @@ class Feed:
             self._line_of(symbol).add((symbol,))
 
     async def listen(self, watch: Watch, on_tick: OnTick, on_status: OnStatus) -> None:
-        """See `core.ports.BrokerStreams.market`. Raises what ended the feed."""
-        symbols = (*watch.bars, *watch.quotes, *watch.trades)
-        lines = {asset_class_of(symbol) is AssetClass.CRYPTO for symbol in symbols}
-        if len(lines) != 1:
-            await self._source.streams.market(watch, on_tick, on_status)  # says what is wrong with it
-            return
-        await self._lines[lines.pop()].listen(watch, on_tick, on_status)
+        """See `core.ports.BrokerStreams.market`. Raises InvalidValue, and what ended the feed."""
+        await self._lines[is_crypto_watch(watch)].listen(watch, on_tick, on_status)
 
     async def run(self) -> None:
         """Listen to what is wanted."""
