@@ -99,20 +99,19 @@ class Keeper:
             await self._has_ticks.wait()
             self._has_ticks.clear()
             while self._ticks:
-                async with self._turn:
-                    await self._patiently(lambda _: None)
+                await self._patiently(lambda _: None)
                 await asyncio.sleep(0)
 
     async def _pass_time(self) -> None:
         while True:
             await self._clock.sleep_until((self._clock.now_ns() // MINUTE_NS + 1) * MINUTE_NS)
-            async with self._turn:
-                await self._patiently(lambda exchange: exchange.pass_time())
+            await self._patiently(lambda exchange: exchange.pass_time())
 
     async def _patiently(self, work: Callable[[PaperExchange], None]) -> None:
         """Do what nobody waits for; a database that does not take it is asked again with the next of it."""
         try:
-            await self._do(work, AT_ONCE)
+            async with self._turn:
+                await self._do(work, AT_ONCE)
         except StoreError as error:
             _log.warning("The paper account is not kept: %s", error)
             await asyncio.sleep(PAUSE_S)
