@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from app.config import Paths
 from app.desk import desk_of
+from app.paper import paper_source
 from core.brokers.accounts import Accounts
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
+from core.brokers.paper.source import ID as PAPER
 from core.brokers.sim import ID as SIM
 from core.brokers.sim import SimSource
 from core.brokers.source import AdapterSource, Brokers
@@ -16,7 +18,7 @@ from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
 from core.model.broker import AccountName
-from core.ports import Store
+from core.ports import BrokerSource, PaperBooks, Store
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.settings import Settings
@@ -53,10 +55,11 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     )
 
 
-def compose_brokers(accounts: Accounts, *, speed: float, seed: int) -> Brokers:
-    """Return what runs can trade through: the markets inside the program, and the adapters of `accounts`."""
+def compose_brokers(accounts: Accounts, books: PaperBooks, settings: Settings, *, speed: float, seed: int) -> Brokers:
+    """Return what runs can trade through: the markets and accounts inside the program, and the adapters of `accounts`."""
     clock = SystemClock()
-    inside = {SIM: SimSource(clock.now_ns(), speed=speed, seed=seed)}
+    market = SimSource(clock.now_ns(), speed=speed, seed=seed)
+    inside: dict[str, BrokerSource] = {SIM: market, PAPER: paper_source(books, market, settings, accounts)}
     return Brokers(inside, AdapterSource(accounts, clock))
 
 
@@ -75,7 +78,8 @@ def compose_engine(
     `accounts`: those that runs may trade on; None: there are none. `speed`, `seed`: of the simulated market.
     """
     clock = SystemClock()
-    brokers = compose_brokers(no_accounts(settings) if accounts is None else accounts, speed=speed, seed=seed)
+    own = no_accounts(settings) if accounts is None else accounts
+    brokers = compose_brokers(own, store.paper, settings, speed=speed, seed=seed)
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
     runs = RunManager(store=store, strategies=source, brokers=brokers, clock=clock, callback_limit_s=limit_s, on_bug=on_bug)

@@ -147,7 +147,7 @@ class Exchange:
                     symbol=position.symbol,
                     asset_class=asset_class_of(position.symbol),
                     qty=position.qty,
-                    qty_available=position.qty,
+                    qty_available=position.qty - self._held_by_orders(position.symbol, position.qty),
                     avg_price=position.avg_price,
                     cost_basis=cost,
                     market_value=worth,
@@ -265,6 +265,12 @@ class Exchange:
         return self._book(order, qty, price)
 
     # --- inside ---
+
+    def _held_by_orders(self, symbol: str, held: Decimal) -> Decimal:
+        """Return the units of a holding, with its sign, that working orders would take off."""
+        closing = [order for order in self._working.values() if order.symbol == symbol and order.is_buy is (held < 0)]
+        qty = min(abs(held), sum((order.open_qty for order in closing), ZERO))
+        return qty if held > 0 else -qty
 
     def _meet(self, symbol: str, price: Decimal, orders: list[WorkingOrder]) -> None:
         near, now_ns = to_float(price), self._now_ns()

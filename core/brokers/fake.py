@@ -11,7 +11,7 @@ import numpy as np
 from core.brokers.exchange import Books, Exchange
 from core.brokers.faults import Faults
 from core.brokers.inside import InsideBroker, OnTick
-from core.model.broker import BarKind, LiveBar, OrderUpdate, Watch
+from core.model.broker import BarKind, LiveBar, OrderUpdate, Quote, Tick, Watch
 from core.model.instants import MINUTE_NS
 from core.model.market import Bar, BarSeries, Timeframe
 from core.model.money import exact
@@ -53,9 +53,17 @@ class HandFeed:
         """Let a minute be over; `silently`: only the history knows of it."""
         self._bars.setdefault(bar.symbol, []).append(bar)
         if not silently:
-            for watch, on_tick in tuple(self._listeners):
-                if bar.symbol in watch.bars:
-                    on_tick(LiveBar(bar=bar, kind=BarKind.FINAL))
+            self.tell(LiveBar(bar=bar, kind=BarKind.FINAL))
+
+    def tell(self, tick: Tick) -> None:
+        """Tell whoever watches for it."""
+        for watch, on_tick in tuple(self._listeners):
+            if isinstance(tick, LiveBar):
+                wanted = tick.bar.symbol in watch.bars
+            else:
+                wanted = tick.symbol in (watch.quotes if isinstance(tick, Quote) else watch.trades)
+            if wanted:
+                on_tick(tick)
 
 
 class FakeBroker(InsideBroker):

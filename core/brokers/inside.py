@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from core.brokers.exchange import Exchange
 from core.brokers.faults import Faults
+from core.brokers.watching import is_crypto_watch
 from core.errors import BrokerRefused, InvalidValue
 from core.model.broker import (
     Account,
@@ -256,6 +257,7 @@ class InsideStreams:
             on_status(StreamStatus(state=StreamState.LOST, said="The connection ended."))
 
     async def market(self, watch: Watch, on_tick: OnTick, on_status: Callable[[StreamStatus], None]) -> None:
+        is_crypto_watch(watch)
         while True:
             on_status(StreamStatus(state=StreamState.CONNECTING))
             await self._faults.until_mended()

@@ -13,7 +13,7 @@ from numpy.random import PCG64, Generator
 
 from core.brokers.inside import OnTick
 from core.errors import UnknownName
-from core.model.broker import BarKind, LiveBar, Watch
+from core.model.broker import BarKind, LiveBar, Print, Quote, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Bar, BarSeries, Floats, Timeframe, asset_class_of
 from core.model.money import exact
@@ -24,6 +24,8 @@ STEPS: Final = MINUTE_NS // STEP_NS
 """Prices in a minute."""
 HISTORY_NS: Final = 3 * DAY_NS
 """How much there was before the market is first looked at."""
+SIZE: Final = Decimal(100)
+"""What is bid and offered at each price, which is both the bid and the offer."""
 _CHUNK: Final = 1_440 * STEPS
 
 
@@ -80,8 +82,10 @@ class SimMarket:
         """Make the next price of every symbol; when it is the first of a minute, the minute before is over."""
         self._at += 1
         for symbol in SYMBOLS:
+            price = exact(self._path(symbol, self._at + 1)[self._at])
             if self.shown is not None:
-                self.shown(symbol, exact(self._path(symbol, self._at + 1)[self._at]))
+                self.shown(symbol, price)
+            self._tell_price(symbol, price)
         if self._at % STEPS:
             return
         wanted = {symbol for watch, _ in self._listeners for symbol in watch.bars} & set(SYMBOLS)
@@ -92,6 +96,13 @@ class SimMarket:
             for watch, on_tick in tuple(self._listeners):
                 if symbol in watch.bars:
                     on_tick(bar)
+
+    def _tell_price(self, symbol: str, price: Decimal) -> None:
+        for watch, on_tick in tuple(self._listeners):
+            if symbol in watch.quotes:
+                on_tick(Quote(symbol=symbol, time_ns=self.now_ns, bid=price, bid_size=SIZE, ask=price, ask_size=SIZE))
+            if symbol in watch.trades:
+                on_tick(Print(symbol=symbol, time_ns=self.now_ns, price=price, size=Decimal(1)))
 
     def _path(self, symbol: str, count: int) -> Floats:
         """Return at least the first `count` prices, on the cent."""

@@ -7,8 +7,8 @@ from core.model.order import Order, OrderRequest, TimeInForce
 
 def what_cannot_be_sent(request: OrderRequest, time_in_force: TimeInForce, features: Features) -> str | None:
     """Return why an order cannot go to a broker of these features, or None."""
-    if time_in_force is TimeInForce.GTD:
-        return "No broker takes gtd from here in this version; use gtc, and cancel it."
+    if time_in_force is TimeInForce.GTD and time_in_force not in features.times_in_force:
+        return "The broker takes no gtd; use gtc, and cancel it."
     if asset_class_of(request.symbol) not in features.assets:
         return f"The broker does not trade {request.symbol}."
     if request.type not in features.order_types:
@@ -37,4 +37,5 @@ def broker_request(order: Order) -> BrokerOrderRequest:
         trail_price=request.trail_price,
         trail_percent=request.trail_percent,
         extended_hours=request.extended_hours,
+        expires_ns=request.expires_ns if order.time_in_force is TimeInForce.GTD else None,
     )

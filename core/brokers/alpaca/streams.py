@@ -11,10 +11,11 @@ from core.brokers.alpaca.orders import read_update
 from core.brokers.alpaca.refusals import meaning_of
 from core.brokers.credentials import Credentials
 from core.brokers.stream import Heard, StreamBroken, StreamClient, StreamPatience, as_messages, frame_text
-from core.errors import BrokerRefused, InvalidValue, KeysRefused
+from core.brokers.watching import is_crypto_watch
+from core.errors import BrokerRefused, KeysRefused
 from core.model.broker import BarKind, LiveBar, OrderUpdate, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS
-from core.model.market import AssetClass, Bar, asset_class_of
+from core.model.market import Bar
 
 _CHECK_KEYS: Final = "Check them, and that they are of this account."
 _KEYS_REFUSED: Final = frozenset({401, 402, 403})
@@ -44,13 +45,7 @@ class AlpacaStreams:
 
 
 def _path_of(watch: Watch) -> str:
-    symbols = (*watch.bars, *watch.quotes, *watch.trades)
-    if not symbols:
-        raise InvalidValue("symbols", "empty", "name at least one.")
-    crypto = {asset_class_of(symbol) is AssetClass.CRYPTO for symbol in symbols}
-    if len(crypto) > 1:
-        raise InvalidValue("symbols", ", ".join(symbols), "equities and crypto come from two streams.")
-    return "v1beta3/crypto/us" if crypto.pop() else f"v2/{feed_of(watch.feed)}"
+    return "v1beta3/crypto/us" if is_crypto_watch(watch) else f"v2/{feed_of(watch.feed)}"
 
 
 class OrderConversation:

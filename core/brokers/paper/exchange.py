@@ -84,7 +84,7 @@ class PaperExchange(Floor):
             self.gone(old)
             self.notes.end(old.id, OrderStatus.CANCELLED, word="replaced", replaced_by=new.id)
             self.notes.add(row)
-            self.open[new.id] = new
+            self.admit(new)
             for other in (*new.legs, new.sibling):
                 if other is not None:
                     self.notes.relink(other.id, old.id, new.id)
@@ -125,7 +125,8 @@ class PaperExchange(Floor):
         rows.relate(made, family)
         for one in family.values():
             notes.add(one)
-        self.open |= made
+        for working in made.values():
+            self.admit(working)
 
     def _found(self, order_id: str) -> WorkingOrder:
         if order_id not in self.notes.orders:

@@ -3,7 +3,7 @@
 Source: docs/live-trading.md, "The paper account".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Final
@@ -26,10 +26,11 @@ from core.model.cost_models import FeeModel
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import AssetClass, Bar, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO, exact, floor_to, to_float
-from core.model.order import OrderSide, OrderStatus, TimeInForce
+from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.paper import AccountBooks
 from core.model.run import AccountKind, AccountTerms, PathModel
 
+NEVER: Final = 2**63 - 1
 BAR_PATIENCE_NS: Final = 2 * MINUTE_NS
 """How long after its end an order may still meet a bar that began before: where no quotes come, the last bar comes late."""
 _ENOUGH: Final = 1e15
@@ -61,8 +62,14 @@ class Floor:
         self._by_quote = Matching(path=terms.path, filling=filling, volume_cap=Decimal(1) if terms.caps_size else None)
         self._by_bar = Matching(path=terms.path, filling=filling)
         open_rows = {id_: row for id_, row in self.notes.orders.items() if not row.order.status.is_final}
-        self.open = {id_: rows.working(row) for id_, row in open_rows.items()}
-        rows.relate(self.open, open_rows)
+        self.open: dict[str, WorkingOrder] = {}
+        """Those that can still fill, legs that wait included."""
+        self._by_symbol: dict[str, dict[str, WorkingOrder]] = {}
+        self._next_due_ns = 0
+        made = {id_: rows.working(row) for id_, row in open_rows.items()}
+        rows.relate(made, open_rows)
+        for order in made.values():
+            self.admit(order)
 
     # --- what the market does ---
 
@@ -80,8 +87,9 @@ class Floor:
             self.elapse()
             self.standing(trade.symbol).take_trade(trade)
             self.mark(trade.symbol)
-            for order in self._of(trade.symbol):
-                if not order.triggered and self._may_meet(order, self.notes.now_ns()) and _reaches(order, trade.price):
+            open_now = {extended: since is not None for extended, since in self._opened(trade.symbol).items()}
+            for order in self._now_meeting(trade.symbol, open_now):
+                if not order.triggered and _reaches(order, trade.price):
                     order.triggered = True
                     self.notes.touch(order.id)
             self.meet(trade.symbol)
@@ -101,8 +109,7 @@ class Floor:
             if acting:
                 legs = self._legs(bar.symbol)
                 self._report(self._by_bar.meet(acting, legs, bar, self.ledger, is_regular=is_regular))
-            for order in met:
-                self.notes.touch(order.id)
+            self._touch(met, acting)
             standing.take_close(exact(bar.close))
             self.mark(bar.symbol)
             self._expire([order for order in self._of(bar.symbol) if order.dead_from_ns is not None and order.dead_from_ns <= bar.end_ns])
@@ -119,15 +126,24 @@ class Floor:
             self.elapse()
 
     def elapse(self) -> None:
+        """See `pass_time`; within the context of money."""
         now_ns = self.notes.now_ns()
-        due = []
-        for order in self.open.values():
-            if order.dead_from_ns is not None and order.is_live:
-                patience_ns = 0 if self.standing(order.symbol).is_quoted else BAR_PATIENCE_NS
-                if now_ns >= order.dead_from_ns + patience_ns:
-                    due.append(order)
-        self._expire(due)
+        if now_ns >= self._next_due_ns:
+            ends = [(order.dead_from_ns, order) for order in self.open.values() if order.dead_from_ns is not None and order.is_live]
+            self._expire([order for dead_ns, order in ends if now_ns >= dead_ns + self._patience_ns(order.symbol)])
+            self._next_due_ns = min((dead_ns for dead_ns, order in ends if not order.gone), default=NEVER)
         self.notes.begin_day(now_ns // DAY_NS, self.ledger)
+
+    def _patience_ns(self, symbol: str) -> int:
+        return 0 if self.standing(symbol).is_quoted else BAR_PATIENCE_NS
+
+    # --- the orders ---
+
+    def admit(self, order: WorkingOrder) -> None:
+        """Let an order meet the market from now on."""
+        self.open[order.id] = order
+        self._by_symbol.setdefault(order.symbol, {})[order.id] = order
+        self._next_due_ns = 0
 
     # --- meeting the market ---
 
@@ -141,7 +157,7 @@ class Floor:
 
     def _of(self, symbol: str) -> list[WorkingOrder]:
         """Return the symbol's orders in the order in which they act at one price."""
-        return sorted((order for order in self.open.values() if order.symbol == symbol), key=lambda order: order.place)
+        return sorted(self._by_symbol.get(symbol, {}).values(), key=lambda order: order.place)
 
     def _legs(self, symbol: str) -> Legs:
         exits = [order for order in self._of(symbol) if order.goes_when_flat and order.is_live]
@@ -153,10 +169,19 @@ class Floor:
         standing = self.standing(symbol)
         return None if opened_ns is None or standing.time_ns < opened_ns else standing.offered(side)
 
-    def _may_meet(self, order: WorkingOrder, now_ns: int) -> bool:
-        if not order.is_live or order.gone or order.in_closing_auction or not order.can_meet(now_ns):
-            return False
-        return self.hours.opened_ns(order.symbol, now_ns, extended=order.is_extended) is not None
+    def _now_meeting(self, symbol: str, stands: Mapping[bool, bool]) -> list[WorkingOrder]:
+        """Return the orders that may meet the market now; `stands`: whether there is one for those of regular and of extended hours."""
+        now_ns = self.notes.now_ns()
+        return [
+            order
+            for order in self._of(symbol)
+            if order.is_live and stands[order.is_extended] and not order.in_closing_auction and order.can_meet(now_ns)
+        ]
+
+    def _opened(self, symbol: str) -> dict[bool, int | None]:
+        """Return when the hours that go on began, by whether they are the extended ones."""
+        now_ns = self.notes.now_ns()
+        return {extended: self.hours.opened_ns(symbol, now_ns, extended=extended) for extended in (False, True)}
 
     def _may_meet_bar(self, order: WorkingOrder, bar: Bar, is_regular: bool) -> bool:
         if not order.is_live or not order.can_meet(bar.start_ns) or not (is_regular or order.is_extended):
@@ -165,32 +190,35 @@ class Floor:
 
     def meet(self, symbol: str) -> None:
         """Let the symbol's orders meet the standing quote, until nothing more happens: an exit lives from its entry's fill on."""
-        while self._meet_once(symbol):
+        if not self._by_symbol.get(symbol):
+            return
+        time_ns = self.standing(symbol).time_ns
+        # Outside the session a quote of the morning is one for who trades then; one of an earlier session is none.
+        stands = {extended: since is not None and since <= time_ns for extended, since in self._opened(symbol).items()}
+        while self._meet_once(symbol, stands):
             pass
 
-    def _meet_once(self, symbol: str) -> bool:
-        now_ns, happened = self.notes.now_ns(), False
-        mine = [order for order in self._of(symbol) if self._may_meet(order, now_ns)]
+    def _meet_once(self, symbol: str, stands: Mapping[bool, bool]) -> bool:
+        happened = False
+        mine = self._now_meeting(symbol, stands)
         for side in dict.fromkeys(order.side for order in mine):
-            orders = [order for order in mine if order.side is side and not order.gone and order.is_live]
-            happened = self._meet_side(symbol, side, orders, now_ns) or happened
+            orders = [order for order in mine if order.side is side and not order.gone]
+            happened = self._meet_side(symbol, side, orders) or happened
         return happened
 
-    def _meet_side(self, symbol: str, side: OrderSide, orders: list[WorkingOrder], now_ns: int) -> bool:
+    def _meet_side(self, symbol: str, side: OrderSide, orders: list[WorkingOrder]) -> bool:
         standing = self.standing(symbol)
-        # Each by its own hours: outside the session a quote of the morning is one for who trades then.
-        orders = [order for order in orders if self.offered(symbol, side, order.is_extended) is not None]
         price = standing.offered(side)
-        if price is None or not orders:
+        if price is None:
             return False
         near = to_float(price)
         for order in orders:
             self._give_qty(order, price)
         acting = [order for order in orders if order.can_act(near, near)]
-        for order in orders:
-            self.notes.touch(order.id)  # its mark may have moved
+        self._touch(orders, acting)
         if not acting:
             return False
+        now_ns = self.notes.now_ns()
         left = standing.left(side)
         bar = Bar(symbol, now_ns, now_ns, near, near, near, near, _ENOUGH if left is None else to_float(left))
         # Legs wait: what the ask has let in leaves at the bid.
@@ -200,6 +228,11 @@ class Floor:
                 standing.use(side, outcome.qty)
         self._report(outcomes)
         return bool(outcomes)
+
+    def _touch(self, met: Sequence[WorkingOrder], acting: Sequence[WorkingOrder]) -> None:
+        """Note whose state may have moved: of what acted, and the marks that followed the market."""
+        for order in (*acting, *(order for order in met if order.type is OrderType.TRAILING_STOP)):
+            self.notes.touch(order.id)
 
     def _give_qty(self, order: WorkingOrder, price: Decimal) -> None:
         """Let an order over an amount of money be over the units that it buys at its first price."""
@@ -220,6 +253,7 @@ class Floor:
                 self.end(order, OrderStatus.CANCELLED)
             elif isinstance(outcome, Activated):
                 order.live_from_ns, order.dead_from_ns = self.life(self.notes.orders[order.id].order)
+                self._next_due_ns = 0
                 self.notes.go_live(order.id, outcome.qty)
             elif isinstance(outcome, Resized):
                 self.notes.resize(order.id, outcome.qty)
@@ -254,6 +288,7 @@ class Floor:
     def gone(self, order: WorkingOrder) -> None:
         order.gone = True
         if self.open.pop(order.id, None) is not None:
+            del self._by_symbol[order.symbol][order.id]
             self.notes.keep(order)
 
     def end(self, order: WorkingOrder, status: OrderStatus) -> None:

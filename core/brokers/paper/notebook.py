@@ -71,6 +71,24 @@ class Notebook:
         legs = sorted((leg for leg in legs if leg.order.replaced_by is None), key=lambda leg: _LISTED[leg.role or LegRole.STOP])
         return msgspec.structs.replace(self.orders[order_id].order, legs=tuple(leg.order for leg in legs))
 
+    def find(self, order_id: str) -> BrokerOrder | None:
+        """Return an order with its legs; None when there is none of that id."""
+        return self.listed(order_id) if order_id in self.orders else None
+
+    def orders_since(self, since_ns: int) -> list[BrokerOrder]:
+        """Return every order submitted from then on, newest first, legs inside their entry."""
+        roots = [id_ for id_, row in self.orders.items() if row.parent_id is None and row.order.submitted_ns >= since_ns]
+        return [self.listed(order_id) for order_id in reversed(roots)]
+
+    def open_orders(self) -> list[BrokerOrder]:
+        """Return every order that can still fill, newest first; a leg inside its entry, or alone where that is over."""
+        found = []
+        for order_id, row in self.orders.items():
+            inside = row.parent_id is not None and not self.orders[row.parent_id].order.status.is_final
+            if not row.order.status.is_final and not inside:
+                found.append(self.listed(order_id))
+        return found[::-1]
+
     # --- writing ---
 
     def add(self, row: PaperOrder) -> None:
