@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from core.errors import BugError
 from core.events.envelope import Envelope
+from core.events.live_payloads import CoinFee
 from core.events.payloads import OrderCreated, OrderFilled, OrderPartiallyFilled, PlaceRequest, RunCreated, SplitApplied
 from core.model.order import Fill, Order
 from core.model.run import Run
@@ -68,8 +69,11 @@ class RunFold:
             self._fold_run(event)
         elif namespace == "account":
             self.account = self.account.after(payload)
-            if isinstance(payload, SplitApplied) and payload.symbol in self.positions:
-                self.positions[payload.symbol] = self.positions[payload.symbol].after_split(change_of(payload, event.ts))
+            row = self.positions.get(getattr(payload, "symbol", None) or "")
+            if isinstance(payload, SplitApplied) and row is not None:
+                self.positions[payload.symbol] = row.after_split(change_of(payload, event.ts))
+            elif isinstance(payload, CoinFee) and row is not None:
+                self.positions[payload.symbol] = row.after_coin_fee(payload.qty, payload.price)
         elif isinstance(payload, PlaceRequest) and payload.close is not None:
             self._mark(payload.request.symbol, payload.close)
         return None

@@ -172,6 +172,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
+    live.CoinFee: lambda e, _: f"{e.account}: {plain(abs(e.qty))} {e.symbol} {'kept as a fee' if e.qty > 0 else 'of a fee given back'}.",
     live.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
     p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
     live.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"

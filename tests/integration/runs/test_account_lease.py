@@ -28,7 +28,10 @@ async def two_desks(url: str, folder: Path) -> AsyncIterator[tuple[BrokerDesk, B
     with fake_broker() as server:
         clock = SharedClock.begin(folder / "clock", START_NS, 120)
         with Market(server, clock, {"BTC/USD": 42_000.0}, days=7).running():
-            async with broker_desk(url, folder, server, clock, name="Ann") as ann, broker_desk(url, folder, server, clock, name="Ben") as ben:
+            async with (
+                broker_desk(url, folder, server, clock, name="Ann") as ann,
+                broker_desk(url, folder, server, clock, name="Ben") as ben,
+            ):
                 yield ann, ben
 
 

@@ -276,4 +276,4 @@ async def test_nothing_leaves_an_account_that_is_not_armed(tmp_path: Path) -> No
         await scene.desk.arm("Ann")
         scene.broker.exchange.show("DEMO", D(100))
         await scene.until_status(await scene.place(), OrderStatus.FILLED)
-        assert (await scene.until_told("risk.Armed")).account == KEY
+        assert (await scene.until_told("risk.Armed")).account == "fake:FAKE"
