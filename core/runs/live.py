@@ -304,12 +304,14 @@ class LiveWork:
     async def _fill_gap(self, now_ns: int) -> None:
         """Complete the minutes from the history. While the broker does not answer it stays a gap: the run goes on without."""
         self._is_gap = False
+        # It may reach further than the decision that waits: to where the stream goes on.
+        until_ns = max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
         try:
-            await self._complete(self._from_ns, now_ns)
+            await self._complete(self._from_ns, until_ns)
         except (BrokerUnreachable, RateLimited, AnswerUnreadable) as error:
             self._has_gap()
             self._statuses.append(StreamStatus(state=StreamState.LOST, said=error.what))
-        self._release(now_ns)
+        self._release(until_ns)
 
     def _release(self, until_ns: int | None) -> None:
         """Let the minutes follow that came while a gap was filled: those over at an instant; or all, and none is held back any more."""

@@ -81,7 +81,8 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     """What we know. `lives`: by client order id, those that work and those that ended lately. `positions`: of all our fills.
 
     `outside`: units of the account that no order of ours bought. `known_outside`: executions counted in it. `adopted`:
-    strange orders that are known. `in_flight`: orders whose answer is still awaited. `coin_buys`: by symbol, fills whose fee may be taken from the coin.
+    strange orders that are known. `in_flight`: orders whose answer is still awaited.
+    `coin_buys`: by symbol, fills whose fee may be taken from the coin.
     """
 
     lives: Mapping[str, OrderLife]

@@ -132,8 +132,8 @@ class DeskViews:
     ) -> Iterator[None]:
         """Replace the rows of the selected run by stored ones; yields after each, so that a caller can pause.
 
-        Positions are folded from the fills and from what `changes` did to them, splits and fees in coin; so are trades when the run has not left any
-        yet (`trades` is None).
+        Positions are folded from the fills and from what `changes` did to them, splits and fees in coin; so are trades when
+        the run has not left any yet (`trades` is None).
         """
         self._clear()
         waiting = deque(changes)
