@@ -10,6 +10,7 @@ from uuid import uuid4
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope, envelope
 from core.events.live_payloads import SwitchThrown
+from core.model.broker import AccountName
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
@@ -19,6 +20,7 @@ from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
+from core.model.reconciliation import Reconciliation
 from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
@@ -332,6 +334,10 @@ class Engine:
     async def switches(self) -> dict[str | None, SwitchLevel]:
         """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""
         return {thrown.run_id: thrown.level for thrown in (await read_switches(self._store.log))[0]}
+
+    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+        """Compare an account with its broker, heal what differs, and return it; no order is sent. Raises BrokerError, HeldElsewhere."""
+        return await self._runs.reconcile_account(broker_id, account)
 
     async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
         """Return two runs or more side by side. Raises InputError."""

@@ -53,6 +53,8 @@ SETTINGS: Final = (
     _setting("retention.desk_days", "Desk events", 0, "Days until events that belong to no run are archived; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
     _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
+    _setting("account.paper_limits", "Paper limits", "", "Risk limits of the paper account beside those of its runs, like max_order_value=5000 symbols=SPY,QQQ; takes effect at the next start."),
+    _setting("account.live_limits", "Live limits", "", "Risk limits of the live account beside those of its runs, in the same words; takes effect at the next start."),
     _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
 )  # fmt: skip
 

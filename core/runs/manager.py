@@ -29,13 +29,15 @@ from core.model.instants import iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
-from core.model.risk import RiskLimits
+from core.model.reconciliation import Reconciliation
+from core.model.risk import SILENCE_S, RiskLimits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.desks import Desks
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, check_at, is_recorded, recorded
+from core.runs.reconciling import reconcile_account
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 
@@ -54,7 +56,7 @@ AccountLimits = Callable[[AccountName], RiskLimits]
 
 def plain_limits(account: AccountName) -> RiskLimits:
     """Return the limits of an account that were set by nobody: what is decided while the broker is not heard of does not leave."""
-    return RiskLimits(max_silence_s=60.0)
+    return RiskLimits(max_silence_s=SILENCE_S)
 
 
 class RunManager:
@@ -286,6 +288,10 @@ class RunManager:
             await session.over.wait()
             return await self.get(run_id) if session.is_taken else session.run
         return await self.get(run_id)
+
+    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+        """Compare an account with its broker and heal what differs. Raises BrokerError, HeldElsewhere, UnknownName."""
+        return await reconcile_account(self._desks, self._store.log, broker_id, account)
 
     # --- questions ---
 
