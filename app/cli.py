@@ -12,7 +12,19 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from app import cli_accounts, cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, cli_trade, doctor, later
+from app import (
+    cli_accounts,
+    cli_actions,
+    cli_backtest,
+    cli_data,
+    cli_db,
+    cli_events,
+    cli_orders,
+    cli_runs,
+    cli_strategies,
+    cli_trade,
+    doctor,
+)
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import print_error
@@ -75,23 +87,13 @@ def build() -> typer.Typer:
     db = _group("Look after the database: check it, move it, archive its events.")
     app.add_typer(db, name="db")
     cli_db.add_to(db)
-    accounts, orders = _group("Accounts at brokers, their keys and adapters."), _group("List the orders of an account.")
+    accounts, orders = _group("Accounts at brokers, their keys and adapters."), _group("List and cancel the orders of an account.")
     app.add_typer(accounts, name="accounts")
     app.add_typer(orders, name="orders")
     cli_accounts.add_to(app, accounts, orders)
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
-    groups = {"orders": orders}
-    for verb in later.VERBS:
-        _add_later(app if len(verb) == 1 else groups[verb[0]], verb)
+    cli_orders.add_to(app, orders)
     return app
-
-
-def _add_later(group: typer.Typer, verb: tuple[str, ...]) -> None:
-    def refuse(context: typer.Context) -> None:
-        later.refuse_verb(*verb)
-
-    anything = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-    group.command(verb[-1], hidden=True, help=f"Not in this version: {later.VERBS[verb]}.", context_settings=anything)(refuse)
 
 
 def weaver(

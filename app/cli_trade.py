@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.run_document import RunReport
     from core.engine import Engine
     from core.events.envelope import Envelope
-    from core.model.risk import RiskLimits, SwitchLevel
+    from core.model.risk import SwitchLevel
     from core.model.run import RunConfig
 
 WAIT_S: Final = 25.0
@@ -75,6 +75,7 @@ def trade(
         import msgspec
 
         from core.model.instants import MINUTE_NS
+        from core.model.risk import parse_limits
         from core.model.run import RunMode
 
         config = run_config(
@@ -97,7 +98,7 @@ def trade(
             broker=at,
             feed=feed,
             extended_hours=extended_hours,
-            limits=risk_limits(limit or ()),
+            limits=parse_limits(limit or (), "--limit"),
             end_ns=end_ns,
         )
 
@@ -141,28 +142,6 @@ def told(engine: "Engine", *, log_json: bool) -> "Iterator[None]":
 _QUIET: Final = frozenset(
     {"run.Progressed", "live.PlaceOrder", "live.CancelOrder", "orders.Created", "orders.Submitted", "risk.Approved", "data.BarsImported"}
 )
-
-
-def risk_limits(given: Sequence[str]) -> "RiskLimits":
-    """Return limits from words such as `max_order_value=5000` and `symbols=SPY,QQQ`. Raises InputError."""
-    import msgspec
-
-    from core.errors import UnknownName
-    from core.model.risk import RiskLimits
-
-    fields: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals or not value.strip():
-            raise InputError(f"--limit {text} is not a name and a value.", "Write it like --limit max_order_value=5000.")
-        if name not in RiskLimits.__struct_fields__:
-            raise UnknownName("risk limit", name, RiskLimits.__struct_fields__)
-        fields[name] = value.strip().upper().split(",") if name == "symbols" else value.strip()
-    try:
-        return msgspec.convert(fields, RiskLimits, strict=False)
-    except msgspec.ValidationError as error:
-        raise InputError(f"A risk limit cannot be read: {error}.", "Write a number, or for symbols a list like SPY,QQQ.") from error
 
 
 def _tell(report: "RunReport", *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
 from core.model.broker import AccountName
+from core.model.risk import account_limits
 from core.ports import BrokerSource, PaperBooks, Store
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
@@ -82,7 +83,15 @@ def compose_engine(
     brokers = compose_brokers(own, store.paper, settings, speed=speed, seed=seed)
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
-    runs = RunManager(store=store, strategies=source, brokers=brokers, clock=clock, callback_limit_s=limit_s, on_bug=on_bug)
+    runs = RunManager(
+        store=store,
+        strategies=source,
+        brokers=brokers,
+        clock=clock,
+        callback_limit_s=limit_s,
+        on_bug=on_bug,
+        account_limits=lambda account: account_limits(settings.text(f"account.{account}_limits"), f"account.{account}_limits"),
+    )
     data, histories = DataDesk(store, clock), RunHistories(store.log, clock)
     return Engine(clock=clock, store=store, strategies=source, runs=runs, data=data, histories=histories)
 

@@ -5,12 +5,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from core.errors import DiskFull, InvalidValue, KnownError, StoreReadOnly
+from core.errors import DiskFull, InputError, InvalidValue, KnownError, StoreReadOnly
 from core.settings import SETTINGS, Settings
 
 HOME_VARIABLE: Final = "WEAVER_HOME"
@@ -92,6 +92,19 @@ def unwritable(path: Path, error: OSError) -> KnownError:
     return StoreReadOnly(f"{path} cannot be written: {reason}.", f"Give it write permission, or set {HOME_VARIABLE} to another directory.")
 
 
+def _check_limits(key: str) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        from core.model.risk import account_limits
+
+        account_limits(text, key)
+
+    return check
+
+
+_CHECKS: Final = {f"account.{account}_limits": _check_limits(f"account.{account}_limits") for account in ("paper", "live")}
+"""What is right beyond a setting's type. Raises InputError."""
+
+
 class SettingsFile:
     """The stored settings: one JSON object, only what differs from the defaults, written in one step.
 
@@ -115,6 +128,12 @@ class SettingsFile:
         self._foreign = {key: value for key, value in stored.items() if key not in known}
         settings = Settings(stored, self._environment)
         self.warnings += [f"Setting {key} is ignored. {reason}" for key, reason in settings.refused.items()]
+        for key, check in _CHECKS.items():
+            try:
+                check(settings.text(key))
+            except InputError as error:
+                # It is not ignored: an account whose limits cannot be read is not traded on.
+                self.warnings.append(f"Setting {key} cannot be read, so that nothing is traded on that account. {error}")
         return settings
 
     def save(self, settings: Settings) -> None:
@@ -133,6 +152,8 @@ class SettingsFile:
         Raises InvalidValue, UnknownName, StoreReadOnly or DiskFull.
         """
         changed = settings.with_value(key, value)
+        if key in _CHECKS:
+            _CHECKS[key](changed.text(key))
         self._overridden.discard(key)
         self.save(changed)
         return changed

@@ -16,12 +16,13 @@ from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
-from core.model.hand import AccountDifference, AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
+from core.model.hand import AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
 from core.model.price_file import FileFormat, FileGuess, ImportPlan, ImportReport, OnBad
+from core.model.reconciliation import Reconciliation
 from core.model.report import Report
 from core.model.result import Progress, RunResult
 from core.model.retention import EventClass
@@ -370,10 +371,6 @@ class Engine:
         """Turn a position around and return the order that leaves now. Raises NotConnected, InputError."""
         return await self._runs.by_hand.at(broker_id, account).reverse(symbol, owner_id)
 
-    async def reconcile_account(self, broker_id: str, account: AccountName) -> tuple[AccountDifference, ...]:
-        """Compare an account with the broker and heal, now; return what differed. Raises NotConnected, BrokerError."""
-        return await self._runs.by_hand.at(broker_id, account).reconcile()
-
     # --- the kill switch ---
 
     async def throw_switch(self, level: SwitchLevel, reason: str, run_id: str | None = None) -> Envelope:
@@ -399,6 +396,10 @@ class Engine:
     async def switches(self) -> dict[str | None, SwitchLevel]:
         """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""
         return {thrown.run_id: thrown.level for thrown in (await read_switches(self._store.log))[0]}
+
+    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+        """Compare an account with its broker, heal what differs, and return it; no order is sent. Raises BrokerError, HeldElsewhere."""
+        return await self._runs.reconcile_account(broker_id, account)
 
     async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
         """Return two runs or more side by side. Raises InputError."""

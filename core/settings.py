@@ -59,6 +59,8 @@ SETTINGS: Final = (
     _setting("paper.account", "Kind of paper account", "cash", "Whether it borrows and sells short; takes effect at the next start.", choices=("cash", "margin")),
     _setting("paper.fees", "Fees of the paper account", "none", "What a fill costs, as in a backtest: none, alpaca, bps:10, per-share:0.005:1, per-trade:1; takes effect at the next start."),
     _setting("paper.quote_size", "Fill by the quote's size", False, "The paper account fills no more than a quote has, where that is known; takes effect at the next start."),
+    _setting("account.paper_limits", "Paper limits", "", "Risk limits of the paper account beside those of its runs, like max_order_value=5000 symbols=SPY,QQQ; takes effect at the next start."),
+    _setting("account.live_limits", "Live limits", "", "Risk limits of the live account beside those of its runs, in the same words; takes effect at the next start."),
     _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
 )  # fmt: skip
 

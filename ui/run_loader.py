@@ -95,20 +95,22 @@ class RunLoader(QObject):
         self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))
         orders = await engine.orders(run_id)
         fills = await engine.fills(run_id)
-        splits = await self._splits(run_id)
-        await in_slices(views.loading(orders, fills, None if result is None else result.trades, splits))
+        changes = await self._changes(run_id, "account.SplitApplied") + await self._changes(run_id, "account.CoinFee")
+        changes.sort(key=lambda event: event.seq)
+        await in_slices(views.loading(orders, fills, None if result is None else result.trades, changes))
         await self._bridge.publish()
         self.tables_loaded.emit(run_id)
         await in_slices(letting_go(*views.take_left()))
 
-    async def _splits(self, run_id: str) -> list[Envelope]:
-        splits: list[Envelope] = []
+    async def _changes(self, run_id: str, pattern: str) -> list[Envelope]:
+        """Return what changed positions of a run without a fill."""
+        found: list[Envelope] = []
         while True:
-            after_seq = splits[-1].seq if splits else 0
-            page = await self._engine.events(after_seq=after_seq, run_id=run_id, pattern="account.SplitApplied", limit=_JOURNAL_PAGE)
-            splits += page
+            after_seq = found[-1].seq if found else 0
+            page = await self._engine.events(after_seq=after_seq, run_id=run_id, pattern=pattern, limit=_JOURNAL_PAGE)
+            found += page
             if len(page) < _JOURNAL_PAGE:
-                return splits
+                return found
 
     async def _newest(self) -> list[Envelope]:
         """Return the newest events of the journal, as many as it keeps, oldest first."""

@@ -116,6 +116,22 @@ class Differed(Payload, frozen=True, kw_only=True):
 # --- account.* --------------------------------------------------------------------------------------------
 
 
+class CoinFee(Payload, frozen=True, kw_only=True):
+    """The broker took the fee of a bought coin from the coin: less is held than was bought. Below zero: a fee that was too much."""
+
+    wire: ClassVar[str] = "account.CoinFee"
+    account: str
+    symbol: str
+    fill_id: str
+    """The fill whose fee it is."""
+    qty: Decimal
+    """Units taken."""
+    price: Decimal
+    """Of the fill: what the units were worth when they were bought."""
+    order_id: str | None = None
+    """None: of somebody else's order."""
+
+
 class AccountChanged(Payload, frozen=True, kw_only=True):
     """Something of an account that is open for a person changed: money, positions, orders, or the line to the broker."""
 

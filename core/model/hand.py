@@ -165,16 +165,6 @@ class TradingAccount(msgspec.Struct, frozen=True, kw_only=True):
     """What it trades, where that is little enough to be named."""
 
 
-class AccountDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """What our books and the broker's differed in, and what was done about it; see `core.trading.reconcile`."""
-
-    kind: str
-    healing: str
-    symbol: str
-    reason: str
-    order_id: str | None = None
-
-
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     """An account as it is now. `key` is `BROKER:NUMBER`.
 

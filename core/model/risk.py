@@ -1,12 +1,13 @@
 """What keeps orders from leaving: the kill switch and the limits of an account or a run."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from core.errors import InvalidValue
+from core.errors import InputError, InvalidValue, UnknownName
 
 _SHARES: Final = ("max_order_share", "max_price_distance", "max_drawdown")
 _AMOUNTS: Final = ("max_order_qty", "max_order_value", "max_position_value", "max_gross_exposure", "max_daily_loss", *_SHARES)
@@ -108,3 +109,33 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise InvalidValue(field, seconds, "it is above zero and shorter than a day; leave it out to switch it off.")
         if self.duplicate_window_s is not None and not 0 < self.duplicate_window_s < 86_400:
             raise InvalidValue("duplicate_window_s", self.duplicate_window_s, "it is above zero and shorter than a day.")
+
+
+SILENCE_S: Final = 60.0
+"""How long the broker of an account may be silent where nobody says otherwise: after that no order leaves."""
+HALT_SILENCE_S: Final = 180.0
+"""And after how long the dead man's switch is thrown."""
+
+
+def parse_limits(words: Iterable[str], where: str) -> RiskLimits:
+    """Return limits from words such as `max_order_value=5000` and `symbols=SPY,QQQ`; `where`: what gave them. Raises InputError."""
+    fields: dict[str, Any] = {}
+    for text in words:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not value.strip():
+            raise InputError(f"{where} {text} is not a name and a value.", f"Write it like {where} max_order_value=5000.")
+        if name not in RiskLimits.__struct_fields__:
+            raise UnknownName("risk limit", name, RiskLimits.__struct_fields__)
+        fields[name] = value.strip().upper().split(",") if name == "symbols" else value.strip()
+    try:
+        return msgspec.convert(fields, RiskLimits, strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(f"A risk limit cannot be read: {error}.", "Write a number, or for symbols a list like SPY,QQQ.") from error
+
+
+def account_limits(text: str, where: str) -> RiskLimits:
+    """Return the limits of an account from a line of such words, blanks between them. Raises InputError."""
+    limits = parse_limits(text.split(), where)
+    silence_s, halt_s = limits.max_silence_s or SILENCE_S, limits.halt_silence_s or HALT_SILENCE_S
+    return msgspec.structs.replace(limits, max_silence_s=silence_s, halt_silence_s=halt_s)

@@ -22,7 +22,7 @@ class OpenLot:
     After a split, quantity and price are those of the new units.
     """
 
-    __slots__ = ("_fill", "_whole_qty", "fee", "price", "qty")
+    __slots__ = ("_fill", "_whole_fee", "_whole_qty", "fee", "price", "qty")
 
     def __init__(self, fill: Fill) -> None:
         self._fill = fill
@@ -30,6 +30,7 @@ class OpenLot:
         self.fee = fill.fee
         self.price = fill.price
         self._whole_qty = fill.qty
+        self._whole_fee = fill.fee
 
     @property
     def symbol(self) -> str:
@@ -38,6 +39,18 @@ class OpenLot:
     @property
     def side(self) -> PositionSide:
         return PositionSide.LONG if self._fill.side is OrderSide.BUY else PositionSide.SHORT
+
+    @property
+    def fill_id(self) -> str:
+        return self._fill.id
+
+    def charge(self, qty: Decimal) -> None:
+        """Lose units that the broker kept as its fee: they count as money at the entry's price."""
+        money = qty * self.price
+        self.qty -= qty
+        self._whole_qty -= qty
+        self.fee += money
+        self._whole_fee += money
 
     def split(self, ratio: Decimal) -> None:
         """Become `ratio` units for each one."""
@@ -56,7 +69,8 @@ class OpenLot:
     def copy(self) -> "OpenLot":
         """Return another one in the same state."""
         found = OpenLot(self._fill)
-        found.qty, found.fee, found.price, found._whole_qty = self.qty, self.fee, self.price, self._whole_qty
+        found.qty, found.fee, found.price = self.qty, self.fee, self.price
+        found._whole_qty, found._whole_fee = self._whole_qty, self._whole_fee
         return found
 
     def take_fee(self, qty: Decimal) -> Decimal:
@@ -64,10 +78,9 @@ class OpenLot:
         if qty == self.qty:
             share = self.fee
         else:
-            whole = self._fill
-            exponent = whole.fee.as_tuple().exponent
+            exponent = self._whole_fee.as_tuple().exponent
             step = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, 0) - _FEE_DECIMALS)
-            share = (whole.fee * qty / self._whole_qty).quantize(step, ROUND_DOWN)
+            share = (self._whole_fee * qty / self._whole_qty).quantize(step, ROUND_DOWN)
         self.qty -= qty
         self.fee -= share
         return share
@@ -124,6 +137,13 @@ class RoundTrips:
         found = RoundTrips()
         found._open = {symbol: deque(lot.copy() for lot in lots) for symbol, lots in self._open.items() if lots}
         return found
+
+    def charge(self, symbol: str, fill_id: str, qty: Decimal) -> None:
+        """Take off units of an open fill that the broker kept as its fee; one that is closed already stays as it is."""
+        with localcontext(MONEY_CONTEXT):
+            for lot in self._open.get(symbol, ()):
+                if lot.fill_id == fill_id and lot.qty > qty:
+                    lot.charge(qty)
 
     def open_lots(self) -> list[OpenLot]:
         """Return what is still open, oldest first within each symbol."""

@@ -8,13 +8,14 @@ import msgspec
 
 from core.errors import WeaverError
 from core.events.envelope import Envelope
+from core.events.live_payloads import CoinFee
 from core.events.payloads import ClockTick, SplitApplied, SubscriberFailed
 from core.model.corporate_action import PositionChange, units_after
 from core.model.findings import Findings
 from core.model.money import MONEY_CONTEXT, ZERO, plain
 from core.model.order import Fill, Order, OrderStatus
 from core.model.result import RunResult
-from core.model.run import Run
+from core.model.run import Run, RunMode
 from core.ports import Store
 from core.views.desk import change_of
 from core.views.positions import PositionRow
@@ -34,10 +35,11 @@ async def check_run(run: Run, store: Store, found: Findings) -> None:
         # Which row it is, is found by the check of the rows.
         found.add("runs", f"Run {run.id} cannot be looked at: {' '.join(str(error).split())}")
         return
-    if told.fold is None and any([await store.actions.read(symbol) for symbol in run.config.symbols]):
-        return  # what splits did to its positions was told by events that are archived
+    is_live = run.config.mode is not RunMode.BACKTEST
+    if told.fold is None and (is_live or any([await store.actions.read(symbol) for symbol in run.config.symbols])):
+        return  # what splits and fees in coin did to its positions was told by events that are archived
     _check_orders(orders, fills, told.splits, found)
-    positions = _positions(fills, told.splits)
+    positions = _positions(fills, told.splits, told.coin_fees)
     if told.fold is not None:
         _check_told(run, told.fold, orders, fills, positions, found)
     if result is not None:
@@ -50,6 +52,7 @@ class _Told:
     def __init__(self) -> None:
         self.fold: RunFold | None = RunFold()
         self.splits: list[PositionChange] = []
+        self.coin_fees: list[CoinFee] = []
 
 
 async def _told(run: Run, store: Store, found: Findings) -> _Told:
@@ -62,6 +65,8 @@ async def _told(run: Run, store: Store, found: Findings) -> _Told:
             ids.add(event.id)
             if isinstance(event.payload, SplitApplied):
                 told.splits.append(change_of(event.payload, event.ts))
+            if isinstance(event.payload, CoinFee):
+                told.coin_fees.append(event.payload)
             if told.fold is not None:
                 told.fold.fold(event)
         ticked |= any(isinstance(event.payload, ClockTick) for event in page)
@@ -110,8 +115,8 @@ def _sums(fills: Iterable[Fill], splits: Sequence[PositionChange]) -> list[Decim
         return sums
 
 
-def _positions(fills: Sequence[Fill], splits: Sequence[PositionChange]) -> dict[str, Decimal]:
-    """Return what fills and splits leave, by symbol; what is flat is left out."""
+def _positions(fills: Sequence[Fill], splits: Sequence[PositionChange], coin_fees: Sequence[CoinFee]) -> dict[str, Decimal]:
+    """Return what fills, splits and fees in coin leave, by symbol; what is flat is left out."""
     rows: dict[str, PositionRow] = {}
     waiting = list(splits)
     for fill in fills:
@@ -120,6 +125,9 @@ def _positions(fills: Sequence[Fill], splits: Sequence[PositionChange]) -> dict[
         rows[fill.symbol] = (rows.get(fill.symbol) or PositionRow(symbol=fill.symbol)).after(fill)
     for split in waiting:
         _split(rows, split)
+    for fee in coin_fees:
+        if fee.symbol in rows:
+            rows[fee.symbol] = rows[fee.symbol].after_coin_fee(fee.qty, fee.price)
     return {symbol: row.qty for symbol, row in rows.items() if row.qty}
 
 

@@ -5,6 +5,7 @@ what it filled; the first fill of one of a pair takes the other back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -71,17 +72,28 @@ class Families:
                 return True
         return False
 
-    def due(self, lives: Mapping[str, OrderLife], cause_of: Callable[[str], str | None], now_ns: int) -> tuple[list[Intent], list[str]]:
-        """Return the exits that leave now, and the orders that are to be cancelled."""
+    def due(
+        self,
+        lives: Mapping[str, OrderLife],
+        cause_of: Callable[[str], str | None],
+        now_ns: int,
+        left_of: Callable[[OrderLife], Decimal | None] = lambda life: life.order.filled_qty,
+    ) -> tuple[list[Intent], list[str]]:
+        """Return the exits that leave now, and the orders that are to be cancelled.
+
+        `left_of`: what an entry that is over left to be closed; None: that is not known yet.
+        """
         leaving: list[Intent] = []
         for parent_id in list(self._waiting):
             life = lives.get(parent_id)
             if life is None or not life.is_settled:
                 continue
+            left = left_of(life)
+            if left is None:
+                continue
             legs = self._waiting.pop(parent_id)
-            filled = life.order.filled_qty
-            if filled:
-                leaving += [_over(intent, life, cause_of(parent_id), now_ns) for intent in legs]
+            if left:
+                leaving += [_over(intent, left, cause_of(parent_id), now_ns) for intent in legs]
         cancels = []
         for order_id, sibling_id in self._siblings.items():
             one, other = lives.get(order_id), lives.get(sibling_id)
@@ -95,9 +107,9 @@ class Families:
         return leaving, cancels
 
 
-def _over(intent: Intent, parent: OrderLife, caused_by: str | None, now_ns: int) -> Intent:
-    """Return an exit over what its entry filled, caused by that."""
+def _over(intent: Intent, qty: Decimal, caused_by: str | None, now_ns: int) -> Intent:
+    """Return an exit over what its entry left, caused by that."""
     order = intent.order
-    request = msgspec.structs.replace(order.request, qty=parent.order.filled_qty)
+    request = msgspec.structs.replace(order.request, qty=qty)
     order = msgspec.structs.replace(order, request=request, created_ns=now_ns, updated_ns=now_ns)
     return msgspec.structs.replace(intent, order=order, caused_by=caused_by or intent.caused_by)

@@ -16,7 +16,6 @@ from core.events.payloads import OrderReplaced
 from core.model.broker import Account
 from core.model.hand import (
     OUTSIDE,
-    AccountDifference,
     AccountView,
     HandOrder,
     HeldPosition,
@@ -348,13 +347,6 @@ class HandAccount:
             self._reversing.add(task)
             task.add_done_callback(self._reversing.discard)
         return closing
-
-    async def reconcile(self) -> tuple[AccountDifference, ...]:
-        """Compare with the broker and heal, now. Raises BrokerError."""
-        return tuple(
-            AccountDifference(kind=one.kind, healing=one.healing, symbol=one.symbol, reason=one.reason, order_id=one.order_id)
-            for one in await self.desk.reconcile()
-        )
 
     # --- inside ---
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +38,9 @@ from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
 from core.trading.books import RunBook
+from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
+from core.trading.order_fold import OrderLife
 from core.trading.orders import OrderManager
 from core.trading.state import Seat
 
@@ -122,8 +124,8 @@ class LiveWork:
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
         self._is_gap = True
-        self._held: list[Bar] | None = None
-        """What the stream brings while the history is asked: it follows on that. None at other times."""
+        self._held: list[Bar] | None = []
+        """What the stream brings from the beginning of a gap until it is filled: it follows on that. None at other times."""
         self._statuses: list[StreamStatus] = []
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
@@ -267,7 +269,7 @@ class LiveWork:
     async def _listen(self, watch: Watch) -> None:
         def on_tick(tick: Tick) -> None:
             self._feed.heard(self._clock.monotonic_ns())
-            if isinstance(tick, LiveBar) and tick.kind is BarKind.FINAL and not self._is_gap:
+            if isinstance(tick, LiveBar) and tick.kind is BarKind.FINAL:
                 self._take(tick.bar)
 
         what = asset_class_of(watch.bars[0]).value
@@ -276,7 +278,7 @@ class LiveWork:
             self._statuses.append(status)
             self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
             if status.state is StreamState.LISTENING:
-                self._is_gap = True  # what was told while nobody listened is asked for
+                self._has_gap()  # what was told while nobody listened is asked for
 
         await self._account.market.listen(watch, on_tick, on_status)
 
@@ -294,7 +296,6 @@ class LiveWork:
         """Return once every symbol's minutes up to now are there, or will not come."""
         was_gap = self._is_gap
         if was_gap:
-            self._held = []
             await self._fill_gap(now_ns)
         expected = [symbol for symbol in self._run.config.symbols if self._hours.counts(symbol, now_ns - MINUTE_NS)]
         try:
@@ -304,7 +305,7 @@ class LiveWork:
                     await self._arrived.wait()
                     self._release(now_ns)
         except TimeoutError:
-            if was_gap:  # the newest minute may have been told before anybody listened, and stored after it was asked for
+            if was_gap or self._is_gap:  # the newest minute may have been told before anybody listened, and stored after it was asked for
                 await self._fill_gap(now_ns)
         finally:
             self._release(None)
@@ -312,24 +313,29 @@ class LiveWork:
     async def _fill_gap(self, now_ns: int) -> None:
         """Complete the minutes from the history. While the broker does not answer it stays a gap: the run goes on without."""
         self._is_gap = False
+        # It may reach further than the decision that waits: to where the stream goes on.
+        until_ns = max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
         try:
-            # Up to the minute that is over by the clock: a decision may be late, and what came meanwhile was not taken.
-            await self._complete(self._from_ns, max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
+            await self._complete(self._from_ns, until_ns)
         except (BrokerUnreachable, RateLimited, AnswerUnreadable) as error:
-            self._is_gap = True
+            self._has_gap()
             self._statuses.append(StreamStatus(state=StreamState.LOST, said=error.what))
-        self._release(now_ns)
+        self._release(until_ns)
 
     def _release(self, until_ns: int | None) -> None:
         """Let the minutes follow that came while a gap was filled: those over at an instant; or all, and none is held back any more."""
         held = self._held
-        if held is None:
-            return
+        if held is None or self._is_gap:
+            return  # nothing follows on a gap
         self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
-        if not self._is_gap:
-            for bar in held:
-                if until_ns is None or bar.end_ns <= until_ns:
-                    self._bars.add(one_bar(bar))
+        for bar in held:
+            if until_ns is None or bar.end_ns <= until_ns:
+                self._bars.add(one_bar(bar))
+
+    def _has_gap(self) -> None:
+        self._is_gap = True
+        if self._held is None:
+            self._held = []
 
     async def _answers(self) -> None:
         """Return once the broker has answered for what the run sent, or takes its time: a decision knows what became of the last."""
@@ -337,7 +343,8 @@ class LiveWork:
 
         def are_there() -> bool:
             mine = (state.lives[order_id] for order_id in self._sent if order_id in state.lives)
-            return all(life.order.status is not OrderStatus.SUBMITTING and not life.missing_qty for life in mine)
+            is_told = all(life.order.status is not OrderStatus.SUBMITTING and not life.missing_qty for life in mine)
+            return is_told and not state.awaits_fee(self._sent)
 
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S):
@@ -420,12 +427,21 @@ class LiveWork:
         desk = self._account.desk
         while True:
             self._changed.clear()
-            leaving, cancels = self._venue.families.due(desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns())
+            leaving, cancels = self._venue.families.due(
+                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), self._left_of
+            )
             if leaving:
                 await desk.place(leaving)
             for order_id in cancels:
                 await desk.cancel(order_id)
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() else None):
+                    await self._changed.wait()
+
+    def _left_of(self, life: OrderLife) -> Decimal | None:
+        """Return what an entry left to be closed; None while it is not known what the broker keeps of a bought coin."""
+        state = self._account.desk.state
+        return None if state.awaits_fee({life.order.id}) else state.net_qty(life)
 
     def _look(self) -> None:
         self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])
@@ -482,6 +498,7 @@ class LiveWork:
         """Return statistics, equity and trades of the run so far."""
         runs = self._materials.store.runs
         fills, orders = await runs.fills(self._run.id), await runs.orders(self._run.id)
+        fills = net_of_fees(fills, self._account.desk.state.coin_fees)
         bars = series_of(self._bars.own)
         times_ns = np.array([point[0] for point in self._equity], np.int64)
         equity = np.array([point[1] for point in self._equity])

@@ -31,7 +31,8 @@ from core.model.instants import iso
 from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
-from core.model.risk import RiskLimits
+from core.model.reconciliation import Reconciliation
+from core.model.risk import RiskLimits, account_limits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
@@ -40,6 +41,7 @@ from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, check_at, is_recorded, recorded
+from core.runs.reconciling import reconcile_account
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 from core.runs.unstored import UnstoredEnds
@@ -58,8 +60,8 @@ AccountLimits = Callable[[AccountName], RiskLimits]
 
 
 def plain_limits(account: AccountName) -> RiskLimits:
-    """Return the limits of an account that nobody set: while the broker is not heard of nothing is decided, and then nothing leaves."""
-    return RiskLimits(max_silence_s=60.0, halt_silence_s=180.0)
+    """Return the limits of an account that nobody set."""
+    return account_limits("", "account.limits")
 
 
 class RunManager:
@@ -315,6 +317,10 @@ class RunManager:
             await session.over.wait()
             return await self.get(run_id) if session.is_taken else session.run
         return await self.get(run_id)
+
+    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+        """Compare an account with its broker and heal what differs. Raises BrokerError, HeldElsewhere, UnknownName."""
+        return await reconcile_account(self._desks, self._store.log, broker_id, account)
 
     # --- questions ---
 

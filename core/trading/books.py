@@ -35,6 +35,15 @@ class RunBook:
             self.cash -= signed * fill.price + fill.fee
             self.fees += fill.fee
 
+    def charge(self, symbol: str, qty: Decimal, price: Decimal) -> None:
+        """Take off units that the broker kept as a fee; what is left keeps its average cost. Below zero: give them back."""
+        holding = self.holdings.setdefault(symbol, Holding())
+        with localcontext(MONEY_CONTEXT):
+            average = holding.cost / holding.qty if holding.qty else price
+            holding.qty -= qty
+            holding.cost = average * holding.qty
+            self.fees += qty * price
+
     def held(self, symbol: str) -> Decimal:
         """Return the units held, signed."""
         holding = self.holdings.get(symbol)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from core.events.envelope import Envelope
-from core.events.live_payloads import AccountAdopted, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
@@ -65,9 +65,20 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
                 state.known_outside.add(payload.execution_id)
                 _add(state.outside, payload.symbol, payload.qty)
+                state.note_outside(payload)
             elif isinstance(payload, OrderAdopted) and payload.account == state.key:
                 state.adopted.add(payload.broker_id)
+    await _remember_fees(state, log)
     return known_ns
+
+
+async def _remember_fees(state: AccountState, log: EventLog) -> None:
+    after = 0
+    while state.features.coin_fees and (page := await log.read(after_seq=after, pattern=CoinFee.wire, limit=_PAGE)):
+        after = page[-1].seq
+        for event in page:
+            if isinstance(event.payload, CoinFee) and event.payload.account == state.key:
+                state.charge(event.payload, event.run_id)
 
 
 async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown], int]:

@@ -2,28 +2,33 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
 from core.events.live_payloads import SwitchCarriedOut
 from core.events.payloads import OrderCreated, OrderSubmitted
+from core.model.instants import SECOND_NS
 from core.model.market import asset_class_of
 from core.model.money import plain
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, TimeInForce
 from core.model.risk import SwitchLevel
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
-from core.trading.state import AccountState
+from core.trading.state import FEE_COMES_NS, AccountState
 
 PATIENCE_S: Final = 20.0
 """How long the broker is waited for, for all cancels and again for all closing orders."""
 
 
 class KillSwitch:
-    """`cancel` and `send` are the desk's, for one order each; they return once it is asked for."""
+    """`cancel` and `send` are the desk's, for one order each; they return once it is asked for. `wake` asks for a reconciliation."""
 
-    def __init__(self, state: AccountState, cancel: Callable[[str], Awaitable[None]], spawn_send: Callable[[str], None]) -> None:
+    def __init__(
+        self, state: AccountState, cancel: Callable[[str], Awaitable[None]], spawn_send: Callable[[str], None], wake: Callable[[], None]
+    ) -> None:
         self._state = state
+        self._wake = wake
         self._cancel = cancel
         self._spawn_send = spawn_send
 
@@ -34,6 +39,7 @@ class KillSwitch:
         cancelled, left = await self.cancel_working(run_id)
         closed = 0
         if level is SwitchLevel.FLATTEN:
+            await self._fees_taken()
             closing = await self._close_positions(run_id, caused_by)
             closed = await self._settled(closing)
             left += len(closing) - closed
@@ -81,6 +87,13 @@ class KillSwitch:
         except TimeoutError:
             pass
         return sum(lives[each].order.status.is_final for each in order_ids)
+
+    async def _fees_taken(self) -> None:
+        """Wait until it is known what the broker kept of bought coins: more than is held cannot be sold."""
+        self._wake()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FEE_COMES_NS / SECOND_NS):
+                await self._state.until(lambda: self._state.has_ended or not self._state.awaits_fee())
 
     async def _close_positions(self, run_id: str | None, caused_by: str | None) -> list[str]:
         """Place a market order against each position of the runs; they pass no gate, and are rows and events as any other."""

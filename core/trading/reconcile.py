@@ -4,7 +4,7 @@ The broker is the truth. Its own lists can lag behind one another by seconds: wh
 Source: docs/live-trading.md, "Reconciliation".
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -16,10 +16,15 @@ from core.model.instants import SECOND_NS
 from core.model.money import ZERO, plain
 from core.model.order import Order, OrderStatus
 from core.trading.changes import number_of, own_id
+from core.trading.coin_fees import CoinBuy, CoinCharge, charges
 from core.trading.order_fold import OrderLife, heard
 
 SETTLE_NS: Final = 10 * SECOND_NS
 """How long the broker's lists may contradict one another, or lack what was just sent, before it counts."""
+
+
+FEE_SETTLE_NS: Final = SECOND_NS
+"""The same for what looks like a fee in coin: little is lost when it was lag, for it is given back then."""
 
 
 class Kind(StrEnum):
@@ -39,6 +44,8 @@ class Kind(StrEnum):
     """An execution of an order that is not ours."""
     FILL_WITHOUT_DETAILS = "fill_without_details"
     """The broker says that more is filled than it has executions for."""
+    COIN_FEE = "coin_fee"
+    """Of a bought coin a little less is held: the broker took its fee from it."""
     POSITION = "position"
     """All fills together do not make up what the account holds."""
 
@@ -68,6 +75,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str | None = None
     order: BrokerOrder | None = None
     execution: Execution | None = None
+    charges: tuple[CoinCharge, ...] = ()
 
 
 class Ours(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +83,7 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
 
     `outside`: units of the account that no order of ours bought. `known_outside`: executions counted in it. `adopted`:
     strange orders that are known. `in_flight`: orders whose answer is still awaited.
+    `coin_buys`: by symbol, fills whose fee may be taken from the coin.
     """
 
     lives: Mapping[str, OrderLife]
@@ -83,6 +92,7 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     known_outside: Set[str] = frozenset()
     adopted: Set[str] = frozenset()
     in_flight: Set[str] = frozenset()
+    coin_buys: Mapping[str, Sequence[CoinBuy]] = {}
 
 
 class Theirs(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,6 +316,10 @@ def _positions(
         want, has = expected.get(symbol, ZERO), theirs.positions.get(symbol, ZERO)
         if want != has:
             key = f"position:{symbol}:{plain(has - want)}"
+            fees = charges(want - has, ours.coin_buys.get(symbol, ()))
+            if fees:
+                found.append(_coin_fee(symbol, fees, is_old=_is_old(key, seen, now_ns, min(settle_ns, FEE_SETTLE_NS)), key=key))
+                continue
             old = _is_old(key, seen, now_ns, settle_ns)
             found.append(
                 Difference(
@@ -317,6 +331,23 @@ def _positions(
                 )
             )
     return found
+
+
+def _coin_fee(symbol: str, fees: tuple[CoinCharge, ...], *, is_old: bool, key: str) -> Difference:
+    qty = sum((fee.qty for fee in fees), ZERO)
+    taken = (
+        f"took {plain(qty)} {symbol} as the fee of what was bought"
+        if qty > 0
+        else f"took {plain(-qty)} {symbol} less of fees than was booked"
+    )
+    return Difference(
+        kind=Kind.COIN_FEE,
+        healing=Healing.BOOK if is_old else Healing.WAIT,
+        key=key,
+        symbol=symbol,
+        reason=f"The broker {taken}.",
+        charges=fees,
+    )
 
 
 def _is_old(key: str, seen: Mapping[str, int], now_ns: int, settle_ns: int) -> bool:

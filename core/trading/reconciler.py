@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from core.errors import BooksDiffer, BrokerError
-from core.events.live_payloads import AccountAdopted, Differed, OrderAdopted, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, Differed, OrderAdopted, OutsideFilled
 from core.model.broker import BrokerOrder
 from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
@@ -125,6 +126,7 @@ class Reconciler:
             known_outside=state.known_outside,
             adopted=state.adopted,
             in_flight=state.in_flight,
+            coin_buys=state.coin_buys(),
         )
 
     # --- healing ---
@@ -141,7 +143,7 @@ class Reconciler:
 
     def _heal(self, one: Difference, entry: Entry) -> None:
         state, now_ns = self._state, self._state.clock.now_ns()
-        if one.healing is Healing.WAIT and (one.key in self._since or one.kind is Kind.GHOST_ORDER):
+        if one.healing is Healing.WAIT and (one.key in self._since or one.kind in {Kind.GHOST_ORDER, Kind.COIN_FEE}):
             return  # told when it was first met, or so fresh that it says nothing
         run_id = None if one.order_id is None else state.lives[one.order_id].order.run_id
         caused_by = entry.tell(
@@ -167,6 +169,8 @@ class Reconciler:
             elif one.healing is Healing.CANCEL and one.order is not None:
                 broker_id = one.order.id
                 entry.afterwards.append(lambda: self._spawn_cancel(broker_id))
+        elif one.kind is Kind.COIN_FEE:
+            self._charge(one, entry, caused_by)
         elif one.healing is Healing.ADOPT and one.execution is not None:
             self._take_outside(one, entry, caused_by)
         elif one.healing is Healing.ADOPT and one.order is not None:
@@ -193,6 +197,20 @@ class Reconciler:
         entry.tell(AccountAdopted(account=state.key, positions=tuple(sorted(held.items())), counted=tuple(counted)))
         state.outside.update(held)
 
+    def _charge(self, one: Difference, entry: Entry, caused_by: str) -> None:
+        """Book fees in coin with the fills whose they are."""
+        state = self._state
+        for charge in one.charges:
+            buy = charge.buy
+            told = CoinFee(
+                account=state.key, symbol=one.symbol, fill_id=buy.fill_id, qty=charge.qty, price=buy.price, order_id=buy.order_id
+            )
+            run_id = None if buy.order_id is None else state.lives[buy.order_id].order.run_id
+            # From a run's fee one walks back through its fill; that the account differed belongs to no run.
+            fill_event = state.causes.of_order.get(buy.order_id or "")
+            entry.tell(told, run_id=run_id, caused_by=caused_by if run_id is None else fill_event)
+            entry.afterwards.append(partial(state.charge, told, run_id))
+
     def _take_outside(self, one: Difference, entry: Entry, caused_by: str) -> None:
         state, execution = self._state, one.execution
         if execution is None:
@@ -204,6 +222,7 @@ class Reconciler:
         def know() -> None:
             state.known_outside.add(execution.id)
             state.outside[execution.symbol] = state.outside.get(execution.symbol, ZERO) + qty
+            state.note_outside(told)
 
         entry.afterwards.append(know)
 

@@ -35,6 +35,8 @@ from core.trading.state import AccountState, Seat
 RECONCILE_S: Final = 120.0
 SOON_S: Final = 2.0
 """When to look again at what may be the broker's lag, and at a broker that did not answer."""
+FEE_S: Final = 1.1
+"""The same while the fee of a bought coin is to come."""
 MISSING_S: Final = 1.0
 """How long the stream may take to bring an execution of which an answer told already."""
 SWITCH_S: Final = 0.25
@@ -96,7 +98,9 @@ class AccountDesk:
         self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
-        self._kill = KillSwitch(state, self._sender.cancel, lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"))
+        self._kill = KillSwitch(
+            state, self._sender.cancel, lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"), self._wake.set
+        )
         self._dead_man = DeadMan(state, is_open, look_s)
         self._reconciler: Reconciler | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -456,6 +460,8 @@ class AccountDesk:
             entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
         if entry.life(known.order.id, known).missing_qty:
             self._missing(known.order.id)
+        if execution is not None and state.features.coin_fees:
+            self._wake.set()  # what the broker kept of a bought coin, only what it holds tells
 
     def _missing(self, order_id: str) -> None:
         """The broker did more than we were told: filled it, or took a cancel. Ask, if the stream does not bring it in a moment."""
@@ -502,6 +508,8 @@ class AccountDesk:
             self._carry_out_what_is_left()
 
     def _next_in_s(self) -> float:
+        if self.state.awaits_fee():
+            return FEE_S
         if self._is_unreached or (self._reconciler is not None and self._reconciler.is_waiting):
             return min(self._reconcile_s, self._soon_s)
         limits = [self.state.limits, *(self.state.books[run_id].limits for run_id in self.state.seats)]

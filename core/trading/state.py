@@ -2,22 +2,31 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
+from typing import Final
+
+import msgspec
 
 from core.errors import KnownError
+from core.events.live_payloads import CoinFee, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
+from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO
-from core.model.order import Fill, OrderRequest, OrderStatus
+from core.model.order import Fill, OrderRequest, OrderSide, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
 from core.trading.changes import own_id
+from core.trading.coin_fees import CoinBuy
 from core.trading.entries import Causes, Entry
 from core.trading.feed import Feed
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent, Situation
+
+FEE_COMES_NS: Final = 15 * SECOND_NS
+"""How long a fee in coin may take; what is not taken by then is not waited for."""
 
 OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
@@ -74,6 +83,11 @@ class AccountState:
         self._moved = asyncio.Event()
         self._price_times: dict[str, int] = {}
         self._silent_since: dict[str, int] = {}
+        self.coin_fees: dict[str, Decimal] = {}
+        """Units that the broker kept of a fill, by its id."""
+        self._outside_buys: dict[str, list[CoinBuy]] = {}
+        self._uncharged_ns: dict[str, tuple[str, int]] = {}
+        """Fills whose fee is still to come: their order, and when they were booked, by the clock that never goes back."""
 
     # --- changing it ---
 
@@ -137,6 +151,8 @@ class AccountState:
         if book is None:
             book = self.books[fill.run_id] = RunBook(ZERO, RiskLimits())
         book.book(fill)
+        if self._has_coin_fee(fill.symbol, fill.side) and fill.id not in self.coin_fees:
+            self._uncharged_ns[fill.id] = (fill.order_id, self.clock.monotonic_ns())
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Return once `is_so`, looked at after each change."""
@@ -146,6 +162,56 @@ class AccountState:
     async def moved(self) -> None:
         """Return at the next change."""
         await self._moved.wait()
+
+    # --- fees in coin ---
+
+    def charge(self, fee: CoinFee, run_id: str | None) -> None:
+        """Take a fee in coin that is committed."""
+        self.coin_fees[fee.fill_id] = self.coin_fees.get(fee.fill_id, ZERO) + fee.qty
+        self._uncharged_ns.pop(fee.fill_id, None)
+        if run_id is None:
+            self.outside[fee.symbol] = self.outside.get(fee.symbol, ZERO) - fee.qty
+            return
+        self.books.setdefault(run_id, RunBook(ZERO, RiskLimits())).charge(fee.symbol, fee.qty, fee.price)
+        seat = self.seats.get(run_id)
+        if seat is not None:
+            seat.changed()
+
+    def note_outside(self, told: OutsideFilled) -> None:
+        """Take somebody else's fill, whose fee may be taken from the coin as well."""
+        if self.features.coin_fees and told.qty > 0 and asset_class_of(told.symbol) is AssetClass.CRYPTO:
+            buy = CoinBuy(fill_id=self.fill_id(told.execution_id), qty=told.qty, price=told.price)
+            self._outside_buys.setdefault(told.symbol, []).append(buy)
+
+    def coin_buys(self) -> dict[str, list[CoinBuy]]:
+        """Return by symbol the fills whose fee the broker takes from the coin, oldest first."""
+        found: dict[str, list[CoinBuy]] = {}
+        if not self.features.coin_fees:
+            return found
+        for symbol, buys in self._outside_buys.items():
+            found[symbol] = [msgspec.structs.replace(buy, fee=self.coin_fees.get(buy.fill_id)) for buy in buys]
+        for life in self.lives.values():
+            if self._has_coin_fee(life.order.request.symbol, life.order.request.side):
+                found.setdefault(life.order.request.symbol, []).extend(
+                    CoinBuy(fill_id=fill.id, qty=fill.qty, price=fill.price, fee=self.coin_fees.get(fill.id), order_id=life.order.id)
+                    for fill in life.fills
+                )
+        return found
+
+    def awaits_fee(self, order_ids: Container[str] | None = None) -> bool:
+        """Tell whether a fee in coin is still to come, of some orders or of any: until then more seems to be held than is."""
+        now_ns = self.clock.monotonic_ns()
+        return any(
+            (order_ids is None or order_id in order_ids) and now_ns - booked_ns < FEE_COMES_NS
+            for order_id, booked_ns in self._uncharged_ns.values()
+        )
+
+    def net_qty(self, life: OrderLife) -> Decimal:
+        """Return what an order's fills left, without what the broker kept of them."""
+        return life.order.filled_qty - sum((self.coin_fees.get(fill.id, ZERO) for fill in life.fills), ZERO)
+
+    def _has_coin_fee(self, symbol: str, side: OrderSide) -> bool:
+        return self.features.coin_fees and side is OrderSide.BUY and asset_class_of(symbol) is AssetClass.CRYPTO
 
     # --- looking at it ---
 

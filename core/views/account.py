@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
+from core.events.live_payloads import CoinFee
 from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill
@@ -34,6 +35,8 @@ class Account:
                 return replace(self, cash=self.cash - payload.amount, interest=self.interest + payload.amount)
             if isinstance(payload, DividendPaid):
                 return replace(self, cash=self.cash + payload.cash, dividends=self.dividends + payload.cash)
+            if isinstance(payload, CoinFee):
+                return replace(self, fees=self.fees + payload.qty * payload.price)
             if isinstance(payload, SplitApplied):
                 return replace(self, cash=self.cash + payload.cash)
         return self

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.events.envelope import Envelope
-from core.events.live_payloads import SwitchThrown
+from core.events.live_payloads import CoinFee, SwitchThrown
 from core.events.payloads import RunProgressed, SplitApplied
 from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
@@ -58,7 +58,7 @@ class DeskViews:
         self.switches = SwitchView()
         self.selected: str | None = None
         self._left: list[list[Any]] = []
-        self._splits: set[str] = set()
+        self._changes: set[str] = set()
 
     def select(self, run_id: str | None, *, keep_equity: bool = False) -> None:
         """Look at another run: its tables are empty until they are loaded."""
@@ -71,7 +71,7 @@ class DeskViews:
         for table in (self.orders, self.fills, self.positions, self.trades):
             self._left.append(table.rows)
             table.clear()
-        self._splits.clear()
+        self._changes.clear()
 
     def take_left(self) -> list[list[Any]]:
         """Return the rows of tables that were cleared since; the caller lets go of them, little by little if there are many."""
@@ -85,8 +85,8 @@ class DeskViews:
             if event.run_id == self.selected:
                 self._fold_order(event)
             return
-        if isinstance(event.payload, SplitApplied) and event.run_id == self.selected:
-            self._fold_split(event.payload, event)
+        if isinstance(event.payload, SplitApplied | CoinFee) and event.run_id == self.selected:
+            self._fold_change(event.payload, event, with_trades=True)
         if kind.startswith("run."):
             self.runs.fold(event)
             if isinstance(event.payload, RunProgressed):
@@ -110,13 +110,20 @@ class DeskViews:
             self.trades.add(fill)
         self.activity.fold(event, self.source_of(event))
 
-    def _fold_split(self, split: SplitApplied, event: Envelope) -> None:
-        if event.id in self._splits:
+    def _fold_change(self, changed: SplitApplied | CoinFee, event: Envelope, *, with_trades: bool) -> None:
+        """Take what changed a position without a fill, once."""
+        if event.id in self._changes:
             return
-        self._splits.add(event.id)
-        change = change_of(split, event.ts)
+        self._changes.add(event.id)
+        if isinstance(changed, CoinFee):
+            self.positions.charge(changed.symbol, changed.qty, changed.price)
+            if with_trades:
+                self.trades.charge(changed.symbol, changed.fill_id, changed.qty)
+            return
+        change = change_of(changed, event.ts)
         self.positions.split(change)
-        self.trades.split(change)
+        if with_trades:
+            self.trades.split(change)
 
     def folding(self, events: Iterable[Envelope]) -> Iterator[None]:
         """Fold stored events; yields after each, so that a caller can pause."""
@@ -125,40 +132,35 @@ class DeskViews:
             yield
 
     def loading(
-        self, orders: Iterable[Order], fills: Sequence[Fill], trades: Iterable[Trade] | None, splits: Iterable[Envelope] = ()
+        self, orders: Iterable[Order], fills: Sequence[Fill], trades: Iterable[Trade] | None, changes: Iterable[Envelope] = ()
     ) -> Iterator[None]:
         """Replace the rows of the selected run by stored ones; yields after each, so that a caller can pause.
 
-        Positions are folded from the fills and from what splits did to them; so are trades when the run has not left any
-        yet (`trades` is None).
+        Positions are folded from the fills and from what `changes` did to them, splits and fees in coin; so are trades when
+        the run has not left any yet (`trades` is None).
         """
         self._clear()
-        waiting = deque(splits)
+        waiting = deque(changes)
         for order in orders:
             self.orders.put(order)
             yield
         for fill in fills:
             while waiting and waiting[0].ts <= fill.time_ns:
-                self._load_split(waiting.popleft(), with_trades=trades is None)
+                self._load_change(waiting.popleft(), with_trades=trades is None)
             self.fills.put(fill)
             self.positions.add(fill)
             if trades is None:
                 self.trades.add(fill)
             yield
         while waiting:
-            self._load_split(waiting.popleft(), with_trades=trades is None)
+            self._load_change(waiting.popleft(), with_trades=trades is None)
         for trade in trades or ():
             self.trades.append(trade)
             yield
 
-    def _load_split(self, event: Envelope, *, with_trades: bool) -> None:
-        if not isinstance(event.payload, SplitApplied):
-            return
-        self._splits.add(event.id)
-        change = change_of(event.payload, event.ts)
-        self.positions.split(change)
-        if with_trades:
-            self.trades.split(change)
+    def _load_change(self, event: Envelope, *, with_trades: bool) -> None:
+        if isinstance(event.payload, SplitApplied | CoinFee):
+            self._fold_change(event.payload, event, with_trades=with_trades)
 
 
 def change_of(split: SplitApplied, time_ns: int) -> PositionChange:

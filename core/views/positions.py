@@ -64,6 +64,11 @@ class PositionRow:
         last = None if self.last is None else self.last / float(change.ratio)
         return replace(self, qty=change.qty, avg_price=avg if change.qty else ZERO, realised_pnl=realised, last=last)
 
+    def after_coin_fee(self, qty: Decimal, price: Decimal) -> "PositionRow":
+        """Return the holding without the units that the broker kept as a fee; they count as money at the fill's price."""
+        with localcontext(MONEY_CONTEXT):
+            return replace(self, qty=self.qty - qty, fees=self.fees + qty * price)
+
     def at(self, price: float) -> "PositionRow":
         """Return the holding at a newer price, quote currency."""
         return replace(self, last=price)
@@ -107,6 +112,12 @@ class PositionTable(RowTable[PositionRow]):
         row = self.get(change.symbol)
         if row is not None:
             self.put(row.after_split(change))
+
+    def charge(self, symbol: str, qty: Decimal, price: Decimal) -> None:
+        """Take a fee that was taken from a coin."""
+        row = self.get(symbol)
+        if row is not None:
+            self.put(row.after_coin_fee(qty, price))
 
     def mark(self, prices: Mapping[str, float]) -> None:
         """Take the newest price of symbols, quote currency."""
@@ -172,6 +183,10 @@ class TradeTable(RowTable[Trade]):
         """Take what a split did to a position: what is open goes on in new units, a fraction paid in cash is closed."""
         for trade in self._matched.split(change):
             self.append(trade)
+
+    def charge(self, symbol: str, fill_id: str, qty: Decimal) -> None:
+        """Take a fee that was taken from a coin."""
+        self._matched.charge(symbol, fill_id, qty)
 
     def append(self, trade: Trade) -> None:
         """Add a round trip, newest last."""

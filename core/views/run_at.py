@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from core.errors import BugError
 from core.events.envelope import Envelope
+from core.events.live_payloads import CoinFee
 from core.events.payloads import OrderCreated, OrderFilled, OrderPartiallyFilled, PlaceRequest, RunCreated, SplitApplied
 from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
@@ -77,6 +78,8 @@ class RunFold:
             self.account = self.account.after(payload)
             if isinstance(payload, SplitApplied):
                 self._split(change_of(payload, event.ts))
+            elif isinstance(payload, CoinFee):
+                self._charge(payload)
         elif isinstance(payload, PlaceRequest) and payload.close is not None:
             self._mark(payload.request.symbol, payload.close)
         return None
@@ -126,6 +129,12 @@ class RunFold:
             self._mark(fill.symbol, float(fill.price))
             self.account = self.account.after_fill(fill)
         return order_id
+
+    def _charge(self, fee: CoinFee) -> None:
+        row = self.positions.get(fee.symbol)
+        if row is not None:
+            self.positions[fee.symbol] = row.after_coin_fee(fee.qty, fee.price)
+        self.trips.charge(fee.symbol, fee.fill_id, fee.qty)
 
     def _split(self, change: PositionChange) -> None:
         self.trades += self.trips.split(change)

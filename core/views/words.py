@@ -116,7 +116,7 @@ def _carried_out(e: live.SwitchCarriedOut) -> str:
     return f"Kill switch carried out at {e.account}: {done}" + (f" Left: {e.left}" if e.left else "")
 
 
-_HEALED: Final = {
+HEALED: Final = {
     "book": "It is booked now.",
     "fold": "It is taken over.",
     "close": "It is closed here.",
@@ -125,6 +125,7 @@ _HEALED: Final = {
     "wait": "It is looked at again.",
     "stop": "The runs concerned are stopped.",
 }
+"""What was done about a difference, by its word."""
 
 _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunCreated: lambda e, _: f"Created {e.config.strategy_id} on {', '.join(e.config.symbols)} {e.config.timeframe}.",
@@ -173,7 +174,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.StreamChanged: lambda e, _: f"{e.account}: the line for {e.stream} is {e.state}." + (f" {e.said}" if e.said else ""),
     live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
-    live.Differed: lambda e, _: f"{e.account}: {e.reason} {_HEALED.get(e.healing, '')}".rstrip(),
+    live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
+    live.CoinFee: lambda e, _: f"{e.account}: {plain(abs(e.qty))} {e.symbol} {'kept as a fee' if e.qty > 0 else 'of a fee given back'}.",
     live.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
     p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
     live.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"

@@ -51,6 +51,8 @@ class Book:
     holdings: dict[str, Holding] = field(default_factory=dict)
     executions: list[Document] = field(default_factory=list)
     tell: Callable[[Document], None] = lambda _: None
+    coin_fee: Decimal = Decimal("0.0025")
+    """The share of a bought coin that is kept as a fee; neither the execution nor the order tells of it."""
     step_ns: int = 1_000_001
     clock: Callable[[], int] | None = None
     """The time of day; without one, time begins at `START_NS` and goes on by `step_ns` at each event."""
@@ -133,8 +135,7 @@ class Book:
         sign = 1 if order["side"] == "buy" else -1
         self.cash -= sign * amount * at
         holding = self.holdings.setdefault(order["symbol"], Holding())
-        # The fee of a bought coin is taken from the coin.
-        kept = amount * Decimal("0.9975") if order["symbol"] in CRYPTO and sign > 0 else amount
+        kept = amount * (1 - self.coin_fee) if order["symbol"] in CRYPTO and sign > 0 else amount
         holding.qty += sign * kept
         holding.cost += sign * amount * at
         if not holding.qty:

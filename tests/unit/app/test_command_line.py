@@ -60,14 +60,6 @@ def test_a_wrong_call_ends_in_one_sentence_and_exit_code_2(line: str, sentence: 
     assert said.out == ""
 
 
-@pytest.mark.parametrize("verb", later.VERBS)
-def test_a_verb_of_a_later_version_is_refused(verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*verb, "anything", "--mode", "paper"]) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith("error[not_in_this_version]: This version cannot ")
-    assert said.out == ""
-
-
 @pytest.mark.parametrize(("verb", "option"), later.OPTIONS)
 def test_an_option_of_a_later_version_is_refused(verb: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     name, _, value = option.partition(" ")

@@ -50,10 +50,10 @@ class BrokerDesk:
         self.store, self.runs, self.server, self.clock = store, runs, server, clock
         self.bugs: list[str] = []
 
-    async def create(self, mode: RunMode = RunMode.PAPER, minutes: int | None = None, **changes: Any) -> Run:
+    async def create(self, mode: RunMode = RunMode.PAPER, minutes: int | None = None, strategy_id: str = "turn", **changes: Any) -> Run:
         end_ns = None if minutes is None else (self.clock.now_ns() // MINUTE_NS + 1 + minutes) * MINUTE_NS
         terms: dict[str, Any] = {"symbols": ("BTC/USD",), "timeframe": "1m", "mode": mode, "broker": "alpaca", "end_ns": end_ns}
-        return await self.runs.create(RunConfig(strategy_id="turn", **(terms | changes)))
+        return await self.runs.create(RunConfig(strategy_id=strategy_id, **(terms | changes)))
 
     async def over(self, run: Run) -> Run:
         async with asyncio.timeout(60):

@@ -14,7 +14,7 @@ from core.model.broker import BrokerOrderRequest
 from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.reconcile import Healing, Kind
-from tests.unit.trading.desk import KEY, Scene, opened
+from tests.unit.trading.desk import Scene, opened
 
 S = OrderStatus
 D = Decimal
@@ -277,4 +277,4 @@ async def test_nothing_leaves_an_account_that_is_not_armed(tmp_path: Path) -> No
         await scene.desk.arm("Ann")
         scene.broker.exchange.show("DEMO", D(100))
         await scene.until_status(await scene.place(), OrderStatus.FILLED)
-        assert (await scene.until_told("risk.Armed")).account == KEY
+        assert (await scene.until_told("risk.Armed")).account == "fake:FAKE"

@@ -1,0 +1,56 @@
+"""Compares an account with its broker because a person asked, and waits until what may be the broker's lag is settled."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from core.events.envelope import Envelope
+from core.events.live_payloads import AccountAdopted, Differed
+from core.model.broker import AccountName
+from core.model.reconciliation import Found, Reconciliation
+from core.ports import EventLog
+from core.runs.desks import Desks
+from core.trading.reconcile import Difference, Healing
+
+PATIENCE_S: Final = 15.0
+"""How long what may be lag is looked at again: longer than it takes to count."""
+_AGAIN_S: Final = 1.0
+
+
+async def reconcile_account(desks: Desks, log: EventLog, broker_id: str, account: AccountName) -> Reconciliation:
+    """Connect, compare and heal. Raises BrokerError, HeldElsewhere, UnknownName."""
+    told: list[Differed] = []
+    adopted: list[AccountAdopted] = []
+
+    def hear(event: Envelope) -> None:
+        payload = event.payload
+        if isinstance(payload, Differed):
+            told.append(payload)
+        elif isinstance(payload, AccountAdopted):
+            adopted.append(payload)
+
+    with log.subscribe("live.*", hear, owner="reconcile"):
+        async with desks.open(broker_id, account) as opened:
+            last = await opened.desk.reconcile()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    while any(one.healing is Healing.WAIT for one in last):
+                        await asyncio.sleep(_AGAIN_S)
+                        last = await opened.desk.reconcile()
+            key, working = opened.desk.state.key, len(opened.desk.state.working())
+    # What was waited for is told when it is met and when it counts: the last word on it is the one that holds.
+    newest = {(one.what, one.order_id, one.symbol, one.reason): one for one in told if one.account == key}
+    return Reconciliation(
+        account=key,
+        differences=tuple(
+            Found(what=one.what, healing=one.healing, symbol=one.symbol, reason=one.reason, order_id=one.order_id)
+            for one in newest.values()
+        ),
+        unhealed=tuple(_found(one) for one in last if one.healing in {Healing.STOP, Healing.WAIT}),
+        is_new=any(one.account == key for one in adopted),
+        orders=working,
+    )
+
+
+def _found(one: Difference) -> Found:
+    return Found(what=one.kind.value, healing=one.healing.value, symbol=one.symbol, reason=one.reason, order_id=one.order_id)
