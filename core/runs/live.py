@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
-import numpy as np
+import msgspec
 
 from core import ENGINE_VERSION
-from core.backtest.stats import compute_statistics
-from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited
+from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited, RunError
 from core.events.live_payloads import MarketClosed, StreamChanged
-from core.events.payloads import ClockLate
+from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
 from core.model.money import MONEY_CONTEXT, exact, to_float
-from core.model.order import OrderStatus, Rejection
+from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
-from core.model.result import PlotLine, RunResult
-from core.model.round_trips import round_trips
+from core.model.result import RunResult
 from core.model.run import Manifest, Run, RunConfig, RunMode
 from core.ports import LiveClock, Rows, Store, StrategySource, UnitOfWork
 from core.runs.desks import Desks, OpenAccount
+from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks, MarkTeller
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
+from core.runs.live_result import live_result
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
+from core.runs.past import Past
 from core.runs.router import LIVE, DomainRouter
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
@@ -104,8 +104,10 @@ class LiveWork:
     objection: LookAhead | NotRepeatable | None = None
     bars_total = 0
 
-    def __init__(self, run: Run, info: StrategyInfo, materials: LiveMaterials) -> None:
+    def __init__(self, run: Run, info: StrategyInfo, materials: LiveMaterials, past: Past | None = None) -> None:
+        """`past`: what is stored of a run that goes on after it was interrupted."""
         config = run.config
+        self._past = past
         self._run = run
         self._info = info
         self._materials = materials
@@ -130,11 +132,12 @@ class LiveWork:
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._sent: list[str] = []
-        self._now_ns = self._start_ns = self._from_ns = 0
+        self._now_ns = self._start_ns = self._from_ns = self._origin_ns = 0
         self._began_ns = 0
         self._equity: list[tuple[int, float, bool]] = []
-        self.bars_done = 0
-        self.last_bar_ns: int | None = None
+        self._state: dict[str, Any] | None = None
+        self.bars_done = run.bars
+        self.last_bar_ns: int | None = run.last_bar_ns
 
     # --- life ---
 
@@ -160,14 +163,17 @@ class LiveWork:
         await self._slices.run(lambda _: make())
         opened = self._materials.desks.open(config.broker, account_of(config.mode))
         self._account: OpenAccount = await self._places.enter_async_context(opened)
+        if self._past is not None:
+            await self._take_up(self._past)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
         self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
         self._start_ns = self._hours.opens(-(-self._clock.now_ns() // step_ns) * step_ns)
+        self._origin_ns = self._start_ns if self._past is None or self._run.first_bar_ns is None else self._run.first_bar_ns
         actions: list[Action] = []
-        await self._slices.run(lambda _: actions.extend(self._runner.initialize()))
+        await self._slices.run(lambda _: actions.extend(self._initialized()))
         self._bars.prepare(self._runner)
         self._from_ns = self._history_from()
         # Not the minute that goes on: a broker tells what it has of it, and its bar would count as the whole.
@@ -181,6 +187,31 @@ class LiveWork:
             engine=ENGINE_VERSION,
             seed=config.seed,
         )
+
+    async def _take_up(self, past: Past) -> None:
+        """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
+        state = self._account.desk.state
+        await self._account.desk.reconcile()
+        if any(order.account not in {None, state.key} for order in past.orders):
+            raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
+        earlier = state.books.get(self._run.id)
+        if earlier is not None:
+            self._book.go_on_with(earlier)
+        self._journal.go_on_after(past.event_count)
+        self._router.go_on_after(past.order_count, past.refs)
+        self._venue.go_on_with(past.refs)
+        # As they are now: what happened while nobody was here has been reconciled.
+        self._venue.families.restore(await self._materials.store.runs.orders(self._run.id), past.fates, self._clock.now_ns())
+
+    def _initialized(self) -> list[Action]:
+        """Let the strategy begin, or go on: what it asks for at its beginning it has asked for already then."""
+        actions = self._runner.initialize()
+        if self._past is None:
+            return actions
+        if self._past.state is not None:
+            self._runner.load_state(self._past.state)
+            self._state = self._past.state
+        return []
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it: its working orders are cancelled.
@@ -207,7 +238,7 @@ class LiveWork:
     @property
     def first_bar_ns(self) -> int:
         """When the run began: its first bar starts then or later."""
-        return self._start_ns
+        return self._origin_ns
 
     @property
     def stopped(self) -> str | None:
@@ -217,7 +248,7 @@ class LiveWork:
     @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
-        return (self._clock.monotonic_ns() - self._began_ns) / 1e9 if self._began_ns else 0.0
+        return self._run.elapsed_s + ((self._clock.monotonic_ns() - self._began_ns) / 1e9 if self._began_ns else 0.0)
 
     def equity(self) -> tuple[int, float]:
         """Return the newest decision time and the equity at it."""
@@ -245,7 +276,7 @@ class LiveWork:
         warmup = self._runner.warmup
         per_day = max(1, min(_SESSION_NS, DAY_NS) // self._timeframe.ns)
         days = -(-warmup // per_day) * 3 // 2 + 5 if warmup else 0
-        return (self._start_ns // DAY_NS - days) * DAY_NS
+        return (self._origin_ns // DAY_NS - days) * DAY_NS
 
     async def _complete(self, since_ns: int, until_ns: int) -> None:
         """Take what the broker's history has of a period; minutes that are there already stay as they are."""
@@ -362,9 +393,12 @@ class LiveWork:
         end_ns = self._run.config.end_ns
         self._now_ns = await self._opened(self._start_ns, end_ns, on_commit)
         await self._bars_until(self._now_ns)
-        # Exactly as much history as a backtest from this start has.
-        new, _ = self._bars.ended(self._now_ns, keep=self._runner.warmup)
-        await self._record(new)
+        # Exactly as much history as a backtest from the run's start has.
+        new, _ = self._bars.ended(self._now_ns if self._past is None else self._origin_ns, keep=self._runner.warmup)
+        if self._past is None:
+            await self._record(new)
+        else:
+            await self._catch_up()
         self._note_equity()
         await self._carry_out(self._first_actions)
         next_ns = self._now_ns
@@ -394,6 +428,22 @@ class LiveWork:
         await self._clock.sleep_until(until_ns)
         return until_ns
 
+    async def _catch_up(self) -> None:
+        """Take the bars between the run's start and now: those it saw as it saw them, so that it sees what it would have seen."""
+        new, _ = self._bars.ended(self._now_ns)
+        seen_ns = self._run.last_bar_ns or 0
+        await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
+        fills = await self._materials.store.runs.fills(self._run.id)
+        own = self._bars.own
+        self._equity = equity_until(
+            self._run.config.cash,
+            fills,
+            {symbol: bars.ends for symbol, bars in own.items()},
+            {symbol: bars.series.close.tolist() for symbol, bars in own.items()},
+            self._origin_ns,
+            self._now_ns,
+        )
+
     def _next_minute(self, done_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: the minute after, or after the machine slept the present one.
 
@@ -417,10 +467,19 @@ class LiveWork:
         is_warm = all(len(own) >= self._runner.warmup for own in self._bars.own.values())
         if (bars or larger) and is_warm:
             actions: list[Action] = []
-            await self._slices.run(lambda _: actions.extend(self._runner.decide(now_ns, bars, larger)))
+            await self._slices.run(lambda _: actions.extend(self._decided(now_ns, bars, larger)))
             await self._carry_out(actions)
         if bars:
             self._note_equity()
+
+    def _decided(self, now_ns: int, bars: dict[str, Bar], larger: Sequence[tuple[str, Bar]]) -> list[Action]:
+        """Let the strategy decide, and keep its state where it changed."""
+        actions = self._runner.decide(now_ns, bars, larger)
+        state = self._runner.saved_state()
+        if state is not None and state != self._state:
+            self._state = state
+            self._journal.record(StrategyStateSaved(state=msgspec.json.encode(state).decode()), now_ns, None, None)
+        return actions
 
     async def _mind_families(self) -> None:
         """Send the exits of what has filled, and take back what the other of a pair has made needless."""
@@ -499,50 +558,9 @@ class LiveWork:
         runs = self._materials.store.runs
         fills, orders = await runs.fills(self._run.id), await runs.orders(self._run.id)
         fills = net_of_fees(fills, self._account.desk.state.coin_fees)
-        bars = series_of(self._bars.own)
-        times_ns = np.array([point[0] for point in self._equity], np.int64)
-        equity = np.array([point[1] for point in self._equity])
-        rejections = [
-            Rejection(time_ns=order.updated_ns, order_id=order.id, code=order.reject_code, reason=order.reason or "")
-            for order in orders
-            if order.reject_code is not None
-        ]
+        bars, points = series_of(self._bars.own), tuple(self._equity)
 
         def made() -> RunResult:
-            with localcontext(MONEY_CONTEXT):
-                trades = with_excursions(round_trips(fills, ()), bars)
-                stats = compute_statistics(
-                    equity_ns=times_ns,
-                    equity=equity,
-                    trades=trades,
-                    fills=fills,
-                    asset_class=asset_class_of(self._run.config.symbols[0]),
-                    exposure=np.array([point[2] for point in self._equity], np.bool_),
-                    bars=bars,
-                )
-            positions = tuple(self._book.position(symbol) for symbol in sorted(self._book.positions()))
-            return RunResult(
-                run_id=self._run.id,
-                stats=stats,
-                equity_ns=times_ns,
-                equity=equity,
-                trades=tuple(trades),
-                open_positions=positions,
-                rejections=tuple(rejections),
-                plots=tuple(self._lines()),
-                state=None,
-            )
+            return live_result(self._run, fills=fills, orders=orders, bars=bars, points=points, book=self._book, runner=self._runner)
 
         return await asyncio.to_thread(made)
-
-    def _lines(self) -> list[PlotLine]:
-        own = series_of(self._bars.own)
-        lines = [
-            PlotLine(name=one.name, symbol=one.symbol, pane=one.pane, start_ns=own[one.symbol].start_ns, values=one.values)
-            for one in self._runner.indicators
-            if one.pane and len(one.values) == len(own[one.symbol])
-        ]
-        return lines + [
-            PlotLine(name=one.name, symbol=one.symbol, pane=one.pane, start_ns=own[one.symbol].start_ns, values=one.values.copy())
-            for one in self._runner.plots
-        ]

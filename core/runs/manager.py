@@ -21,27 +21,27 @@ from core.errors import (
     StrategyBroken,
     UnknownName,
 )
-from core.events.envelope import Envelope, Payload, envelope
-from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
-from core.events.payloads import RunError as RunFailed
+from core.events.payloads import RunCreated, RunDeleted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
-from core.model.instants import iso
-from core.model.market import BarSet, BarSetKey, Timeframe, parse_symbol
-from core.model.order import OrderStatus
+from core.model.market import BarSetKey, Timeframe, parse_symbol
 from core.model.plugin import StrategyInfo
 from core.model.reconciliation import Reconciliation
 from core.model.risk import RiskLimits, account_limits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
+from core.runs.bar_choice import choose_set
 from core.runs.desks import Desks
+from core.runs.endings import RunEndings
 from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
-from core.runs.live import LiveMaterials, LiveWork, check_at, is_recorded, recorded
+from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
+from core.runs.past import Past, read_past
 from core.runs.reconciling import reconcile_account
+from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 from core.runs.unstored import UnstoredEnds
@@ -95,7 +95,8 @@ class RunManager:
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
         self._armed: dict[str, AsyncExitStack] = {}
         """The live accounts that a person let runs trade on, held open for them."""
-        self._unstored = UnstoredEnds(self._store_end, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
+        self._endings = RunEndings(store, brokers, clock)
+        self._unstored = UnstoredEnds(self._endings.store_again, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
         self._storing: asyncio.Task[None] | None = None
 
     # --- life ---
@@ -136,7 +137,7 @@ class RunManager:
             if run.status is not RunStatus.RUNNING:
                 raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
             await reconcile(run)
-            return await self._interrupt(run, FencedRuns(self._store.runs, lease))
+            return await self._endings.interrupt(run, FencedRuns(self._store.runs, lease))
         finally:
             await self._leases.give_back(LeaseKind.RUN, run_id)
 
@@ -149,36 +150,6 @@ class RunManager:
         await self._supervisor.close()
         await self._unstored.store()
 
-    async def _interrupt(self, run: Run, rows: FencedRuns) -> Run:
-        now_ns = self._clock.now_ns()
-        # At a broker the orders work on, whatever happened here: they are reconciled when the account is opened again.
-        broker_id = run.config.broker
-        outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(broker_id)
-        told_so = " Its orders may work on at the broker; they are looked at when the account is opened." if outlives else ""
-        sentence = f"The program ended while this run went on.{told_so} Run it again."
-        after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
-        await self._end(after, RunInterrupted(was=run.status), rows, "The run was interrupted.", outlives=outlives)
-        return after
-
-    async def _store_end(self, run: Run, rows: FencedRuns) -> None:
-        outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(run.config.broker)
-        told = RunFailed(code=run.error_code or "", error=run.error or "")
-        await self._end(run, told, rows, "The run ended.", outlives=outlives)
-
-    async def _end(self, after: Run, how: Payload, rows: FencedRuns, reason: str, *, outlives: bool) -> None:
-        """Store that a run is over, and that what its orders left working is cancelled, unless that outlives it."""
-        now_ns = self._clock.now_ns()
-        left = [order for order in await self._store.runs.orders(after.id) if not order.status.is_final and not outlives]
-        async with rows.begin() as work:
-            work.put_run(after)
-            work.put_orders(
-                [msgspec.structs.replace(order, status=OrderStatus.CANCELLED, reason=reason, updated_ns=now_ns) for order in left]
-            )
-            told: list[Payload] = [OrderCancelled(order_id=order.id, reason=reason) for order in left]
-            if not after.config.is_by_hand:
-                told.append(how)
-            work.append([_run_event(after.id, payload, now_ns, at) for at, payload in enumerate(told)])
-
     # --- commands ---
 
     async def create(self, config: RunConfig, *, demo: bool = False) -> Run:
@@ -190,7 +161,7 @@ class RunManager:
         run = Run(id=secrets.token_hex(6), config=config, status=RunStatus.PENDING, created_ns=now_ns, demo=demo)
         async with self._store.runs.begin() as work:
             work.put_run(run)
-            work.append([_run_event(run.id, RunCreated(config=config, demo=demo), now_ns)])
+            work.append([run_event(run.id, RunCreated(config=config, demo=demo), now_ns)])
         return run
 
     async def start(self, run_id: str, confirm: str = "") -> Run:
@@ -205,6 +176,55 @@ class RunManager:
             raise RunNotStartable(f"Run {run.id} is {run.status} and cannot be started.", todo)
         info = self._strategy(run.config.strategy_id)
         keys = await self._bar_sets(run.config) if run.config.mode is RunMode.BACKTEST else ()
+        return await self._leased(run, info, keys, confirm)
+
+    async def resume(self, run_id: str, confirm: str = "") -> Run:
+        """Let an interrupted paper or live run go on with its own positions and cash; `confirm` as for `start`.
+
+        Raises RunNotStartable, StrategyBroken; of a live run NotArmed and BrokerError, and the run stays interrupted.
+        """
+        run = await self.get(run_id)
+        if not self._may_go_on(run):
+            words = "is a backtest" if run.config.mode is RunMode.BACKTEST else f"is {run.status}"
+            raise RunNotStartable(f"Run {run.id} {words} and cannot go on.", "A paper or live run that was interrupted can.")
+        if not self._brokers.outlives_program(run.config.broker):
+            raise RunNotStartable(f"The account of run {run.id} at {run.config.broker} ended with the program.", "Run it again.")
+        info = self._strategy(run.config.strategy_id)
+        if run.manifest is not None and run.manifest.strategy_sha256 != info.sha256:
+            raise RunNotStartable(
+                f"The strategy {info.id} is no longer the code that run {run.id} ran.", "Bring the file back, or close the run."
+            )
+        return await self._leased(run, info, (), confirm)
+
+    async def close_interrupted(self, run_id: str, *, flatten: bool) -> Run:
+        """End an interrupted run: its orders are reconciled and cancelled, with `flatten` its positions closed. Raises RunNotStoppable."""
+        run = await self.get(run_id)
+        if not self._may_go_on(run):
+            raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be closed.", "A paper or live run that was interrupted can.")
+        try:
+            rows = FencedRuns(self._store.runs, await self._take_lease(run.id))
+        except HeldElsewhere as error:
+            raise RunNotStoppable(f"Run {run.id} is in the hands of the desk {error.desk}.", "Close it there.") from error
+        try:
+            newest = await self._store.runs.run(run.id)
+            if newest is None or newest.status is not RunStatus.INTERRUPTED:
+                raise RunNotStoppable(f"Run {run.id} was closed or went on elsewhere in the meantime.")
+            left = await self._wind_up(newest, flatten=flatten) if self._endings.outlives_program(newest) else ""
+            return await self._endings.close(newest, rows, f"It was closed.{left}")
+        finally:
+            await self._leases.give_back(LeaseKind.RUN, run.id)
+
+    def _may_go_on(self, run: Run) -> bool:
+        is_strategy_s = run.config.mode is not RunMode.BACKTEST and not run.config.is_by_hand
+        return is_strategy_s and run.status is RunStatus.INTERRUPTED and run.id not in self._sessions
+
+    async def _wind_up(self, run: Run, *, flatten: bool) -> str:
+        """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
+        async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
+            await opened.desk.reconcile()
+            return await opened.desk.wind_up(run.id, flatten=flatten)
+
+    async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], confirm: str) -> Run:
         try:
             rows = FencedRuns(self._store.runs, await self._take_lease(run.id))
         except HeldElsewhere as error:
@@ -235,14 +255,17 @@ class RunManager:
 
     async def _start(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: FencedRuns) -> Run:
         newest = await self._store.runs.run(run.id)
-        if newest is None or newest.status is not RunStatus.PENDING:
+        if newest is None or newest.status is not run.status:
             raise RunNotStartable(f"Run {run.id} was started or removed elsewhere in the meantime.", "Run it again to get a new one.")
-        desk = self._store.desk.name
-        started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner, desk=desk)
+        is_resumed = run.status is RunStatus.INTERRUPTED
+        began_ns = run.started_ns if is_resumed else self._clock.now_ns()
+        here = {"owner": self._store.owner, "desk": self._store.desk.name}
+        started = run.moved_to(RunStatus.RUNNING, started_ns=began_ns, ended_ns=None, error=None, error_code=None, **here)
         # Once, here: from now on nobody asks in which mode a run is.
         is_backtest = run.config.mode is RunMode.BACKTEST
-        work = self._backtest(started, info, keys, rows) if is_backtest else self._live(started, info, rows)
-        session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug)
+        past = await read_past(run.id, self._store) if is_resumed else None
+        work = self._backtest(started, info, keys, rows) if is_backtest else self._live(started, info, rows, past)
+        session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug, is_resumed=is_resumed)
         self._sessions[run.id] = session
         try:
             async with rows.begin() as unit:
@@ -305,7 +328,7 @@ class RunManager:
             raise RunError(f"Run {run.id} is running and cannot be removed.", f"Stop it first{_at(run)}.")
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
-            work.append([_run_event(run.id, RunDeleted(), self._clock.now_ns())])
+            work.append([run_event(run.id, RunDeleted(), self._clock.now_ns())])
         if run.config.mode is not RunMode.BACKTEST:
             for symbol in run.config.symbols:
                 await self._store.bars.delete(recorded(run.id, symbol, run.config.timeframe))
@@ -402,7 +425,7 @@ class RunManager:
     def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: Rows) -> RunWork:
         return BacktestWork(run, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
 
-    def _live(self, run: Run, info: StrategyInfo, rows: Rows) -> RunWork:
+    def _live(self, run: Run, info: StrategyInfo, rows: Rows, past: Past | None) -> RunWork:
         materials = LiveMaterials(
             store=self._store,
             rows=rows,
@@ -411,7 +434,7 @@ class RunManager:
             clock=self._brokers.clock(run.config.broker),
             callback_limit_s=self._callback_limit_s,
         )
-        return LiveWork(run, info, materials)
+        return LiveWork(run, info, materials, past)
 
     async def _stop(self, session: RunSession) -> None:
         await session.begun.wait()
@@ -477,42 +500,8 @@ class RunManager:
         stored = await self._store.bars.sets()
         if not stored:
             raise NoBars("No bars are stored yet.", "Import a price file first: weaver data import FILE --symbol S --timeframe 1m.")
-        return tuple(_choose(config, symbol, stored) for symbol in config.symbols)
+        return tuple(choose_set(config, symbol, stored) for symbol in config.symbols)
 
 
 def _at(run: Run) -> str:
     return f" (at the desk {run.desk})" if run.desk else ""
-
-
-def _choose(config: RunConfig, symbol: str, stored: Sequence[BarSet]) -> BarSetKey:
-    """Return the one set that `config` means for `symbol`."""
-    of_symbol = [item for item in stored if item.key.symbol == symbol and (config.source is not None or not is_recorded(item.key))]
-    if not of_symbol:
-        raise UnknownName("symbol with stored bars", symbol, {item.key.symbol for item in stored})
-    fitting = [item for item in of_symbol if item.key.timeframe == config.timeframe]
-    if not fitting:
-        raise UnknownName(f"timeframe of {symbol}", config.timeframe, {item.key.timeframe for item in of_symbol})
-    if config.source is not None:
-        sources = {item.key.source for item in fitting}
-        fitting = [item for item in fitting if item.key.source == config.source]
-        if not fitting:
-            raise UnknownName(f"source of {symbol} {config.timeframe}", config.source, sources)
-    if config.adjustment is not None:
-        fitting = [item for item in fitting if item.key.adjustment is config.adjustment]
-        if not fitting:
-            raise InvalidValue("adjustment", config.adjustment, f"{symbol} {config.timeframe} is not stored so.")
-    if len(fitting) > 1:
-        named = ", ".join(f"{item.key.source} ({item.key.adjustment})" for item in fitting)
-        raise InvalidValue("source", "left open", f"{symbol} {config.timeframe} is stored more than once: {named}. Name one.")
-    found = fitting[0]
-    late = config.start_ns is not None and config.start_ns > found.last_ns
-    early = config.end_ns is not None and config.end_ns <= found.first_ns
-    if late or early:
-        span = f"{iso(found.first_ns)} to {iso(found.last_ns)}"
-        raise NoBars(f"There are no {config.timeframe} bars of {symbol} in that period.", f"Stored: {span}.")
-    return found.key
-
-
-def _run_event(run_id: str, payload: Payload, now_ns: int, number: int = 0) -> Envelope:
-    event_id = f"{run_id}:{payload.wire}:{now_ns}:{number}"
-    return envelope(payload, id=event_id, ts=now_ns, producer="runs", run_id=run_id, corr_id=run_id)

@@ -8,7 +8,7 @@ import msgspec
 
 from core.errors import KnownError, LeaseLost, StrategyTooSlow
 from core.events.envelope import Envelope, Payload, envelope
-from core.events.payloads import RunCompleted, RunError, RunProgressed, RunStarted, RunStopped
+from core.events.payloads import RunCompleted, RunError, RunProgressed, RunResumed, RunStarted, RunStopped
 from core.model.money import exact
 from core.model.result import RunResult
 from core.model.run import Manifest, Run, RunStatus
@@ -88,8 +88,10 @@ class RunWork(Protocol):
 class RunSession:
     """A run that goes on. `run` is always the newest state; `execute` is its one task."""
 
-    def __init__(self, run: Run, work: RunWork, *, log: EventLog, clock: Clock, on_bug: OnBug) -> None:
+    def __init__(self, run: Run, work: RunWork, *, log: EventLog, clock: Clock, on_bug: OnBug, is_resumed: bool = False) -> None:
+        """`is_resumed`: whether the run goes on after it was interrupted."""
         self.run = run
+        self._is_resumed = is_resumed
         self._work = work
         self._log = log
         self._clock = clock
@@ -123,8 +125,11 @@ class RunSession:
             manifest = await self._work.load()
             self._loaded = True
             self.run = self._changed(manifest=manifest, bars_total=self._work.bars_total)
-            started = RunStarted(manifest=manifest, bars_total=self._work.bars_total, owner=self.run.owner, desk=self.run.desk)
-            await self._commit(started)
+            owner, desk = self.run.owner, self.run.desk
+            if self._is_resumed:
+                await self._commit(RunResumed(manifest=manifest, owner=owner, desk=desk))
+            else:
+                await self._commit(RunStarted(manifest=manifest, bars_total=self._work.bars_total, owner=owner, desk=desk))
             await self._work.drive(self._tell_progress, lambda work: work.put_run(self._changed()))
             stopped = self._work.stopped
             result = await self._work.result()

@@ -1,11 +1,13 @@
 """Carries out what the kill switch asks for at one account, run by run, whatever the strategies do meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
+from core.errors import StoreError
 from core.events.live_payloads import SwitchCarriedOut
 from core.events.payloads import OrderCreated, OrderSubmitted
 from core.model.instants import SECOND_NS
@@ -17,6 +19,7 @@ from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
 from core.trading.state import FEE_COMES_NS, AccountState
 
+_log = logging.getLogger(__name__)
 PATIENCE_S: Final = 20.0
 """How long the broker is waited for, for all cancels and again for all closing orders."""
 
@@ -40,7 +43,7 @@ class KillSwitch:
         closed = 0
         if level is SwitchLevel.FLATTEN:
             await self._fees_taken()
-            closing = await self._close_positions(run_id, caused_by)
+            closing = await self._close_positions(run_id, caused_by, "kill switch")
             closed = await self._settled(closing)
             left += len(closing) - closed
         state = self._state
@@ -76,8 +79,17 @@ class KillSwitch:
         over = await self._settled(working, patience_s)
         return over, len(working) - over
 
+    async def flatten(self, run_id: str, note: str) -> int:
+        """Close a run's positions and wait for the broker's word; return how many orders it has not answered for."""
+        await self._fees_taken()
+        closing = await self._close_positions(run_id, None, note)
+        return len(closing) - await self._settled(closing)
+
     async def _cancel_one(self, order_id: str) -> None:
-        await self._cancel(order_id)
+        try:
+            await self._cancel(order_id)
+        except StoreError as error:  # the broker was asked; the other orders are, too
+            _log.warning("That order %s is to be cancelled was not stored: %s", order_id, error)
 
     async def _settled(self, order_ids: list[str], patience_s: float = PATIENCE_S) -> int:
         state, lives = self._state, self._state.lives
@@ -95,7 +107,7 @@ class KillSwitch:
             async with asyncio.timeout(FEE_COMES_NS / SECOND_NS):
                 await self._state.until(lambda: self._state.has_ended or not self._state.awaits_fee())
 
-    async def _close_positions(self, run_id: str | None, caused_by: str | None) -> list[str]:
+    async def _close_positions(self, run_id: str | None, caused_by: str | None, note: str) -> list[str]:
         """Place a market order against each position of the runs; they pass no gate, and are rows and events as any other."""
         state = self._state
         async with state.turn:
@@ -105,7 +117,7 @@ class KillSwitch:
                 if run_id in {None, own}:
                     for symbol, qty in book.positions().items():
                         side = OrderSide.SELL if qty > 0 else OrderSide.BUY
-                        request = OrderRequest(symbol=symbol, side=side, qty=abs(qty), note="kill switch")
+                        request = OrderRequest(symbol=symbol, side=side, qty=abs(qty), note=note)
                         placed.append(self._place(own, request, entry, caused_by))
             await state.apply(entry)
         return placed
