@@ -16,7 +16,7 @@ from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
-from core.model.hand import AccountDifference, AccountView, HandOrder, OrderPreview, TradingAccount
+from core.model.hand import AccountDifference, AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
 from core.model.market import BarSeries, BarSet, BarSetKey, Gap
 from core.model.order import Fill, Order
 from core.model.parity import Parity
@@ -346,6 +346,10 @@ class Engine:
     async def place_order(self, broker_id: str, account: AccountName, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order and return its row; `run_id`: the run in whose name. Raises NotConnected, InputError, StoreError."""
         return await self._runs.by_hand.at(broker_id, account).place(order, run_id)
+
+    async def change_order(self, broker_id: str, account: AccountName, order_id: str, terms: OrderTerms) -> None:
+        """Ask the broker for other terms of a working order of ours; what comes of it is an event. Raises NotConnected, InputError."""
+        await self._runs.by_hand.at(broker_id, account).change(order_id, terms)
 
     async def cancel_order(self, broker_id: str, account: AccountName, order_id: str) -> None:
         """Ask the broker to cancel an order of ours; one that is over is left alone. Raises NotConnected, UnknownName."""

@@ -126,6 +126,21 @@ class OrderAskedByHand(Payload, frozen=True, kw_only=True):
     what: str
 
 
+class OrderChangeSent(Payload, frozen=True, kw_only=True):
+    """A change of an order leaves for the broker, which makes a new order of it under `client_order_id`; what is None stays.
+
+    `qty`: what the whole order is to be over, what is filled included.
+    """
+
+    wire: ClassVar[str] = "orders.ChangeSent"
+    order_id: str
+    client_order_id: str
+    qty: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+
+
 # --- risk.* -----------------------------------------------------------------------------------------------
 
 

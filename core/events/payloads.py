@@ -365,6 +365,8 @@ class OrderReplaced(Payload, frozen=True, kw_only=True):
     reason: str
     filled_qty: Decimal | None = None
     """What it filled so far, in the units of after a split; empty where that did not change."""
+    client_order_id: str | None = None
+    """The id under which a broker made the change."""
 
 
 class OrderReplaceRefused(Payload, frozen=True, kw_only=True):
@@ -374,6 +376,8 @@ class OrderReplaceRefused(Payload, frozen=True, kw_only=True):
     order_id: str
     code: RejectCode
     reason: str
+    client_order_id: str | None = None
+    """The id under which a broker was asked for the change."""
 
 
 class OrderRejected(Payload, frozen=True, kw_only=True):

@@ -4,10 +4,15 @@ They have no rows of their own until they leave: what waits is made again from t
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from core.model.order import LegRole, Order, OrderStatus
+import msgspec
+
+from core.events.live_payloads import OrderAskedByHand
+from core.events.payloads import CancelRequest, OrderReplaced
+from core.model.order import LegRole, Order, OrderRequest, OrderStatus
+from core.ports import EventLog
 from core.runs.router import leg_request
 
 _COUNTED: Final = re.compile(r"(.*-)(\d+)")
@@ -41,16 +46,35 @@ def exits_of(order: Order, now_ns: int) -> list[Order]:
     return found
 
 
-def waiting_exits(orders: Sequence[Order], dropped: Collection[str], now_ns: int) -> Mapping[str, list[Order]]:
-    """Return the exits that still wait, by their entry. `dropped`: ids of exits that were taken back while they waited."""
+async def read_fates(log: EventLog, run_id: str) -> Mapping[str, OrderRequest | None]:
+    """Return what became of orders of a run while they may have waited, by id: their newest terms, or None for one that was taken back."""
+    fates: dict[str, OrderRequest | None] = {}
+    for wire in (OrderReplaced.wire, CancelRequest.wire, OrderAskedByHand.wire):
+        after = 0
+        while page := await log.read(after_seq=after, run_id=run_id, pattern=wire):
+            after = page[-1].seq
+            for event in page:
+                payload = event.payload
+                if isinstance(payload, OrderReplaced):
+                    fates[payload.order_id] = payload.request
+                elif isinstance(payload, CancelRequest) or (isinstance(payload, OrderAskedByHand) and payload.what == "cancel"):
+                    fates[payload.order_id] = None
+    return fates
+
+
+def waiting_exits(orders: Sequence[Order], fates: Mapping[str, OrderRequest | None], now_ns: int) -> Mapping[str, list[Order]]:
+    """Return the exits that still wait, by their entry; `fates`: see `read_fates`."""
     known = {order.id for order in orders}
     waiting = {}
     for order in orders:
         legs = exits_of(order, now_ns)
         have_left = any(leg.id in known for leg in legs)
         may_fill = not order.status.is_final or order.filled_qty > 0
-        if legs and may_fill and not have_left and not any(leg.id in dropped for leg in legs):
-            waiting[order.id] = legs
+        terms = [fates.get(leg.id, leg.request) for leg in legs]
+        if legs and may_fill and not have_left and None not in terms:
+            waiting[order.id] = [
+                msgspec.structs.replace(leg, request=request) for leg, request in zip(legs, terms, strict=True) if request is not None
+            ]
     return waiting
 
 

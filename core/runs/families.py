@@ -4,11 +4,11 @@ The program itself minds them, whatever the broker can do: an exit leaves when i
 what it filled; the first fill of one of a pair takes the other back.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from core.model.order import Order, OrderStatus
+from core.model.order import Order, OrderRequest, OrderStatus
 from core.runs.exits import waiting_exits
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
@@ -28,9 +28,9 @@ class Families:
         if len(legs) == 2:
             self.pair(legs[0].order.id, legs[1].order.id)
 
-    def restore(self, orders: Sequence[Order], dropped: Collection[str], now_ns: int) -> None:
-        """Take the families of a run as its rows have them, after a restart; see `core.runs.exits.waiting_exits`."""
-        for parent_id, legs in waiting_exits(orders, dropped, now_ns).items():
+    def restore(self, orders: Sequence[Order], fates: Mapping[str, OrderRequest | None], now_ns: int) -> None:
+        """Take the families of a run as its rows have them, after a restart; `fates`: see `core.runs.exits.read_fates`."""
+        for parent_id, legs in waiting_exits(orders, fates, now_ns).items():
             self.wait(parent_id, [Intent(order=leg) for leg in legs])
         known = {order.id: order for order in orders}
         for order in orders:
@@ -54,6 +54,14 @@ class Families:
     def find(self, order_id: str) -> Order | None:
         """Return an exit that waits."""
         return next((order for order in self.waiting_orders() if order.id == order_id), None)
+
+    def change(self, order_id: str, request: OrderRequest) -> None:
+        """Give an exit that waits other terms."""
+        for legs in self._waiting.values():
+            legs[:] = [
+                msgspec.structs.replace(one, order=msgspec.structs.replace(one.order, request=request)) if one.order.id == order_id else one
+                for one in legs
+            ]
 
     def drop(self, order_id: str) -> bool:
         """Take an exit back that waits, with the one it is paired with; False when it does not wait."""

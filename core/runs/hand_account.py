@@ -12,7 +12,7 @@ import msgspec
 from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
-from core.events.payloads import CancelRequest
+from core.events.payloads import OrderReplaced
 from core.model.broker import Account, Print
 from core.model.hand import (
     OUTSIDE,
@@ -21,18 +21,20 @@ from core.model.hand import (
     HandOrder,
     HeldPosition,
     OrderPreview,
+    OrderTerms,
     TradingAccount,
 )
-from core.model.market import asset_class_of, parse_symbol
+from core.model.market import AssetClass, asset_class_of, parse_symbol
 from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
 from core.model.run import Run
 from core.ports import EventLog, RunStore
 from core.runs.desks import OpenAccount
-from core.runs.exits import exits_of
+from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.router import default_time_in_force
 from core.trading.books import RunBook
+from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
 from core.trading.state import Seat
@@ -86,16 +88,7 @@ class HandAccount:
 
     async def remember(self) -> None:
         """Take the exits that wait, and the pairs, as the run's rows have them."""
-        dropped: set[str] = set()
-        for wire in (CancelRequest.wire, OrderAskedByHand.wire):
-            after = 0
-            while page := await self._log.read(after_seq=after, run_id=self.run.id, pattern=wire):
-                after = page[-1].seq
-                for event in page:
-                    payload = event.payload
-                    if isinstance(payload, CancelRequest) or (isinstance(payload, OrderAskedByHand) and payload.what == "cancel"):
-                        dropped.add(payload.order_id)
-        self._families.restore(await self._runs.orders(self.run.id), dropped, self._now_ns())
+        self._families.restore(await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id), self._now_ns())
 
     async def go_on(self) -> None:
         """Mind the exits and tell of every change until the account is let go."""
@@ -287,6 +280,24 @@ class HandAccount:
             self._families.drop(order_id)
             self._tell()
 
+    async def change(self, order_id: str, terms: OrderTerms) -> None:
+        """Ask the broker for other terms of an order of ours, whosever. Raises InputError for what cannot be changed."""
+        waiting = self._families.find(order_id)
+        order = waiting or self._known(order_id).order
+        request = changed_request(order, terms)  # before anything is stored of it
+        if waiting is None and (order.status.is_final or order.broker_id is None):
+            raise InvalidValue("change", f"of order {order_id}", f"it is {order.status}.")
+        await self._told(order, "change")
+        if waiting is None:
+            await self.desk.change(order_id, terms, is_confirmed=True)
+            return
+        async with self.desk.state.turn:
+            entry = self.desk.state.entry()
+            entry.tell_of(order, OrderReplaced(order_id=order_id, request=request, reason="It has not left yet."))
+            await self.desk.state.apply(entry)
+        self._families.change(order_id, request)
+        self._tell()
+
     async def cancel_all(self) -> int:
         """Ask for the cancel of every working order of ours here; return how many."""
         # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
@@ -319,8 +330,8 @@ class HandAccount:
         held = self._owned(symbol, owner_id)
         if not held:
             raise InvalidValue("position", symbol, "nothing of it is held.")
-        if held > 0 and not self._money().shorting_enabled:
-            raise InvalidValue("position", symbol, "the account cannot sell short, so there is nothing to turn it into.")
+        if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
+            raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         await self._clear(symbol, owner_id, side)
         held = self._owned(symbol, owner_id)

@@ -14,7 +14,7 @@ from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import KnownError, LookAhead, NotRepeatable
+from core.errors import InvalidValue, KnownError, LookAhead, NotRepeatable
 from core.events.live_payloads import StreamChanged
 from core.events.payloads import ClockLate
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
@@ -358,6 +358,12 @@ class LiveWork:
             self._sent += [intent.order.id for intent in intents]
         for order_id in cancels:
             await self._account.desk.cancel(order_id, self._orders.commands.get(order_id))
+        changes, venue.changes = venue.changes, []
+        for order_id, terms in changes:
+            try:
+                await self._account.desk.change(order_id, terms, self._orders.commands.get(order_id))
+            except InvalidValue as error:
+                venue.refuse_change(order_id, error)
 
     def _take_events(self) -> list[Any]:
         events = self._journal.events

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Final
 
-from core.events.envelope import Cause
-from core.events.payloads import OrderReplaceRefused
+from core.errors import InvalidValue
+from core.events.envelope import Cause, Payload
+from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.model.hand import OrderTerms
 from core.model.money import MONEY_CONTEXT, ZERO, exact, floor_to
 from core.model.order import LegRole, Order, OrderRequest, OrderStatus, RejectCode, TimeInForce
 from core.model.position import Position
@@ -16,10 +18,10 @@ from core.runs.live_bars import LiveBars
 from core.strategy.actions import CashSize, EquityShare, FetchWindow, ReplaceOrder
 from core.strategy.windows import Window
 from core.trading.books import RunBook
+from core.trading.changes import changed_request
 from core.trading.service import Intent
 
 _NINE_DECIMALS: Final = Decimal("0.000000001")
-_NO_CHANGES: Final = "A paper or live run does not change orders in this version; cancel it and place another."
 
 
 class LiveOrders:
@@ -92,6 +94,7 @@ class LiveVenue:
         self.stopped: str | None = None
         self.intents: list[Intent] = []
         self.cancels: list[str] = []
+        self.changes: list[tuple[str, OrderTerms]] = []
 
     def look(self, now_ns: int, working: Sequence[str]) -> None:
         """Take the account as it is now; `working`: ids of the run's orders that can still fill."""
@@ -147,10 +150,28 @@ class LiveVenue:
 
     def replace(self, wanted: ReplaceOrder) -> bool:
         order_id = self._refs.get(wanted.ref)
-        if order_id is not None:
-            told = OrderReplaceRefused(order_id=order_id, code=RejectCode.INVALID_ORDER, reason=_NO_CHANGES)
-            self._journal.record(told, self.now_ns, self._orders.commands.get(order_id), None)
-        return False
+        if order_id is None:
+            return False
+        waiting = self.families.find(order_id)
+        try:
+            terms = _terms_of(wanted)
+            if waiting is None:
+                self.changes.append((order_id, terms))
+            else:
+                request = changed_request(waiting, terms)
+                self.families.change(order_id, request)
+                self._tell(order_id, OrderReplaced(order_id=order_id, request=request, reason="It has not left yet."))
+        except InvalidValue as error:
+            self.refuse_change(order_id, error)
+            return False
+        return True
+
+    def refuse_change(self, order_id: str, error: InvalidValue) -> None:
+        """Tell that an order stays as it is."""
+        self._tell(order_id, OrderReplaceRefused(order_id=order_id, code=RejectCode.INVALID_ORDER, reason=str(error)))
+
+    def _tell(self, order_id: str, payload: Payload) -> None:
+        self._journal.record(payload, self.now_ns, self._orders.commands.get(order_id), None)
 
     def cancel(self, ref: str, reason: str) -> bool:
         order_id = self._refs.get(ref)
@@ -177,3 +198,15 @@ class LiveVenue:
             return None
         bar = bars.bar(-1)
         return bar.start_ns, bar.close
+
+
+def _terms_of(wanted: ReplaceOrder) -> OrderTerms:
+    """Return what a strategy wants changed. Raises InvalidValue for nothing, or for both kinds of a trail."""
+    if wanted.trail_price is not None and wanted.trail_percent is not None:
+        raise InvalidValue("trail", f"{wanted.trail_price} and {wanted.trail_percent} %", "an order has one of them.")
+    return OrderTerms(
+        qty=wanted.qty,
+        limit_price=wanted.limit_price,
+        stop_price=wanted.stop_price,
+        trail=wanted.trail_price if wanted.trail_price is not None else wanted.trail_percent,
+    )

@@ -1,15 +1,21 @@
 """What the store remembers of an account: its orders, fills, positions of others, and how the kill switch was left."""
 
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import NamedTuple
 
-from core.events.live_payloads import AccountAdopted, OrderAdopted, OutsideFilled, SwitchThrown
+import msgspec
+
+from core.events.envelope import Envelope
+from core.events.live_payloads import AccountAdopted, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode
 from core.ports import EventLog, RunStore
 from core.trading.books import RunBook
+from core.trading.changes import Change, number_of
 from core.trading.order_fold import revived
 from core.trading.state import AccountState
 
@@ -24,9 +30,27 @@ class Thrown(NamedTuple):
     event_id: str
 
 
+class _Changes:
+    """The changes of one order, as the log has them."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.at = 0
+
+    def sent(self, payload: OrderChangeSent) -> None:
+        self.changes.append(Change(qty=payload.qty))
+
+    def settled(self, payload: OrderReplaced | OrderReplaceRefused) -> None:
+        number = number_of(payload.client_order_id or "")
+        if isinstance(payload, OrderReplaced):
+            self.at = max(self.at, number)
+        elif 0 < number <= len(self.changes):
+            self.changes[number - 1] = msgspec.structs.replace(self.changes[number - 1], is_refused=True)
+
+
 async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
     """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
-    await _remember_orders(state, runs)
+    await _remember_orders(state, runs, log)
     known_ns: int | None = None
     after = 0
     while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
@@ -56,7 +80,33 @@ async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown]
     return list(newest.values()), after_seq
 
 
-async def _remember_orders(state: AccountState, runs: RunStore) -> None:
+async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
+    """Return what is stored of the changes of orders, by order."""
+    found: dict[str, _Changes] = {}
+    concerned: dict[str, None] = {}
+    async for event in _all(log, OrderChangeSent.wire):
+        payload = event.payload
+        if isinstance(payload, OrderChangeSent) and event.run_id is not None:
+            found.setdefault(payload.order_id, _Changes()).sent(payload)
+            concerned[event.run_id] = None
+    for run_id in concerned:
+        for wire in (OrderReplaced.wire, OrderReplaceRefused.wire):
+            async for event in _all(log, wire, run_id):
+                if isinstance(event.payload, (OrderReplaced, OrderReplaceRefused)) and event.payload.order_id in found:
+                    found[event.payload.order_id].settled(event.payload)
+    return found
+
+
+async def _all(log: EventLog, wire: str, run_id: str | None = None) -> AsyncGenerator[Envelope]:
+    after = 0
+    while page := await log.read(after_seq=after, run_id=run_id, pattern=wire, limit=_PAGE):
+        after = page[-1].seq
+        for event in page:
+            yield event
+
+
+async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -> None:
+    changes = await _remember_changes(log)
     for run in await runs.runs():
         if run.config.mode is RunMode.BACKTEST:
             continue
@@ -69,7 +119,10 @@ async def _remember_orders(state: AccountState, runs: RunStore) -> None:
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
             own = fills.get(order.id, [])
-            state.recall(revived(order, tuple(own)))
+            life, changed = revived(order, tuple(own)), changes.get(order.id)
+            if changed is not None:
+                life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
+            state.recall(life)
             for fill in own:
                 book.book(fill)
 

@@ -4,6 +4,7 @@ Pure. The state is a function of two sets that only grow: the executions, by the
 So the order in which they arrive cannot matter. Source: docs/live-trading.md, "What a broker says of an order".
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -11,10 +12,20 @@ import msgspec
 
 from core.errors import BugError
 from core.events.envelope import Payload
-from core.events.payloads import OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderPartiallyFilled, OrderRejected
+from core.events.payloads import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderRejected,
+    OrderReplaced,
+    OrderReplaceRefused,
+)
 from core.model.broker import BrokerOrder, Execution
 from core.model.money import ZERO
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, RejectCode
+from core.trading.changes import Change, Part, change_id, number_of, part_of, terms_of
 
 _S = OrderStatus
 _RANK: Final = {
@@ -35,11 +46,27 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     """Its executions, once each, in the order in which they happened."""
     broker_qty: Decimal = ZERO
     """The largest total that the broker said was filled."""
+    changes: tuple[Change, ...] = ()
+    """Changes of its terms that were sent, in their order; the first one is number 1."""
+    parts: Mapping[int, Part] = {}
+    """The broker's orders that make it up, as far as they were heard, by the number of the change; 0 is the first."""
+    at: int = 0
+    """The part that works now, or that worked last."""
+
+    @property
+    def changing(self) -> int | None:
+        """The number of the change whose outcome is not known."""
+        return next((number for number in range(self.at + 1, len(self.changes) + 1) if not self.changes[number - 1].is_refused), None)
 
     @property
     def missing_qty(self) -> Decimal:
         """Units that the broker says are filled and whose executions are not here yet."""
         return max(ZERO, self.broker_qty - self.order.filled_qty)
+
+    @property
+    def known_qty(self) -> Decimal:
+        """All units that are filled, whether their executions are here or the broker only speaks of them."""
+        return max(self.order.filled_qty, self.broker_qty)
 
     @property
     def is_settled(self) -> bool:
@@ -63,12 +90,90 @@ def revived(order: Order, fills: tuple[Fill, ...]) -> OrderLife:
 
 def heard(life: OrderLife, broker: BrokerOrder, now_ns: int) -> Folded:
     """Fold what the broker says the order is. Executions come separately: `missing_qty` tells whether some are still to come."""
-    said = broker.status if _RANK[broker.status] > _RANK[life.said] else life.said
+    number, reason = number_of(broker.client_order_id), f"The broker says {broker.broker_status}."
+    parts = {**life.parts, number: part_of(broker, life.parts.get(number), _RANK)}
+    changes = life.changes
+    if number > len(changes):  # it was sent, or the broker would not have it
+        changes += (Change(qty=life.order.request.qty),) * (number - len(changes))
+    filled = sum((part.filled_qty for part in parts.values()), ZERO)
+    life = msgspec.structs.replace(life, parts=parts, changes=changes, broker_qty=max(life.broker_qty, filled))
+    if not changes:
+        said = broker.status if _RANK[broker.status] > _RANK[life.said] else life.said
+        order = life.order if life.order.broker_id is not None else msgspec.structs.replace(life.order, broker_id=broker.id)
+        return _settle(msgspec.structs.replace(life, order=order, said=said), reason, now_ns)
+    life, told = _moved_on(life, number, reason, now_ns)
+    after = _settle(life, reason, now_ns)
+    return msgspec.structs.replace(after, told=told + after.told)
+
+
+def change_sent(life: OrderLife, qty: Decimal) -> OrderLife:
+    """Return the order with a change of it under way; `qty`: what the whole order is to be over."""
+    return msgspec.structs.replace(life, changes=(*life.changes, Change(qty=qty)))
+
+
+def change_refused(life: OrderLife, number: int, code: RejectCode, reason: str, now_ns: int) -> Folded:
+    """Fold that the broker did not make a change. Does nothing to one that it has made after all."""
+    if number <= life.at or life.changes[number - 1].is_refused:
+        return Folded(life=life)
+    life, told = _refuse_change(life, number, code, reason)
+    after = _settle(_with_said(life), reason, now_ns)
+    return msgspec.structs.replace(after, told=(told, *after.told))
+
+
+def _refuse_change(life: OrderLife, number: int, code: RejectCode, reason: str) -> tuple[OrderLife, OrderReplaceRefused]:
+    changes = list(life.changes)
+    changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=True)
     order = life.order
-    if order.broker_id is None:
-        order = msgspec.structs.replace(order, broker_id=broker.id)
-    known = OrderLife(order=order, said=said, fills=life.fills, broker_qty=max(life.broker_qty, broker.filled_qty))
-    return _settle(known, f"The broker says {broker.broker_status}.", now_ns)
+    told = OrderReplaceRefused(order_id=order.id, code=code, reason=reason, client_order_id=change_id(order.id, number))
+    return msgspec.structs.replace(life, changes=tuple(changes)), told
+
+
+def _moved_on(life: OrderLife, number: int, reason: str, now_ns: int) -> tuple[OrderLife, tuple[Payload, ...]]:
+    """Take what is news of the parts: a change that the broker rejected, or the part that works from now on."""
+    told: tuple[Payload, ...] = ()
+    if number > life.at:
+        was_refused = life.changes[number - 1].is_refused
+        if life.parts[number].said is _S.REJECTED and not was_refused:
+            life, refusal = _refuse_change(life, number, RejectCode.BROKER_REFUSED, reason)
+            told = (refusal,)
+        elif was_refused and life.parts[number].said is not _S.REJECTED:
+            changes = list(life.changes)  # it was believed never to have arrived
+            changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=False)
+            life = msgspec.structs.replace(life, changes=tuple(changes))
+    while (after := life.changing) is not None and after in life.parts:
+        before, new = life.parts.get(life.at), life.parts[after]
+        if not new.filled_qty and (before is None or not before.is_replaced):
+            break  # the broker is still about it, and the order before may fill first
+        request = terms_of(msgspec.structs.replace(life.order.request, qty=life.changes[after - 1].qty), new)
+        order = msgspec.structs.replace(life.order, broker_id=new.broker_id, request=request, updated_ns=now_ns)
+        life = _with_whole(msgspec.structs.replace(life, order=order, at=after))
+        words = "The broker made the change."
+        told += (OrderReplaced(order_id=order.id, request=life.order.request, reason=words, client_order_id=change_id(order.id, after)),)
+    return _with_said(_with_whole(life)), told
+
+
+def _with_whole(life: OrderLife) -> OrderLife:
+    """Return the order over what its parts make: what those before filled, and the quantity of the one that works."""
+    numbers = {0, *(number for number in range(1, life.at + 1) if not life.changes[number - 1].is_refused)}
+    qty = life.parts[life.at].qty if life.at in life.parts else None
+    if not life.at or qty is None or not numbers <= life.parts.keys():
+        return life  # after a restart not all of them are known at once: it is as it was stored
+    whole = sum((life.parts[number].filled_qty for number in numbers if number != life.at), qty)
+    if whole == life.order.request.qty:
+        return life
+    request = msgspec.structs.replace(life.order.request, qty=whole)
+    return msgspec.structs.replace(life, order=msgspec.structs.replace(life.order, request=request))
+
+
+def _with_said(life: OrderLife) -> OrderLife:
+    """Return the order with what was said of the part that works; one that is replaced goes on in the next one."""
+    part = life.parts.get(life.at)
+    if part is None:
+        return life
+    said = part.said
+    if part.is_replaced and life.changing is not None:
+        said = _S.ACCEPTED
+    return msgspec.structs.replace(life, said=said)
 
 
 def refused(life: OrderLife, code: RejectCode, reason: str, now_ns: int, *, broker_code: int | None = None, words: str = "") -> Folded:

@@ -14,8 +14,9 @@ import msgspec
 from core.model.broker import BrokerOrder, Execution
 from core.model.instants import SECOND_NS
 from core.model.money import ZERO, plain
-from core.model.order import OrderStatus
-from core.trading.order_fold import OrderLife
+from core.model.order import Order, OrderStatus
+from core.trading.changes import number_of, own_id
+from core.trading.order_fold import OrderLife, heard
 
 SETTLE_NS: Final = 10 * SECOND_NS
 """How long the broker's lists may contradict one another, or lack what was just sent, before it counts."""
@@ -101,19 +102,28 @@ def compare(
 ) -> tuple[Difference, ...]:
     """Return what differs, in the order in which to heal it. `since`: when each key was first met, by the same clock as `now_ns`."""
     seen = since or {}
-    orders = {order.client_order_id: order for order in theirs.orders}
-    by_broker_id = {order.id: order.client_order_id for order in theirs.orders}
+    orders: dict[str, list[BrokerOrder]] = {}
+    for order in theirs.orders:
+        orders.setdefault(own_id(order.client_order_id), []).append(order)
+    by_broker_id = {order.id: own_id(order.client_order_id) for order in theirs.orders}
     by_broker_id |= {life.order.broker_id: order_id for order_id, life in ours.lives.items() if life.order.broker_id is not None}
     found: list[Difference] = []
+    # What a change made of an order comes first: an execution of the new part is only then understood.
+    for order_id, parts in orders.items():
+        life = ours.lives.get(order_id)
+        if life is not None and (len(parts) > 1 or life.changes):
+            _parts(life, parts, theirs.asked_ns, found)
     missed = _executions(ours, theirs, by_broker_id, found)
-    for order in theirs.orders:
-        life = ours.lives.get(order.client_order_id)
+    for order_id, parts in orders.items():
+        life = ours.lives.get(order_id)
         if life is None:
-            if order.id not in ours.adopted:
-                found.append(_strange(order))
+            found += [_strange(order) for order in parts if order.id not in ours.adopted]
+            continue
+        is_old = _is_old(f"details:{life.order.id}", seen, now_ns, settle_ns)
+        if len(parts) == 1 and not life.changes:
+            _order(life, parts[0], missed.get(order_id, ZERO), found, is_old, theirs.asked_ns)
         else:
-            is_old = _is_old(f"details:{life.order.id}", seen, now_ns, settle_ns)
-            _order(life, order, missed.get(order.client_order_id, ZERO), found, is_old, theirs.asked_ns)
+            _details(life, parts[-1], sum((part.filled_qty for part in parts), ZERO), missed.get(order_id, ZERO), found, is_old)
     for order_id, life in ours.lives.items():
         if not life.order.status.is_final and order_id not in orders and order_id not in ours.in_flight:
             found.append(_ghost(life, is_old=theirs.asked_ns - life.order.updated_ns >= settle_ns))
@@ -160,34 +170,38 @@ def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], fou
     return missed
 
 
+def _parts(life: OrderLife, parts: list[BrokerOrder], asked_ns: int, found: list[Difference]) -> None:
+    """Add what is news of an order whose terms were changed: all its parts are heard then, for only together they say what it is."""
+    ours, after, told = life.order, life, 0
+    in_order = sorted(parts, key=lambda one: number_of(one.client_order_id))
+    for part in in_order:
+        step = heard(after, part, asked_ns)
+        after, told = step.life, told + len(step.told)
+    is_news = bool(told) or after.order != ours or after.broker_qty > life.broker_qty
+    for part in in_order:
+        if ours.status.is_final and not part.status.is_final:
+            if ours.updated_ns < asked_ns:
+                found.append(_stray(ours, part))
+        elif is_news:
+            found.append(
+                Difference(
+                    kind=Kind.MISSED_NEWS,
+                    healing=Healing.FOLD,
+                    key=f"news:{part.client_order_id}",
+                    symbol=ours.request.symbol,
+                    reason=f"Order {part.client_order_id} is {part.broker_status} at the broker.",
+                    order_id=ours.id,
+                    order=part,
+                )
+            )
+
+
 def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Difference], is_old: bool, asked_ns: int) -> None:
     ours, symbol = life.order, life.order.request.symbol
-    if order.filled_qty > ours.filled_qty + missed:
-        gap = order.filled_qty - ours.filled_qty - missed
-        found.append(
-            Difference(
-                kind=Kind.FILL_WITHOUT_DETAILS,
-                healing=Healing.STOP if is_old else Healing.WAIT,
-                key=f"details:{ours.id}",
-                symbol=symbol,
-                reason=f"The broker says that {plain(gap)} {symbol} more of order {ours.id} are filled, and has no executions of them.",
-                order_id=ours.id,
-                order=order,
-            )
-        )
+    _details(life, order, order.filled_qty, missed, found, is_old)
     is_news = ours.updated_ns >= asked_ns  # what the broker said is older than what we know
     if ours.status.is_final and not order.status.is_final and ours.status is not OrderStatus.FILLED and not is_news:
-        found.append(
-            Difference(
-                kind=Kind.STRAY_ORDER,
-                healing=Healing.CANCEL,
-                key=f"stray:{ours.id}",
-                symbol=symbol,
-                reason=f"Order {ours.id} is {ours.status} here and {order.broker_status} at the broker.",
-                order_id=ours.id,
-                order=order,
-            )
-        )
+        found.append(_stray(ours, order))
     elif not ours.status.is_final and _differs(life, order):
         found.append(
             Difference(
@@ -196,6 +210,36 @@ def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Dif
                 key=f"news:{ours.id}",
                 symbol=symbol,
                 reason=f"Order {ours.id} is {order.broker_status} at the broker and was {ours.status} here.",
+                order_id=ours.id,
+                order=order,
+            )
+        )
+
+
+def _stray(ours: Order, order: BrokerOrder) -> Difference:
+    return Difference(
+        kind=Kind.STRAY_ORDER,
+        healing=Healing.CANCEL,
+        key=f"stray:{order.client_order_id}",
+        symbol=ours.request.symbol,
+        reason=f"Order {ours.id} is {ours.status} here and {order.broker_status} at the broker.",
+        order_id=ours.id,
+        order=order,
+    )
+
+
+def _details(life: OrderLife, order: BrokerOrder, filled: Decimal, missed: Decimal, found: list[Difference], is_old: bool) -> None:
+    """Add that the broker speaks of more than there are executions of."""
+    ours, symbol = life.order, life.order.request.symbol
+    if filled > ours.filled_qty + missed:
+        gap = filled - ours.filled_qty - missed
+        found.append(
+            Difference(
+                kind=Kind.FILL_WITHOUT_DETAILS,
+                healing=Healing.STOP if is_old else Healing.WAIT,
+                key=f"details:{ours.id}",
+                symbol=symbol,
+                reason=f"The broker says that {plain(gap)} {symbol} more of order {ours.id} are filled, and has no executions of them.",
                 order_id=ours.id,
                 order=order,
             )

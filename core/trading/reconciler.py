@@ -11,8 +11,9 @@ from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
 from core.model.order import RejectCode
 from core.ports import Broker
+from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
-from core.trading.order_fold import executed, heard, refused
+from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
 from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare
 from core.trading.state import AccountState
 
@@ -33,6 +34,7 @@ class Reconciler:
         # The first time everything since the account was met: who knows what happened while nobody looked.
         self._from_ns = known_ns
         self.settle_ns = SETTLE_NS
+        self._never_came: list[tuple[str, int]] = []
 
     @property
     def is_waiting(self) -> bool:
@@ -51,7 +53,8 @@ class Reconciler:
             found = compare(self._ours(), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             for one in found:
                 self._heal(one, entry)
-            state.outside_orders = sum(not one.status.is_final and one.client_order_id not in state.lives for one in theirs.orders)
+            self._refuse_changes(entry)
+            state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
             await state.apply(entry)
         self._known_ns = began_ns if self._known_ns is None else self._known_ns
         self._from_ns = began_ns
@@ -65,22 +68,25 @@ class Reconciler:
 
     async def _ask(self, now_ns: int) -> Theirs:
         state, broker = self._state, self._broker
-        unsettled = [life for life in state.lives.values() if not life.is_settled]
+        unsettled = [life for life in state.lives.values() if not life.is_settled or life.changing is not None]
         since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
         orders = {order.id: order for order in (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())}
         seen = {order.client_order_id for order in orders.values()}
+        self._never_came = []
         for life in unsettled:
-            order_id = life.order.id
-            if order_id not in seen and order_id not in state.in_flight:
-                # A list may be short or late; a question by the order's own id is not.
-                found: BrokerOrder | None = await broker.orders.order_by_client_id(order_id)
-                if found is not None:
-                    orders[found.id] = found
+            for wanted in _wanted_ids(life):
+                if wanted not in seen and wanted not in state.in_flight:
+                    # A list may be short or late; a question by the order's own id is not.
+                    found: BrokerOrder | None = await broker.orders.order_by_client_id(wanted)
+                    if found is not None:
+                        orders[found.id] = found
+                    elif life.changing is not None and wanted == change_id(life.order.id, life.changing):
+                        self._never_came.append((life.order.id, life.changing))
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=since_ns)
-        ours = {order.id for order in orders.values() if order.client_order_id in state.lives}
+        ours = {order.id for order in orders.values() if own_id(order.client_order_id) in state.lives}
         first_ns = 0 if self._known_ns is None else self._known_ns
         return Theirs(
             asked_ns=now_ns,
@@ -88,6 +94,14 @@ class Reconciler:
             executions=tuple(one for one in executions if one.time_ns >= first_ns or one.order_id in ours),
             positions={one.symbol: one.qty for one in positions},
         )
+
+    def _refuse_changes(self, entry: Entry) -> None:
+        """A change that nobody sends any more and that the broker does not have, by its own id, never came there."""
+        state = self._state
+        for order_id, number in self._never_came:
+            life = entry.life(order_id, state.lives[order_id])
+            if life.changing == number and change_id(order_id, number) not in state.in_flight:
+                entry.take(change_refused(life, number, RejectCode.NEVER_SENT, "The broker never had the change.", state.clock.now_ns()))
 
     def _ours(self) -> Ours:
         state = self._state
@@ -141,7 +155,7 @@ class Reconciler:
         ours = state.positions()
         executed_now: dict[str, Decimal] = {}
         for one in theirs.executions:
-            if one.order_id in {order.id for order in theirs.orders if order.client_order_id in state.lives}:
+            if one.order_id in {order.id for order in theirs.orders if own_id(order.client_order_id) in state.lives}:
                 executed_now[one.symbol] = executed_now.get(one.symbol, ZERO) + one.qty * one.side.sign
             else:
                 state.known_outside.add(one.id)
@@ -189,6 +203,12 @@ class Reconciler:
             concerned |= {life.order.run_id for life in state.lives.values() if life.order.request.symbol == one.symbol}
             for run_id in concerned & set(state.seats):
                 state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
+
+
+def _wanted_ids(life: OrderLife) -> list[str]:
+    """Return the ids under which an order must be at the broker: its own, and the change whose outcome is not known."""
+    ids = [life.order.id] if not life.order.status.is_final else []
+    return ids if life.changing is None else [*ids, change_id(life.order.id, life.changing)]
 
 
 async def cancel_stray(broker: Broker, broker_id: str) -> None:

@@ -6,10 +6,12 @@ from typing import Final
 
 from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited
 from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
-from core.model.broker import BrokerOrder, RefusalReason
+from core.model.broker import BrokerOrder, OrderChange, RefusalReason
+from core.model.hand import OrderTerms
 from core.model.order import Order, RejectCode
 from core.ports import Broker
-from core.trading.order_fold import heard, refused
+from core.trading.changes import change_id
+from core.trading.order_fold import change_refused, heard, refused
 from core.trading.sending import broker_request
 from core.trading.state import AccountState
 
@@ -64,10 +66,43 @@ class Sender:
         finally:
             self._state.in_flight.discard(order_id)
 
+    async def change(self, order_id: str, number: int, terms: OrderTerms) -> None:
+        """Send a change that is committed, take the answer, and return when the broker has made it or said no."""
+        state = self._state
+        life = state.lives[order_id]
+        order, client_id = life.order, change_id(order_id, number)
+        # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
+        qty = life.changes[number - 1].qty - life.known_qty if life.known_qty or terms.qty is not None else None
+        state.in_flight.add(client_id)
+        try:
+            change = OrderChange(
+                client_order_id=client_id, qty=qty, limit_price=terms.limit_price, stop_price=terms.stop_price, trail=terms.trail
+            )
+            taken = await self._broker.desk.replace(order.broker_id or "", change)
+        except OutcomeUnknown as error:
+            await self._tell_unknown(order, error)
+            await self._look_up_change(order_id, number, error.what)
+        except BrokerRefused as error:
+            if await self._find_change(order_id, number) is not True:
+                await self._refuse_change(order_id, number, RejectCode.BROKER_REFUSED, error.what)
+            self._wake()  # the order may have been faster
+        except BrokerError as error:
+            await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"The change was not sent: {error.what}")
+        else:
+            await self._hear(order_id, taken)
+        finally:
+            state.in_flight.discard(client_id)
+        await state.until(lambda: state.has_ended or self._is_over(order_id, number))
+
+    def _is_over(self, order_id: str, number: int) -> bool:
+        life = self._state.lives[order_id]
+        return life.order.status.is_final or life.changing != number
+
     async def cancel(self, order_id: str) -> None:
         """Ask for a cancel. The order is over when the broker says so, not before."""
         state = self._state
-        await state.until(lambda: state.lives[order_id].order.broker_id is not None or state.lives[order_id].order.status.is_final)
+        # While it is being changed a broker cancels neither the old order nor the new one.
+        await state.until(lambda: state.lives[order_id].order.status.is_final or self._can_be_cancelled(order_id))
         order = state.lives[order_id].order
         if order.status.is_final or order.broker_id is None:
             return
@@ -87,7 +122,41 @@ class Sender:
             entry.tell_of(order, OrderCancelAsked(order_id=order_id))
             await state.apply(entry)
 
+    def _can_be_cancelled(self, order_id: str) -> bool:
+        life = self._state.lives[order_id]
+        return life.order.broker_id is not None and life.changing is None
+
     # --- answers ---
+
+    async def _find_change(self, order_id: str, number: int) -> bool | None:
+        """Hear what the broker has under a change's id; False when it has nothing, None when it does not answer."""
+        try:
+            found = await self._broker.orders.order_by_client_id(change_id(order_id, number))
+        except BrokerError:
+            return None
+        if found is None:
+            return False
+        await self._hear(order_id, found)
+        self._wake()
+        return True
+
+    async def _look_up_change(self, order_id: str, number: int, why: str) -> None:
+        """Ask for a change by its id until the broker has answered often enough that it never came."""
+        missed = 0
+        while missed < len(self._look_ups_s):
+            await asyncio.sleep(self._look_ups_s[missed])
+            found = await self._find_change(order_id, number)
+            if found or self._is_over(order_id, number):
+                return
+            missed += found is not None
+        await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"{why} The broker never had the change.")
+
+    async def _refuse_change(self, order_id: str, number: int, code: RejectCode, reason: str) -> None:
+        state = self._state
+        async with state.turn:
+            entry = state.entry()
+            entry.take(change_refused(state.lives[order_id], number, code, reason, state.clock.now_ns()))
+            await state.apply(entry)
 
     async def _hear(self, order_id: str, said: BrokerOrder) -> None:
         state = self._state

@@ -8,21 +8,22 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BugError, KeysRefused, KnownError, WeaverError
+from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, UnknownName, WeaverError
 from core.events.envelope import Envelope
-from core.events.live_payloads import RiskApproved, RiskRefused, StreamChanged
-from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
+from core.events.live_payloads import OrderChangeSent, RiskApproved, RiskRefused, StreamChanged
+from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
-from core.model.hand import RiskVerdict
+from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderStatus, RejectCode
+from core.model.order import Order, OrderRequest, OrderStatus, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
+from core.trading.changes import change_id, changed_request
 from core.trading.entries import Entry
 from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
-from core.trading.order_fold import OrderLife, executed, heard
+from core.trading.order_fold import OrderLife, change_sent, executed, heard
 from core.trading.reconcile import Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.risk import Refusal, judge
@@ -189,6 +190,22 @@ class AccountDesk:
         """
         await self._outlasted(self._place(intents, events))
 
+    async def change(self, order_id: str, terms: OrderTerms, caused_by: str | None = None, *, is_confirmed: bool = False) -> None:
+        """Ask the broker for other terms of one of our orders. Returns once that is committed; what comes of it is an event.
+
+        Raises InvalidValue for terms that are none, StoreError. What the gate refuses is an event too.
+        """
+        life = self.state.lives.get(order_id)
+        if life is None:
+            raise UnknownName("order of ours at this account", order_id, self.state.lives)
+        if life.order.status.is_final or life.changing is not None or life.order.broker_id is None:
+            state = "is being changed" if life.changing is not None else f"is {life.order.status}"
+            raise InvalidValue("change", f"of order {order_id}", f"it {state}.")
+        request = changed_request(life.order, terms)
+        if caused_by is not None:
+            self.state.causes.of_order[order_id] = caused_by
+        await self._outlasted(self._change(order_id, request, terms, is_confirmed=is_confirmed))
+
     async def cancel(self, order_id: str, caused_by: str | None = None) -> None:
         """Ask the broker to cancel one of our orders; one that is over is left alone."""
         if caused_by is not None:
@@ -271,6 +288,57 @@ class AccountDesk:
         entry.lives[order.id] = life
         return life
 
+    async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms, *, is_confirmed: bool) -> None:
+        state = self.state
+        async with state.turn:
+            life, entry = state.lives[order_id], state.entry()
+            order = life.order
+            if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
+                return  # it was faster: what it came to is told
+            left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
+            refusals = self._refusals(left, [], is_confirmed=is_confirmed, without=order_id)
+            if refusals:
+                for scope, one in refusals:
+                    entry.tell_of(
+                        order,
+                        RiskRefused(order_id=order_id, code=one.code, scope=scope, rule=one.rule, limit=one.limit, figure=one.figure),
+                    )
+                reason = " ".join(one.sentence for _, one in refusals)
+                entry.tell_of(order, OrderReplaceRefused(order_id=order_id, code=refusals[0][1].code, reason=reason))
+                await state.apply(entry)
+                return
+            number = len(life.changes) + 1
+            entry.lives[order_id] = change_sent(life, request.qty)
+            entry.tell_of(
+                order,
+                OrderChangeSent(
+                    order_id=order_id,
+                    client_order_id=change_id(order_id, number),
+                    qty=request.qty,
+                    limit_price=terms.limit_price,
+                    stop_price=terms.stop_price,
+                    trail=terms.trail,
+                ),
+            )
+            entry.afterwards.append(lambda: self._leave_change(left, number, terms))
+            await state.apply(entry)
+
+    def _leave_change(self, left: Order, number: int, terms: OrderTerms) -> None:
+        self.state.left(OrderLife(order=left), self.state.clock.now_ns())
+        self._spawn(self._carry_out_change(left.id, number, terms), f"change-{left.id}")
+
+    async def _carry_out_change(self, order_id: str, number: int, terms: OrderTerms) -> None:
+        await self._sender.change(order_id, number, terms)
+        life = self.state.lives[order_id]
+        if life.order.status.is_final or life.at != number or life.order.request.qty <= life.changes[number - 1].qty:
+            return
+        # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
+        wanted = life.changes[number - 1].qty
+        if wanted > life.known_qty:
+            await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted), is_confirmed=True)
+        else:
+            await self._sender.cancel(order_id)
+
     def _reduces(self, order: Order) -> bool:
         """Whether the order by itself takes off a position of its run and no more."""
         held = self.state.books[order.run_id].held(order.request.symbol)
@@ -301,12 +369,14 @@ class AccountDesk:
             return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
         return None
 
-    def _refusals(self, order: Order, before: list[OrderLife], *, is_confirmed: bool) -> list[tuple[str, Refusal]]:
+    def _refusals(
+        self, order: Order, before: list[OrderLife], *, is_confirmed: bool, without: str | None = None
+    ) -> list[tuple[str, Refusal]]:
         state = self.state
         is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed or is_confirmed)
+        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed or is_confirmed, without=without)
         own = [life for life in before if life.order.run_id == order.run_id]
-        run = state.run_situation(order.run_id, own, is_open=is_open)
+        run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]
         return of_account + [("run", one) for one in judge(order.request, state.books[order.run_id].limits, run)]
 
@@ -357,6 +427,8 @@ class AccountDesk:
             self._wake.set()  # somebody else's order: reconciliation adopts it
             return
         life = entry.life(known.order.id, known)
+        if update.event == "order_replace_rejected":
+            self._wake.set()  # which of the two orders that is about differs: both are asked for
         entry.take(heard(life, update.order, now_ns))
         execution: Execution | None = update.execution
         if execution is not None:

@@ -12,6 +12,7 @@ from core.model.order import Fill, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, RunStore
 from core.trading.books import RunBook, working_requests
+from core.trading.changes import own_id
 from core.trading.entries import Causes, Entry
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent, Situation
@@ -130,7 +131,7 @@ class AccountState:
 
     def find(self, client_order_id: str, broker_id: str) -> OrderLife | None:
         """Return our order that the broker speaks of."""
-        life = self.lives.get(client_order_id)
+        life = self.lives.get(own_id(client_order_id))
         if life is not None:
             return life
         return next((one for one in self.lives.values() if one.order.broker_id == broker_id), None)
@@ -183,8 +184,10 @@ class AccountState:
         self._sent.append(Sent(life.order.request, now_ns))
         self.books[life.order.run_id].left(life.order.request, now_ns)
 
-    def account_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool) -> Situation:
-        """Return what an order is judged in by the account's limits; `also`: orders of the same decision."""
+    def account_situation(
+        self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool, without: str | None = None
+    ) -> Situation:
+        """Return what an order is judged in by the account's limits; `also`: those of the same decision; `without`: the one it replaces."""
         positions = self.positions()
         for symbol, qty in self.outside.items():
             positions[symbol] = positions.get(symbol, ZERO) + qty
@@ -197,7 +200,7 @@ class AccountState:
             peak_equity=equity if self._peak is None else self._peak,
             positions=positions,
             prices=self.prices,
-            working=working_requests([*self.working(), *also]),
+            working=working_requests([*self._beside(None, without), *also]),
             sent=tuple(self._sent) + self._just_now(also),
             level=self.level(run_id),
             is_open=is_open,
@@ -206,7 +209,7 @@ class AccountState:
             is_armed=is_armed,
         )
 
-    def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool) -> Situation:
+    def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, without: str | None = None) -> Situation:
         """Return what it is judged in by its run's limits."""
         book, now_ns = self.books[run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
@@ -218,12 +221,15 @@ class AccountState:
             peak_equity=book.peak_equity,
             positions=book.positions(),
             prices=self.prices,
-            working=working_requests([*self.working(run_id), *also]),
+            working=working_requests([*self._beside(run_id, without), *also]),
             sent=tuple(book.sent) + self._just_now(also),
             is_open=is_open,
             silent_s=self.silent_s,
             price_times=self._price_times,
         )
+
+    def _beside(self, run_id: str | None, without: str | None) -> list[OrderLife]:
+        return [life for life in self.working(run_id) if life.order.id != without]
 
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()

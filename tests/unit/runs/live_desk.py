@@ -8,7 +8,10 @@ from typing import Any
 
 from core.brokers.sim import ID, SimBroker, SimSource
 from core.clock.realtime import SystemClock
+from core.events.envelope import envelope
+from core.events.live_payloads import SwitchThrown
 from core.model.instants import DAY_NS, MINUTE_NS
+from core.model.risk import SwitchLevel
 from core.model.run import Run, RunConfig, RunMode
 from core.ports import Broker
 from core.runs.manager import RunManager
@@ -92,6 +95,12 @@ class LiveScene:
                 async with asyncio.timeout(60):
                     await told.wait()
         return [event.payload for event in found]
+
+    async def throw(self, level: SwitchLevel) -> None:
+        """Throw the kill switch of all."""
+        now = SystemClock().now_ns()
+        payload = SwitchThrown(level=level, reason="A person threw it.")
+        await self.store.log.append([envelope(payload, id=f"switch-{level}-{now}", ts=now, producer="engine")])
 
     @property
     def broker(self) -> SimBroker:

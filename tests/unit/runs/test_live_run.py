@@ -263,3 +263,44 @@ async def test_an_order_that_only_reduces_needs_something_to_reduce(tmp_path: Pa
         run = await scene.over(await scene.start(minutes=6))
         refused = {order.reject_code for order in await scene.store.runs.orders(run.id) if order.request.reduce_only}
         assert refused == {RejectCode.INSUFFICIENT_POSITION}
+
+
+BIDS = """if self.account.working():
+            self.replace("low", limit=2)
+        else:
+            self.buy(1, limit=1, time_in_force="gtc", ref="low")
+        return"""
+
+EXITS = """if self.account.working():
+            self.replace("low.target", limit=9)
+        else:
+            self.buy(1, limit=1, time_in_force="gtc", ref="low", target=8)
+        return"""
+
+
+async def test_a_strategy_changes_its_working_order(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy(BIDS)
+        run = await scene.over(await scene.start(minutes=8))
+        (order,) = await scene.store.runs.orders(run.id)
+        assert (order.request.limit_price, order.status) == (2, OrderStatus.CANCELLED)
+        theirs = [(one.client_order_id, one.broker_status) for one in scene.broker.exchange.orders()[::-1]]
+        assert theirs == [(order.id, "replaced"), (f"{order.id}.r1", "canceled")]
+        events = {event.id: event for event in await scene.store.log.read(run_id=run.id, limit=1_000)}
+        event = next(one for one in events.values() if one.type == "orders.Replaced")
+        walked = []
+        while event.causation_id in events:
+            event = events[event.causation_id]
+            walked.append(event.type)
+        assert walked == ["orders.ChangeSent", "live.ReplaceOrder", "strategy.ReplaceRequest"]
+        refused = await scene.until("orders.ReplaceRefused")
+        assert {one.reason for one in refused} == {"change cannot be the same: the order has these terms already."}
+
+
+async def test_a_strategy_changes_an_exit_that_waits(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy(EXITS)
+        run = await scene.over(await scene.start(minutes=6))
+        (changed,) = await scene.until("orders.Replaced")
+        assert changed.request.limit_price == 9
+        assert [order.id for order in await scene.store.runs.orders(run.id)] == [changed.order_id.rpartition("-")[0] + "-1"]

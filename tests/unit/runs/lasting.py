@@ -1,0 +1,114 @@
+"""A simulated market whose account outlives the program: its books are in a file, and a later opening goes on with them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.brokers.exchange import Books, Exchange
+from core.brokers.faults import Faults
+from core.brokers.inside import InsideBroker
+from core.brokers.sim import ID, INFO, SimBroker, SimSource
+from core.brokers.sim_market import SimMarket
+from core.clock.realtime import ScaledClock, SystemClock
+from core.model.broker import AdapterInfo, OrderUpdate
+from core.model.run import AccountKind, AccountTerms
+from core.ports import Broker
+from core.runs.manager import RunManager
+from core.store.database import DatabaseStore
+from core.strategy.loader import StrategyLoader
+from tests.unit.runs.live_desk import BEGINS_NS, LiveScene
+
+MARGIN = AccountTerms(kind=AccountKind.MARGIN)
+CASH = Decimal(1_000_000)
+
+
+class LastingBroker(SimBroker):
+    """The simulated broker with books that are written to a file after each change. Prices of one day are the same at each opening."""
+
+    def __init__(self, clock: ScaledClock, path: Path) -> None:
+        self._clock = clock
+        self.feed = SimMarket(1, clock.now_ns())  # type: ignore[misc]  # it is final there, and made here instead
+        books = msgspec.json.decode(path.read_bytes(), type=Books) if path.exists() else Books(number="LASTING", cash=CASH)
+        exchange = Exchange(books, clock.now_ns, MARGIN)
+        InsideBroker.__init__(self, exchange, self.feed, Faults(), clock.now_ns)
+        self.feed.shown = exchange.show
+
+        def keep(_: OrderUpdate) -> None:
+            path.write_bytes(msgspec.json.encode(exchange.books()))
+
+        exchange.listeners.insert(0, keep)
+
+
+class LastingSource(SimSource):
+    """Opens it. `reverses`: whether it says that one order may turn a position around."""
+
+    broker: LastingBroker | None = None
+
+    def __init__(self, path: Path, *, begins_ns: int = BEGINS_NS, speed: float = 1_200.0, reverses: bool = True) -> None:
+        super().__init__(begins_ns, speed=speed)
+        self._path = path
+        self._reverses = reverses
+
+    def info(self, broker_id: str) -> AdapterInfo:
+        super().info(broker_id)
+        return msgspec.structs.replace(INFO, features=msgspec.structs.replace(INFO.features, reverses=self._reverses))
+
+    def outlives_program(self, broker_id: str) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Broker]:
+        self._clock.begin()
+        self.broker = broker = LastingBroker(self._clock, self._path)
+        market = asyncio.ensure_future(broker.run())  # noqa: TID251 - as the market's own group does
+        try:
+            yield broker
+        finally:
+            market.cancel()
+            await asyncio.wait([market])
+
+
+class LastingScene(LiveScene):
+    """A run manager on it, in a folder: a later scene in the same folder is the program started again."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.folder = folder
+        self.lasting = LastingSource(folder / "broker.json", **options)
+        self.clock = self.lasting.clock(ID)
+        clock = SystemClock()
+        self.store = DatabaseStore(folder / "desk.db", clock)
+        self.bugs: list[str] = []
+        self.runs = RunManager(
+            store=self.store,
+            strategies=StrategyLoader([folder]),
+            brokers=self.lasting,
+            clock=clock,
+            callback_limit_s=5.0,
+            on_bug=lambda error, where: self.bugs.append(f"{where}: {error!r}"),
+        )
+
+    @property
+    def broker(self) -> LastingBroker:
+        assert self.lasting.broker is not None
+        return self.lasting.broker
+
+    async def ends(self) -> None:
+        """The program ends in good order."""
+        await self.runs.close()
+        await self.store.close()
+
+
+@asynccontextmanager
+async def lasting(folder: Path, **options: Any) -> AsyncIterator[LastingScene]:
+    scene = LastingScene(folder, **options)
+    await scene.store.open()
+    try:
+        yield scene
+    finally:
+        await scene.ends()
+    assert not scene.bugs, scene.bugs

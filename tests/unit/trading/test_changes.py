@@ -1,0 +1,229 @@
+"""News of an order whose terms were changed, told in every order: one order of ours, whatever the broker made of it."""
+
+from decimal import Decimal
+from itertools import permutations
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from core.errors import InvalidValue
+from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.model.broker import BrokerOrder, Execution
+from core.model.hand import OrderTerms
+from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
+from core.trading.changes import changed_request, own_id
+from core.trading.order_fold import OrderLife, change_refused, change_sent, executed, heard
+
+S = OrderStatus
+D = Decimal
+
+
+def order(qty: int = 10, filled: int = 0) -> Order:
+    request = OrderRequest(symbol="DEMO", side=OrderSide.BUY, qty=D(qty), type=OrderType.LIMIT, limit_price=D(90))
+    return Order(
+        id="run-1",
+        run_id="run",
+        request=request,
+        time_in_force=TimeInForce.GTC,
+        status=S.ACCEPTED,
+        created_ns=1,
+        updated_ns=1,
+        broker_id="b0",
+        filled_qty=D(filled),
+    )
+
+
+def says(part: int, word: str, *, qty: int, filled: int = 0, limit: int = 90, status: OrderStatus | None = None) -> BrokerOrder:
+    states = {
+        "new": S.ACCEPTED,
+        "partially_filled": S.PARTIALLY_FILLED,
+        "filled": S.FILLED,
+        "replaced": S.CANCELLED,
+        "canceled": S.CANCELLED,
+    }
+    return BrokerOrder(
+        id=f"b{part}",
+        client_order_id="run-1" if not part else f"run-1.r{part}",
+        symbol="DEMO",
+        side=OrderSide.BUY,
+        type=OrderType.LIMIT,
+        broker_type="limit",
+        time_in_force=TimeInForce.GTC,
+        broker_time_in_force="gtc",
+        status=status or states.get(word, S.REJECTED),
+        broker_status=word,
+        filled_qty=D(filled),
+        submitted_ns=1,
+        updated_ns=1,
+        qty=D(qty),
+        limit_price=D(limit),
+    )
+
+
+def fill(id: str, part: int, qty: int, at_ns: int = 5) -> Execution:
+    return Execution(id=id, order_id=f"b{part}", symbol="DEMO", side=OrderSide.BUY, qty=D(qty), price=D(90), cum_qty=D(qty), time_ns=at_ns)
+
+
+class Case(NamedTuple):
+    """News, and what the order is when all of them are told. `wanted`: what the whole order was to be over."""
+
+    name: str
+    wanted: int
+    news: tuple[tuple[BrokerOrder, Execution | None], ...]
+    status: OrderStatus
+    qty: int
+    filled: int
+    limit: int
+    broker_id: str
+
+
+CASES = (
+    Case(
+        "it is made, and fills on its new terms",
+        10,
+        (
+            (says(0, "replaced", qty=10), None),
+            (says(1, "new", qty=10, limit=95), None),
+            (says(1, "filled", qty=10, filled=10, limit=95), fill("x", 1, 10)),
+        ),
+        S.FILLED, 10, 10, 95, "b1",
+    ),
+    Case(
+        "a part had filled before",
+        10,
+        (
+            (says(0, "partially_filled", qty=10, filled=4), fill("x", 0, 4)),
+            (says(0, "replaced", qty=10, filled=4), None),
+            (says(1, "new", qty=6, limit=95), None),
+            (says(1, "filled", qty=6, filled=6, limit=95), fill("y", 1, 6, 6)),
+        ),
+        S.FILLED, 10, 10, 95, "b1",
+    ),
+    Case(
+        "it makes the order larger, and the new part fills while the old one's end is not told",
+        15,
+        (
+            (says(0, "partially_filled", qty=10, filled=4), fill("x", 0, 4)),
+            (says(0, "replaced", qty=10, filled=4), None),
+            (says(1, "filled", qty=11, filled=11), fill("y", 1, 11, 6)),
+        ),
+        S.FILLED, 15, 15, 90, "b1",
+    ),
+    Case(
+        "a fill wins the race, and the broker rejects what came after it",
+        10,
+        ((says(0, "filled", qty=10, filled=10), fill("x", 0, 10)), (says(1, "rejected", qty=10, limit=95), None)),
+        S.FILLED, 10, 10, 90, "b0",
+    ),
+    Case(
+        "a part fills while the change is on its way: the new order counts on top of it, and that is seen",
+        10,
+        (
+            (says(0, "replaced", qty=10, filled=3), None),
+            (says(0, "partially_filled", qty=10, filled=3), fill("x", 0, 3)),
+            (says(1, "new", qty=10, limit=95), None),
+        ),
+        S.PARTIALLY_FILLED, 13, 3, 95, "b1",
+    ),
+    Case(
+        "the new order is cancelled",
+        10,
+        ((says(0, "replaced", qty=10), None), (says(1, "new", qty=10, limit=95), None), (says(1, "canceled", qty=10, limit=95), None)),
+        S.CANCELLED, 10, 0, 95, "b1",
+    ),
+    Case(
+        "the broker rejects it and the old order goes on",
+        10,
+        ((says(1, "rejected", qty=10, limit=95), None), (says(0, "new", qty=10), None)),
+        S.ACCEPTED, 10, 0, 90, "b0",
+    ),
+)  # fmt: skip
+
+
+def told_all(life: OrderLife, news: tuple[tuple[BrokerOrder, Execution | None], ...]) -> tuple[OrderLife, list[type]]:
+    told: list[type] = []
+    for broker, execution in news:
+        step = heard(life, broker, 9)
+        told += [type(one) for one in step.told]
+        life = step.life
+        if execution is not None:
+            step = executed(life, execution, f"a/{execution.id}", 9)
+            told += [type(one) for one in step.told]
+            life = step.life
+    return life, told
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_news_of_a_changed_order_come_to_the_same_in_any_order_and_twice(case: Case) -> None:
+    sent = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(case.wanted))
+    for news in permutations(case.news):
+        for life, told in (told_all(sent, news), told_all(sent, news + news)):
+            now = life.order
+            assert (now.status, now.request.qty, now.filled_qty) == (case.status, D(case.qty), D(case.filled))
+            assert (now.request.limit_price, now.broker_id) == (D(case.limit), case.broker_id)
+            assert len(told) == len(told_all(sent, news)[1])
+            assert told.count(OrderReplaced) == (case.broker_id == "b1")
+            assert told.count(OrderReplaceRefused) == (case.broker_id == "b0")
+            assert life.changing is None
+            assert not life.missing_qty
+
+
+def test_somebody_else_changed_it_and_the_order_is_over_here() -> None:
+    life = heard(OrderLife(order=order(), said=S.ACCEPTED), says(0, "replaced", qty=10), 9).life
+    assert life.order.status is S.CANCELLED
+
+
+def test_a_change_that_was_given_up_and_comes_after_all_is_taken() -> None:
+    sent = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
+    given_up = change_refused(sent, 1, RejectCode.NEVER_SENT, "It never came.", 9)
+    assert [type(one) for one in given_up.told] == [OrderReplaceRefused]
+    life, told = told_all(given_up.life, ((says(1, "new", qty=10, limit=95), None), (says(0, "replaced", qty=10), None)))
+    assert (life.order.broker_id, told) == ("b1", [OrderReplaced])
+
+
+def test_a_refusal_of_a_change_that_was_made_does_nothing() -> None:
+    sent = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
+    made, _ = told_all(sent, CASES[0].news[:2])
+    assert change_refused(made, 1, RejectCode.NEVER_SENT, "No.", 9).told == ()
+
+
+def test_a_stored_order_is_gone_on_with_before_all_of_its_parts_are_known() -> None:
+    stored = OrderLife(
+        order=msgspec.structs.replace(order(13, 3), broker_id="b1", status=S.PARTIALLY_FILLED), said=S.ACCEPTED, at=1,
+        changes=change_sent(OrderLife(order=order()), D(10)).changes,
+    )  # fmt: skip
+    life, told = told_all(stored, ((says(1, "new", qty=10, limit=95), None),))
+    assert (life.order.request.qty, told) == (D(13), [])
+    life, told = told_all(life, ((says(0, "replaced", qty=10, filled=3), None),))
+    assert (life.order.request.qty, life.order.status, told) == (D(13), S.PARTIALLY_FILLED, [])
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        (OrderTerms(qty=D(4)), "4 are filled already"),
+        (OrderTerms(stop_price=D(80)), "the order is a limit and has none"),
+        (OrderTerms(trail=D(1)), "the order is a limit and has none"),
+        (OrderTerms(limit_price=D(90)), "the order has these terms already"),
+    ],
+)
+def test_terms_that_are_none_are_refused_with_a_sentence(terms: OrderTerms, words: str) -> None:
+    with pytest.raises(InvalidValue, match=words):
+        changed_request(order(filled=4), terms)
+
+
+def test_terms_of_nothing_cannot_be_made() -> None:
+    with pytest.raises(InvalidValue):
+        OrderTerms()
+    with pytest.raises(InvalidValue):
+        OrderTerms(limit_price=D(-1))
+
+
+def test_new_terms_leave_the_rest_as_it_is() -> None:
+    assert changed_request(order(), OrderTerms(limit_price=D(95))) == msgspec.structs.replace(order().request, limit_price=D(95))
+
+
+@pytest.mark.parametrize(("id", "own"), [("run-1", "run-1"), ("run-1.r2", "run-1"), ("run-h12.stop", "run-h12.stop"), ("x.r", "x.r")])
+def test_a_part_is_known_by_its_id(id: str, own: str) -> None:
+    assert own_id(id) == own

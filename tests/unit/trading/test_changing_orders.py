@@ -1,0 +1,222 @@
+"""Working orders whose terms are changed at an account: committed before it leaves, sent once, and right after every fault."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.brokers.fake import FakeBroker
+from core.clock.realtime import SystemClock
+from core.errors import InvalidValue, UnknownName
+from core.model.hand import OrderTerms
+from core.model.order import Order, OrderStatus
+from core.model.risk import RiskLimits, SwitchLevel
+from tests.unit.trading.desk import Scene, opened
+
+S = OrderStatus
+D = Decimal
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with opened(tmp_path) as scene:
+        await ready(scene)
+        yield scene
+
+
+async def ready(scene: Scene, limits: RiskLimits | None = None) -> None:
+    await scene.run(limits=limits)
+    scene.broker.exchange.show("DEMO", D(100))
+    scene.desk.state.note_price("DEMO", D(100), 1)
+
+
+async def working(scene: Scene, limit: str = "90") -> str:
+    order_id = await scene.place(limit=limit)
+    await scene.until_status(order_id, S.ACCEPTED)
+    return order_id
+
+
+async def settled(scene: Scene, order_id: str) -> Order:
+    await scene.until(lambda: scene.desk.state.lives[order_id].changing is None)
+    return scene.desk.state.lives[order_id].order
+
+
+def at_the_broker(scene: Scene) -> list[tuple[str, str, Decimal | None, Decimal | None]]:
+    """What is there of each order, the oldest first: our id, its state, its quantity and its limit."""
+    return [(one.client_order_id, one.broker_status, one.qty, one.limit_price) for one in scene.broker.exchange.orders()[::-1]]
+
+
+async def test_an_order_gets_new_terms_and_stays_one_order(scene: Scene) -> None:
+    order_id = await working(scene)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95), qty=D(12)), caused_by="a-wish")
+    order = await settled(scene, order_id)
+    assert (order.status, order.request.limit_price, order.request.qty) == (S.ACCEPTED, D(95), D(12))
+    assert await scene.store.runs.orders("run") == [order]
+    assert at_the_broker(scene) == [(order_id, "replaced", D(10), D(90)), (f"{order_id}.r1", "new", D(12), D(95))]
+    scene.broker.exchange.show("DEMO", D(94))
+    order = await scene.until_status(order_id, S.FILLED)
+    assert order.filled_qty == D(12)
+    await scene.assert_books_equal()
+    events = await scene.store.log.read(run_id="run", pattern="orders.*")
+    by_id = {event.id: event.type for event in events}
+    chain = [(event.type, by_id.get(event.causation_id or "", event.causation_id)) for event in events[-4:]]
+    assert chain == [
+        ("orders.Accepted", "orders.Submitted"),
+        ("orders.ChangeSent", "a-wish"),
+        ("orders.Replaced", "orders.ChangeSent"),
+        ("orders.Filled", "orders.Replaced"),
+    ]
+
+
+async def test_what_filled_before_is_not_bought_again(scene: Scene) -> None:
+    order_id = await working(scene)
+    scene.broker.exchange.execute(scene.broker_id(order_id), D(4), D(90))
+    await scene.until_status(order_id, S.PARTIALLY_FILLED)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+    order = await settled(scene, order_id)
+    assert (order.request.qty, order.filled_qty) == (D(10), D(4))
+    assert at_the_broker(scene)[-1] == (f"{order_id}.r1", "new", D(6), D(95))
+    scene.broker.exchange.show("DEMO", D(94))
+    assert (await scene.until_status(order_id, S.FILLED)).filled_qty == D(10)
+    await scene.assert_books_equal()
+
+
+async def test_an_order_is_changed_again_and_again_and_then_cancelled(scene: Scene) -> None:
+    order_id = await working(scene)
+    for limit in (91, 92, 93):
+        await scene.desk.change(order_id, OrderTerms(limit_price=D(limit)))
+        assert (await settled(scene, order_id)).request.limit_price == D(limit)
+    await scene.desk.cancel(order_id)
+    await scene.until_status(order_id, S.CANCELLED)
+    assert [state for _, state, _, _ in at_the_broker(scene)] == ["replaced", "replaced", "replaced", "canceled"]
+
+
+async def test_an_answer_that_is_lost_is_looked_up_and_the_change_never_sent_again(scene: Scene) -> None:
+    order_id = await working(scene)
+    scene.broker.faults.lose_answers, scene.broker.faults.lose_updates = 1, 2
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+    assert (await settled(scene, order_id)).request.limit_price == D(95)
+    assert len(scene.broker.exchange.orders()) == 2
+    assert "orders.OutcomeUnknown" in await scene.types()
+
+
+async def test_a_change_that_never_arrived_is_told_and_the_order_goes_on(scene: Scene) -> None:
+    order_id = await working(scene)
+    scene.broker.faults.lose_requests = 1
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+    order = await settled(scene, order_id)
+    assert (order.status, order.request.limit_price) == (S.ACCEPTED, D(90))
+    refused = await scene.until_told("orders.ReplaceRefused")
+    assert (refused.code, refused.order_id) == ("never_sent", order_id)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(96)))
+    assert (await settled(scene, order_id)).request.limit_price == D(96)
+    assert at_the_broker(scene)[-1][0] == f"{order_id}.r2"  # an id is never used twice
+
+
+async def test_a_fill_is_faster_than_the_change(scene: Scene) -> None:
+    order_id = await working(scene)
+    scene.broker.faults.lose_updates = 1  # nobody has heard of it when the change leaves
+    scene.broker.exchange.execute(scene.broker_id(order_id), D(10), D(90))
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+    order = await scene.until_status(order_id, S.FILLED)
+    assert order.request.limit_price == D(90)
+    assert (await scene.until_told("orders.ReplaceRefused")).code == "broker_refused"
+    await scene.assert_books_equal()
+
+
+async def test_what_fills_while_the_change_is_on_its_way_makes_the_rest_smaller(scene: Scene) -> None:
+    order_id = await working(scene)
+    scene.broker.faults.lose_updates = 1
+    scene.broker.exchange.execute(scene.broker_id(order_id), D(4), D(90))
+    await scene.desk.change(order_id, OrderTerms(qty=D(8)))  # it is sent as eight, for nobody knows of the four
+    await scene.until(lambda: scene.desk.state.lives[order_id].at == 2)
+    assert at_the_broker(scene)[1:] == [(f"{order_id}.r1", "replaced", D(8), D(90)), (f"{order_id}.r2", "new", D(4), D(90))]
+    order = await scene.until_status(order_id, S.PARTIALLY_FILLED)
+    assert (order.request.qty, order.filled_qty) == (D(8), D(4))
+
+
+async def test_updates_that_come_twice_and_in_another_order_come_to_the_same(scene: Scene) -> None:
+    scene.broker.faults.double_updates = scene.broker.faults.reorder_updates = True
+    order_id = await working(scene)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+    order = await settled(scene, order_id)
+    scene.broker.exchange.show("DEMO", D(94))
+    order = await scene.until_status(order_id, S.FILLED)
+    assert (order.request.qty, order.filled_qty) == (D(10), D(10))
+    assert (await scene.types()).count("orders.Replaced") == 1
+    await scene.assert_books_equal()
+
+
+async def test_the_gate_judges_the_new_terms_and_not_the_order_beside_its_own_change(tmp_path: Path) -> None:
+    async with opened(tmp_path) as scene:
+        await ready(scene, RiskLimits(max_order_value=D(1_000), max_open_orders=1))
+        order_id = await working(scene)
+        await scene.desk.change(order_id, OrderTerms(qty=D(11)))
+        assert (await settled(scene, order_id)).request.qty == D(11)
+        await scene.desk.change(order_id, OrderTerms(qty=D(12)))
+        refused = await scene.until_told("orders.ReplaceRefused")
+        assert (refused.code, refused.reason) == ("risk_order_value", "Risk rule order value: the limit is 1000, this order is 1080.")
+        assert scene.desk.state.lives[order_id].order.request.qty == D(11)
+        assert len(scene.broker.exchange.orders()) == 2
+
+
+async def test_no_change_leaves_while_the_kill_switch_is_thrown(scene: Scene) -> None:
+    order_id = await working(scene)
+    await scene.throw(SwitchLevel.HALT)
+    await scene.until(lambda: scene.desk.level("run") is SwitchLevel.HALT)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+    assert (await scene.until_told("orders.ReplaceRefused")).code == "risk_halted"
+    assert len(scene.broker.exchange.orders()) == 1
+
+
+async def test_what_cannot_be_changed_is_said_at_once(scene: Scene) -> None:
+    order_id = await scene.place()
+    await scene.until_status(order_id, S.FILLED)
+    with pytest.raises(InvalidValue, match="it is filled"):
+        await scene.desk.change(order_id, OrderTerms(qty=D(20)))
+    with pytest.raises(UnknownName):
+        await scene.desk.change("nothing", OrderTerms(qty=D(20)))
+    assert "orders.ChangeSent" not in await scene.types()
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_change_whose_answer_nobody_waits_for_any_more_is_found_after_a_restart(tmp_path: Path, *, is_taken: bool) -> None:
+    broker = FakeBroker(SystemClock().now_ns)
+    async with opened(tmp_path, broker, look_ups_s=(60.0,)) as scene:
+        await ready(scene)
+        order_id = await working(scene)
+        broker.faults.lose_answers, broker.faults.lose_requests = (1, 0) if is_taken else (0, 1)
+        broker.faults.lose_updates = 2
+        await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+        await scene.until_told("orders.OutcomeUnknown")
+    broker.faults.lose_updates = 0
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        order = await settled(scene, order_id)
+        assert (order.status, order.request.limit_price) == (S.ACCEPTED, D(95 if is_taken else 90))
+        told = await scene.types()
+        assert (told.count("orders.Replaced"), told.count("orders.ReplaceRefused")) == ((1, 0) if is_taken else (0, 1))
+        broker.exchange.show("DEMO", D(89))
+        await scene.until_status(order_id, S.FILLED)
+        await scene.assert_books_equal()
+
+
+async def test_a_changed_order_is_gone_on_with_after_a_restart(tmp_path: Path) -> None:
+    broker = FakeBroker(SystemClock().now_ns)
+    async with opened(tmp_path, broker) as scene:
+        await ready(scene)
+        order_id = await working(scene)
+        broker.exchange.execute(scene.broker_id(order_id), D(4), D(90))
+        await scene.until_status(order_id, S.PARTIALLY_FILLED)
+        await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+        await settled(scene, order_id)
+    broker.exchange.show("DEMO", D(94))  # it fills while nobody is there
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        order = await scene.until_status(order_id, S.FILLED)
+        assert (order.request.qty, order.filled_qty, order.request.limit_price) == (D(10), D(10), D(95))
+        assert (await scene.types()).count("orders.Replaced") == 1
+        await scene.assert_books_equal()
+        await scene.desk.reconcile()
+        assert await scene.desk.reconcile() == ()
