@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
+from shiboken6 import isValid
 
 from core.errors import InvalidValue, KnownError
 from core.model.hand import OrderTerms
@@ -81,10 +82,12 @@ class ChangeOrderDialog(Notice):
         try:
             await self._change(terms)
         except KnownError as error:
-            self._show_ready()
-            self._message.say(str(error))
+            if isValid(self):  # it may be closed by now
+                self._show_ready()
+                self._message.say(str(error))
             return
-        self.accept()
+        if isValid(self):
+            self.accept()
 
 
 def _terms_of(order: Order) -> dict[str, Decimal]:

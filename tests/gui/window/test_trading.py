@@ -9,13 +9,14 @@ from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 
 from core.engine import Engine
 from core.model.broker import AccountName
-from core.model.hand import TradingAccount
+from core.model.hand import OrderTerms, TradingAccount
 from core.model.order import OrderSide, OrderStatus, OrderType
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode
 from tests.gui.dialogs.desk import until
 from tests.gui.window.conftest import Desk, MakeDesk
 from tests.gui.window.test_modes import paper_run
+from ui.dialogs.change_order import ChangeOrderDialog
 from ui.theme import DARK
 from ui.trading_view import TradingView
 
@@ -88,7 +89,7 @@ async def test_an_account_is_connected_shown_framed_and_let_go(make_desk: MakeDe
     window.acts["disconnect-account"].trigger()
     await until(lambda: trading.feed.view is None and not trading.feed.is_busy)
     assert not window.frame.isVisible()
-    assert not trading.orders.is_of_account
+    assert trading.orders.run_button.isChecked()
     assert trading.ticket.mode.text() == "No account"
     assert window.toolbar.account.text() == "Account ▾"
     await desk.quiet()
@@ -125,7 +126,8 @@ async def test_enter_sends_from_the_button_only(make_desk: MakeDesk) -> None:
     await previewed(desk, "DEMO", "10", limit="1")
     QTest.keyClick(trading.ticket.fields.amount, Qt.Key.Key_Return)
     await desk.window.settled()
-    assert await desk.engine.orders(trading.feed.view.hand_run_id if trading.feed.view else "") == []
+    assert trading.working.model.table.rows == []
+    assert not trading.ticket.sent.isVisibleTo(trading.ticket)
     QTest.keyClick(trading.ticket.send, Qt.Key.Key_Return)
     await until(lambda: len(trading.working.model.table.rows) == 1)
     await desk.quiet()
@@ -188,6 +190,34 @@ async def test_orders_are_cancelled_by_key_and_all_of_them_after_a_question(make
     await desk.quiet()
 
 
+async def test_enter_gives_a_working_order_other_terms(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    trading = await connected(desk)
+    await sent(desk, "DEMO", "5", limit="2")
+    table = trading.working.table
+    desk.window.docks.show(desk.window.docks["orders"])
+    desk.window.activateWindow()
+    table.selectRow(0)
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    dialog = desk.window.findChild(ChangeOrderDialog)
+    assert dialog is not None
+    assert {name: line.text() for name, line in dialog.lines.items()} == {"qty": "5", "limit_price": "2"}
+    assert not dialog.change_button.isEnabled()
+    dialog.lines["limit_price"].setText("low")
+    assert not dialog.change_button.isEnabled()
+    dialog.lines["limit_price"].setText("2.5")
+    dialog.lines["qty"].setText("7")
+    assert dialog.terms() == OrderTerms(qty=Decimal(7), limit_price=Decimal("2.5"))
+    dialog.change_button.click()
+    rows = trading.working.model.table
+    await until(lambda: any(row.order.request.limit_price == Decimal("2.5") for row in rows.rows))
+    assert [row.order.request.qty for row in rows.rows] == [7]
+    await desk.window.settled()
+    assert desk.window.findChild(ChangeOrderDialog) is None
+    await desk.quiet()
+
+
 async def test_a_position_is_closed_after_a_question_that_names_it(make_desk: MakeDesk) -> None:
     desk = await make_desk()
     trading = await connected(desk)
@@ -217,7 +247,7 @@ async def test_a_position_of_a_run_is_its_own_and_says_that_the_run_goes_on(make
     assert consequence == "Sells 20 DEMO at market at Simulated market: the position becomes short."
     # The simulated account is one that cannot sell short: the window says so, and nothing changes.
     await until(lambda: not desk.window.banner.isHidden())
-    assert "cannot sell short" in desk.window.banner.text.text()
+    assert "cannot sell it short" in desk.window.banner.text.text()
     assert trading.holdings.model.table.rows[0].qty == 10
     await desk.quiet()
 
