@@ -236,6 +236,20 @@ class Engine:
         """Start a pending run; it goes on by itself. `confirm`: of a live run, its account's name. Raises RunNotStartable."""
         return await self._runs.start(run_id)
 
+    async def resume_run(self, run_id: str) -> Run:
+        """Let an interrupted paper or live run go on with its own positions and cash; its orders are reconciled first.
+
+        Raises RunNotStartable, StrategyBroken.
+        """
+        return await self._runs.resume(run_id)
+
+    async def close_run(self, run_id: str, flatten: bool = False) -> Run:
+        """End an interrupted run: its orders are reconciled and cancelled, with `flatten` its positions closed at the market.
+
+        Raises RunNotStoppable, BrokerError.
+        """
+        return await self._runs.close_interrupted(run_id, flatten=flatten)
+
     async def stop_run(self, run_id: str) -> Run:
         """Stop a running run and wait until it is over. Raises RunNotStoppable."""
         return await self._runs.stop(run_id)

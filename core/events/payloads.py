@@ -33,6 +33,17 @@ class RunStarted(Payload, frozen=True, kw_only=True):
     """The name of the desk that runs it."""
 
 
+class RunResumed(Payload, frozen=True, kw_only=True):
+    """A run that was interrupted goes on, with its own positions and cash; its orders were reconciled first."""
+
+    wire: ClassVar[str] = "run.Resumed"
+    manifest: Manifest
+    owner: str | None = None
+    """The process that runs it."""
+    desk: str | None = None
+    """The name of the desk that runs it."""
+
+
 class RunProgressed(Payload, frozen=True, kw_only=True):
     """How far a run is; sent a few times a second."""
 
@@ -222,6 +233,8 @@ class PlaceRequest(Payload, frozen=True, kw_only=True):
     """The newest bar of the symbol that the strategy could see, and its close: what it decided on."""
     size: str | None = None
     """The words in which the quantity was asked for, when not in units."""
+    ref: str | None = None
+    """The strategy's own name for the order, where it gave one."""
 
 
 class CancelRequest(Payload, frozen=True, kw_only=True):
@@ -245,6 +258,13 @@ class ReplaceRequest(Payload, frozen=True, kw_only=True):
     trail_price: Decimal | None = None
     trail_percent: Decimal | None = None
     note: str | None = None
+
+
+class StrategyStateSaved(Payload, frozen=True, kw_only=True):
+    """What the strategy of a paper or live run must know to go on after a restart, as JSON; told when it changed."""
+
+    wire: ClassVar[str] = "strategy.StateSaved"
+    state: str
 
 
 class StrategyNoted(Payload, frozen=True, kw_only=True):

@@ -37,8 +37,8 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the run is over."""
-        return not RUN_TRANSITIONS[self]
+        """Whether the run is over; one that was interrupted is, until a person lets it go on."""
+        return self is _S.INTERRUPTED or not RUN_TRANSITIONS[self]
 
 
 _S = RunStatus
@@ -49,7 +49,8 @@ RUN_TRANSITIONS: Final[dict[RunStatus, frozenset[RunStatus]]] = {
     _S.COMPLETED: frozenset(),
     _S.STOPPED: frozenset(),
     _S.ERROR: frozenset(),
-    _S.INTERRUPTED: frozenset(),
+    # A person lets a paper or live run go on, or closes it. Nothing does so by itself, and a backtest never is.
+    _S.INTERRUPTED: frozenset({_S.RUNNING, _S.STOPPED}),
 }
 
 

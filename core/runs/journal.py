@@ -47,6 +47,10 @@ class RunJournal:
         self.fills: list[Fill] = []
         """All fills of the run, oldest first: its result is made from them."""
 
+    def go_on_after(self, count: int) -> None:
+        """Number what comes from here on after `count`, that of the newest event that is stored of the run."""
+        self._count = self._committed = count
+
     def __len__(self) -> int:
         return self._count + self._named - self._committed
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import localcontext
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from core import ENGINE_VERSION
@@ -14,9 +15,9 @@ from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import InvalidValue, KnownError, LookAhead, NotRepeatable
+from core.errors import InvalidValue, KnownError, LookAhead, NotRepeatable, RunError
 from core.events.live_payloads import StreamChanged
-from core.events.payloads import ClockLate
+from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
@@ -28,9 +29,11 @@ from core.model.round_trips import round_trips
 from core.model.run import Manifest, Run, RunMode
 from core.ports import LiveClock, Store, StrategySource, UnitOfWork
 from core.runs.desks import Desks, OpenAccount
+from core.runs.equity_again import equity_until
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
 from core.runs.live_venue import LiveOrders, LiveVenue
+from core.runs.past import Past
 from core.runs.router import LIVE, DomainRouter
 from core.runs.run_rows import Rows
 from core.strategy.actions import Action
@@ -80,8 +83,10 @@ class LiveWork:
     objection: LookAhead | NotRepeatable | None = None
     bars_total = 0
 
-    def __init__(self, run: Run, info: StrategyInfo, materials: LiveMaterials) -> None:
+    def __init__(self, run: Run, info: StrategyInfo, materials: LiveMaterials, past: Past | None = None) -> None:
+        """`past`: what is stored of a run that goes on after it was interrupted."""
         config = run.config
+        self._past = past
         self._run = run
         self._info = info
         self._materials = materials
@@ -103,11 +108,12 @@ class LiveWork:
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._sent: list[str] = []
-        self._now_ns = self._start_ns = self._from_ns = 0
+        self._now_ns = self._start_ns = self._from_ns = self._origin_ns = 0
         self._began_ns = 0
         self._equity: list[tuple[int, float, bool]] = []
-        self.bars_done = 0
-        self.last_bar_ns: int | None = None
+        self._state: dict[str, Any] | None = None
+        self.bars_done = run.bars
+        self.last_bar_ns: int | None = run.last_bar_ns
 
     # --- life ---
 
@@ -133,12 +139,15 @@ class LiveWork:
         await self._slices.run(lambda _: make())
         account = AccountName.PAPER if config.mode is RunMode.PAPER else AccountName.LIVE
         self._account: OpenAccount = await self._places.enter_async_context(self._materials.desks.open(config.broker, account))
+        if self._past is not None:
+            await self._take_up(self._past)
         self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._start_ns = -(-self._clock.now_ns() // step_ns) * step_ns
+        self._origin_ns = self._start_ns if self._past is None or self._run.first_bar_ns is None else self._run.first_bar_ns
         actions: list[Action] = []
-        await self._slices.run(lambda _: actions.extend(self._runner.initialize()))
+        await self._slices.run(lambda _: actions.extend(self._initialized()))
         self._bars.prepare(self._runner)
         self._from_ns = self._history_from()
         await self._complete(self._from_ns, self._start_ns)
@@ -150,6 +159,31 @@ class LiveWork:
             engine=ENGINE_VERSION,
             seed=config.seed,
         )
+
+    async def _take_up(self, past: Past) -> None:
+        """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
+        state = self._account.desk.state
+        await self._account.desk.reconcile()
+        if any(order.account not in {None, state.key} for order in past.orders):
+            raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
+        earlier = state.books.get(self._run.id)
+        if earlier is not None:
+            self._book.go_on_with(earlier)
+        self._journal.go_on_after(past.event_count)
+        self._router.go_on_after(past.order_count, past.refs)
+        self._venue.go_on_with(past.refs)
+        # As they are now: what happened while nobody was here has been reconciled.
+        self._venue.families.restore(await self._materials.store.runs.orders(self._run.id), past.fates, self._clock.now_ns())
+
+    def _initialized(self) -> list[Action]:
+        """Let the strategy begin, or go on: what it asks for at its beginning it has asked for already then."""
+        actions = self._runner.initialize()
+        if self._past is None:
+            return actions
+        if self._past.state is not None:
+            self._runner.load_state(self._past.state)
+            self._state = self._past.state
+        return []
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it: its working orders are cancelled.
@@ -176,7 +210,7 @@ class LiveWork:
     @property
     def first_bar_ns(self) -> int:
         """When the run began: its first bar starts then or later."""
-        return self._start_ns
+        return self._origin_ns
 
     @property
     def stopped(self) -> str | None:
@@ -186,7 +220,7 @@ class LiveWork:
     @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
-        return (self._clock.monotonic_ns() - self._began_ns) / 1e9 if self._began_ns else 0.0
+        return self._run.elapsed_s + ((self._clock.monotonic_ns() - self._began_ns) / 1e9 if self._began_ns else 0.0)
 
     def equity(self) -> tuple[int, float]:
         """Return the newest decision time and the equity at it."""
@@ -214,7 +248,7 @@ class LiveWork:
         warmup = self._runner.warmup
         per_day = max(1, min(_SESSION_NS, DAY_NS) // self._timeframe.ns)
         days = -(-warmup // per_day) * 3 // 2 + 5 if warmup else 0
-        return (self._start_ns // DAY_NS - days) * DAY_NS
+        return (self._origin_ns // DAY_NS - days) * DAY_NS
 
     async def _complete(self, since_ns: int, until_ns: int) -> None:
         """Take what the broker's history has of a period; minutes that are there already stay as they are."""
@@ -282,9 +316,12 @@ class LiveWork:
         self._now_ns = self._start_ns
         await self._clock.sleep_until(self._start_ns)
         await self._bars_until(self._start_ns)
-        # Exactly as much history as a backtest from this start has.
-        new, _ = self._bars.ended(self._start_ns, keep=self._runner.warmup)
-        await self._record(new)
+        # Exactly as much history as a backtest from the run's start has.
+        new, _ = self._bars.ended(self._origin_ns, keep=self._runner.warmup)
+        if self._past is None:
+            await self._record(new)
+        else:
+            await self._catch_up()
         self._note_equity()
         await self._carry_out(self._first_actions)
         end_ns = self._run.config.end_ns
@@ -301,6 +338,22 @@ class LiveWork:
             await self._tell_streams()
             await self.commit(on_commit)
             on_slice()
+
+    async def _catch_up(self) -> None:
+        """Take the bars between the run's start and now: those it saw as it saw them, so that it sees what it would have seen."""
+        new, _ = self._bars.ended(self._start_ns)
+        seen_ns = self._run.last_bar_ns or 0
+        await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
+        fills = await self._materials.store.runs.fills(self._run.id)
+        own = self._bars.own
+        self._equity = equity_until(
+            self._run.config.cash,
+            fills,
+            {symbol: bars.ends for symbol, bars in own.items()},
+            {symbol: bars.series.close.tolist() for symbol, bars in own.items()},
+            self._origin_ns,
+            self._start_ns,
+        )
 
     def _next_minute(self, done_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: the minute after, or after the machine slept the present one.
@@ -325,10 +378,19 @@ class LiveWork:
         is_warm = all(len(own) >= self._runner.warmup for own in self._bars.own.values())
         if (bars or larger) and is_warm:
             actions: list[Action] = []
-            await self._slices.run(lambda _: actions.extend(self._runner.decide(now_ns, bars, larger)))
+            await self._slices.run(lambda _: actions.extend(self._decided(now_ns, bars, larger)))
             await self._carry_out(actions)
         if bars:
             self._note_equity()
+
+    def _decided(self, now_ns: int, bars: dict[str, Bar], larger: Sequence[tuple[str, Bar]]) -> list[Action]:
+        """Let the strategy decide, and keep its state where it changed."""
+        actions = self._runner.decide(now_ns, bars, larger)
+        state = self._runner.saved_state()
+        if state is not None and state != self._state:
+            self._state = state
+            self._journal.record(StrategyStateSaved(state=msgspec.json.encode(state).decode()), now_ns, None, None)
+        return actions
 
     async def _mind_families(self) -> None:
         """Send the exits of what has filled, and take back what the other of a pair has made needless."""

@@ -1,6 +1,6 @@
 """The venue of a paper or live run: gathers what a decision asks for, for the desk; and what its strategy may know of its account."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Final
 
@@ -95,6 +95,10 @@ class LiveVenue:
         self.intents: list[Intent] = []
         self.cancels: list[str] = []
         self.changes: list[tuple[str, OrderTerms]] = []
+
+    def go_on_with(self, refs: Mapping[str, str]) -> None:
+        """Know the orders that the run has placed already; the next `look` forgets those that are over."""
+        self._refs = dict(refs)
 
     def look(self, now_ns: int, working: Sequence[str]) -> None:
         """Take the account as it is now; `working`: ids of the run's orders that can still fill."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -17,11 +18,12 @@ from core.errors import (
     RunError,
     RunNotStartable,
     RunNotStoppable,
+    StoreError,
     StrategyBroken,
     UnknownName,
 )
 from core.events.envelope import Envelope, Payload, envelope
-from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
+from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted, RunStopped
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
@@ -38,6 +40,7 @@ from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, is_recorded, recorded
+from core.runs.past import Past, read_past
 from core.runs.run_rows import Rows
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
@@ -52,6 +55,8 @@ async def nothing_outside(run: Run) -> None:
     """Reconcile a simulated run: its account is in the store."""
 
 
+_AGAIN_S: Final = 5.0
+"""How often a run's end that the store refused is tried again."""
 _ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0)
 """Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave."""
 
@@ -78,8 +83,9 @@ class RunManager:
         self._leases = LeaseKeeper(store.leases, self._lost)
         self._keeping: asyncio.Task[None] | None = None
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
-        self._unstored: dict[str, Run] = {}
-        """Runs that ended but whose end the store refused; at the next start they are found as interrupted."""
+        self._unstored: dict[str, tuple[Run, Envelope]] = {}
+        """Runs that ended but whose end the store refused, with the event that tells of it: it is stored when the store takes it."""
+        self._closing = asyncio.Event()
 
     # --- life ---
 
@@ -88,6 +94,7 @@ class RunManager:
 
         A run that another desk has is left alone until its lease has expired.
         """
+        await self._store_ends()
         found = []
         leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
@@ -125,6 +132,7 @@ class RunManager:
 
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
+        self._closing.set()
         await self.stop_all()
         await self.by_hand.close()
         self._leases.close()
@@ -137,7 +145,8 @@ class RunManager:
         broker_id = run.config.broker
         outlives = run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(broker_id)
         told_so = " Its orders may work on at the broker; they are looked at when the account is opened." if outlives else ""
-        sentence = f"The program ended while this run went on.{told_so} Run it again."
+        todo = "Let it go on, or close it." if outlives else "Run it again."
+        sentence = f"The program ended while this run went on.{told_so} {todo}"
         after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=now_ns, error=sentence, error_code="interrupted")
         left = [order for order in await self._store.runs.orders(run.id) if not order.status.is_final and not outlives]
         reason = "The run was interrupted."
@@ -174,6 +183,58 @@ class RunManager:
             raise RunNotStartable(f"Run {run.id} is {run.status} and cannot be started.", todo)
         info = self._strategy(run.config.strategy_id)
         keys = await self._bar_sets(run.config) if run.config.mode is RunMode.BACKTEST else ()
+        return await self._leased(run, info, keys)
+
+    async def resume(self, run_id: str) -> Run:
+        """Let an interrupted paper or live run go on with its own positions and cash. Raises RunNotStartable, StrategyBroken."""
+        run = await self.get(run_id)
+        if not self._may_go_on(run):
+            words = "is a backtest" if run.config.mode is RunMode.BACKTEST else f"is {run.status}"
+            raise RunNotStartable(f"Run {run.id} {words} and cannot go on.", "A paper or live run that was interrupted can.")
+        if not self._brokers.outlives_program(run.config.broker):
+            raise RunNotStartable(f"The account of run {run.id} at {run.config.broker} ended with the program.", "Run it again.")
+        info = self._strategy(run.config.strategy_id)
+        if run.manifest is not None and run.manifest.strategy_sha256 != info.sha256:
+            raise RunNotStartable(
+                f"The strategy {info.id} is no longer the code that run {run.id} ran.", "Bring the file back, or close the run."
+            )
+        return await self._leased(run, info, ())
+
+    async def close_interrupted(self, run_id: str, *, flatten: bool) -> Run:
+        """End an interrupted run: its orders are reconciled and cancelled, with `flatten` its positions closed. Raises RunNotStoppable."""
+        run = await self.get(run_id)
+        if not self._may_go_on(run):
+            raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be closed.", "A paper or live run that was interrupted can.")
+        try:
+            rows = FencedRuns(self._store.runs, await self._leases.take(run.id))
+        except HeldElsewhere as error:
+            raise RunNotStoppable(f"Run {run.id} is in the hands of the desk {error.desk}.", "Close it there.") from error
+        try:
+            newest = await self._store.runs.run(run.id)
+            if newest is None or newest.status is not RunStatus.INTERRUPTED:
+                raise RunNotStoppable(f"Run {run.id} was closed or went on elsewhere in the meantime.")
+            left = await self._wind_up(newest, flatten=flatten) if self._brokers.outlives_program(run.config.broker) else ""
+            reason, now_ns = f"It was closed.{left}", self._clock.now_ns()
+            closed = newest.moved_to(RunStatus.STOPPED, ended_ns=now_ns, error=reason, error_code=None)
+            async with rows.begin() as work:
+                work.put_run(closed)
+                work.append([_run_event(run.id, RunStopped(bars=run.bars, reason=reason), now_ns)])
+            return closed
+        finally:
+            await self._leases.give_back(run.id)
+
+    def _may_go_on(self, run: Run) -> bool:
+        is_strategy_s = run.config.mode is not RunMode.BACKTEST and not run.config.is_by_hand
+        return is_strategy_s and run.status is RunStatus.INTERRUPTED and run.id not in self._sessions
+
+    async def _wind_up(self, run: Run, *, flatten: bool) -> str:
+        """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
+        account = AccountName.PAPER if run.config.mode is RunMode.PAPER else AccountName.LIVE
+        async with self._desks.open(run.config.broker, account) as opened:
+            await opened.desk.reconcile()
+            return await opened.desk.wind_up(run.id, flatten=flatten)
+
+    async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...]) -> Run:
         try:
             rows = FencedRuns(self._store.runs, await self._leases.take(run.id))
         except HeldElsewhere as error:
@@ -186,14 +247,17 @@ class RunManager:
 
     async def _start(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: FencedRuns) -> Run:
         newest = await self._store.runs.run(run.id)
-        if newest is None or newest.status is not RunStatus.PENDING:
+        if newest is None or newest.status is not run.status:
             raise RunNotStartable(f"Run {run.id} was started or removed elsewhere in the meantime.", "Run it again to get a new one.")
-        desk = self._store.desk.name
-        started = run.moved_to(RunStatus.RUNNING, started_ns=self._clock.now_ns(), owner=self._store.owner, desk=desk)
+        is_resumed = run.status is RunStatus.INTERRUPTED
+        began_ns = run.started_ns if is_resumed else self._clock.now_ns()
+        here = {"owner": self._store.owner, "desk": self._store.desk.name}
+        started = run.moved_to(RunStatus.RUNNING, started_ns=began_ns, ended_ns=None, error=None, error_code=None, **here)
         # Once, here: from now on nobody asks in which mode a run is.
         is_backtest = run.config.mode is RunMode.BACKTEST
-        work = self._backtest(started, info, keys, rows) if is_backtest else self._live(started, info, rows)
-        session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug)
+        past = await read_past(run.id, self._store) if is_resumed else None
+        work = self._backtest(started, info, keys, rows) if is_backtest else self._live(started, info, rows, past)
+        session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug, is_resumed=is_resumed)
         self._sessions[run.id] = session
         try:
             async with rows.begin() as unit:
@@ -355,7 +419,7 @@ class RunManager:
     def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: Rows) -> RunWork:
         return BacktestWork(run, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
 
-    def _live(self, run: Run, info: StrategyInfo, rows: Rows) -> RunWork:
+    def _live(self, run: Run, info: StrategyInfo, rows: Rows, past: Past | None) -> RunWork:
         materials = LiveMaterials(
             store=self._store,
             rows=rows,
@@ -364,7 +428,7 @@ class RunManager:
             clock=self._brokers.clock(run.config.broker),
             callback_limit_s=self._callback_limit_s,
         )
-        return LiveWork(run, info, materials)
+        return LiveWork(run, info, materials, past)
 
     async def _stop(self, session: RunSession) -> None:
         await session.begun.wait()
@@ -377,7 +441,7 @@ class RunManager:
         """Return a stored run as it is now. One that is stored as over is over: its session learns of that a moment later."""
         session = self._sessions.get(run.id)
         if session is None:
-            return self._unstored.get(run.id, run)
+            return self._unstored[run.id][0] if run.id in self._unstored else run
         return run if run.status.is_final else session.run
 
     async def _execute(self, session: RunSession) -> None:
@@ -389,11 +453,39 @@ class RunManager:
         except Exception as error:
             self._on_bug(error, f"run {run_id}")
         finally:
-            if not session.is_stored:
-                self._unstored[run_id] = session.run
+            if not session.is_stored and session.end_told is not None:
+                self._unstored[run_id] = (session.run, session.end_told)
+                await self._supervisor.start(self._store_end_later(run_id), f"end-{run_id}")
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
             await self._leases.give_back(run_id)
+
+    async def _store_end_later(self, run_id: str) -> None:
+        """Try again until the end of a run is stored, or the program ends: then the next start finds it as interrupted."""
+        while run_id in self._unstored and not self._closing.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AGAIN_S):
+                    await self._closing.wait()
+            with suppress(StoreError):
+                await self._store_ends()
+
+    async def _store_ends(self) -> None:
+        """Store the ends of runs that the store refused. Raises StoreError."""
+        for run_id, (run, told) in list(self._unstored.items()):
+            try:
+                rows = FencedRuns(self._store.runs, await self._leases.take(run_id))
+            except HeldElsewhere:
+                self._unstored.pop(run_id, None)  # another desk has found it: what that one stored counts
+                continue
+            try:
+                stored = await self._store.runs.run(run_id)
+                if stored is not None and stored.status is RunStatus.RUNNING:
+                    async with rows.begin() as work:
+                        work.put_run(run)
+                        work.append([told])
+                self._unstored.pop(run_id, None)
+            finally:
+                await self._leases.give_back(run_id)
 
     def _strategy(self, strategy_id: str) -> StrategyInfo:
         known = self._strategies.find_all()

@@ -3,7 +3,7 @@
 The strategy does not know where its actions go; the router does not know how they are carried out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Final, NamedTuple, Protocol
@@ -177,6 +177,11 @@ class DomainRouter:
         self.decided_on: Cause = None
         """The event a traced decision rests on: its newest window. Otherwise the tick, which is known by its time."""
 
+    def go_on_after(self, count: int, refs: Mapping[str, str]) -> None:
+        """Number orders after `count`, and know those that the run has placed already, by the strategy's names for them."""
+        self._count = count
+        self._order_ids = dict(refs)
+
     def connect(self, venue: Venue) -> None:
         """Give it the venue of the run, once."""
         self._venue = venue
@@ -322,6 +327,7 @@ class DomainRouter:
             bar_start_ns=bar_start_ns,
             close=close,
             size=None if size is None else _size_words(size),
+            ref=None if ticket.ref.startswith("#") else ticket.ref,
         )
         wished = self._journal.record(wish, now_ns, caused_by, tick_id)
         return self._journal.record(self.commands.place(order_id=ticket.order_id), now_ns, wished, tick_id)

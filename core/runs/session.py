@@ -8,7 +8,7 @@ import msgspec
 
 from core.errors import KnownError, LeaseLost, StrategyTooSlow
 from core.events.envelope import Envelope, Payload, envelope
-from core.events.payloads import RunCompleted, RunError, RunProgressed, RunStarted, RunStopped
+from core.events.payloads import RunCompleted, RunError, RunProgressed, RunResumed, RunStarted, RunStopped
 from core.model.money import exact
 from core.model.result import RunResult
 from core.model.run import Manifest, Run, RunStatus
@@ -88,8 +88,10 @@ class RunWork(Protocol):
 class RunSession:
     """A run that goes on. `run` is always the newest state; `execute` is its one task."""
 
-    def __init__(self, run: Run, work: RunWork, *, log: EventLog, clock: Clock, on_bug: OnBug) -> None:
+    def __init__(self, run: Run, work: RunWork, *, log: EventLog, clock: Clock, on_bug: OnBug, is_resumed: bool = False) -> None:
+        """`is_resumed`: whether the run goes on after it was interrupted."""
         self.run = run
+        self._is_resumed = is_resumed
         self._work = work
         self._log = log
         self._clock = clock
@@ -101,6 +103,8 @@ class RunSession:
         self.over = asyncio.Event()
         self.is_stored = True
         """False when the store refused the run's end: then `run` is the only place that knows of it."""
+        self.end_told: Envelope | None = None
+        """The event of such an end, to be stored later."""
         self.is_taken = False
         """Whether another desk has taken the run over: what it stored counts, and `run` is only how it was here."""
 
@@ -123,8 +127,11 @@ class RunSession:
             manifest = await self._work.load()
             self._loaded = True
             self.run = self._changed(manifest=manifest, bars_total=self._work.bars_total)
-            started = RunStarted(manifest=manifest, bars_total=self._work.bars_total, owner=self.run.owner, desk=self.run.desk)
-            await self._commit(started)
+            owner, desk = self.run.owner, self.run.desk
+            if self._is_resumed:
+                await self._commit(RunResumed(manifest=manifest, owner=owner, desk=desk))
+            else:
+                await self._commit(RunStarted(manifest=manifest, bars_total=self._work.bars_total, owner=owner, desk=desk))
             await self._work.drive(self._tell_progress, lambda work: work.put_run(self._changed()))
             stopped = self._work.stopped
             result = await self._work.result()
@@ -171,7 +178,8 @@ class RunSession:
             # The store refused (disk full, database locked): the run is over all the same. That cannot be stored, but it is told.
             self.run = self._changed().moved_to(RunStatus.ERROR, ended_ns=run.ended_ns, error=str(failure), error_code=failure.code)
             self.is_stored = False
-            self._log.announce([self._envelope(RunError(code=failure.code, error=str(failure)))])
+            self.end_told = self._envelope(RunError(code=failure.code, error=str(failure)))
+            self._log.announce([self.end_told])
             return
         self.run = run
 

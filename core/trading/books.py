@@ -26,6 +26,10 @@ class RunBook:
         self.sent: list[Sent] = []
         self._day = -1
 
+    def go_on_with(self, earlier: "RunBook") -> None:
+        """Take what an earlier book of the same run has come to."""
+        self.cash, self.holdings, self.fees = earlier.cash, earlier.holdings, earlier.fees
+
     def book(self, fill: Fill) -> None:
         """Take a fill that was not taken before."""
         with localcontext(MONEY_CONTEXT):

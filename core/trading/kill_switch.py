@@ -34,7 +34,7 @@ class KillSwitch:
         cancelled, left = await self.cancel_working(run_id)
         closed = 0
         if level is SwitchLevel.FLATTEN:
-            closing = await self._close_positions(run_id, caused_by)
+            closing = await self._close_positions(run_id, caused_by, "kill switch")
             closed = await self._settled(closing)
             left += len(closing) - closed
         state = self._state
@@ -70,6 +70,11 @@ class KillSwitch:
         over = await self._settled(working, patience_s)
         return over, len(working) - over
 
+    async def flatten(self, run_id: str, note: str) -> int:
+        """Close a run's positions and wait for the broker's word; return how many orders it has not answered for."""
+        closing = await self._close_positions(run_id, None, note)
+        return len(closing) - await self._settled(closing)
+
     async def _cancel_one(self, order_id: str) -> None:
         await self._cancel(order_id)
 
@@ -82,7 +87,7 @@ class KillSwitch:
             pass
         return sum(lives[each].order.status.is_final for each in order_ids)
 
-    async def _close_positions(self, run_id: str | None, caused_by: str | None) -> list[str]:
+    async def _close_positions(self, run_id: str | None, caused_by: str | None, note: str) -> list[str]:
         """Place a market order against each position of the runs; they pass no gate, and are rows and events as any other."""
         state = self._state
         async with state.turn:
@@ -92,7 +97,7 @@ class KillSwitch:
                 if run_id in {None, own}:
                     for symbol, qty in book.positions().items():
                         side = OrderSide.SELL if qty > 0 else OrderSide.BUY
-                        request = OrderRequest(symbol=symbol, side=side, qty=abs(qty), note="kill switch")
+                        request = OrderRequest(symbol=symbol, side=side, qty=abs(qty), note=note)
                         placed.append(self._place(own, request, entry, caused_by))
             await state.apply(entry)
         return placed

@@ -218,6 +218,15 @@ class AccountDesk:
             return len(self.state.working(run_id))
         return (await self._kill.cancel_working(run_id, patience_s))[1]
 
+    async def wind_up(self, run_id: str, *, flatten: bool) -> str:
+        """Cancel all of a run's orders, with `flatten` close its positions, and return in words what is left of it, if anything."""
+        left = await self.cancel_working(run_id)
+        if flatten:
+            left += await self._kill.flatten(run_id, "closed with its run")
+        held = self.state.books[run_id].positions() if run_id in self.state.books else {}
+        words = f" {left} orders that the broker has not answered for." if left else ""
+        return words + (f" Still held: {', '.join(f'{plain(qty)} {symbol}' for symbol, qty in held.items())}." if held else "")
+
     async def reconcile(self) -> tuple[Difference, ...]:
         """Compare with the broker and heal, now. Raises BrokerError."""
         if self._reconciler is None:

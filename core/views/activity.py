@@ -3,7 +3,7 @@
 import msgspec
 
 from core.events.envelope import Envelope
-from core.events.payloads import OrderAccepted, OrderCreated
+from core.events.payloads import OrderAccepted, OrderCreated, StrategyStateSaved
 from core.views.columns import Column, Kind
 from core.views.table import Changes, RowTable
 from core.views.words import FindOrder, Level, level_of, words
@@ -57,7 +57,7 @@ class ActivityTable(RowTable[ActivityRow]):
 
     def fold(self, event: Envelope, source: str) -> None:
         """Take an event. Steps that go without saying (an order made, an order accepted) are left to the order table."""
-        if isinstance(event.payload, (OrderCreated, OrderAccepted)) or (event.seq and event.seq in self._seen):
+        if isinstance(event.payload, (OrderCreated, OrderAccepted, StrategyStateSaved)) or (event.seq and event.seq in self._seen):
             return
         if event.seq:
             self._seen.add(event.seq)

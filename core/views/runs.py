@@ -6,7 +6,17 @@ from typing import ClassVar
 from msgspec.structs import replace as struct_replace
 
 from core.events.envelope import Envelope
-from core.events.payloads import RunCompleted, RunCreated, RunDeleted, RunError, RunInterrupted, RunProgressed, RunStarted, RunStopped
+from core.events.payloads import (
+    RunCompleted,
+    RunCreated,
+    RunDeleted,
+    RunError,
+    RunInterrupted,
+    RunProgressed,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+)
 from core.model.run import RUN_TRANSITIONS, Run, RunMode, RunStatus
 from core.views.columns import Column, Kind
 from core.views.table import RowTable
@@ -147,6 +157,9 @@ class RunTable(RowTable[RunRow]):
             equity = float(payload.end_equity)
             told = replace(row, equity=equity, spark=(*row.spark, equity) if row.spark and row.spark[-1] != equity else row.spark)
             self._moved(told, RunStatus.COMPLETED, bars=payload.bars, elapsed_s=payload.elapsed_s, ended_ns=event.ts)
+        elif isinstance(payload, RunResumed):
+            of_desk = {"owner": payload.owner or row.run.owner, "desk": payload.desk or row.run.desk}
+            self._moved(row, RunStatus.RUNNING, manifest=payload.manifest, ended_ns=None, error=None, error_code=None, **of_desk)
         elif isinstance(payload, RunStarted):
             of_desk = {"owner": payload.owner or row.run.owner, "desk": payload.desk or row.run.desk}
             self._moved(row, RunStatus.RUNNING, manifest=payload.manifest, bars_total=payload.bars_total, started_ns=event.ts, **of_desk)

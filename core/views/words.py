@@ -11,6 +11,7 @@ from core.events.envelope import Envelope, Payload
 from core.model.instants import iso
 from core.model.money import plain
 from core.model.order import Order, OrderLeg, OrderRequest, TimeInForce
+from core.model.run import RunConfig
 
 FindOrder = Callable[[str], Order | None]
 
@@ -50,6 +51,12 @@ def price_words(order: OrderRequest | OrderLeg) -> str:
     trail = f"trailing by {plain(order.trail_price)}" if order.trail_price is not None else ""
     percent = f"trailing by {plain(order.trail_percent)} %" if order.trail_percent is not None else ""
     return " ".join(part for part in (stop, limit, trail, percent) if part)
+
+
+def _created(config: RunConfig) -> str:
+    if config.is_by_hand:
+        return f"A book for orders by hand at {config.broker} was made."
+    return f"Created {config.strategy_id} on {', '.join(config.symbols)} {config.timeframe}."
 
 
 def _interest(e: p.InterestCharged) -> str:
@@ -127,8 +134,10 @@ _HEALED: Final = {
 }
 
 _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
-    p.RunCreated: lambda e, _: f"Created {e.config.strategy_id} on {', '.join(e.config.symbols)} {e.config.timeframe}.",
+    p.RunCreated: lambda e, _: _created(e.config),
     p.RunStarted: lambda e, _: f"Started: {e.bars_total:,} bars to go." if e.bars_total else "Started: it goes on in real time.",
+    p.RunResumed: lambda e, _: "It goes on, with its own positions and cash.",
+    p.StrategyStateSaved: lambda e, _: "The strategy's state is kept.",
     p.RunCompleted: lambda e, _: f"Completed {e.bars:,} bars in {e.elapsed_s:.2f} s; equity {float(e.end_equity):,.2f}.",
     p.RunStopped: lambda e, _: f"Stopped after {e.bars:,} bars: {e.reason}",
     p.RunError: lambda e, _: f"Failed: {e.error}",

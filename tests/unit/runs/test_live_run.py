@@ -1,5 +1,6 @@
 """Paper runs on the simulated market: the strategy of a backtest, real time, and nothing left behind."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -283,7 +284,7 @@ async def test_a_strategy_changes_its_working_order(tmp_path: Path) -> None:
         scene.strategy(BIDS)
         run = await scene.over(await scene.start(minutes=8))
         (order,) = await scene.store.runs.orders(run.id)
-        assert (order.request.limit_price, order.status) == (2, OrderStatus.CANCELLED)
+        assert (order.request.limit_price, order.status) == (Decimal(2), OrderStatus.CANCELLED)
         theirs = [(one.client_order_id, one.broker_status) for one in scene.broker.exchange.orders()[::-1]]
         assert theirs == [(order.id, "replaced"), (f"{order.id}.r1", "canceled")]
         events = {event.id: event for event in await scene.store.log.read(run_id=run.id, limit=1_000)}
