@@ -11,7 +11,7 @@ from uuid import uuid4
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope, envelope
 from core.events.live_payloads import SwitchThrown
-from core.model.broker import AccountName
+from core.model.broker import AccountName, Print
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
@@ -356,6 +356,10 @@ class Engine:
     async def account_view(self, broker_id: str, account: AccountName) -> AccountView:
         """Return an account that is open as it is now. Raises NotConnected."""
         return await self._runs.by_hand.at(broker_id, account).view()
+
+    async def last_trades(self, broker_id: str, account: AccountName, symbols: Sequence[str]) -> dict[str, Print]:
+        """Return the market's newest trades as an account is told of them. Raises NotConnected, BrokerError."""
+        return await self._runs.by_hand.at(broker_id, account).last_trades(symbols)
 
     async def preview_order(self, broker_id: str, account: AccountName, order: HandOrder) -> OrderPreview:
         """Return what an order would come to; sends nothing. Raises NotConnected, InputError."""

@@ -65,6 +65,7 @@ class EventBridge(QObject):
         self._held = False
         self._desk_subscriptions = ExitStack()
         self._run_subscriptions = ExitStack()
+        self._hand_subscription = ExitStack()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(FLUSH_MS)
@@ -97,6 +98,13 @@ class EventBridge(QObject):
         self._run_subscriptions.close()
         self._run.clear()
 
+    def watch_by_hand(self, run_id: str | None) -> None:
+        """Listen to the orders that a person places at an account, those of the run `run_id`; None to none."""
+        self._hand_subscription.close()
+        if run_id is not None and not self._closed:
+            subscription = self._engine.subscribe("orders.*", self._take, owner="window: by hand", run_id=run_id)
+            self._hand_subscription.enter_context(subscription)
+
     def hold(self) -> None:
         """Hold back the events of the run that is looked at while its rows are loaded."""
         self._held = True
@@ -111,6 +119,7 @@ class EventBridge(QObject):
         self._closed = True
         self._desk_subscriptions.close()
         self._run_subscriptions.close()
+        self._hand_subscription.close()
         self._timer.stop()
         self._desk.clear()
         self._run.clear()

@@ -22,12 +22,21 @@ TITLES: Final = {
     "trades": "Trades",
     "activity": "Activity",
     "log": "Log",
+    "watchlist": "Watchlist",
+    "ticket": "Ticket",
+    "account": "Account",
 }
 """The docks by name, in the order in which F6 goes through them."""
 
 _BOTTOM: Final = ("orders", "fills", "positions", "trades", "activity", "log")
+_RIGHT: Final = ("report", "ticket", "account")
+_LEFT_BELOW: Final = ("data", "watchlist")
 _FRONT: Final = "trades"
-_LAYOUT_VERSION: Final = 1
+_LAYOUT_VERSION: Final = 2
+_FORMER_VERSION: Final = 1
+"""Of layouts from before ticket, account and watchlist were there."""
+_BESIDE: Final = (("report", "ticket"), ("report", "account"), ("data", "watchlist"))
+"""Where those go in such a layout."""
 
 
 class DockTitle(QWidget):
@@ -126,12 +135,14 @@ class Docks(QObject):
         window.splitDockWidget(dock["chart"], dock["orders"], Qt.Orientation.Vertical)
         window.splitDockWidget(dock["chart"], dock["report"], Qt.Orientation.Horizontal)
         window.splitDockWidget(dock["runs"], dock["data"], Qt.Orientation.Vertical)
-        for before, name in pairwise(_BOTTOM):
-            window.tabifyDockWidget(dock[before], dock[name])
+        for names in (_BOTTOM, _RIGHT, _LEFT_BELOW):
+            for before, name in pairwise(names):
+                window.tabifyDockWidget(dock[before], dock[name])
         for each in dock.values():
             each.show()
         self.resize()
-        dock[_FRONT].raise_()
+        for name in (_FRONT, _RIGHT[0], _LEFT_BELOW[0]):
+            dock[name].raise_()
 
     def resize(self) -> None:
         """Give the docks their first sizes, as shares of the window."""
@@ -201,6 +212,13 @@ class Docks(QObject):
     def restore(self, state: bytes) -> bool:
         """Take over what `state` returned; False, and the first layout, when it does not fit any more."""
         if self._window.restoreState(QByteArray(state), _LAYOUT_VERSION):
+            self._title_docks()
+            return True
+        if self._window.restoreState(QByteArray(state), _FORMER_VERSION):
+            for known, new in _BESIDE:
+                self._window.tabifyDockWidget(self._by_name[known], self._by_name[new])
+                self._by_name[new].setVisible(not self._by_name[known].isHidden())
+                self._by_name[known].raise_()
             self._title_docks()
             return True
         self.arrange()

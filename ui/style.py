@@ -204,6 +204,11 @@ QPushButton[role="primary"]:hover, QPushButton:default:hover {{ background: {ble
 QPushButton[role="primary"]:focus, QPushButton:default:focus {{ border-color: {t.text}; }}
 QPushButton[role="primary"]:disabled, QPushButton:default:disabled {{
   background: {t.raised}; border-color: {t.line}; color: {t.faint}; }}
+QPushButton[side="buy"]:checked {{ background: {blend(t.up, t.panel, 0.3)}; border-color: {t.up}; font-weight: 600; }}
+QPushButton[side="sell"]:checked {{ background: {blend(t.down, t.panel, 0.3)}; border-color: {t.down}; font-weight: 600; }}
+QLabel[role="chip"][stake="paper"] {{ color: {t.paper}; border-color: {t.paper}; font-weight: 600; }}
+QLabel[role="chip"][stake="live"] {{ background: {t.live}; border-color: {t.live}; color: {t.on_accent}; font-weight: 600; }}
+QPushButton#button-send-order {{ font-weight: 600; }}
 QPushButton[stake="paper"], QPushButton[stake="paper"]:default {{ background: {t.paper}; border-color: {t.paper}; color: {t.on_accent}; }}
 QPushButton[stake="live"], QPushButton[stake="live"]:default {{ background: {t.live}; border-color: {t.live}; color: {t.on_accent}; }}
 QPushButton[stake="paper"]:focus, QPushButton[stake="live"]:focus {{ border-color: {t.text}; }}

@@ -1,7 +1,7 @@
 """The toolbar: the few acts a hand needs all day, the account, how fresh everything is, and HALT at the right."""
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from core.model.run import RunMode
@@ -13,6 +13,7 @@ from ui.style import repolish
 from ui.switch_commands import LEVELS, act_name
 from ui.theme import Sizes, Theme
 
+_SHRINKING = ("start-run", "stop-run", "import-data", "command-palette")
 _DOTS = {Level.GOOD: "up", Level.WARNING: "warning", Level.ERROR: "danger", None: "faint"}
 
 
@@ -78,6 +79,20 @@ class MainToolBar(QToolBar):
         self._show(self.feed, "feed", self._feed_pulse)
         self._show(self.database, "db", self._database_pulse)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit(event.size().width())
+        super().resizeEvent(event)
+
+    def _fit(self, width: int) -> None:
+        """In a narrow window some acts show their icon alone: HALT must never slip behind the edge."""
+        for style in (Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly):
+            for name in _SHRINKING:
+                button = self.widgetForAction(self._actions[name])
+                if isinstance(button, QToolButton) and button.toolButtonStyle() is not style:
+                    button.setToolButtonStyle(style)
+            if self.sizeHint().width() <= width:
+                return
+
     # --- what is told ---
 
     def show_stake(self, stake: Stake, title: str = "") -> None:
@@ -87,6 +102,7 @@ class MainToolBar(QToolBar):
         self.account.setToolTip(stake.words or "Connect an account at a broker, or the simulated market")
         self.account.setProperty("mode", stake.mode.value)
         repolish(self.account)
+        self._fit(self.width())
 
     def show_feed(self, pulse: Pulse) -> None:
         """Say how fresh the feed of the account is."""
@@ -106,6 +122,7 @@ class MainToolBar(QToolBar):
         self.switch_state.setToolTip(sentences)
         self.switch_state.setAccessibleDescription(sentences)
         self.switch_place.setVisible(bool(words))
+        self._fit(self.width())
 
     def _show(self, label: QLabel, what: str, pulse: Pulse) -> None:
         dot = self._theme.colour(_DOTS[pulse.level]).name()

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from core.errors import StoreReadOnly, UnknownName
 from core.views.desk import DeskViews
-from core.views.stake import Stake, stake_of
 from core.views.words import Level
 from ui.actions import Actions
 from ui.bridge import EventBridge
@@ -41,6 +40,7 @@ from ui.switch_commands import SwitchCommands
 from ui.tasks import TaskScope
 from ui.theme import DARK, LIGHT, Sizes, Theme
 from ui.toolbar import MainToolBar
+from ui.trading_view import TradingView
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -76,7 +76,6 @@ class MainWindow(QMainWindow):
         self.engine, self.settings, self.services = engine, settings, services
         self._may_close = False
         self._laid_out = False
-        self._stake = Stake()
         self.sizes: Sizes = Sizes().scaled(settings.number("window.scale_percent"))
         self.theme: Theme = theme_of(settings)
         self.setFont(base_font(self.sizes))
@@ -132,7 +131,20 @@ class MainWindow(QMainWindow):
         self.log = LogPanel(look, self)
         confirm = self.dialogs.confirm
         self.data = DataPanel(engine=self.engine, tasks=self.tasks, look=look, memory=self.services.layout, confirm=confirm, parent=self)
+        self.trading = TradingView(
+            engine=self.engine,
+            views=self.views,
+            bridge=self.bridge,
+            acts=self.acts,
+            dialogs=self.dialogs,
+            tasks=self.tasks,
+            look=look,
+            memory=self.services.layout,
+            tables=self.tables,
+            parent=self,
+        )
         panels: dict[str, QWidget] = {**self.tables, "chart": self.chart, "report": self.report, "log": self.log, "data": self.data}
+        panels |= self.trading.panels
         self.toolbar = MainToolBar(self.acts, self.theme, self.sizes, self)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.toolbar)
         self.status = StatusLine(self.engine.now_ns, self)
@@ -172,7 +184,7 @@ class MainWindow(QMainWindow):
         self.switches.changed.connect(self._show_switch)
         self.switches.said.connect(self._say_act)
         self.heartbeat.database_heard.connect(self.toolbar.show_database)
-        self.tables["runs"].model.rows_published.connect(self._show_stake)
+        self._connect_trading()
         self.chart.set_chosen.connect(view.choose_set)
         self.chart.demo_requested.connect(self.commands.open_demo)
         self.chart.import_requested.connect(self.commands.import_data)
@@ -196,6 +208,25 @@ class MainWindow(QMainWindow):
             acts.bind(f"theme-{theme}", lambda theme=theme: self._choose_theme(theme))  # type: ignore[misc]
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_colour_scheme)
 
+    def _connect_trading(self) -> None:
+        trading = self.trading
+        self.tables["runs"].model.rows_published.connect(trading.show_stake)
+        trading.stake_changed.connect(self._show_stake)
+        trading.stake_changed.connect(lambda: trading.show_on(self.toolbar))
+        trading.feed.changed.connect(lambda: trading.show_on(self.toolbar))
+        trading.commands.said.connect(self._say_act)
+        trading.watchlist.symbol_chosen.connect(self._show_symbol)
+        self.bridge.bars_changed.connect(trading.watchlist.refresh)
+        self.bridge.switches_changed.connect(trading.feed.ask)
+        self.toolbar.account_menu.aboutToShow.connect(lambda: trading.fill_menu(self.toolbar.account_menu, self.acts))
+        self.acts.bind("order-ticket", lambda: self.docks.show(self.docks["ticket"]))
+
+    def _show_symbol(self, symbol: str) -> None:
+        self.trading.ticket.set_symbol(symbol)
+        stored = self.trading.watchlist.newest_set(symbol)
+        if stored is not None:
+            self.run_view.show_set(stored)
+
     # --- life ---
 
     async def open(self) -> None:
@@ -208,6 +239,7 @@ class MainWindow(QMainWindow):
         self.heartbeat.start()
         self.data.refresh()
         await self.loader.load_desk()
+        await self.trading.load()
         if self.views.runs.rows:
             self.show_run(self.views.runs.rows[-1].run.id)
         else:
@@ -228,6 +260,7 @@ class MainWindow(QMainWindow):
         self.docks.freeze()
         self.bridge.close()
         self.heartbeat.stop()
+        self.trading.stop()
         self.status.stop()
         self.log.stop()
         late = await self.tasks.close(deadline_s)
@@ -290,12 +323,8 @@ class MainWindow(QMainWindow):
     # --- what is at stake ---
 
     def _show_stake(self) -> None:
-        stake = stake_of(self.views.runs.rows, ())
-        if stake == self._stake:
-            return
-        self._stake = stake
+        stake = self.trading.stake
         self.frame.show_mode(stake.mode)
-        self.toolbar.show_stake(stake)
         self.setWindowTitle(" – ".join(part for part in (stake.words, "Weaver", self.services.desk_name) if part))
 
     def _show_switch(self) -> None:
@@ -336,6 +365,7 @@ class MainWindow(QMainWindow):
         self.chart.chart.set_time_zone(desktop_zone_name() if self.settings.flag("window.local_time") else None)
         self.report.set_look(look)
         self.data.set_look(look)
+        self.trading.set_look(look)
         self.log.set_look(look)
         self.acts.set_theme(self.theme)
         self.docks.set_theme(self.theme)
@@ -361,6 +391,7 @@ class MainWindow(QMainWindow):
         for panel in self.tables.values():
             panel.remember()
         self.data.remember()
+        self.trading.remember()
 
     def reset_layout(self) -> None:
         """Put panels and columns back to where they were at first."""
@@ -368,6 +399,7 @@ class MainWindow(QMainWindow):
         for panel in self.tables.values():
             panel.forget()
         self.data.forget()
+        self.trading.forget()
         self.docks.arrange()
 
     # --- pictures ---

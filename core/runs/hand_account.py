@@ -1,7 +1,7 @@
 """One account that is open for a person: what is there to see, and what the person asks for, carried out as any order is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal, localcontext
 from typing import Final
@@ -13,7 +13,7 @@ from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, Unkn
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
-from core.model.broker import Account
+from core.model.broker import Account, Print
 from core.model.hand import (
     OUTSIDE,
     AccountView,
@@ -347,6 +347,10 @@ class HandAccount:
             self._reversing.add(task)
             task.add_done_callback(self._reversing.discard)
         return closing
+
+    async def last_trades(self, symbols: Sequence[str]) -> dict[str, Print]:
+        """Return the market's newest trades; a symbol without one is not in it. Raises BrokerError."""
+        return await self._broker.market.latest_trades(symbols)
 
     # --- inside ---
 

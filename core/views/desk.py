@@ -53,7 +53,10 @@ class DeskViews:
         self.fills = FillTable(self.orders)
         self.positions = PositionTable()
         self.trades = TradeTable()
-        self.activity = ActivityTable(self.orders.get)
+        self.by_hand = OrderTable()
+        """Orders of the run that holds a person's own, at the account that is connected: for the words of the journal."""
+        self.by_hand_run: str | None = None
+        self.activity = ActivityTable(self._order)
         self.equity = EquityView()
         self.switches = SwitchView()
         self.selected: str | None = None
@@ -84,6 +87,9 @@ class DeskViews:
         if kind.startswith("orders."):
             if event.run_id == self.selected:
                 self._fold_order(event)
+            elif event.run_id == self.by_hand_run and self.by_hand_run is not None:
+                self.by_hand.fold(event)
+                self.activity.fold(event, self.source_of(event))
             return
         if isinstance(event.payload, SplitApplied | CoinFee) and event.run_id == self.selected:
             self._fold_change(event.payload, event, with_trades=True)
@@ -97,8 +103,19 @@ class DeskViews:
             self.switches.fold(event)
         self.activity.fold(event, self.source_of(event))
 
+    def _order(self, order_id: str) -> Order | None:
+        return self.orders.get(order_id) or self.by_hand.get(order_id)
+
+    def watch_by_hand(self, run_id: str | None, orders: Iterable[Order] = ()) -> None:
+        """Tell the journal of a person's own orders, those of `run_id`; `orders` are those that work already."""
+        if run_id != self.by_hand_run:
+            self.by_hand_run = run_id
+            self.by_hand.load(orders)
+
     def source_of(self, event: Envelope) -> str:
         """Return the words of the event's run, or the part of the program that made it."""
+        if event.run_id is not None and event.run_id == self.by_hand_run:
+            return "by hand"
         row = self.runs.get(event.run_id) if event.run_id else None
         return event.producer if row is None else row.title
 

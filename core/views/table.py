@@ -94,6 +94,15 @@ class RowTable(Generic[Row]):
         self.rows[place] = row
         self.touch(place, place)
 
+    def become(self, rows: Iterable[Row]) -> None:
+        """Hold these rows and no others; one that is as it was is left alone, so that only what changed is drawn."""
+        wanted = {self.key_of(row): row for row in rows}
+        for key in [key for key in self._place if key not in wanted]:
+            self.remove(key)
+        for key, row in wanted.items():
+            if self.get(key) != row:
+                self.put(row)
+
     def touch(self, first: int, last: int) -> None:
         """Mark rows as changed."""
         old = self._changed

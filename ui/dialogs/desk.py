@@ -15,7 +15,9 @@ from core.model.result import Progress
 from core.settings import Settings
 from ui.dialogs.about import AboutDialog
 from ui.dialogs.chain import ChainDialog, ReadChain
+from ui.dialogs.change_order import Change, ChangeOrderDialog
 from ui.dialogs.command_palette import CommandPalette
+from ui.dialogs.connect_account import ConnectDialog
 from ui.dialogs.corporate_actions import CorporateActionsDialog
 from ui.dialogs.download_data import DownloadDataDialog
 from ui.dialogs.import_data import ImportDataDialog
@@ -29,6 +31,8 @@ from ui.theme import Sizes, Theme
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.hand import TradingAccount
+    from core.model.order import Order
 
 
 class Dialogs:
@@ -166,6 +170,20 @@ class Dialogs:
             heading=heading, consequence=consequence, verb=verb, theme=self._theme, sizes=self._sizes, parent=self._parent
         )
         dialog.accepted.connect(then)
+        dialog.open()
+        return dialog
+
+    def connect_account(self, account: TradingAccount, then: Callable[[str], object]) -> ConnectDialog:
+        """Ask for the name of an account of real money; `then` is called with it."""
+        dialog = ConnectDialog(account=account, then=then, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog.open()
+        return dialog
+
+    def change_order(self, order: Order, change: Change, stake: str) -> ChangeOrderDialog:
+        """Open the dialog of new terms on a working order; `stake` is the mode that its button shows."""
+        dialog = ChangeOrderDialog(
+            order=order, change=change, tasks=self._tasks, stake=stake, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
         dialog.open()
         return dialog
 

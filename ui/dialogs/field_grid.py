@@ -72,6 +72,10 @@ class FieldGrid(QWidget):
         self._labels[row] = label
         return row
 
+    def set_label_width(self, pixels: int) -> None:
+        """Give the labels at least so much room: in a narrow panel less than in a dialog."""
+        self._layout.setColumnMinimumWidth(0, pixels)
+
     def show_row(self, row: FieldRow, *, shown: bool) -> None:
         """Show a row with its label, or take it out of the way."""
         row.setVisible(shown)

@@ -10,7 +10,7 @@ from ui.dialogs.look import role_sheet
 from ui.theme import Sizes, Theme
 
 
-class _Notice(QDialog):
+class Notice(QDialog):
     """A heading, a sentence and buttons."""
 
     def __init__(self, name: str, heading: str, sentence: str, theme: Theme, sizes: Sizes, parent: QWidget | None) -> None:
@@ -48,7 +48,7 @@ class _Notice(QDialog):
         return button
 
 
-class ConfirmDialog(_Notice):
+class ConfirmDialog(Notice):
     """Asks before something is destroyed; `accepted` when the person says so. Cancel has the focus.
 
     `heading` names the act and its object (`Delete SPY 1d from yahoo?`), `consequence` says what is lost, `verb` is the button.
@@ -64,7 +64,7 @@ class ConfirmDialog(_Notice):
         cancel.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
-class ErrorDialog(_Notice):
+class ErrorDialog(Notice):
     """Says what happened and what to do; the details (a traceback, say) are folded away and can be copied."""
 
     def __init__(

@@ -176,6 +176,9 @@ class TablePanel(QWidget):
         menu.popup(self.table.viewport().mapToGlobal(at))
 
 
+_PLURALS = {"activity": "events", "working": "working orders", "holdings": "positions", "watchlist": "symbols"}
+
+
 def _noun(name: str, count: int = 2) -> str:
-    plural = {"activity": "events"}.get(name, name)
+    plural = _PLURALS.get(name, name)
     return plural.removesuffix("s") if count == 1 else plural

@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest_asyncio
 from PySide6.QtWidgets import QWidget
 
+from core.model.broker import AccountName
+from core.model.hand import OrderTerms, TradingAccount
+from core.model.order import Order, OrderRequest, OrderSide, OrderType
 from tests.gui.dialogs.desk import BAD_DAILY
 from tests.gui.dialogs.usable import mute, nameless, usable_names
 from tests.gui.window.conftest import MakeDesk, make_desk
+from tests.unit.views.events import order
 
 MAP = Path(__file__).parents[3] / "docs" / "ui-map.md"
 
@@ -27,8 +33,25 @@ def listed() -> dict[str, set[str]]:
     return sections
 
 
+REAL = TradingAccount(broker_id="b", account=AccountName.LIVE, title="Live", is_real_money=True)
+
+
+def orders_of_every_term() -> tuple[Order, Order]:
+    """Return two orders that have between them each term that can be changed."""
+    prices = OrderRequest(
+        symbol="SPY", side=OrderSide.BUY, qty=Decimal(1), type=OrderType.STOP_LIMIT, stop_price=Decimal(9), limit_price=Decimal(10)
+    )
+    trail = OrderRequest(symbol="SPY", side=OrderSide.BUY, qty=Decimal(1), type=OrderType.TRAILING_STOP, trail_percent=Decimal(2))
+    first, second = (msgspec.structs.replace(order("o1"), request=request) for request in (prices, trail))
+    return first, second
+
+
+async def no_change(terms: OrderTerms) -> None:
+    """Take new terms and do nothing."""
+
+
 @pytest_asyncio.fixture
-async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[dict[str, QWidget]]:
+async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[list[QWidget]]:
     """The real window with a finished run, and every dialog it opens, in the state that shows the most."""
     desk = await make_desk()
     await desk.finished_run()
@@ -48,34 +71,38 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[dict[str, Q
         window.dialogs.about(),
         window.dialogs.confirm("Delete it?", "It goes.", "Delete", lambda: None),
         window.dialogs.error("It broke.", "Try again.", "details"),
+        window.dialogs.connect_account(REAL, lambda typed: None),
+        *(window.dialogs.change_order(one, no_change, "paper") for one in orders_of_every_term()),
     ]
     await window.settled()
     new_run.choose_strategy(next(info.id for info in desk.engine.strategies().values() if info.symbols == 2))
     await window.settled()
-    yield {top.objectName(): top for top in (window, *dialogs)}
+    yield [window, *dialogs]
     for dialog in dialogs:
         dialog.close()
     await window.settled()
 
 
-async def test_the_map_and_the_window_name_the_same(tops: dict[str, QWidget]) -> None:
-    found = {name: usable_names(top) for name, top in tops.items()}
+async def test_the_map_and_the_window_name_the_same(tops: list[QWidget]) -> None:
+    found: dict[str, set[str]] = {}
+    for top in tops:
+        found.setdefault(top.objectName(), set()).update(usable_names(top))
     missing = {name: sorted(names - listed().get(name, set())) for name, names in found.items()}
     gone = {name: sorted(names - found.get(name, set())) for name, names in listed().items()}
     assert {name: names for name, names in missing.items() if names} == {}, "not in the map"
     assert {name: names for name, names in gone.items() if names} == {}, "in the map, not on the screen"
 
 
-async def test_everything_usable_has_a_name(tops: dict[str, QWidget]) -> None:
-    assert [line for top in tops.values() for line in nameless(top)] == []
+async def test_everything_usable_has_a_name(tops: list[QWidget]) -> None:
+    assert [line for top in tops for line in nameless(top)] == []
 
 
-async def test_everything_usable_says_what_it_is(tops: dict[str, QWidget]) -> None:
-    assert [line for top in tops.values() for line in mute(top)] == []
+async def test_everything_usable_says_what_it_is(tops: list[QWidget]) -> None:
+    assert [line for top in tops for line in mute(top)] == []
 
 
-async def test_names_are_in_kebab_case(tops: dict[str, QWidget]) -> None:
-    names = {name for top in tops.values() for name in usable_names(top)}
+async def test_names_are_in_kebab_case(tops: list[QWidget]) -> None:
+    names = {name for top in tops for name in usable_names(top)}
     assert [name for name in sorted(names) if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+|-N|-NAME)*", name)] == []
     assert "field-symbols-N" in names
     assert "column-meaning-N" in names

@@ -67,6 +67,15 @@ class Desk:
         await self.window.settled()
         return done
 
+    async def quiet(self) -> None:
+        """Stop every run and let the account go: between a test and its end the loop stands still, and nothing may go on."""
+        await self.engine.stop_all_runs()
+        trading = self.window.trading
+        if trading.feed.view is not None:
+            trading.feed.disconnect_now()
+        self.window.heartbeat.stop()
+        await self.window.settled()
+
     async def pending_run(self, symbol: str = "BTC/USD", params: dict[str, ParamValue] | None = None) -> Run:
         """Create a run and look at it."""
         config = RunConfig(strategy_id="sma-cross", symbols=(symbol,), timeframe="1m", params=params or {})

@@ -104,6 +104,7 @@ async def test_the_switch_of_one_run_is_its_own_and_each_step_is_told(make_desk:
     dialog.reject()
     await window.settled()
     assert (await desk.engine.switches())[run.id] is SwitchLevel.CANCEL_ALL
+    await desk.quiet()
 
 
 async def test_a_switch_that_was_thrown_before_is_shown_at_the_start(make_desk: MakeDesk, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.gui.window.conftest import MakeDesk
 from ui.actions import ACTS
 from ui.theme import DARK, LIGHT
 
-DOCKS = "runs chart orders fills positions trades activity report data log".split()
+DOCKS = "runs chart orders fills positions trades activity report data log watchlist ticket account".split()
 TABLES = "runs orders positions activity fills trades".split()
 ACTIONS = "new-run start-run stop-run import-data settings kill-switch reset-layout command-palette".split()
 
@@ -58,6 +58,41 @@ async def test_layout_at_the_first_start(make_desk: MakeDesk) -> None:
     assert {dock.objectName() for dock in window.tabifiedDockWidgets(window.docks["orders"])} == {
         f"dock-{name}" for name in ("fills", "positions", "trades", "activity", "log")
     }
+
+
+async def test_ticket_and_account_lie_beside_the_report_and_the_watchlist_beside_the_data(make_desk: MakeDesk) -> None:
+    window = (await make_desk()).window
+
+    def beside(name: str) -> set[str]:
+        return {dock.objectName() for dock in window.tabifiedDockWidgets(window.docks[name])}
+
+    assert beside("report") == {"dock-ticket", "dock-account"}
+    assert beside("data") == {"dock-watchlist"}
+
+
+async def test_a_layout_from_before_the_ticket_is_kept_and_the_new_panels_have_their_places(make_desk: MakeDesk) -> None:
+    from PySide6.QtWidgets import QMainWindow
+
+    from ui.services import MemoryLayout
+
+    former = QMainWindow()
+    docks = {}
+    for name in DOCKS[:10]:
+        docks[name] = QDockWidget(name, former)
+        docks[name].setObjectName(f"dock-{name}")
+        former.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks[name])
+    former.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks["report"])
+    former.tabifyDockWidget(docks["runs"], docks["chart"])
+    docks["log"].hide()
+    layout = MemoryLayout()
+    layout.save("window-layout", bytes(former.saveState(1).data()))
+    window = (await make_desk(layout=layout)).window
+    assert window.docks["log"].isHidden()
+    assert window.docks["chart"] in window.tabifiedDockWidgets(window.docks["runs"])
+    assert window.docks["ticket"] in window.tabifiedDockWidgets(window.docks["report"])
+    assert window.docks["watchlist"] in window.tabifiedDockWidgets(window.docks["data"])
+    assert not window.docks["account"].isHidden()
+    former.deleteLater()
 
 
 async def test_the_theme_can_be_switched_and_follows_the_desktop(make_desk: MakeDesk) -> None:
@@ -162,7 +197,8 @@ async def test_every_act_stands_in_a_menu_with_its_words_and_can_be_found(make_d
 
 async def test_no_two_acts_share_a_shortcut(make_desk: MakeDesk) -> None:
     window = (await make_desk()).window
-    shortcuts = [action.shortcut().toString() for action in window.acts.all() if not action.shortcut().isEmpty()]
+    everywhere = [action for action in window.acts.all() if action.shortcutContext() is not Qt.ShortcutContext.WidgetShortcut]
+    shortcuts = [action.shortcut().toString() for action in everywhere if not action.shortcut().isEmpty()]
     assert len(shortcuts) == len(set(shortcuts))
 
 

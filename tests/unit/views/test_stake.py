@@ -2,6 +2,7 @@
 
 import msgspec
 
+from core.events.envelope import envelope
 from core.events.live_payloads import SwitchThrown
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode, RunStatus
@@ -37,8 +38,7 @@ def test_a_connected_account_is_named_by_what_a_person_calls_it() -> None:
 def test_the_switch_is_folded_from_its_events_each_once() -> None:
     events, view = Events(), SwitchView()
     assert view.words == ""
-    of_all = events.wrap(SwitchThrown(level=SwitchLevel.CANCEL_ALL, reason="x"))
-    of_all = msgspec.structs.replace(of_all, run_id=None)
+    of_all = envelope(SwitchThrown(level=SwitchLevel.CANCEL_ALL, reason="x"), id="e0", ts=0, producer="test", run_id=None)
     own = events.wrap(SwitchThrown(level=SwitchLevel.HALT, reason="x"), run_id="r1")
     view.fold(of_all)
     view.fold(own)

@@ -1,0 +1,148 @@
+"""The account that a person has connected: opened and let go here, and kept fresh for whatever shows it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from core.errors import KnownError
+from core.events.live_payloads import AccountChanged
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.events.envelope import Envelope
+    from core.model.broker import AccountName
+    from core.model.hand import AccountView, TradingAccount
+    from ui.tasks import TaskScope
+
+BEAT_MS: Final = 250
+"""How often an account that changed is asked again, at most."""
+QUIET_BEATS: Final = 8
+"""Beats after which it is asked although nothing was told: how long it has been silent grows by itself."""
+
+
+class AccountFeed(QObject):
+    """One account at a time. `view` is the newest of it, None while none is connected."""
+
+    changed = Signal()
+    """`view`, `accounts` or `is_busy` is another."""
+    failed = Signal(str)
+    """A connection could not be made, or ended by itself: the sentence why."""
+
+    def __init__(self, engine: Engine, tasks: TaskScope, parent: QObject) -> None:
+        super().__init__(parent)
+        self._engine, self._tasks = engine, tasks
+        self.accounts: list[TradingAccount] = []
+        self.view: AccountView | None = None
+        self.is_busy = False
+        self._is_dirty = False
+        self._is_asking = False
+        self._quiet = 0
+        self._subscription = ExitStack()
+        self._timer = QTimer(self)
+        self._timer.setInterval(BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+
+    @property
+    def place(self) -> tuple[str, AccountName] | None:
+        """Where orders go: the broker's id and the account's name."""
+        return None if self.view is None else (self.view.broker_id, self.view.account)
+
+    async def load(self) -> None:
+        """Read which accounts there are; nothing is connected."""
+        self.accounts = await self._engine.trading_accounts()
+        self.changed.emit()
+
+    # --- connecting ---
+
+    def connect_to(self, account: TradingAccount, confirm: str = "") -> None:
+        """Open an account in place of the one that is open."""
+        if not self.is_busy:
+            self._tasks.start(self._connect(account, confirm), what=f"connecting {account.title}", latest="account")
+
+    async def _connect(self, account: TradingAccount, confirm: str) -> None:
+        self._set_busy(True)
+        try:
+            await self._let_go()
+            self._listen()
+            self._take(await self._engine.connect_account(account.broker_id, account.account, confirm))
+            self._timer.start()
+        except KnownError as error:
+            self._subscription.close()
+            self.failed.emit(str(error))
+        finally:
+            self._set_busy(False)
+            self.accounts = await self._engine.trading_accounts()
+            self.changed.emit()
+
+    def disconnect_now(self) -> None:
+        """Let the account go; its orders work on."""
+        if not self.is_busy:
+            self._tasks.start(self._disconnect(), what="disconnecting the account", latest="account")
+
+    async def _disconnect(self) -> None:
+        self._set_busy(True)
+        try:
+            await self._let_go()
+        finally:
+            self._set_busy(False)
+
+    async def _let_go(self) -> None:
+        place = self.place
+        self._timer.stop()
+        self._subscription.close()
+        self.view = None
+        if place is not None:
+            await self._engine.disconnect_account(*place)
+
+    def _set_busy(self, is_busy: bool) -> None:
+        self.is_busy = is_busy
+        self.changed.emit()
+
+    # --- keeping fresh ---
+
+    def ask(self) -> None:
+        """Ask for the account anew at the next beat."""
+        self._is_dirty = True
+
+    def stop(self) -> None:
+        """Ask no more; the account stays open until the engine closes."""
+        self._timer.stop()
+        self._subscription.close()
+
+    def _listen(self) -> None:
+        self._subscription.enter_context(self._engine.subscribe(AccountChanged.wire, self._on_changed, owner="window: account"))
+
+    def _on_changed(self, event: Envelope) -> None:
+        payload = event.payload
+        if self.view is None or (isinstance(payload, AccountChanged) and payload.account == self.view.key):
+            self._is_dirty = True
+
+    def _beat(self) -> None:
+        self._quiet += 1
+        due = self._is_dirty or self._quiet >= QUIET_BEATS
+        if due and not self._is_asking and self.place is not None and not self._tasks.is_closed:
+            self._is_dirty, self._quiet, self._is_asking = False, 0, True
+            self._tasks.start(self._ask(), what="reading the account", latest="account-view")
+
+    async def _ask(self) -> None:
+        place = self.place
+        try:
+            if place is not None:
+                view = await self._engine.account_view(*place)
+                if self.place == place:
+                    self._take(view)
+        except KnownError as error:
+            if self.place == place and not self.is_busy:
+                await self._let_go()  # it ended by itself: keys revoked, or another desk took the account over
+                await self.load()
+                self.failed.emit(str(error))
+        finally:
+            self._is_asking = False
+
+    def _take(self, view: AccountView) -> None:
+        if view != self.view:
+            self.view = view
+            self.changed.emit()

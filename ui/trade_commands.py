@@ -1,0 +1,239 @@
+"""What the window's acts on an account do: each reads what is selected and makes one call to the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QKeySequence
+
+from core.errors import KnownError
+from core.model.hand import OUTSIDE, HeldPosition, OrderTerms
+from core.model.money import plain
+from core.model.order import Order
+from core.views.held import WorkingRow
+from core.views.words import request_words
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+    from core.model.hand import AccountView, TradingAccount
+    from ui.account_feed import AccountFeed
+    from ui.actions import Actions
+    from ui.dialogs.desk import Dialogs
+    from ui.panels.account import AccountPanel
+    from ui.panels.dense_table import DenseTable
+    from ui.tasks import TaskScope
+
+
+class TradeCommands(QObject):
+    """Binds the acts of trading by hand. What sends or closes something is asked about first; a cancel is not."""
+
+    said = Signal(str, str)
+    """A sentence, and its level: info or warning."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        feed: AccountFeed,
+        acts: Actions,
+        dialogs: Dialogs,
+        tasks: TaskScope,
+        panel: AccountPanel,
+        holdings: DenseTable,
+        working: DenseTable,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self._feed, self._acts = engine, feed, acts
+        self._dialogs, self._tasks = dialogs, tasks
+        self._panel, self._holdings, self._working = panel, holdings, working
+        for name, do in (
+            ("connect-account", self.connect_chosen),
+            ("disconnect-account", feed.disconnect_now),
+            ("reconcile", self.reconcile),
+            ("change-order", self.change_order),
+            ("cancel-order", self.cancel_orders),
+            ("cancel-all", self.ask_cancel_all),
+            ("close-position", self.ask_close),
+            ("reverse-position", self.ask_reverse),
+        ):
+            acts.bind(name, do, enabled=False)
+        self._on_key(working, "cancel-order", Qt.Key.Key_Delete)
+        self._on_key(working, "change-order", Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        self._on_key(holdings, "close-position", Qt.Key.Key_Delete)
+        self._on_key(holdings, "reverse-position", QKeySequence("Shift+Del"))
+        for table in (holdings, working):
+            table.selectionModel().selectionChanged.connect(lambda *_: self.offer())
+            table.table_model.rows_published.connect(self.offer)
+        working.doubleClicked.connect(lambda _index: self.change_order())
+        feed.changed.connect(self.offer)
+        feed.failed.connect(lambda sentence: self.said.emit(sentence, "warning"))
+
+    def _on_key(self, table: DenseTable, name: str, *keys: Qt.Key | QKeySequence) -> None:
+        action = self._acts[name]
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        table.addAction(action)
+
+    def offer(self) -> None:
+        """Enable what the account and the selection allow."""
+        feed = self._feed
+        is_connected = feed.view is not None
+        not_connected = "" if is_connected else "Connect an account first."
+        self._acts.offer("connect-account", enabled=not is_connected and not feed.is_busy and bool(feed.accounts))
+        for name in ("disconnect-account", "reconcile"):
+            self._acts.offer(name, enabled=is_connected and not feed.is_busy, why_not=not_connected)
+        orders, held = self._orders(), self._held()
+        works = feed.view is not None and bool(feed.view.working)
+        for name, possible, else_words in (
+            ("cancel-all", works, "No order works."),
+            ("cancel-order", bool(orders), "Select an order of the account."),
+            ("change-order", len(orders) == 1, "Select one order of the account."),
+            ("close-position", held is not None, "Select one position of the account."),
+            ("reverse-position", held is not None, "Select one position of the account."),
+        ):
+            why_not = not_connected or ("" if possible else else_words)
+            self._acts.offer(name, enabled=is_connected and possible, why_not=why_not)
+
+    def _orders(self) -> list[Order]:
+        return [row.order for row in self._working.selected_rows() if isinstance(row, WorkingRow)]
+
+    def _held(self) -> HeldPosition | None:
+        rows = self._holdings.selected_rows()
+        return rows[0] if len(rows) == 1 and isinstance(rows[0], HeldPosition) else None
+
+    # --- the account ---
+
+    def connect_chosen(self) -> None:
+        """Connect the account that is chosen in its panel."""
+        account = self._panel.selected()
+        if account is not None:
+            self.connect_to(account)
+
+    def connect_to(self, account: TradingAccount) -> None:
+        """Connect an account; one of real money only when its name was typed."""
+        if account.is_real_money:
+            self._dialogs.connect_account(account, lambda typed: self._feed.connect_to(account, typed))
+        else:
+            self._feed.connect_to(account)
+
+    def reconcile(self) -> None:
+        """Compare with the broker now, and say what differed."""
+        self._tasks.start(self._reconcile(), what="reconciling the account", latest="reconcile")
+
+    async def _reconcile(self) -> None:
+        place, view = self._feed.place, self._feed.view
+        if place is None or view is None:
+            return
+        found = await self._engine.reconcile_account(*place)
+        self._feed.ask()
+        if not found.differences:
+            self.said.emit(f"{view.title}: our books and the broker's are the same.", "info")
+            return
+        self.said.emit(f"{view.title}: {' '.join(one.reason for one in found.differences)}", "warning")
+
+    # --- orders ---
+
+    def cancel_orders(self) -> None:
+        """Ask the broker to cancel the selected orders."""
+        orders = self._orders()
+        if orders:
+            self._tasks.start(self._cancel(orders), what="cancelling orders")
+
+    async def _cancel(self, orders: list[Order]) -> None:
+        place = self._feed.place
+        if place is None:
+            return
+        for order in orders:
+            await self._engine.cancel_order(*place, order.id)
+        self._feed.ask()
+        what = f"the order to {request_words(orders[0].request)}" if len(orders) == 1 else f"{len(orders)} orders"
+        self.said.emit(f"The broker was asked to cancel {what}; until it says so it may still fill.", "info")
+
+    def ask_cancel_all(self) -> None:
+        """Ask, then cancel every working order of ours."""
+        view = self._feed.view
+        if view is None or not view.working:
+            return
+        count = len(view.working)
+        orders = "order" if count == 1 else "orders"
+        self._dialogs.confirm(
+            f"Cancel {count} working {orders} at {view.title}?",
+            "Orders of runs and by hand, exits that protect a position too. Positions stay. Orders of others are left alone.",
+            "Cancel all orders",
+            lambda: self._tasks.start(self._cancel_all(), what="cancelling every order"),
+        )
+
+    async def _cancel_all(self) -> None:
+        place = self._feed.place
+        if place is not None:
+            count = await self._engine.cancel_all_orders(*place)
+            self._feed.ask()
+            self.said.emit(f"The broker was asked to cancel {count} {'order' if count == 1 else 'orders'}.", "info")
+
+    def change_order(self) -> None:
+        """Open the dialog of new terms on the selected order."""
+        orders, place, view = self._orders(), self._feed.place, self._feed.view
+        if len(orders) != 1 or place is None or view is None:
+            return
+        order_id = orders[0].id
+        change = self._engine.change_order
+
+        async def ask(terms: OrderTerms) -> None:
+            await change(*place, order_id, terms)
+            self._feed.ask()
+
+        self._dialogs.change_order(orders[0], ask, "live" if view.is_real_money else "paper")
+
+    # --- positions ---
+
+    def ask_close(self) -> None:
+        """Ask, then close the selected position at market."""
+        held, view = self._held(), self._feed.view
+        if held is None or view is None:
+            return
+        self._dialogs.confirm(
+            f"Close {plain(abs(held.qty))} {held.symbol} ({held.owner})?",
+            f"{_market_order(held, 1)} at {view.title}; orders that would close it are cancelled first.{_strategy_note(held, view)}",
+            f"Close {held.symbol}",
+            lambda: self._tasks.start(self._turn(held, reverse=False), what=f"closing {held.symbol}"),
+        )
+
+    def ask_reverse(self) -> None:
+        """Ask, then turn the selected position around at market."""
+        held, view = self._held(), self._feed.view
+        if held is None or view is None:
+            return
+        becomes = "short" if held.qty > 0 else "long"
+        self._dialogs.confirm(
+            f"Reverse {plain(abs(held.qty))} {held.symbol} ({held.owner})?",
+            f"{_market_order(held, 2)} at {view.title}: the position becomes {becomes}.{_strategy_note(held, view)}",
+            f"Reverse {held.symbol}",
+            lambda: self._tasks.start(self._turn(held, reverse=True), what=f"reversing {held.symbol}"),
+        )
+
+    async def _turn(self, held: HeldPosition, *, reverse: bool) -> None:
+        place = self._feed.place
+        if place is None:
+            return
+        do = self._engine.reverse_position if reverse else self._engine.close_position
+        try:
+            order = await do(*place, held.symbol, held.owner_id)
+        except KnownError as error:
+            self.said.emit(f"{held.symbol} stays as it is. {error}", "warning")
+            return
+        self._feed.ask()
+        if order.reject_code is not None:
+            self.said.emit(f"The order to {request_words(order.request)} was refused. {order.reason or ''}".strip(), "warning")
+        else:
+            self.said.emit(f"The order to {request_words(order.request)} is sent.", "info")
+
+
+def _market_order(held: HeldPosition, times: int) -> str:
+    side = "Sells" if held.qty > 0 else "Buys"
+    return f"{side} {plain(abs(held.qty) * times)} {held.symbol} at market"
+
+
+def _strategy_note(held: HeldPosition, view: AccountView) -> str:
+    return "" if held.owner_id in {view.hand_run_id, OUTSIDE} else f" {held.owner} goes on and may open it again."
