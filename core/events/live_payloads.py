@@ -199,12 +199,15 @@ class Armed(Payload, frozen=True, kw_only=True):
 
 
 class EquityMarked(Payload, frozen=True, kw_only=True):
-    """A run's equity is higher than ever, or its day began: losses are counted from here. `day`: days since 1970, UTC."""
+    """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
 
     wire: ClassVar[str] = "risk.EquityMarked"
     peak: Decimal
+    """The highest equity of the run, account currency."""
     day: int
+    """The day, counted from 1970, UTC."""
     day_start: Decimal
+    """The equity with which it began, account currency."""
 
 
 class SwitchThrown(Payload, frozen=True, kw_only=True):

@@ -350,6 +350,7 @@ async def test_a_user_or_password_that_is_wrong(postgres_server: PostgresServer,
 
 
 async def test_a_user_that_may_not_write(postgres_server: PostgresServer, empty_postgres_url: str, tmp_path: Path) -> None:
+    postgres_server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", name_of(empty_postgres_url))  # as it is from version 15 on
     postgres_server.execute("CREATE ROLE guest LOGIN")
     try:
         said = await sentence(postgres_server.url(name_of(empty_postgres_url), user="guest"), StoreReadOnly, tmp_path)
