@@ -152,9 +152,7 @@ async def test_a_frame_of_thousands_lets_the_loop_turn(bench: AlpacaBench, serve
             turns += 1
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
-        task = group.create_task(
-            bench.broker.streams.market(WATCH, on_tick, lambda status: status.state == "listening" and listening.set())
-        )
+        task = group.create_task(bench.broker.streams.market(WATCH, on_tick, on_status))
         await listening.wait()
         server.send_ticks(*[_quote(number) for number in range(many)])
         group.create_task(turn())
