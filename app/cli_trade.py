@@ -106,7 +106,9 @@ def trade(
         thrown = (await engine.switches()).get(None)
         if thrown is not None and thrown != "off":
             sys.stderr.write(f"The kill switch is thrown ({thrown}): orders are refused until `weaver kill --off`.\n")
-        with told(engine, log_json=log_json):
+        from app.turns import served_soon
+
+        with told(engine, log_json=log_json), served_soon():
             return await run_to_end(engine, settle, shows_progress=False, confirm=confirm)
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document

@@ -21,7 +21,8 @@ from app.garbage import collected_in_this_thread
 from app.layout_files import LayoutFiles
 from app.logs import FaultReporter, print_bug, start_logging
 from app.start import WindowOptions
-from app.window_loop import WindowLoop, served_soon
+from app.turns import served_soon
+from app.window_loop import WindowLoop
 from app.window_report import export_report
 from core import ENGINE_VERSION
 from core.clock.realtime import SystemClock

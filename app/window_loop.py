@@ -1,27 +1,9 @@
 """The window's event loop: when Qt gives up by itself, what is running may still end in good order."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable
 
 import qasync
 from PySide6.QtWidgets import QApplication
-
-SWITCH_S: Final = 0.001
-"""How long a thread may compute before another that waits gets its turn. Python's own 5 ms add up: a turn of the loop that
-asks for the interpreter several times waits for each thread that works each time."""
-
-
-@contextmanager
-def served_soon() -> Iterator[None]:
-    """Within, the loop's thread waits less for those that simulate, read and compute beside it."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class WindowLoop(qasync.QEventLoop):  # type: ignore[misc]  # qasync has no types

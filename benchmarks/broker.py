@@ -97,25 +97,32 @@ class Commands:
     def begin_quotes(self, symbols: int, per_second: int, seconds: float) -> None:
         """Send quotes of so many symbols, so many a second of each, bundled into frames."""
         server = self._server
-        names = [f"S{number:03}" for number in range(symbols)]
 
         async def go_on() -> None:
             began, sent = perf_counter(), 0
             total = int(symbols * per_second * seconds)
             while sent < total:
                 due = min(total, int((perf_counter() - began) * symbols * per_second))
-                now = server.book.now()
-                rows = ",".join(
-                    f'{{"T":"q","S":"{names[number % symbols]}","t":"{now}","bp":{100 + number % 997 / 100:.2f},"bs":3,'
-                    f'"ap":{100.01 + number % 997 / 100:.2f},"as":{number}}}'
-                    for number in range(sent, due)
-                )
                 if due > sent:
-                    server.send_frame(f"[{rows}]")
+                    server.send_frame(self._frame(range(sent, due), symbols))
                 sent = due
                 await asyncio.sleep(FRAME_S)
 
         self._start(go_on())
+
+    def burst(self, symbols: int, quotes: int, frames: int) -> None:
+        """Send quotes in so many frames at once."""
+        for first in range(0, quotes, quotes // frames):
+            self._server.send_frame(self._frame(range(first, first + quotes // frames), symbols))
+
+    def _frame(self, numbers: range, symbols: int) -> str:
+        now = self._server.book.now()
+        rows = (
+            f'{{"T":"q","S":"S{number % symbols:03}","t":"{now}","bp":{100 + number % 997 / 100:.2f},"bs":3,'
+            f'"ap":{100.01 + number % 997 / 100:.2f},"as":{number}}}'
+            for number in numbers
+        )
+        return f"[{','.join(rows)}]"
 
     def posts(self) -> int:
         """Return how many orders arrived."""

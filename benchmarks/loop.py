@@ -97,7 +97,7 @@ async def opened() -> AsyncIterator[tuple["MainWindow", "Engine", "Store"]]:
     """The window as the program opens it, on a desk without bars."""
     from app.compose import compose_window
     from app.garbage import collected_in_this_thread
-    from app.window_loop import served_soon
+    from app.turns import served_soon
     from app.window_report import export_report
     from benchmarks.engine import desk
     from benchmarks.strategies import PLUGINS

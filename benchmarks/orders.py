@@ -193,9 +193,10 @@ async def reconnect(folder: Path, broker: RemoteBroker) -> tuple[float, int, flo
 def main(count: int) -> None:
     """Measure, and print the figures as JSON."""
     from app import collector
+    from app.turns import SWITCH_S
 
     collector.settle()  # as the program does
-    sys.setswitchinterval(0.001)  # as the program does where orders leave
+    sys.setswitchinterval(SWITCH_S)  # as the program does where orders leave
     with TemporaryDirectory(prefix="weaver-benchmark-") as folder:
         paths = {name: Path(folder) / name for name in ("ours", "raw", "reconnect")}
         for path in paths.values():

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +18,9 @@ from core.model.broker import StreamState, StreamStatus
 Item = TypeVar("Item")
 
 LARGEST_FRAME_BYTES: Final = 16_000_000
+SLICE_S: Final = 0.008
+"""How long it hands out items before the loop gets its turn."""
+_UNREADABLE: Final = (ValueError, KeyError, TypeError, ArithmeticError)
 
 _log = logging.getLogger(__name__)
 _wire = logging.getLogger(f"{__name__}.wire")
@@ -42,7 +45,8 @@ class StreamPatience:
 class Heard(Generic[Item]):
     """What a message meant: items for whoever listens, what to send back, and the state that it brought."""
 
-    items: Sequence[Item] = ()
+    items: Iterable[Item] = ()
+    """Made as they are asked for, where there may be many; making one may raise as `Conversation.hear` does."""
     reply: str | None = None
     state: StreamState | None = None
 
@@ -130,6 +134,7 @@ class StreamClient(Generic[Item]):
             await socket.send(opening)
         until = asyncio.get_running_loop().time() + self._patience.enter_s
         listening = asked = False
+        turn_s = asyncio.get_running_loop().time() + SLICE_S
         while True:
             try:
                 async with asyncio.timeout(self._patience.answer_s if asked else self._patience.silence_s) as limit:
@@ -147,16 +152,31 @@ class StreamClient(Generic[Item]):
             asked = False
             try:
                 heard = conversation.hear(frame)
-            except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-                # What it said is lost; after the next connection whoever listens asks for what was missed.
-                return _lost(f"a message could not be read: {type(error).__name__}: {error}")
+            except _UNREADABLE as error:
+                return _unreadable(error)
             if heard.state is not None and not listening:
                 listening = heard.state is StreamState.LISTENING
                 on_status(StreamStatus(state=heard.state))
-            for item in heard.items:
+            items = iter(heard.items)
+            while True:
+                # A flood, in one frame or in many that wait, must not keep the loop from its other work.
+                if asyncio.get_running_loop().time() > turn_s:
+                    await asyncio.sleep(0)
+                    turn_s = asyncio.get_running_loop().time() + SLICE_S
+                try:
+                    item = next(items, None)
+                except _UNREADABLE as error:
+                    return _unreadable(error)
+                if item is None:
+                    break
                 on_item(item)
             if heard.reply is not None:
                 await socket.send(heard.reply)
+
+
+def _unreadable(error: Exception) -> StreamStatus:
+    """What the message said is lost; after the next connection whoever listens asks for what was missed."""
+    return _lost(f"a message could not be read: {type(error).__name__}: {error}")
 
 
 def _lost(why: str) -> StreamStatus:

@@ -403,13 +403,14 @@ class LiveWork:
         await self._carry_out(self._first_actions)
         next_ns = self._now_ns
         while self._venue.stopped is None and (end_ns is None or next_ns < end_ns):
-            next_ns = self._next_minute(next_ns, end_ns)
+            next_ns = self._present(next_ns + MINUTE_NS, end_ns)
             if self._hours.opens(next_ns - MINUTE_NS) >= next_ns:
                 next_ns = await self._opened(self._hours.opens(next_ns - MINUTE_NS), end_ns, on_commit)
                 continue
             late_ms = await self._clock.sleep_until(next_ns) / self._clock.speed / 1e6
             if late_ms > LATE_MS:
                 self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
+            next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
             await self._bars_until(next_ns)
             await self._answers()
             new, larger = self._bars.ended(next_ns)
@@ -444,12 +445,12 @@ class LiveWork:
             self._now_ns,
         )
 
-    def _next_minute(self, done_ns: int, end_ns: int | None) -> int:
-        """Return the next decision time: the minute after, or after the machine slept the present one.
+    def _present(self, next_ns: int, end_ns: int | None) -> int:
+        """Return the next decision time: as it was meant, or after the machine slept or its clock was set the present minute.
 
         What lies behind is history then: no order is decided on an old price.
         """
-        next_ns, now_ns = done_ns + MINUTE_NS, self._clock.now_ns()
+        now_ns = self._clock.now_ns()
         if now_ns - next_ns > ASLEEP_S * SECOND_NS * self._clock.speed:
             next_ns = max(next_ns, now_ns // MINUTE_NS * MINUTE_NS)
         return next_ns if end_ns is None else min(next_ns, end_ns)

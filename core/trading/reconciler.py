@@ -97,6 +97,12 @@ class Reconciler:
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=since_ns)
+        # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
+        strange = {one.order_id for one in executions if one.id not in state.known_outside and state.find("", one.order_id) is None}
+        for broker_id in strange - set(orders) - state.adopted:
+            late = await broker.orders.order(broker_id)
+            if late is not None:
+                orders[late.id] = late
         return Theirs(
             asked_ns=now_ns,
             orders=tuple(orders.values()),

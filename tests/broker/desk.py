@@ -87,6 +87,10 @@ class WireScene(Scene):
     async def until_filled(self, order_id: str, qty: int) -> None:
         await self.until(lambda: self.desk.state.lives[order_id].order.filled_qty == qty)
 
+    async def until_there(self, order_id: str) -> None:
+        """Wait until the broker has an order, whatever it says of it."""
+        await self.until_looked(lambda: self.at_broker(order_id) is not None)
+
     async def until_landed(self) -> None:
         """Wait until no answer to an order is awaited any more."""
         await self.until(lambda: not self.desk.state.in_flight)
@@ -102,6 +106,13 @@ class WireScene(Scene):
         async with asyncio.timeout(20):
             while not is_so():  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
+
+    async def until_quiet(self) -> None:
+        """Wait until a while has passed without news of an order."""
+        newest = -1
+        while (latest := max((life.order.updated_ns for life in self.desk.state.lives.values()), default=0)) != newest:
+            newest = latest
+            await asyncio.sleep(0.1)
 
     @asynccontextmanager
     async def market(self, feed: Feed) -> AsyncIterator["MarketEar"]:

@@ -1,12 +1,13 @@
 """Alpaca's JSON as values of ours: decimals from text, instants to the nanosecond, words that may be unknown."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from core.model.instants import SECOND_NS, to_ns
 from core.model.market import AssetClass
@@ -15,12 +16,13 @@ Word = TypeVar("Word", bound=StrEnum)
 Fields = Mapping[str, Any]
 
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:?\d\d)")
+_DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
 _QUOTES: Final = ("USDT", "USDC", "USD", "BTC")
 
 
 def parsed(body: bytes | str) -> Any:
     """Return a JSON document with its fractions as Decimal, exactly as written. Raises ValueError."""
-    return json.loads(body, parse_float=Decimal)
+    return _DECODER.decode(body)
 
 
 def fields(document: Any) -> Fields:

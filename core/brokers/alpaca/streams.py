@@ -1,7 +1,7 @@
 """Alpaca's streams: what becomes of the account's orders, and what the market does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from core.brokers.alpaca.addresses import Addresses
@@ -22,6 +22,7 @@ _KEYS_REFUSED: Final = frozenset({401, 402, 403})
 _FOR_GOOD: Final = frozenset({400, 405, 409, 410})
 """Error codes of the market stream that a second attempt would meet again: bad subscription, too many symbols, no such plan."""
 _BARS: Final = {"b": BarKind.FINAL, "u": BarKind.CORRECTED, "d": BarKind.RUNNING}
+_TICKS: Final = frozenset({"q", "t", *_BARS})
 
 
 class AlpacaStreams:
@@ -101,18 +102,13 @@ class MarketConversation:
 
     def hear(self, frame: str | bytes) -> Heard[Tick]:
         """See `core.brokers.stream.Conversation`. A kind of message that we do not know says nothing to us."""
-        ticks: list[Tick] = []
+        rows = [fields(message) for message in as_messages(parsed(frame_text(frame)))]
         reply, state = None, None
-        for message in as_messages(parsed(frame_text(frame))):
-            row = fields(message)
+        for row in rows:
             kind = row.get("T")
-            if kind == "q":
-                ticks.append(read_quote(str(row["S"]), row))
-            elif kind == "t":
-                ticks.append(read_print(str(row["S"]), row))
-            elif kind in _BARS:
-                ticks.append(LiveBar(bar=_bar(row, kind), kind=_BARS[kind]))
-            elif kind == "success" and row.get("msg") == "connected":
+            if kind in _TICKS:
+                continue
+            if kind == "success" and row.get("msg") == "connected":
                 reply = json.dumps({"action": "auth", "key": self._credentials.key, "secret": self._credentials.secret})
             elif kind == "success" and row.get("msg") == "authenticated":
                 reply, state = self.question(), StreamState.AUTHENTICATED
@@ -120,7 +116,19 @@ class MarketConversation:
                 state = StreamState.LISTENING
             elif kind == "error":
                 raise _stream_error(row, self._credentials)
-        return Heard(items=ticks, reply=reply, state=state)
+        return Heard(items=_ticks(rows), reply=reply, state=state)
+
+
+def _ticks(rows: list[Fields]) -> Iterator[Tick]:
+    """Make each when it is asked for: a frame may hold thousands, and who listens lets the loop turn between them."""
+    for row in rows:
+        kind = row.get("T")
+        if kind == "q":
+            yield read_quote(str(row["S"]), row)
+        elif kind == "t":
+            yield read_print(str(row["S"]), row)
+        elif kind in _BARS:
+            yield LiveBar(bar=_bar(row, kind), kind=_BARS[kind])
 
 
 def _bar(row: Fields, kind: Any) -> Bar:

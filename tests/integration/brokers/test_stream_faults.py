@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import BrokerRefused, KeysRefused
-from core.model.broker import BrokerOrderRequest, Quote, StreamState, Watch
+from core.model.broker import BrokerOrderRequest, Quote, StreamState, StreamStatus, Watch
 from core.model.order import OrderSide, OrderType
 from tests.broker.bench import QUICK_STREAM, AlpacaBench, Ear, listening
 from tests.broker.faults import Fault, Mischief, StreamMood, Way
@@ -129,6 +129,36 @@ async def test_a_flood_is_heard_to_its_end_and_in_order(bench: AlpacaBench, serv
             server.send_ticks(*[_quote(number) for number in range(first, first + 1_000)])
         heard = [await ear.next() for _ in range(many)]
     assert [quote.bid_size for quote in heard if isinstance(quote, Quote)] == list(range(many))
+
+
+async def test_a_frame_of_thousands_lets_the_loop_turn(bench: AlpacaBench, server: FakeBroker) -> None:
+    many, turns = 50_000, 0
+    seen: list[int] = []
+    over, listening = asyncio.Event(), asyncio.Event()
+
+    def on_tick(_: object) -> None:
+        seen.append(turns)
+        if len(seen) == many:
+            over.set()
+
+    def on_status(status: StreamStatus) -> None:
+        if status.state is StreamState.LISTENING:
+            listening.set()
+
+    async def turn() -> None:
+        nonlocal turns
+        while not over.is_set():
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        task = group.create_task(bench.broker.streams.market(WATCH, on_tick, on_status))
+        await listening.wait()
+        server.send_ticks(*[_quote(number) for number in range(many)])
+        group.create_task(turn())
+        await over.wait()
+        task.cancel()
+    assert len(set(seen)) > 2  # not all of them in one turn
 
 
 @pytest.mark.parametrize(

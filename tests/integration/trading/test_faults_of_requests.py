@@ -126,7 +126,7 @@ async def test_one_order_at_the_broker_for_one_intent(scene: WireScene, server: 
 async def test_a_fill_that_is_faster_than_a_slow_answer(scene: WireScene, server: FakeBroker) -> None:
     server.fail(Fault(POST, Way.LATE, delay_s=0.3))
     order_id = await scene.place(limit="390")
-    await scene.until_asked(POST)
+    await scene.until_there(order_id)
     scene.fill(order_id, 10)
     await scene.until_status(order_id, S.FILLED)  # the answer, which still says `pending_new`, changes nothing
     await scene.until_landed()

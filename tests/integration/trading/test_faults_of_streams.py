@@ -307,3 +307,20 @@ async def test_a_broker_whose_clock_is_off(tmp_path: Path, server: FakeBroker, o
 
 def order_id_at(server: FakeBroker, order_id: str) -> str:
     return str(server.book.by_client_id(order_id)["id"])
+
+
+async def test_a_fill_that_overtakes_its_order_is_nobody_elses(scene: WireScene, server: FakeBroker) -> None:
+    scene.lose_updates()
+    await scene.desk.reconcile()
+    server.fail(Fault("GET /v2/positions", Way.LATE, delay_s=0.3), Fault(POST, Way.LATE, delay_s=0.7))
+    asked = scene.do(lambda: server.requests["GET /v2/positions"])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(scene.desk.reconcile())
+        await scene.until_asked("GET /v2/positions", asked + 1)  # the orders are listed already, without this one
+        order_id = await scene.place(limit="390")
+        await scene.until_there(order_id)
+        scene.fill(order_id, 10)  # and it is executed before the executions are, while its answer is on the way
+    assert scene.desk.state.outside == {}
+    await scene.until_status(order_id, S.FILLED)
+    assert await scene.desk.reconcile() == ()
+    await scene.assert_books_equal()

@@ -6,7 +6,8 @@ import sys
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.window_loop import SWITCH_S, WindowLoop, served_soon
+from app.turns import SWITCH_S, served_soon
+from app.window_loop import WindowLoop
 
 
 def test_what_runs_goes_on_to_its_end_when_qt_leaves(qapp: QApplication) -> None:

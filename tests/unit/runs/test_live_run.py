@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from core.brokers.sim import ID
+from core.clock.realtime import ScaledClock
 from core.errors import InvalidValue, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import EquityMarked
-from core.model.instants import MINUTE_NS
+from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.order import OrderStatus, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.equity_marks import EquityMarks
-from core.runs.live import recorded
+from core.runs.live import ASLEEP_S, recorded
 from core.trading.books import RunBook
 from tests.unit.runs.live_desk import live
 
@@ -365,3 +366,22 @@ async def test_a_run_that_is_taken_up_counts_its_losses_from_where_it_did(tmp_pa
         assert over.status is RunStatus.COMPLETED
         orders = await scene.store.runs.orders(run.id)
         assert {order.reject_code for order in orders} == {RejectCode.RISK_DRAWDOWN}
+
+
+async def test_what_a_sleeping_machine_missed_is_history_and_no_order_is_decided_on_it(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.start()
+        await scene.until("orders.Filled", 4)
+        assert isinstance(scene.clock, ScaledClock)
+        asleep_ns = round(2 * ASLEEP_S * scene.clock.speed) * SECOND_NS
+        woke_ns = scene.clock.now_ns() + asleep_ns
+        scene.clock._start_ns += asleep_ns  # it slept, or its clock was set
+        await scene.until("orders.Filled", 10)
+        await scene.runs.stop(run.id)
+        decided = [event.causation_id for event in await scene.store.log.read(pattern="strategy.PlaceRequest", limit=1_000)]
+        times = [int(cause.rpartition("@")[2]) for cause in decided if cause is not None]
+        assert all(time_ns < woke_ns - asleep_ns or time_ns > woke_ns - MINUTE_NS for time_ns in times)
+        assert any(time_ns > woke_ns for time_ns in times)
+        bars = await scene.store.bars.read(recorded(run.id, "DEMO/USD", "1m"))
+        assert set(np.diff(bars.start_ns).tolist()) == {MINUTE_NS}  # and all of it was seen
