@@ -273,7 +273,10 @@ async def test_a_feed_without_quotes_brings_bars() -> None:
         async with listening(lambda on_tick, on_status: broker.streams.market(watch, on_tick, on_status)):
             start_ns = desk.clock.now_ns() + MINUTE_NS
             desk.clock.now = start_ns + MINUTE_NS
+            desk.books.fails = ["before"]
             desk.market.tell(LiveBar(bar=Bar("SPY", start_ns, start_ns + MINUTE_NS, 7.0, 7.0, 7.0, 7.0, 1.0), kind=BarKind.FINAL))
+            with pytest.raises(BrokerUnreachable):
+                await broker.orders.open_orders()  # what the bar has done could not be kept: it is met again
             await until_filled(broker, "a")
     assert [one.price for one in desk.books.held().executions] == [7]
 
