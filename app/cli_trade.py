@@ -33,7 +33,7 @@ def trade(
     context: typer.Context,
     strategy: Annotated[str, typer.Argument(help="Id of the strategy; `weaver strategies list` shows them.")],
     mode: Annotated[str, typer.Option(help="paper; live is not in this version.", metavar="MODE")] = "paper",
-    broker: Annotated[str, typer.Option(help="sim: a simulated market inside the program.", metavar="ID")] = "sim",
+    broker: Annotated[str, typer.Option(help="sim: a simulated market; paper: an account in the database.", metavar="ID")] = "sim",
     symbol: Annotated[list[str] | None, typer.Option(help="Symbol to trade; repeat it for several.", metavar="S")] = None,
     timeframe: Annotated[str | None, typer.Option(help="Length of a bar, like 1m, 5m, 1h.", metavar="T")] = None,
     param: Annotated[list[str] | None, typer.Option(help="Parameter of the strategy as name=value; repeat it.", metavar="K=V")] = None,
