@@ -1,14 +1,8 @@
 """The paper account as the settings have it: which feed fills it, what it is opened with, what it costs."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from core.brokers import sim
 from core.brokers.accounts import Accounts
-from core.brokers.keys import KeyVault
-from core.brokers.loader import AdapterLoader
 from core.brokers.paper.floor import PaperTerms
-from core.brokers.paper.hours import ExchangeHours, RoundTheClock
 from core.brokers.paper.source import PaperFeed, PaperSource
 from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
@@ -20,10 +14,11 @@ from core.ports import PaperBooks
 from core.settings import Settings
 
 
-def paper_source(
-    books: PaperBooks, market: SimSource, settings: Settings, adapters: Path, environment: Mapping[str, str], profile: str | None
-) -> PaperSource:
-    """Return the source of the paper account; nothing is read or sent before it is opened. `market`: the simulated one."""
+def paper_source(books: PaperBooks, market: SimSource, accounts: Accounts, settings: Settings) -> PaperSource:
+    """Return the source of the paper account; nothing is read or sent before it is opened.
+
+    `market`: the simulated one; `accounts`: their keys and adapters serve another feed, whichever broker they are at themselves.
+    """
 
     def terms() -> PaperTerms:
         return PaperTerms(
@@ -34,10 +29,7 @@ def paper_source(
 
     feed_id = settings.text("paper.feed").strip() or sim.ID
     if feed_id == sim.ID:
-        feed = PaperFeed(id=feed_id, open=lambda: market.open(sim.ID, AccountName.PAPER), clock=market.clock(sim.ID), hours=RoundTheClock())
+        feed = PaperFeed(id=feed_id, open=lambda: market.open(sim.ID, AccountName.PAPER), clock=market.clock(sim.ID), is_always_open=True)
     else:
-        # The feed is an adapter of its own choice, whichever the paper account of the person is at.
-        vault, clock = KeyVault(environment, profile), SystemClock()
-        accounts = Accounts(AdapterLoader((adapters,)), vault, environment, dict.fromkeys(AccountName, feed_id), clock)
-        feed = PaperFeed(id=feed_id, open=lambda: accounts.open(AccountName.PAPER), clock=clock, hours=ExchangeHours())
+        feed = PaperFeed(id=feed_id, open=lambda: accounts.at(feed_id).open(AccountName.PAPER), clock=SystemClock())
     return PaperSource(feed, books, terms, exact(settings.number("paper.cash")))

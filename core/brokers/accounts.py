@@ -43,6 +43,10 @@ class Accounts:
         """Return the id of the adapter that an account uses."""
         return self._by_account[name]
 
+    def at(self, adapter: str) -> "Accounts":
+        """Return the same accounts, all of them at another adapter."""
+        return Accounts(self._loader, self._vault, self._environment, dict.fromkeys(AccountName, adapter), self._clock)
+
     async def store_keys(self, name: AccountName, credentials: Credentials) -> None:
         """Keep an account's keys in the system's keyring. Raises KeyringUnusable."""
         await asyncio.to_thread(self._vault.store, self._by_account[name], name, credentials)

@@ -10,7 +10,6 @@ from typing import Any
 from core.brokers.fake import FakeBroker, HandFeed
 from core.brokers.inside import InsideHistory
 from core.brokers.paper.floor import PaperTerms
-from core.brokers.paper.hours import ExchangeHours, Hours
 from core.brokers.paper.keeper import Lost
 from core.brokers.paper.source import INFO, PaperFeed, PaperSource
 from core.brokers.sim import INFO as SIM_INFO
@@ -189,7 +188,6 @@ def hand_source(
     *,
     fees: str = "none",
     kind: AccountKind = AccountKind.CASH,
-    hours: Hours | None = None,
 ) -> PaperSource:
     """A paper account of 100,000 on a market that is moved by hand."""
 
@@ -197,7 +195,7 @@ def hand_source(
     async def opened() -> AsyncGenerator[Any]:
         yield market
 
-    feed = PaperFeed(id="hand", open=opened, clock=clock, hours=hours or ExchangeHours())
+    feed = PaperFeed(id="hand", open=opened, clock=clock)
     return PaperSource(feed, books, lambda: PaperTerms(kind=kind, fees=fee_model(fees), caps_size=True), D(100_000))
 
 

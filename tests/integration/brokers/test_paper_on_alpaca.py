@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.paper import paper_source
+from core.brokers.accounts import Accounts
+from core.brokers.keys import KeyVault
+from core.brokers.loader import AdapterLoader
 from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import BrokerRefused
@@ -37,7 +40,11 @@ async def opened(server: FakeBroker, folder: Path, **settings: object) -> AsyncI
     await store.open()
     chosen = Settings({"paper.feed": "alpaca", "paper.fees": "alpaca"} | settings, {})
     market = SimSource(SystemClock().now_ns())
-    source = paper_source(store.paper, market, chosen, folder, environment_of(server), None)
+    environment = environment_of(server)
+    accounts = Accounts(
+        AdapterLoader((folder,)), KeyVault(environment, None), environment, dict.fromkeys(AccountName, "another"), SystemClock()
+    )
+    source = paper_source(store.paper, market, accounts, chosen)
     try:
         async with source.open("paper", AccountName.PAPER) as broker:
             yield broker
