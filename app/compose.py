@@ -71,7 +71,7 @@ def compose_engine(
     """
     clock = SystemClock()
     market = SimSource(clock.now_ns(), speed=speed, seed=seed)
-    account = paper_source(store.paper, market, no_accounts(settings) if accounts is None else accounts, settings)
+    account = paper_source(store, market, no_accounts(settings) if accounts is None else accounts, settings)
     brokers = SeveralSources({sim.ID: market, paper.ID: account})
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")

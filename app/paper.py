@@ -10,11 +10,11 @@ from core.matching.costs import fee_model
 from core.model.broker import AccountName
 from core.model.money import exact
 from core.model.run import AccountKind
-from core.ports import PaperBooks
+from core.ports import Store
 from core.settings import Settings
 
 
-def paper_source(books: PaperBooks, market: SimSource, accounts: Accounts, settings: Settings) -> PaperSource:
+def paper_source(store: Store, market: SimSource, accounts: Accounts, settings: Settings) -> PaperSource:
     """Return the source of the paper account; nothing is read or sent before it is opened.
 
     `market`: the simulated one; `accounts`: their keys and adapters serve another feed, whichever broker they are at themselves.
@@ -32,4 +32,4 @@ def paper_source(books: PaperBooks, market: SimSource, accounts: Accounts, setti
         feed = PaperFeed(id=feed_id, open=lambda: market.open(sim.ID, AccountName.PAPER), clock=market.clock(sim.ID), is_always_open=True)
     else:
         feed = PaperFeed(id=feed_id, open=lambda: accounts.at(feed_id).open(AccountName.PAPER), clock=SystemClock())
-    return PaperSource(feed, books, terms, exact(settings.number("paper.cash")))
+    return PaperSource(feed, store.paper, store.actions, terms, exact(settings.number("paper.cash")))

@@ -33,7 +33,8 @@ from core.model.market import AssetClass, Bar
 from core.model.money import ZERO, to_float
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.run import AccountKind
-from core.ports import Broker, PaperBooks
+from core.ports import Broker, CorporateActionStore, PaperBooks
+from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
 from tests.broker.bench import Grid, Refused, buy
 from tests.broker.book import CRYPTO, EQUITIES
@@ -188,6 +189,7 @@ def hand_source(
     *,
     fees: str = "none",
     kind: AccountKind = AccountKind.CASH,
+    actions: CorporateActionStore | None = None,
 ) -> PaperSource:
     """A paper account of 100,000 on a market that is moved by hand."""
 
@@ -196,7 +198,13 @@ def hand_source(
         yield market
 
     feed = PaperFeed(id="hand", open=opened, clock=clock)
-    return PaperSource(feed, books, lambda: PaperTerms(kind=kind, fees=fee_model(fees), caps_size=True), D(100_000))
+    return PaperSource(
+        feed,
+        books,
+        actions or MemoryCorporateActionStore(),
+        lambda: PaperTerms(kind=kind, fees=fee_model(fees), caps_size=True),
+        D(100_000),
+    )
 
 
 class PaperBench:

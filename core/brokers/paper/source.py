@@ -18,7 +18,7 @@ from core.errors import AdapterBroken, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features, OrderClass
 from core.model.market import AssetClass
 from core.model.order import OrderType, TimeInForce
-from core.ports import Broker, LiveClock, PaperBooks
+from core.ports import Broker, CorporateActionStore, LiveClock, PaperBooks
 
 ID: Final = "paper"
 INFO: Final = AdapterInfo(
@@ -62,9 +62,12 @@ class PaperSource:
     `terms` raises InvalidValue where they cannot be; it is asked when the account is opened.
     """
 
-    def __init__(self, feed: PaperFeed, books: PaperBooks, terms: Callable[[], PaperTerms], cash: Decimal) -> None:
+    def __init__(
+        self, feed: PaperFeed, books: PaperBooks, actions: CorporateActionStore, terms: Callable[[], PaperTerms], cash: Decimal
+    ) -> None:
         self._feed = feed
         self._books = books
+        self._actions = actions
         self._terms = terms
         self._cash = cash
 
@@ -93,7 +96,9 @@ class PaperSource:
         terms = self._terms()
         await calendar.load(AssetClass.EQUITY)
         async with self._feed.open() as source:
-            keeper = Keeper(self._books, self._feed.clock, terms, RoundTheClock() if self._feed.is_always_open else ExchangeHours())
+            keeper = Keeper(
+                self._books, self._actions, self._feed.clock, terms, RoundTheClock() if self._feed.is_always_open else ExchangeHours()
+            )
             await keeper.open(self._feed.id, f"PAPER{secrets.token_hex(4).upper()}", self._cash)
             feed = Feed(source, keeper.take)
             feed.watch(sorted(await keeper.do(lambda exchange: exchange.symbols())))
