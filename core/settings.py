@@ -53,11 +53,11 @@ SETTINGS: Final = (
     _setting("retention.desk_days", "Desk events", 0, "Days until events that belong to no run are archived; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
     _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
-    _setting("paper.feed", "Feed of the paper account", "sim", "Whose prices fill the account inside the program: sim, or an adapter such as alpaca with the paper account's keys; each feed has an account of its own; takes effect at the next start."),
-    _setting("paper.cash", "Cash of the paper account", 100_000.0, "What it is opened with, the first time.", minimum=1),
-    _setting("paper.account", "Kind of paper account", "cash", "Whether it borrows and sells short; takes effect at the next start.", choices=("cash", "margin")),
-    _setting("paper.fees", "Fees of the paper account", "none", "What a fill costs, as in a backtest: none, alpaca, bps:10, per-share:0.005:1, per-trade:1; takes effect at the next start."),
-    _setting("paper.quote_size", "Fill by the quote's size", False, "The paper account fills no more than a quote has, where that is known; takes effect at the next start."),
+    _setting("paper.feed", "Feed", "sim", "Whose prices fill the account inside the program: sim, or an adapter such as alpaca with the paper account's keys; each feed has an account of its own; takes effect at the next start."),
+    _setting("paper.cash", "Cash at opening", 100_000.0, "What the paper account is opened with, the first time.", minimum=1),
+    _setting("paper.account", "Kind of account", "cash", "Whether the paper account borrows and sells short; takes effect at the next start.", choices=("cash", "margin")),
+    _setting("paper.fees", "Fees", "none", "What a fill of the paper account costs, as in a backtest: none, alpaca, bps:10, per-share:0.005:1, per-trade:1; takes effect at the next start."),
+    _setting("paper.quote_size", "Fill by quote size", False, "The paper account fills no more than a quote has, where that is known; takes effect at the next start."),
     _setting("chart.gaps_crypto", "Show gaps of crypto", True, "Leave empty space where a symbol that never closes has no bars."),
 )  # fmt: skip
 
