@@ -63,7 +63,7 @@ class Call:
         Without `recover` runs that a crash interrupted stay as they are: what looks after a database takes it as it is.
         `speed`, `seed`: of the simulated market.
         """
-        from app.compose import compose_accounts, compose_engine, compose_store
+        from app.compose import compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
         from core.clock.realtime import SystemClock
 
@@ -72,8 +72,16 @@ class Call:
         reporter = FaultReporter(self.paths.logs, SystemClock())
         settings = self.settings()
         store = compose_store(self.database_url, self.paths, settings)
-        accounts = compose_accounts(self.paths, self.environment, settings)
-        engine = compose_engine(store, self.paths.strategies, settings, reporter.report, accounts=accounts, speed=speed, seed=seed)
+        engine = compose_engine(
+            store,
+            self.paths.strategies,
+            settings,
+            reporter.report,
+            speed=speed,
+            seed=seed,
+            paths=self.paths,
+            environment=self.environment,
+        )
         return asyncio.run(_within(engine, work, recover=recover))
 
 

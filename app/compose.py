@@ -61,17 +61,21 @@ def compose_engine(
     settings: Settings,
     on_bug: OnBug,
     *,
-    accounts: Accounts | None = None,
     speed: float = 1.0,
     seed: int = 1,
+    paths: Paths | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Engine:
-    """Return an engine on `store`; nothing is read or written before it is opened.
+    """Return an engine on `store`; nothing is read or written before it is opened. `speed`, `seed`: of the simulated market.
 
-    `accounts`: those whose adapters may be the feed of the paper account; None: there are none. `speed`, `seed`: of the simulated market.
+    `paths`, `environment`: where adapters and keys are that a paper account's feed may need.
     """
     clock = SystemClock()
     market = SimSource(clock.now_ns(), speed=speed, seed=seed)
-    account = paper_source(store, market, no_accounts(settings) if accounts is None else accounts, settings)
+    adapters, profile = (strategies.with_name("adapters"), None) if paths is None else (paths.adapters, paths.profile)
+    known = dict(environment or {})
+    own = Accounts(AdapterLoader((adapters,)), KeyVault(known, profile), known, dict.fromkeys(AccountName, ""), clock)
+    account = paper_source(store, market, settings, own)
     brokers = SeveralSources({sim.ID: market, paper.ID: account})
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
@@ -84,12 +88,6 @@ def compose_accounts(paths: Paths, environment: Mapping[str, str], settings: Set
     """Return the person's accounts at brokers; nothing is read or sent before one is asked for."""
     adapters = {name: settings.text(f"account.{name}_adapter") for name in AccountName}
     return Accounts(AdapterLoader((paths.adapters,)), KeyVault(environment, paths.profile), environment, adapters, SystemClock())
-
-
-def no_accounts(settings: Settings) -> Accounts:
-    """Return accounts that have no keys: what needs none can be tried all the same."""
-    adapters = {name: settings.text(f"account.{name}_adapter") for name in AccountName}
-    return Accounts(AdapterLoader(()), KeyVault({}, None), {}, adapters, SystemClock())
 
 
 def compose_window(engine: Engine, settings: Settings, services: "Services") -> "MainWindow":

@@ -129,8 +129,8 @@ class Lifecycle:
         for warning in self._file.warnings:
             _log.warning("%s", warning)
         store = compose_store(self._url(), self._call.paths, self._settings)
-        accounts = compose_accounts(self._call.paths, self._call.environment, self._settings)
-        engine = compose_engine(store, self._call.paths.strategies, self._settings, self._reporter.report, accounts=accounts)
+        paths, environment = self._call.paths, self._call.environment
+        engine = compose_engine(store, paths.strategies, self._settings, self._reporter.report, paths=paths, environment=environment)
         with signals_call(self._quit.set):
             try:
                 await self._open(engine)

@@ -3,6 +3,7 @@
 from core.brokers import sim
 from core.brokers.accounts import Accounts
 from core.brokers.paper.floor import PaperTerms
+from core.brokers.paper.hours import ExchangeHours, RoundTheClock
 from core.brokers.paper.source import PaperFeed, PaperSource
 from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
@@ -14,10 +15,10 @@ from core.ports import Store
 from core.settings import Settings
 
 
-def paper_source(store: Store, market: SimSource, accounts: Accounts, settings: Settings) -> PaperSource:
+def paper_source(store: Store, market: SimSource, settings: Settings, accounts: Accounts) -> PaperSource:
     """Return the source of the paper account; nothing is read or sent before it is opened.
 
-    `market`: the simulated one; `accounts`: their keys and adapters serve another feed, whichever broker they are at themselves.
+    `market`: the simulated one; `accounts`: those whose feed may fill it.
     """
 
     def terms() -> PaperTerms:
@@ -29,7 +30,9 @@ def paper_source(store: Store, market: SimSource, accounts: Accounts, settings: 
 
     feed_id = settings.text("paper.feed").strip() or sim.ID
     if feed_id == sim.ID:
-        feed = PaperFeed(id=feed_id, open=lambda: market.open(sim.ID, AccountName.PAPER), clock=market.clock(sim.ID), is_always_open=True)
+        feed = PaperFeed(id=feed_id, open=lambda: market.open(sim.ID, AccountName.PAPER), clock=market.clock(sim.ID), hours=RoundTheClock())
     else:
-        feed = PaperFeed(id=feed_id, open=lambda: accounts.at(feed_id).open(AccountName.PAPER), clock=SystemClock())
+        # The feed is an adapter of its own choice, whichever the paper account of the person is at.
+        of_feed = accounts.at(feed_id)
+        feed = PaperFeed(id=feed_id, open=lambda: of_feed.open(AccountName.PAPER), clock=SystemClock(), hours=ExchangeHours())
     return PaperSource(feed, store.paper, store.actions, terms, exact(settings.number("paper.cash")))

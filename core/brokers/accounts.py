@@ -30,6 +30,10 @@ class Accounts:
         self._by_account = adapters_by_account
         self._clock = clock
 
+    def at(self, adapter: str) -> "Accounts":
+        """Return the same accounts, all of them at this adapter."""
+        return Accounts(self._loader, self._vault, self._environment, dict.fromkeys(AccountName, adapter), self._clock)
+
     def adapters(self) -> Mapping[str, AdapterInfo]:
         """Return every adapter on disk by id, broken ones too; none is imported."""
         return self._loader.find_all()
@@ -42,10 +46,6 @@ class Accounts:
     def adapter_of(self, name: AccountName) -> str:
         """Return the id of the adapter that an account uses."""
         return self._by_account[name]
-
-    def at(self, adapter: str) -> "Accounts":
-        """Return the same accounts, all of them at another adapter."""
-        return Accounts(self._loader, self._vault, self._environment, dict.fromkeys(AccountName, adapter), self._clock)
 
     async def store_keys(self, name: AccountName, credentials: Credentials) -> None:
         """Keep an account's keys in the system's keyring. Raises KeyringUnusable."""

@@ -19,7 +19,17 @@ from core.matching.orders import WorkingOrder
 from core.matching.outcomes import Cancelled, Refused
 from core.matching.outcomes import Execution as Matched
 from core.matching.walk import Legs
-from core.model.broker import Account, BrokerOrder, BrokerOrderRequest, BrokerPosition, Execution, OrderClass, OrderUpdate, RefusalReason
+from core.model.broker import (
+    Account,
+    BrokerOrder,
+    BrokerOrderRequest,
+    BrokerPosition,
+    Execution,
+    OrderChange,
+    OrderClass,
+    OrderUpdate,
+    RefusalReason,
+)
 from core.model.market import Bar, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO, to_float
 from core.model.order import OrderRequest, OrderStatus, TimeInForce
@@ -186,6 +196,47 @@ class Exchange:
         if price is not None:
             self._meet(order.symbol, price, [self._working[order.id]])
         return self._orders[order.id]
+
+    def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
+        """Make a new order of one that works, over what it has left where nothing else is asked for. Raises BrokerRefused."""
+        if order_id not in self._orders:
+            raise _no(RefusalReason.ORDER_UNKNOWN, 404, 40410000, "order not found")
+        old = self._orders[order_id]
+        if order_id not in self._working or old.qty is None:
+            raise _no(RefusalReason.ORDER_FINAL, 422, 42210000, f'order is already in "{old.broker_status}" state')
+        if change.client_order_id in self._ids:
+            raise _no(RefusalReason.CLIENT_ORDER_ID_TAKEN, 422, 40010001, "client_order_id must be unique")
+        is_price = old.trail_price is not None
+        now_ns, number = self._now_ns(), len(self._orders) + 1
+        new = msgspec.structs.replace(
+            old,
+            id=f"{self._number}-o{number}",
+            client_order_id=change.client_order_id,
+            status=OrderStatus.ACCEPTED,
+            broker_status="new",
+            filled_qty=ZERO,
+            avg_fill_price=None,
+            submitted_ns=now_ns,
+            updated_ns=now_ns,
+            qty=change.qty or old.qty - old.filled_qty,
+            limit_price=change.limit_price or old.limit_price,
+            stop_price=change.stop_price or old.stop_price,
+            trail_price=(change.trail if is_price else None) or old.trail_price,
+            trail_percent=(None if is_price else change.trail) or old.trail_percent,
+            replaces=old.id,
+        )
+        working = _working(new, now_ns)
+        del self._working[old.id]
+        self._orders[old.id] = over = msgspec.structs.replace(
+            old, status=OrderStatus.CANCELLED, broker_status="replaced", updated_ns=now_ns, replaced_by=new.id
+        )
+        self._tell("replaced", over)
+        self._orders[new.id], self._ids[new.client_order_id], self._working[new.id] = new, new.id, working
+        self._tell("new", new)
+        price = self._prices.get(new.symbol)
+        if price is not None:
+            self._meet(new.symbol, price, [working])
+        return self._orders[new.id]
 
     def cancel(self, order_id: str) -> None:
         """Take an order back. Raises BrokerRefused where there is nothing left to take back."""

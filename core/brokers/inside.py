@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from core.brokers.exchange import Exchange
 from core.brokers.faults import Faults
 from core.brokers.watching import is_crypto_watch
-from core.errors import BrokerRefused, InvalidValue, NotInThisVersion
+from core.errors import BrokerRefused, InvalidValue
 from core.model.broker import (
     Account,
     Asset,
@@ -141,7 +141,11 @@ class InsideDesk:
         return taken
 
     async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
-        raise NotInThisVersion("This account does not change orders.", "Cancel the order and place another.")
+        await self._faults.before()
+        self._faults.request_is_lost(change.client_order_id)
+        made = self._exchange.replace(order_id, change)
+        self._faults.answer_is_lost(change.client_order_id)
+        return made
 
     async def cancel(self, order_id: str) -> None:
         await self._faults.before()

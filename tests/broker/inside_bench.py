@@ -10,6 +10,7 @@ from typing import Any
 from core.brokers.fake import FakeBroker, HandFeed
 from core.brokers.inside import InsideHistory
 from core.brokers.paper.floor import PaperTerms
+from core.brokers.paper.hours import ExchangeHours
 from core.brokers.paper.keeper import Lost
 from core.brokers.paper.source import INFO, PaperFeed, PaperSource
 from core.brokers.sim import INFO as SIM_INFO
@@ -197,7 +198,7 @@ def hand_source(
     async def opened() -> AsyncGenerator[Any]:
         yield market
 
-    feed = PaperFeed(id="hand", open=opened, clock=clock)
+    feed = PaperFeed(id="hand", open=opened, clock=clock, hours=ExchangeHours())
     return PaperSource(
         feed,
         books,
@@ -214,7 +215,7 @@ class PaperBench:
     buying_power = D(100_000)
     coin_fee = ZERO
     cancels_slowly = refuses_own_opposite = False
-    judges_at_once = replaces = has_sessions = has_spread = True
+    judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (D("0.000000001"), D("0.5"), D("0.0001"))
     last_trade = D("400.25")
     clock_says: tuple[str, str] | None = None
@@ -285,7 +286,7 @@ class SimBench:
     features = SIM_INFO.features
     buying_power = D(100_000)
     coin_fee = ZERO
-    cancels_slowly = refuses_own_opposite = judges_at_once = replaces = has_sessions = has_spread = False
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.01")
     clock_says: tuple[str, str] | None = None

@@ -11,7 +11,7 @@ from typing import Final
 from core.brokers.paper.broker import PaperBroker
 from core.brokers.paper.feed import Feed
 from core.brokers.paper.floor import PaperTerms
-from core.brokers.paper.hours import ExchangeHours, RoundTheClock
+from core.brokers.paper.hours import Hours
 from core.brokers.paper.keeper import Keeper
 from core.clock import calendar
 from core.errors import AdapterBroken, UnknownName
@@ -45,15 +45,12 @@ INFO: Final = AdapterInfo(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperFeed:
-    """Where prices come from. `open` connects to it; each feed has an account of its own, under the feed's `id`.
-
-    `is_always_open`: whether its market has no sessions, for equities either.
-    """
+    """Where prices come from. `open` connects to it; each feed has an account of its own, under the feed's `id`."""
 
     id: str
     open: Callable[[], AbstractAsyncContextManager[Broker]]
     clock: LiveClock
-    is_always_open: bool = False
+    hours: Hours
 
 
 class PaperSource:
@@ -96,9 +93,7 @@ class PaperSource:
         terms = self._terms()
         await calendar.load(AssetClass.EQUITY)
         async with self._feed.open() as source:
-            keeper = Keeper(
-                self._books, self._actions, self._feed.clock, terms, RoundTheClock() if self._feed.is_always_open else ExchangeHours()
-            )
+            keeper = Keeper(self._books, self._actions, self._feed.clock, terms, self._feed.hours)
             await keeper.open(self._feed.id, f"PAPER{secrets.token_hex(4).upper()}", self._cash)
             feed = Feed(source, keeper.take)
             feed.watch(sorted(await keeper.do(lambda exchange: exchange.symbols())))

@@ -44,7 +44,7 @@ async def opened(server: FakeBroker, folder: Path, **settings: object) -> AsyncI
     accounts = Accounts(
         AdapterLoader((folder,)), KeyVault(environment, None), environment, dict.fromkeys(AccountName, "another"), SystemClock()
     )
-    source = paper_source(store, market, accounts, chosen)
+    source = paper_source(store, market, chosen, accounts)
     try:
         async with source.open("paper", AccountName.PAPER) as broker:
             yield broker
