@@ -34,7 +34,7 @@ def trade(
     mode: Annotated[str, typer.Option(help="paper, or live: real money.", metavar="MODE")] = "paper",
     broker: Annotated[
         str | None,
-        typer.Option(help="sim, a simulated market in the program, or an adapter, like alpaca. Live: that of the account.", metavar="ID"),
+        typer.Option(help="sim: a simulated market; paper: an account in the database; or an adapter, like alpaca.", metavar="ID"),
     ] = None,
     confirm: Annotated[
         str, typer.Option(help="With --mode live: the account's number, as `weaver account --account live` shows it.", metavar="NAME")

@@ -19,7 +19,7 @@ from core.data.desk import DataDesk
 from core.engine import Engine
 from core.model.broker import AccountName
 from core.model.risk import account_limits
-from core.ports import BrokerSource, PaperBooks, Store
+from core.ports import BrokerSource, Store
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.settings import Settings
@@ -56,11 +56,11 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     )
 
 
-def compose_brokers(accounts: Accounts, books: PaperBooks, settings: Settings, *, speed: float, seed: int) -> Brokers:
+def compose_brokers(accounts: Accounts, store: Store, settings: Settings, *, speed: float, seed: int) -> Brokers:
     """Return what runs can trade through: the markets and accounts inside the program, and the adapters of `accounts`."""
     clock = SystemClock()
     market = SimSource(clock.now_ns(), speed=speed, seed=seed)
-    inside: dict[str, BrokerSource] = {SIM: market, PAPER: paper_source(books, market, settings, accounts)}
+    inside: dict[str, BrokerSource] = {SIM: market, PAPER: paper_source(store, market, settings, accounts)}
     return Brokers(inside, AdapterSource(accounts, clock))
 
 
@@ -80,7 +80,7 @@ def compose_engine(
     """
     clock = SystemClock()
     own = no_accounts(settings) if accounts is None else accounts
-    brokers = compose_brokers(own, store.paper, settings, speed=speed, seed=seed)
+    brokers = compose_brokers(own, store, settings, speed=speed, seed=seed)
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
     runs = RunManager(

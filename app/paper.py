@@ -12,11 +12,11 @@ from core.matching.costs import fee_model
 from core.model.broker import AccountName
 from core.model.money import exact
 from core.model.run import AccountKind
-from core.ports import PaperBooks
+from core.ports import Store
 from core.settings import Settings
 
 
-def paper_source(books: PaperBooks, market: SimSource, settings: Settings, accounts: Accounts) -> PaperSource:
+def paper_source(store: Store, market: SimSource, settings: Settings, accounts: Accounts) -> PaperSource:
     """Return the source of the paper account; nothing is read or sent before it is opened.
 
     `market`: the simulated one; `accounts`: those whose feed may fill it.
@@ -42,4 +42,4 @@ def paper_source(books: PaperBooks, market: SimSource, settings: Settings, accou
         # The feed is an adapter of its own choice, whichever the paper account of the person is at.
         of_feed = accounts.at(feed_id)
         feed = PaperFeed(id=feed_id, open=lambda: of_feed.open(AccountName.PAPER), clock=SystemClock(), hours=ExchangeHours())
-    return PaperSource(feed, books, terms, exact(settings.number("paper.cash")))
+    return PaperSource(feed, store.paper, store.actions, terms, exact(settings.number("paper.cash")))

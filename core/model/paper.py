@@ -36,6 +36,8 @@ class PaperAccount(msgspec.Struct, frozen=True, kw_only=True):
     holdings: tuple[PaperHolding, ...] = ()
     day: int = 0
     day_start_equity: Decimal = ZERO
+    actions_day: int = 0
+    """Up to which day of the exchange (since 1970) splits and dividends are applied."""
 
 
 class PaperOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

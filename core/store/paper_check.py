@@ -77,8 +77,7 @@ def _add_up(books: AccountBooks, found: Findings) -> None:
     for order_id in sorted(filled.keys() - orders.keys()):
         found.add(_WHAT, f"{name} has executions of order {order_id}, which is not there.")
     for order_id, one in orders.items():
-        # A split changes what an order counts as filled, so it is compared where none happened.
-        if one.order.filled_qty != filled[order_id] and not any(entry.symbol == one.order.symbol and entry.qty for entry in books.entries):
+        if one.order.filled_qty != filled[order_id]:
             says, makes = plain(one.order.filled_qty), plain(filled[order_id])
             found.add(
                 _WHAT, f"Order {order_id} of {name[0].lower()}{name[1:]} says that {says} are filled, and its executions make {makes}."

@@ -61,7 +61,6 @@ class Bench(Protocol):
     refuses_own_opposite: bool
     judges_at_once: bool
     """Whether an order that the account cannot bear is refused, rather than taken and rejected."""
-    replaces: bool
     has_sessions: bool
     has_spread: bool
     coin_grid: Grid
@@ -129,7 +128,7 @@ class AlpacaBench:
     features = AdapterLoader(()).find_all()["alpaca"].features
     buying_power = Decimal(200_000)
     coin_fee = Decimal("0.0025")
-    cancels_slowly = refuses_own_opposite = judges_at_once = replaces = has_sessions = has_spread = True
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (Decimal("0.000000001"), Decimal("0.5"), Decimal("0.0001"))
     last_trade = Decimal("400.25")
     clock_says: tuple[str, str] | None = ("2023-11-14T22:23:20Z", "2023-11-14T21:00:00Z")

@@ -10,7 +10,7 @@ from typing import Any
 from core.brokers.fake import FakeBroker, HandFeed
 from core.brokers.inside import InsideHistory
 from core.brokers.paper.floor import PaperTerms
-from core.brokers.paper.hours import ExchangeHours, Hours
+from core.brokers.paper.hours import ExchangeHours
 from core.brokers.paper.keeper import Lost
 from core.brokers.paper.source import INFO, PaperFeed, PaperSource
 from core.brokers.sim import INFO as SIM_INFO
@@ -34,7 +34,8 @@ from core.model.market import AssetClass, Bar
 from core.model.money import ZERO, to_float
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.run import AccountKind
-from core.ports import Broker, PaperBooks
+from core.ports import Broker, CorporateActionStore, PaperBooks
+from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
 from tests.broker.bench import Grid, Refused, buy
 from tests.broker.book import CRYPTO, EQUITIES
@@ -189,7 +190,7 @@ def hand_source(
     *,
     fees: str = "none",
     kind: AccountKind = AccountKind.CASH,
-    hours: Hours | None = None,
+    actions: CorporateActionStore | None = None,
 ) -> PaperSource:
     """A paper account of 100,000 on a market that is moved by hand."""
 
@@ -197,8 +198,14 @@ def hand_source(
     async def opened() -> AsyncGenerator[Any]:
         yield market
 
-    feed = PaperFeed(id="hand", open=opened, clock=clock, hours=hours or ExchangeHours())
-    return PaperSource(feed, books, lambda: PaperTerms(kind=kind, fees=fee_model(fees), caps_size=True), D(100_000))
+    feed = PaperFeed(id="hand", open=opened, clock=clock, hours=ExchangeHours())
+    return PaperSource(
+        feed,
+        books,
+        actions or MemoryCorporateActionStore(),
+        lambda: PaperTerms(kind=kind, fees=fee_model(fees), caps_size=True),
+        D(100_000),
+    )
 
 
 class PaperBench:
@@ -208,7 +215,7 @@ class PaperBench:
     buying_power = D(100_000)
     coin_fee = ZERO
     cancels_slowly = refuses_own_opposite = False
-    judges_at_once = replaces = has_sessions = has_spread = True
+    judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (D("0.000000001"), D("0.5"), D("0.0001"))
     last_trade = D("400.25")
     clock_says: tuple[str, str] | None = None
@@ -279,7 +286,7 @@ class SimBench:
     features = SIM_INFO.features
     buying_power = D(100_000)
     coin_fee = ZERO
-    cancels_slowly = refuses_own_opposite = judges_at_once = replaces = has_sessions = has_spread = False
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.01")
     clock_says: tuple[str, str] | None = None

@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from core.errors import BrokerRefused, InvalidValue, NotInThisVersion
+from core.errors import BrokerRefused, InvalidValue
 from core.model.broker import (
     BarKind,
     BrokerOrder,
@@ -346,10 +346,6 @@ async def test_5_4_a_change_makes_a_new_order_and_the_fills_stay_with_the_old(be
     bench.hold()
     old = await bench.broker.desk.submit(limit("a", "390"))
     bench.fill(old.id, "3", "390")
-    if not bench.replaces:
-        with pytest.raises(NotInThisVersion):
-            await bench.broker.desk.replace(old.id, OrderChange(client_order_id="b", qty=D("7")))
-        return
     new = await bench.broker.desk.replace(old.id, OrderChange(client_order_id="b", qty=D("7"), limit_price=D("391")))
     assert (new.client_order_id, new.replaces, new.qty, new.limit_price, new.filled_qty) == ("b", old.id, D(7), D(391), D(0))
     over = await settled(bench, "a", OrderStatus.CANCELLED)
@@ -361,9 +357,9 @@ async def test_5_5_a_fill_may_win_over_a_change(bench: Bench) -> None:
     order = await bench.broker.desk.submit(limit("a", "390"))
     bench.fill(order.id, "10", "390")
     await settled(bench, "a", OrderStatus.FILLED)
-    with pytest.raises(BrokerRefused if bench.replaces else NotInThisVersion) as refused:
+    with pytest.raises(BrokerRefused) as refused:
         await bench.broker.desk.replace(order.id, OrderChange(client_order_id="b", limit_price=D("391")))
-    assert not isinstance(refused.value, BrokerRefused) or refused.value.reason == RefusalReason.ORDER_FINAL
+    assert refused.value.reason == RefusalReason.ORDER_FINAL
 
 
 async def test_5_6_all_open_orders_are_cancelled_and_those_that_are_not_are_named(bench: Bench) -> None:

@@ -24,6 +24,7 @@ _GROUPS: Final = {
     "desk": "Desk",
     "events": "Event log",
     "retention": "Retention",
+    "paper": "Paper account",
     "chart": "Chart",
 }
 _DATABASE: Final = "database.url"

@@ -3,11 +3,13 @@
 It decides and remembers; `take` gives what has changed, to be committed before anybody is told. No I/O, no waiting.
 """
 
+from collections.abc import Iterable
 from decimal import localcontext
 
 import msgspec
 
 from core.brokers.paper import orders as rows
+from core.brokers.paper.actions import apply_actions
 from core.brokers.paper.checks import check_order, refused, unbearable
 from core.brokers.paper.family import new_family, replacement, take_place
 from core.brokers.paper.floor import Floor
@@ -16,6 +18,7 @@ from core.brokers.paper.valuation import account_of, positions_of
 from core.matching.ledger import Refusal
 from core.matching.orders import WorkingOrder
 from core.model.broker import Account, BrokerOrder, BrokerOrderRequest, BrokerPosition, OrderChange, OrderClass, RefusalReason
+from core.model.corporate_action import CorporateAction
 from core.model.market import asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import OrderSide, OrderStatus, TimeInForce
@@ -90,6 +93,12 @@ class PaperExchange(Floor):
                     self.notes.relink(other.id, old.id, new.id)
             self.meet(new.symbol)
             return self.notes.listed(new.id)
+
+    def apply(self, actions: Iterable[CorporateAction], today: int) -> None:
+        """Apply the splits and dividends up to `today`, days since 1970, that were not applied yet."""
+        with localcontext(MONEY_CONTEXT):
+            self.elapse()
+            apply_actions(self, actions, today)
 
     def take(self) -> Step:
         """Return what has changed since the last time, and what is to be told of it once it is committed."""

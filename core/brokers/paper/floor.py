@@ -102,7 +102,7 @@ class Floor:
             if standing.is_quoted:
                 return
             is_regular = self.hours.opened_ns(bar.symbol, bar.start_ns, extended=False) is not None
-            met = [order for order in self._of(bar.symbol) if self._may_meet_bar(order, bar, is_regular)]
+            met = [order for order in self.orders_of(bar.symbol) if self._may_meet_bar(order, bar, is_regular)]
             for order in met:
                 self._give_qty(order, exact(bar.open))
             acting = [order for order in met if order.can_act(bar.high, bar.low)]
@@ -112,7 +112,9 @@ class Floor:
             self._touch(met, acting)
             standing.take_close(exact(bar.close))
             self.mark(bar.symbol)
-            self._expire([order for order in self._of(bar.symbol) if order.dead_from_ns is not None and order.dead_from_ns <= bar.end_ns])
+            self._expire(
+                [order for order in self.orders_of(bar.symbol) if order.dead_from_ns is not None and order.dead_from_ns <= bar.end_ns]
+            )
 
     def forget_quotes(self, symbols: Sequence[str] | None = None) -> None:
         """The feed was lost: nothing fills at what stood until a new quote comes. None: of every symbol."""
@@ -155,12 +157,12 @@ class Floor:
         if price is not None:
             self.ledger.mark(symbol, price)
 
-    def _of(self, symbol: str) -> list[WorkingOrder]:
+    def orders_of(self, symbol: str) -> list[WorkingOrder]:
         """Return the symbol's orders in the order in which they act at one price."""
         return sorted(self._by_symbol.get(symbol, {}).values(), key=lambda order: order.place)
 
     def _legs(self, symbol: str) -> Legs:
-        exits = [order for order in self._of(symbol) if order.goes_when_flat and order.is_live]
+        exits = [order for order in self.orders_of(symbol) if order.goes_when_flat and order.is_live]
         return Legs([order for order in exits if order.is_buy], [order for order in exits if not order.is_buy])
 
     def offered(self, symbol: str, side: OrderSide, extended: bool) -> Decimal | None:
@@ -174,7 +176,7 @@ class Floor:
         now_ns = self.notes.now_ns()
         return [
             order
-            for order in self._of(symbol)
+            for order in self.orders_of(symbol)
             if order.is_live and stands[order.is_extended] and not order.in_closing_auction and order.can_meet(now_ns)
         ]
 

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import Hours
@@ -19,7 +20,7 @@ from core.errors import BooksMoved, BrokerRefused, BugError, StoreError
 from core.model.broker import BarKind, LiveBar, OrderUpdate, Print, Quote, Tick
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.paper import EntryKind, PaperAccount, PaperChange, PaperEntry
-from core.ports import LiveClock, PaperBooks
+from core.ports import CorporateActionStore, LiveClock, PaperBooks
 
 T = TypeVar("T")
 AT_ONCE: Final = 200
@@ -38,8 +39,10 @@ class Lost(msgspec.Struct, frozen=True):
 class Keeper:
     """Keeps one account. `open` it first; `run` lets ticks and time go on until it is cancelled."""
 
-    def __init__(self, books: PaperBooks, clock: LiveClock, terms: PaperTerms, hours: Hours) -> None:
+    def __init__(self, books: PaperBooks, actions: CorporateActionStore, clock: LiveClock, terms: PaperTerms, hours: Hours) -> None:
         self._books = books
+        self._actions = actions
+        self._looked_day = -1
         self._clock = clock
         self._terms = terms
         self._hours = hours
@@ -68,10 +71,11 @@ class Keeper:
                 revision=1,
                 day=now_ns // DAY_NS,
                 day_start_equity=cash,
+                actions_day=exchange_day(now_ns),
             )
             deposit = PaperEntry(id=f"{number}-e1", kind=EntryKind.DEPOSIT, time_ns=now_ns, cash=cash)
             await self._books.save(PaperChange(account=account, entries=(deposit,)))
-        await self.do(lambda exchange: exchange.pass_time())
+        await self._look_at_actions()
         self._is_open = True
 
     async def do(self, work: Callable[[PaperExchange], T]) -> T:
@@ -106,6 +110,18 @@ class Keeper:
         while True:
             await self._clock.sleep_until((self._clock.now_ns() // MINUTE_NS + 1) * MINUTE_NS)
             await self._patiently(lambda exchange: exchange.pass_time())
+            try:
+                await self._look_at_actions()
+            except StoreError as error:
+                _log.warning("Splits and dividends cannot be read: %s", error)
+
+    async def _look_at_actions(self) -> None:
+        """Apply the splits and dividends of a day that has begun."""
+        today = exchange_day(self._clock.now_ns())
+        if today > self._looked_day:
+            actions = await self._actions.read_all()
+            await self.do(lambda exchange: exchange.apply(actions, today))
+            self._looked_day = today
 
     async def _patiently(self, work: Callable[[PaperExchange], None]) -> None:
         """Do what nobody waits for; a database that does not take it is asked again with the next of it."""

@@ -12,7 +12,7 @@ from core.matching.orders import WorkingOrder
 from core.model.broker import BrokerOrder, Execution, OrderUpdate
 from core.model.money import ZERO
 from core.model.order import LegRole, OrderSide, OrderStatus
-from core.model.paper import AccountBooks, PaperChange, PaperEntry, PaperHolding, PaperOrder
+from core.model.paper import AccountBooks, EntryKind, PaperChange, PaperEntry, PaperHolding, PaperOrder
 
 _WORDS: Final = {
     OrderStatus.PARTIALLY_FILLED: "partially_filled",
@@ -154,6 +154,17 @@ class Notebook:
         if row.sibling_id == old_id:
             row = msgspec.structs.replace(row, sibling_id=new_id)
         self._put(row)
+
+    def enter(self, kind: EntryKind, symbol: str, *, qty: Decimal = ZERO, cash: Decimal = ZERO) -> None:
+        """Note what moved money or units without an execution."""
+        self._entries += 1
+        id_ = f"{self.account.number}-e{self._entries}"
+        self._new_entries.append(PaperEntry(id=id_, kind=kind, time_ns=self.now_ns(), cash=cash, symbol=symbol, qty=qty))
+
+    def looked_at(self, day: int) -> None:
+        """Note up to which day splits and dividends are applied."""
+        self.account = msgspec.structs.replace(self.account, actions_day=day)
+        self._is_new_day = True
 
     def begin_day(self, day: int, ledger: Ledger) -> None:
         """Note with what equity a day begins, once."""

@@ -21,7 +21,7 @@ from core.model.broker import AccountName, AdapterInfo, Features, OrderClass
 from core.model.hand import TradingAccount
 from core.model.market import AssetClass
 from core.model.order import OrderType, TimeInForce
-from core.ports import Broker, LiveClock, PaperBooks
+from core.ports import Broker, CorporateActionStore, LiveClock, PaperBooks
 
 ID: Final = "paper"
 INFO: Final = AdapterInfo(
@@ -64,9 +64,12 @@ class PaperSource:
     `terms` raises InvalidValue where they cannot be; it is asked when the account is opened.
     """
 
-    def __init__(self, feed: PaperFeed, books: PaperBooks, terms: Callable[[], PaperTerms], cash: Decimal) -> None:
+    def __init__(
+        self, feed: PaperFeed, books: PaperBooks, actions: CorporateActionStore, terms: Callable[[], PaperTerms], cash: Decimal
+    ) -> None:
         self._feed = feed
         self._books = books
+        self._actions = actions
         self._terms = terms
         self._cash = cash
 
@@ -101,7 +104,7 @@ class PaperSource:
         terms = self._terms()
         await calendar.load(AssetClass.EQUITY)
         async with self._feed.open() as source:
-            keeper = Keeper(self._books, self._feed.clock, terms, self._feed.hours)
+            keeper = Keeper(self._books, self._actions, self._feed.clock, terms, self._feed.hours)
             await keeper.open(self._feed.id, f"PAPER{secrets.token_hex(4).upper()}", self._cash)
             feed = Feed(source, keeper.take)
             feed.watch(sorted(await keeper.do(lambda exchange: exchange.symbols())))

@@ -11,7 +11,7 @@ from tests.property.test_order_fold import said, submitted
 S = OrderStatus
 
 
-def execution(id: str, qty: int, cum: int, time_ns: int = 5) -> Execution:
+def execution(id: str, qty: int, cum: int, time_ns: int = 5, fee: str = "0") -> Execution:
     return Execution(
         id=id,
         order_id="b-1",
@@ -21,6 +21,7 @@ def execution(id: str, qty: int, cum: int, time_ns: int = 5) -> Execution:
         price=Decimal(100),
         cum_qty=Decimal(cum),
         time_ns=time_ns,
+        fee=Decimal(fee),
     )
 
 
@@ -53,6 +54,14 @@ def test_an_update_twice_tells_nothing_the_second_time() -> None:
     assert one.fill is not None
     again = executed(one.life, execution("x", 3, 3), "a:x", 12)
     assert (again.life, again.told, again.fill) == (one.life, (), None)
+
+
+def test_what_the_broker_took_for_a_fill_is_booked_with_it() -> None:
+    step = executed(submitted(), execution("x", 10, 10, fee="0.25"), "a:x", 9)
+    assert step.fill is not None
+    assert step.fill.fee == Decimal("0.25")
+    assert isinstance(step.told[0], OrderFilled)
+    assert step.told[0].fee == Decimal("0.25")
 
 
 def test_a_refusal_keeps_the_brokers_words() -> None:

@@ -8,13 +8,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from core.brokers.paper.actions import exchange_day
 from core.errors import BrokerRefused, BrokerUnreachable, DatabaseUnreachable, KeysRefused, NotInThisVersion, OutcomeUnknown, UnknownName
 from core.model.broker import AccountName, BarKind, LiveBar, OrderUpdate, StreamState, Watch
-from core.model.instants import MINUTE_NS
+from core.model.corporate_action import Split
+from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Bar
 from core.model.order import OrderSide, OrderStatus, OrderType
 from core.model.paper import AccountBooks, PaperChange
 from core.ports import Broker
+from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
 from tests.broker.bench import buy, listening
 from tests.broker.inside_bench import QUOTES, HandClock, HandMarket, hand_source
@@ -57,12 +60,13 @@ class Desk:
         self.clock = HandClock()
         self.market = HandMarket(self.clock)
         self.books = Frail()
+        self.actions = MemoryCorporateActionStore()
         for symbol, (bid, ask) in QUOTES.items():
             self.market.quote(symbol, bid, ask)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Broker]:
-        async with hand_source(self.market, self.clock, self.books).open("paper", AccountName.PAPER) as broker:
+        async with hand_source(self.market, self.clock, self.books, actions=self.actions).open("paper", AccountName.PAPER) as broker:
             yield broker
 
 
@@ -273,7 +277,10 @@ async def test_a_feed_without_quotes_brings_bars() -> None:
         async with listening(lambda on_tick, on_status: broker.streams.market(watch, on_tick, on_status)):
             start_ns = desk.clock.now_ns() + MINUTE_NS
             desk.clock.now = start_ns + MINUTE_NS
+            desk.books.fails = ["before"]
             desk.market.tell(LiveBar(bar=Bar("SPY", start_ns, start_ns + MINUTE_NS, 7.0, 7.0, 7.0, 7.0, 1.0), kind=BarKind.FINAL))
+            with pytest.raises(BrokerUnreachable):
+                await broker.orders.open_orders()  # what the bar has done could not be kept: it is met again
             await until_filled(broker, "a")
     assert [one.price for one in desk.books.held().executions] == [7]
 
@@ -294,3 +301,15 @@ async def test_a_position_is_closed_and_all_orders_are_cancelled() -> None:
         assert (closing.side, closing.status) == (OrderSide.SELL, OrderStatus.FILLED)
         assert await broker.desk.cancel_all() == []
         assert await broker.orders.open_orders() == []
+
+
+async def test_a_split_while_the_program_was_off_is_made_good_at_the_next_start() -> None:
+    desk = Desk()
+    async with desk.open() as broker:
+        await broker.desk.submit(buy("a"))
+    await desk.actions.put([Split(symbol="SPY", day=exchange_day(desk.clock.now) + 1, ratio=D(2))])
+    desk.clock.now += 5 * DAY_NS
+    for _ in range(2):
+        async with desk.open() as broker:
+            assert [one.qty for one in await broker.account.positions()] == [20]
+    assert [one.kind.value for one in desk.books.held().entries] == ["deposit", "split"]
