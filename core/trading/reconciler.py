@@ -1,13 +1,15 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from core.errors import BooksDiffer, BrokerError
 from core.events.live_payloads import AccountAdopted, CoinFee, Differed, OrderAdopted, OutsideFilled
-from core.model.broker import BrokerOrder
+from core.model.broker import BrokerOrder, OrderClass
 from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
 from core.model.order import RejectCode
@@ -67,15 +69,18 @@ class Reconciler:
         state, broker = self._state, self._broker
         unsettled = [life for life in state.lives.values() if not life.is_settled]
         since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
-        orders = {order.id: order for order in (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())}
+        listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
+        orders = {order.id: order for order in (*listed, *self._legs(listed))}
         seen = {order.client_order_id for order in orders.values()}
         for life in unsettled:
             order_id = life.order.id
             if order_id not in seen and order_id not in state.in_flight:
                 # A list may be short or late; a question by the order's own id is not.
                 found: BrokerOrder | None = await broker.orders.order_by_client_id(order_id)
+                if found is None and life.order.broker_id is not None:
+                    found = await broker.orders.order(life.order.broker_id)  # it left as a part of another, under no id of ours
                 if found is not None:
-                    orders[found.id] = found
+                    orders[found.id] = msgspec.structs.replace(found, client_order_id=order_id)
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
@@ -88,6 +93,17 @@ class Reconciler:
             executions=tuple(one for one in executions if one.time_ns >= first_ns or one.order_id in ours),
             positions={one.symbol: one.qty for one in positions},
         )
+
+    def _legs(self, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
+        """Return our orders that left as a part of another, by our ids: of a pair the broker made one order, and named the other part."""
+        lives = self._state.lives
+        found = []
+        for order in orders:
+            life = lives.get(order.client_order_id)
+            sibling_id = None if life is None else life.order.sibling_id
+            if sibling_id in lives and order.order_class == OrderClass.OCO:
+                found += [msgspec.structs.replace(leg, client_order_id=sibling_id) for leg in order.legs[:1]]
+        return found
 
     def _ours(self) -> Ours:
         state = self._state

@@ -13,7 +13,7 @@ from core.events.envelope import Envelope
 from core.events.live_payloads import Armed, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
-from core.model.order import Order, OrderStatus, RejectCode
+from core.model.order import Order, OrderStatus, OrderType, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
@@ -21,6 +21,7 @@ from core.trading.entries import Entry
 from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, executed, heard
+from core.trading.pairs import pairs_of
 from core.trading.reconcile import Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.risk import Refusal, judge
@@ -244,6 +245,8 @@ class AccountDesk:
             placed: list[OrderLife] = []
             for intent in intents:
                 placed.append(self._judged(intent, placed, entry))
+            for target, stop in pairs_of([life.order for life in placed], state.features):
+                state.pairs |= {target.id: stop.id, stop.id: target.id}
             await state.apply(entry)
 
     def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:
@@ -287,6 +290,8 @@ class AccountDesk:
 
     def _leave(self, life: OrderLife) -> None:
         self.state.left(life, self.state.clock.now_ns())
+        if life.order.id in self.state.pairs and life.order.request.type is not OrderType.LIMIT:
+            return  # it leaves with its target, as one order
         self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
 
     def _refusals(self, order: Order, before: list[OrderLife]) -> list[tuple[str, Refusal]]:
