@@ -86,6 +86,9 @@ class Reconciler:
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=since_ns)
         ours = {order.id for order in orders.values() if order.client_order_id in state.lives}
+        # A listing of executions may write a symbol in another way than the order does.
+        symbols = {order.id: order.symbol for order in orders.values()}
+        executions = [msgspec.structs.replace(one, symbol=symbols.get(one.order_id, one.symbol)) for one in executions]
         first_ns = 0 if self._known_ns is None else self._known_ns
         return Theirs(
             asked_ns=now_ns,
