@@ -7,8 +7,9 @@ from core.model.instants import MINUTE_NS, to_ns
 from core.runs.live import recorded
 from tests.unit.runs.broker_desk import at_broker
 
-BEFORE = to_ns(datetime(2026, 11, 30, 14, 20, tzinfo=UTC))
-"""Ten minutes before the opening bell of a Monday."""
+BELL = to_ns(datetime(2026, 11, 30, 14, 30, tzinfo=UTC))
+"""Of a Monday."""
+BEFORE = BELL - 28 * MINUTE_NS
 EARLY = '''
 from core.strategy.api import Bar, BarStrategy
 
@@ -32,7 +33,7 @@ class Early(BarStrategy):
 
 async def test_orders_of_every_life_leave_before_the_bell(tmp_path: Path) -> None:
     (tmp_path / "early.py").write_text(EARLY)
-    async with at_broker(tmp_path, start_ns=BEFORE) as desk:
+    async with at_broker(tmp_path, start_ns=BEFORE, speed=30) as desk:
         run = await desk.create(strategy_id="early", symbols=("SPY",), extended_hours=True)
         await desk.runs.start(run.id)
         await desk.until("orders.Accepted", 5)
@@ -42,16 +43,17 @@ async def test_orders_of_every_life_leave_before_the_bell(tmp_path: Path) -> Non
         stopped = await desk.runs.stop(run.id)
         seen = await desk.store.bars.read(recorded(run.id, "SPY", "1m"))
         assert stopped.first_bar_ns is not None
-        assert BEFORE <= stopped.first_bar_ns <= int(seen.start_ns[0]) < BEFORE + 10 * MINUTE_NS
+        assert BEFORE <= stopped.first_bar_ns <= int(seen.start_ns[0]) < BELL
 
 
 async def test_without_them_a_run_sees_nothing_before_it(tmp_path: Path) -> None:
     (tmp_path / "early.py").write_text(EARLY)
-    async with at_broker(tmp_path, start_ns=BEFORE) as desk:
+    async with at_broker(tmp_path, start_ns=BEFORE, speed=30) as desk:
         run = await desk.create(strategy_id="early", symbols=("SPY",))
         await desk.runs.start(run.id)
         (closed,) = await desk.until("live.MarketClosed")
+        desk.clock.jump(BELL - MINUTE_NS // 30)
         await desk.until("orders.Created", 5)
         stopped = await desk.runs.stop(run.id)
         seen = await desk.store.bars.read(recorded(run.id, "SPY", "1m"))
-        assert closed.opens_ns == stopped.first_bar_ns == int(seen.start_ns[0]) == BEFORE + 10 * MINUTE_NS
+        assert closed.opens_ns == stopped.first_bar_ns == int(seen.start_ns[0]) == BELL
