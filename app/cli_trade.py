@@ -174,7 +174,7 @@ def kill(
     reason: Annotated[str, typer.Option(help="Why, for the log.", metavar="TEXT")] = "A person threw it.",
     as_json: AsJson = False,
 ) -> None:
-    """Throw the kill switch of every paper run, in whichever process: nothing new leaves, working orders are cancelled.
+    """Throw the kill switch of every paper and live run, in whichever process: nothing new leaves, working orders are cancelled.
 
     It stays thrown, over restarts too, until `weaver kill --off`.
     """
@@ -249,7 +249,7 @@ def _said(level: "SwitchLevel", trading: list[str], done: list[dict[str, Any]]) 
     if level is not SwitchLevel.OFF:
         yield "It stays so until `weaver kill --off`."
     if not trading:
-        yield "No paper run is going on."
+        yield "No paper or live run is going on."
     for answer in done:
         yield f"{answer['account']} acknowledged: {answer['cancelled']} orders cancelled, {answer['closed']} positions closed." + (
             f" Left: {answer['left']}" if answer["left"] else ""

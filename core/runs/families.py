@@ -1,10 +1,10 @@
 """Orders of a paper or live run that hang on one another: exits that wait for their entry, and pairs of which one cancels the other.
 
-The program itself minds them, whatever the broker can do: an exit leaves when its entry is over and filled something, over
-what it filled; the first fill of one of a pair takes the other back.
+The program itself minds them: an exit leaves when its entry is over and filled something, over what it left; the first fill of
+one of a pair takes the other back, unless the pair left as one order and the broker minds it (`core.trading.pairs`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -78,10 +78,11 @@ class Families:
         cause_of: Callable[[str], str | None],
         now_ns: int,
         left_of: Callable[[OrderLife], Decimal | None] = lambda life: life.order.filled_qty,
+        minded: Container[str] = frozenset(),
     ) -> tuple[list[Intent], list[str]]:
         """Return the exits that leave now, and the orders that are to be cancelled.
 
-        `left_of`: what an entry that is over left to be closed; None: that is not known yet.
+        `left_of`: what an entry that is over left to be closed; None: that is not known yet. `minded`: orders whose pair the broker minds.
         """
         leaving: list[Intent] = []
         for parent_id in list(self._waiting):
@@ -97,7 +98,7 @@ class Families:
         cancels = []
         for order_id, sibling_id in self._siblings.items():
             one, other = lives.get(order_id), lives.get(sibling_id)
-            if one is None or other is None or sibling_id in self._taken_back or other.order.status.is_final:
+            if one is None or other is None or order_id in minded or sibling_id in self._taken_back or other.order.status.is_final:
                 continue
             # One that was taken back for its sibling's sake says nothing of the sibling.
             is_cancelled = one.order.status is OrderStatus.CANCELLED and order_id not in self._taken_back

@@ -488,7 +488,7 @@ class LiveWork:
         while True:
             self._changed.clear()
             leaving, cancels = self._venue.families.due(
-                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), self._left_of
+                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), self._left_of, desk.state.pairs
             )
             if leaving:
                 await desk.place(leaving)

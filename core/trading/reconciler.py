@@ -1,14 +1,16 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from core.errors import BooksDiffer, BrokerError
 from core.events.live_payloads import AccountAdopted, CoinFee, Differed, OrderAdopted, OutsideFilled
-from core.model.broker import BrokerOrder
+from core.model.broker import BrokerOrder, OrderClass
 from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
 from core.model.order import RejectCode
@@ -81,18 +83,22 @@ class Reconciler:
         state, broker = self._state, self._broker
         unsettled = state.unsettled()
         since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
-        orders = {order.id: order for order in (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())}
+        listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
+        orders = {order.id: order for order in (*listed, *self._legs(listed))}
         seen = {order.client_order_id for order in orders.values()}
         self._never_came = []
         for life in unsettled:
             for wanted in _wanted_ids(life):
-                if wanted not in seen and wanted not in state.in_flight:
-                    # A list may be short or late; a question by the order's own id is not.
-                    found: BrokerOrder | None = await broker.orders.order_by_client_id(wanted)
-                    if found is not None:
-                        orders[found.id] = found
-                    elif life.changing is not None and wanted == change_id(life.order.id, life.changing):
-                        self._never_came.append((life.order.id, life.changing))
+                if wanted in seen or wanted in state.in_flight:
+                    continue
+                # A list may be short or late; a question by the order's own id is not.
+                found: BrokerOrder | None = await broker.orders.order_by_client_id(wanted)
+                if found is None and wanted == life.order.id and life.order.broker_id is not None:
+                    found = await broker.orders.order(life.order.broker_id)  # it left as a part of another, under no id of ours
+                if found is not None:
+                    orders[found.id] = msgspec.structs.replace(found, client_order_id=wanted)
+                elif life.changing is not None and wanted == change_id(life.order.id, life.changing):
+                    self._never_came.append((life.order.id, life.changing))
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
@@ -103,12 +109,26 @@ class Reconciler:
             late = await broker.orders.order(broker_id)
             if late is not None:
                 orders[late.id] = late
+        # A listing of executions may write a symbol in another way than the order does.
+        symbols = {order.id: order.symbol for order in orders.values()}
+        executions = [msgspec.structs.replace(one, symbol=symbols.get(one.order_id, one.symbol)) for one in executions]
         return Theirs(
             asked_ns=now_ns,
             orders=tuple(orders.values()),
             executions=tuple(executions),
             positions={one.symbol: one.qty for one in positions},
         )
+
+    def _legs(self, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
+        """Return our orders that left as a part of another, by our ids: of a pair the broker made one order, and named the other part."""
+        lives = self._state.lives
+        found = []
+        for order in orders:
+            life = lives.get(order.client_order_id)
+            sibling_id = None if life is None else life.order.sibling_id
+            if sibling_id in lives and order.order_class == OrderClass.OCO:
+                found += [msgspec.structs.replace(leg, client_order_id=sibling_id) for leg in order.legs[:1]]
+        return found
 
     def _refuse_changes(self, entry: Entry) -> None:
         """A change that nobody sends any more and that the broker does not have, by its own id, never came there."""

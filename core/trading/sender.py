@@ -6,12 +6,13 @@ from typing import Final
 
 from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited
 from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
-from core.model.broker import BrokerOrder, OrderChange, RefusalReason
+from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
 from core.model.hand import OrderTerms
 from core.model.order import Order, RejectCode
 from core.ports import Broker
 from core.trading.changes import change_id
 from core.trading.order_fold import change_refused, heard, refused
+from core.trading.pairs import pair_request
 from core.trading.sending import broker_request
 from core.trading.state import AccountState
 
@@ -43,10 +44,12 @@ class Sender:
 
     async def send(self, order_id: str) -> None:
         """Send an order whose row is committed as SUBMITTING, and take the answer."""
-        order = self._state.lives[order_id].order
-        self._state.in_flight.add(order_id)
+        state = self._state
+        order = state.lives[order_id].order
+        both = {order_id, state.pairs.get(order_id, order_id)}
+        state.in_flight |= both
         try:
-            taken = await self._broker.desk.submit(broker_request(order))
+            taken = await self._broker.desk.submit(self._request(order))
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
             self._wake()  # if the broker is gone for all, that is to be known soon
@@ -65,7 +68,12 @@ class Sender:
         else:
             await self._hear(order_id, taken)
         finally:
-            self._state.landed(order_id)
+            for each in both:
+                state.landed(each)
+
+    def _request(self, order: Order) -> BrokerOrderRequest:
+        stop_id = self._state.pairs.get(order.id)
+        return broker_request(order) if stop_id is None else pair_request(order, self._state.lives[stop_id].order)
 
     async def change(self, order_id: str, number: int, terms: OrderTerms) -> None:
         """Send a change that is committed, take the answer, and return when the broker has made it or said no."""
@@ -166,18 +174,26 @@ class Sender:
         state = self._state
         async with state.turn:
             entry = state.entry()
-            step = heard(state.lives[order_id], said, state.clock.now_ns())
-            entry.take(step)
+            told = [(order_id, said)]
+            if order_id in state.pairs:
+                told += [(state.pairs[order_id], leg) for leg in said.legs[:1]]
+                if not said.legs:
+                    self._wake()  # the list of orders has the other one
+            steps = [heard(state.lives[own], one, state.clock.now_ns()) for own, one in told]
+            for step in steps:
+                entry.take(step)
             await state.apply(entry)
-        if step.life.missing_qty:
-            self._missing(order_id)
+        for step in steps:
+            if step.life.missing_qty:
+                self._missing(step.life.order.id)
 
     async def _reject(self, order_id: str, code: RejectCode, reason: str, error: BrokerRefused | None = None) -> None:
         state = self._state
         async with state.turn:
             entry = state.entry()
             broker_code, words = (None, "") if error is None else (error.broker_code, error.words)
-            entry.take(refused(state.lives[order_id], code, reason, state.clock.now_ns(), broker_code=broker_code, words=words))
+            for own in dict.fromkeys((order_id, state.pairs.get(order_id, order_id))):
+                entry.take(refused(state.lives[own], code, reason, state.clock.now_ns(), broker_code=broker_code, words=words))
             await state.apply(entry)
 
     async def _tell_unknown(self, order: Order, error: OutcomeUnknown) -> None:

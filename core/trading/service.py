@@ -15,7 +15,7 @@ from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefuse
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderRequest, OrderStatus, RejectCode
+from core.model.order import Order, OrderRequest, OrderStatus, OrderType, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
@@ -25,6 +25,7 @@ from core.trading.entries import Entry
 from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, change_sent, executed, heard
+from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.risk import Refusal, judge
@@ -289,6 +290,8 @@ class AccountDesk:
             placed: list[OrderLife] = []
             for intent in intents:
                 placed.append(self._judged(intent, placed, entry))
+            for target, stop in pairs_of([life.order for life in placed], state.features):
+                state.pairs |= {target.id: stop.id, stop.id: target.id}
             await state.apply(entry)
 
     def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:
@@ -379,6 +382,8 @@ class AccountDesk:
 
     def _leave(self, life: OrderLife) -> None:
         self.state.left(life, self.state.clock.now_ns())
+        if life.order.id in self.state.pairs and life.order.request.type is not OrderType.LIMIT:
+            return  # it leaves with its target, as one order
         self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
 
     def verdicts(self, order: Order, *, is_confirmed: bool = False) -> tuple[RiskVerdict, ...]:

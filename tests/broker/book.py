@@ -167,6 +167,15 @@ class Book:
         for leg in order["legs"] or ():
             if leg["status"] not in FINAL:
                 leg["status"] = "canceled"
+                self._say("canceled", leg)
+        self._end_pair_of(order)
+
+    def _end_pair_of(self, leg: Document) -> None:
+        """Cancel the order whose stop loss this is: of an OCO one ends the other."""
+        for order in self.orders.values():
+            if order["order_class"] == "oco" and leg in (order["legs"] or ()) and order["status"] not in FINAL:
+                order["status"], order["updated_at"] = "canceled", self.now()
+                self._say("canceled", order)
 
     def find(self, id: str) -> Document:
         """An order by its id."""
@@ -313,9 +322,11 @@ class Book:
 
     def _after_fill(self, order: Document) -> None:
         order["filled_at"] = order["updated_at"]
+        self._end_pair_of(order)
         for leg in order["legs"] or ():
             if order["order_class"] == "oco":
-                leg["status"] = "canceled"
+                leg["status"], leg["updated_at"] = "canceled", self.now()
+                self._say("canceled", leg)
             elif leg["status"] == "held":
                 leg["status"] = "new"
                 self._say("new", leg)

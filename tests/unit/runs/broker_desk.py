@@ -63,11 +63,13 @@ class BrokerDesk:
         """Return the payloads of so many events once they are there."""
         told = asyncio.Event()
         with self.store.log.subscribe(wire, lambda _: told.set(), owner="test"):
-            while len(found := await self.store.log.read(pattern=wire, limit=10_000)) < count:
-                told.clear()
+            while True:
+                told.clear()  # before: what is told while the log is read counts
+                found = await self.store.log.read(pattern=wire, limit=10_000)
+                if len(found) >= count:
+                    return [event.payload for event in found]
                 async with asyncio.timeout(60):
                     await told.wait()
-        return [event.payload for event in found]
 
 
 @asynccontextmanager
@@ -100,12 +102,14 @@ async def broker_desk(
 
 
 @asynccontextmanager
-async def at_broker(folder: Path, *, speed: int = 120, number: str | None = None, **options: Any) -> AsyncIterator[BrokerDesk]:
-    """A desk at a broker of its own, whose market goes on. `number`: of the account there."""
+async def at_broker(
+    folder: Path, *, speed: int = 120, number: str | None = None, start_ns: int = START_NS, **options: Any
+) -> AsyncIterator[BrokerDesk]:
+    """A desk at a broker of its own, whose market goes on from `start_ns`. `number`: of the account there."""
     with fake_broker() as server:
         if number is not None:
             server.number = number
-        clock = SharedClock.begin(folder / "clock", START_NS, speed)
-        with Market(server, clock, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0}, days=7).running():
+        clock = SharedClock.begin(folder / "clock", start_ns, speed)
+        with Market(server, clock, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0, "SPY": 400.0}, days=7).running():
             async with broker_desk(str(folder / "desk.db"), folder, server, clock, **options) as desk:
                 yield desk

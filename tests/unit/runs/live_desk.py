@@ -90,11 +90,13 @@ class LiveScene:
         """Return the payloads of so many events once they are there."""
         told = asyncio.Event()
         with self.store.log.subscribe(wire, lambda _: told.set(), owner="test"):
-            while len(found := await self.store.log.read(pattern=wire, limit=10_000)) < count:
-                told.clear()
+            while True:
+                told.clear()  # before: what is told while the log is read counts
+                found = await self.store.log.read(pattern=wire, limit=10_000)
+                if len(found) >= count:
+                    return [event.payload for event in found]
                 async with asyncio.timeout(60):
                     await told.wait()
-        return [event.payload for event in found]
 
     async def throw(self, level: SwitchLevel) -> None:
         """Throw the kill switch of all."""

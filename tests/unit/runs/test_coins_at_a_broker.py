@@ -36,7 +36,7 @@ KEPT = Decimal("0.49875")
 
 async def test_all_that_was_bought_is_sold_and_the_books_stay_right(tmp_path: Path) -> None:
     (tmp_path / "twice.py").write_text(TWICE)
-    async with at_broker(tmp_path, speed=30) as desk:
+    async with at_broker(tmp_path, speed=20) as desk:
         run = await desk.create(strategy_id="twice")
         over = await desk.over(await desk.runs.start(run.id))
         assert (over.status, over.error) == (RunStatus.STOPPED, "That was it.")
