@@ -19,6 +19,7 @@ from app import (
     cli_data,
     cli_db,
     cli_events,
+    cli_hand,
     cli_orders,
     cli_runs,
     cli_strategies,
@@ -91,6 +92,7 @@ def build() -> typer.Typer:
     app.add_typer(accounts, name="accounts")
     app.add_typer(orders, name="orders")
     cli_accounts.add_to(app, accounts, orders)
+    cli_hand.add_to(app, orders, _group("List what an account holds; close or reverse a position of it."))
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
     cli_orders.add_to(app, orders)
     return app

@@ -113,7 +113,7 @@ def trade(
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
         done = call.run(work, speed=speed, seed=seed)
-    _tell(done, as_json=as_json)
+    tell(done, as_json=as_json)
 
 
 @contextmanager
@@ -142,11 +142,22 @@ def told(engine: "Engine", *, log_json: bool) -> "Iterator[None]":
 
 
 _QUIET: Final = frozenset(
-    {"run.Progressed", "live.PlaceOrder", "live.CancelOrder", "orders.Created", "orders.Submitted", "risk.Approved", "data.BarsImported"}
+    {
+        "run.Progressed",
+        "account.Changed",
+        "strategy.StateSaved",
+        "live.PlaceOrder",
+        "live.CancelOrder",
+        "live.ReplaceOrder",
+        "orders.Created",
+        "orders.Submitted",
+        "risk.Approved",
+        "data.BarsImported",
+    }
 )
 
 
-def _tell(report: "RunReport", *, as_json: bool) -> None:
+def tell(report: "RunReport", *, as_json: bool) -> None:
     """Print the report. To be stopped is how such a run ends: that is no failure."""
     from app.run_document import run_document
     from core.model.run import RunStatus
@@ -208,15 +219,9 @@ async def _thrown(
     """Throw the switch and wait until every account that trades acknowledged it; return the event, the runs and the answers."""
     from core.events.live_payloads import SwitchCarriedOut
     from core.model.risk import SwitchLevel
-    from core.model.run import RunMode, RunStatus
 
     thrown = await engine.throw_switch(level, reason, run)
-    runs = await engine.runs()
-    trading = [
-        one.id
-        for one in runs
-        if one.config.mode is not RunMode.BACKTEST and one.status is RunStatus.RUNNING and thrown.run_id in {None, one.id}
-    ]
+    trading = [one.id for one in await engine.trading_runs() if thrown.run_id in {None, one.id}]
     done: list[dict[str, Any]] = []
     if not trading or level not in {SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN}:
         return thrown, trading, done
