@@ -114,7 +114,9 @@ class TradeCommands(QObject):
     def connect_to(self, account: TradingAccount) -> None:
         """Connect an account; one of real money only when its name was typed."""
         if account.is_real_money:
-            self._dialogs.connect_account(account, lambda typed: self._feed.connect_to(account, typed))
+            self._dialogs.confirm_live(
+                f"Connect {account.title}?", account.title, "Connect live", lambda typed: self._feed.connect_to(account, typed)
+            )
         else:
             self._feed.connect_to(account)
 
