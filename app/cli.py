@@ -12,7 +12,20 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from app import cli_accounts, cli_actions, cli_backtest, cli_data, cli_db, cli_events, cli_runs, cli_strategies, cli_trade, doctor, later
+from app import (
+    cli_accounts,
+    cli_actions,
+    cli_backtest,
+    cli_data,
+    cli_db,
+    cli_events,
+    cli_hand,
+    cli_runs,
+    cli_strategies,
+    cli_trade,
+    doctor,
+    later,
+)
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import print_error
@@ -79,6 +92,7 @@ def build() -> typer.Typer:
     app.add_typer(accounts, name="accounts")
     app.add_typer(orders, name="orders")
     cli_accounts.add_to(app, accounts, orders)
+    cli_hand.add_to(app, orders, _group("List what an account holds; close or reverse a position of it."))
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
     groups = {"orders": orders}
     for verb in later.VERBS:

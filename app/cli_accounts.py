@@ -24,7 +24,6 @@ AccountArgument = Annotated[str, typer.Argument(help="Which account: paper or li
 def add_to(app: typer.Typer, accounts: typer.Typer, orders: typer.Typer) -> None:
     """Add the verbs to the program and to their groups."""
     app.command("account", epilog=EVERYWHERE)(account_)
-    app.command("positions", epilog=EVERYWHERE)(positions)
     orders.command("list", epilog=EVERYWHERE)(list_orders)
     for name, verb in (("list", list_accounts), ("set", set_keys), ("forget", forget), ("adapters", adapters)):
         accounts.command(name, epilog=EVERYWHERE)(verb)

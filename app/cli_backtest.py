@@ -226,7 +226,6 @@ async def run_to_end(
     from core.model.result import Progress
 
     run = await engine.create_run(settle(engine), demo=demo)
-    interrupted = False
     with progress(shows_progress) as on_progress:
 
         def relay(event: object) -> None:
@@ -235,15 +234,22 @@ async def run_to_end(
                 on_progress(Progress(done=payload.bars, total=payload.bars_total, what="bars"))
 
         with engine.subscribe(RunProgressed.wire, relay, owner="command line", run_id=run.id):
-            try:
-                await engine.start_run(run.id)
-                run = await engine.wait_for_run(run.id)
-            except asyncio.CancelledError:
-                interrupted = True
-                task = asyncio.current_task()
-                if task is not None:
-                    task.uncancel()
-                run = await _stopped(engine, run)
+            return await to_end(engine, run, start=True)
+
+
+async def to_end(engine: "Engine", run: "Run", *, start: bool = False) -> "RunReport":
+    """Wait for a run's end; `start`: begin it first. When the call is cancelled meanwhile, the run is stopped and kept as stopped."""
+    interrupted = False
+    try:
+        if start:
+            await engine.start_run(run.id)
+        run = await engine.wait_for_run(run.id)
+    except asyncio.CancelledError:
+        interrupted = True
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        run = await _stopped(engine, run)
     return await collect(engine, run.id, interrupted=interrupted)
 
 

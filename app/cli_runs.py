@@ -1,4 +1,4 @@
-"""`weaver runs`: list, show, compare, verify, parity, stop and delete."""
+"""`weaver runs`: list, show, compare, verify, parity, stop, resume, close and delete."""
 
 import sys
 from contextlib import redirect_stdout
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.call import Call
-from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, with_files
+from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, to_end, with_files
 from app.console import fail, print_json, progress, show
 from app.options import EVERYWHERE, AsJson, WithEquity
 from core.errors import InputError, NotTheSame, RunError
@@ -31,6 +31,8 @@ def add_to(group: typer.Typer) -> None:
         ("verify", verify),
         ("parity", parity),
         ("stop", stop),
+        ("resume", resume),
+        ("close", close),
         ("delete", delete),
     ):
         group.command(name, epilog=EVERYWHERE)(verb)
@@ -192,6 +194,49 @@ def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
         print_json({"stopped": stopped.id})
     else:
         show(Text(f"Run {stopped.id} is stopped."))
+
+
+def resume(
+    context: typer.Context,
+    run: RunId,
+    log_json: Annotated[bool, typer.Option("--log-json", help="What happens, an event a line, as JSON on stderr.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let an interrupted paper or live run go on here, with its own positions and cash, until Ctrl+C, SIGTERM or its own end."""
+    from app.cli_trade import tell, told
+
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "RunReport":
+        found = await engine.run(run)
+        with told(engine, log_json=log_json):
+            return await to_end(engine, await engine.resume_run(found.id))
+
+    with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
+        done = call.run(work)
+    tell(done, as_json=as_json)
+
+
+def close(
+    context: typer.Context,
+    run: RunId,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close its positions too, at market.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End an interrupted paper or live run: its orders are reconciled with the broker's and cancelled."""
+    from rich.text import Text
+
+    call: Call = context.obj
+
+    async def work(engine: "Engine") -> "Run":
+        found = await engine.run(run)
+        return await engine.close_run(found.id, flatten)
+
+    closed = call.run(work)
+    if as_json:
+        print_json({"closed": closed.id, "said": closed.error})
+    else:
+        show(Text(f"Run {closed.id} is over. {closed.error or ''}".rstrip()))
 
 
 def delete(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:

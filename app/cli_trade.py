@@ -90,7 +90,7 @@ def trade(
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
         done = call.run(work, speed=speed, seed=seed)
-    _tell(done, as_json=as_json)
+    tell(done, as_json=as_json)
 
 
 @contextmanager
@@ -119,7 +119,18 @@ def told(engine: "Engine", *, log_json: bool) -> "Iterator[None]":
 
 
 _QUIET: Final = frozenset(
-    {"run.Progressed", "live.PlaceOrder", "live.CancelOrder", "orders.Created", "orders.Submitted", "risk.Approved", "data.BarsImported"}
+    {
+        "run.Progressed",
+        "account.Changed",
+        "strategy.StateSaved",
+        "live.PlaceOrder",
+        "live.CancelOrder",
+        "live.ReplaceOrder",
+        "orders.Created",
+        "orders.Submitted",
+        "risk.Approved",
+        "data.BarsImported",
+    }
 )
 
 
@@ -145,7 +156,7 @@ def risk_limits(given: Sequence[str]) -> "RiskLimits":
         raise InputError(f"A risk limit cannot be read: {error}.", "Write a number, or for symbols a list like SPY,QQQ.") from error
 
 
-def _tell(report: "RunReport", *, as_json: bool) -> None:
+def tell(report: "RunReport", *, as_json: bool) -> None:
     """Print the report. To be stopped is how such a run ends: that is no failure."""
     from app.run_document import run_document
     from core.model.run import RunStatus

@@ -335,7 +335,7 @@ class Engine:
         return list(await self._runs.by_hand.accounts())
 
     async def connect_account(self, broker_id: str, account: AccountName, confirm: str = "") -> AccountView:
-        """Open an account for a person until `disconnect_account` or `close`. `confirm`: of real money, its number or title.
+        """Open an account for a person until `disconnect_account` or `close`. `confirm`: of real money, its number.
 
         Raises NotArmed, BrokerError, UnknownName, HeldElsewhere.
         """

@@ -8,7 +8,8 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── InputError              exit code 2: the call itself was wrong
     │   │   ├── UnknownName         a strategy, symbol, column … that does not exist; suggests the near one
     │   │   ├── InvalidValue        a value outside its bounds or of the wrong form
-    │   │   └── NotInThisVersion    a feature that this version does not have
+    │   │   ├── NotInThisVersion    a feature that this version does not have
+    │   │   └── NotArmed            real money, and the account's name was not typed
     │   ├── DataError               price files and stored bars
     │   │   ├── UnreadableFile      empty, binary, changed while read, no such file
     │   │   ├── BadRows             rows that contradict themselves, and the person chose to stop
@@ -40,7 +41,6 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
     │   │   ├── NotTheSame          a run cannot be repeated, or came out otherwise
     │   │   ├── BooksDiffer         our books and the broker's differ, and nothing heals it
-    │   │   ├── NotArmed            real money, and its account's name was not typed
     │   │   └── NotConnected        the account is not open for a person's orders
     │   ├── BrokerError             an account at a broker
     │   │   ├── NoKeys              the account has no keys on this machine
@@ -121,6 +121,12 @@ class NotInThisVersion(InputError):
     """The call asks for a feature that this version does not have; nothing was done."""
 
     code = "not_in_this_version"
+
+
+class NotArmed(InputError):
+    """Orders would go where real money is, and the account's name was not typed. `todo` says what to type; nothing was done."""
+
+    code = "not_armed"
 
 
 class DataError(KnownError):
@@ -339,16 +345,6 @@ class BooksDiffer(RunError):
     """Our orders and fills do not make up what the broker says the account holds, and nothing explains it."""
 
     code = "books_differ"
-
-
-class NotArmed(RunError):
-    """Orders would go where real money is, and nobody typed the account's `name`."""
-
-    code = "not_armed"
-
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"{what} trades real money.", f"Confirm it by its name: {name}.")
-        self.name = name
 
 
 class NotConnected(RunError):

@@ -139,6 +139,7 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     trail: Decimal | None = None
+    """How far it follows from now on: a price or a percent, as the order has it."""
 
 
 # --- risk.* -----------------------------------------------------------------------------------------------

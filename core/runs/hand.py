@@ -139,8 +139,8 @@ class HandDesk:
             async with self._desks.open(*key) as opened:
                 state = opened.desk.state
                 number = state.key.partition(":")[2]
-                if about.is_real_money and confirm.strip() not in {number, about.title}:
-                    raise NotArmed(about.title, number)
+                if about.is_real_money and confirm.strip().casefold() != number.casefold():
+                    raise NotArmed(f"{about.title} trades real money.", f"Type the account's name to confirm it: {number}")
                 run_id = run_id_of(state.key)
                 rows = FencedRuns(self._store.runs, await self._leases.take(run_id))
                 run = await self._book(run_id, opened, about, rows)

@@ -1,10 +1,12 @@
 """Carries out what the kill switch asks for at one account, run by run, whatever the strategies do meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import uuid4
 
+from core.errors import StoreError
 from core.events.live_payloads import SwitchCarriedOut
 from core.events.payloads import OrderCreated, OrderSubmitted
 from core.model.market import asset_class_of
@@ -15,6 +17,7 @@ from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
 from core.trading.state import AccountState
 
+_log = logging.getLogger(__name__)
 PATIENCE_S: Final = 20.0
 """How long the broker is waited for, for all cancels and again for all closing orders."""
 
@@ -76,7 +79,10 @@ class KillSwitch:
         return len(closing) - await self._settled(closing)
 
     async def _cancel_one(self, order_id: str) -> None:
-        await self._cancel(order_id)
+        try:
+            await self._cancel(order_id)
+        except StoreError as error:  # the broker was asked; the other orders are, too
+            _log.warning("That order %s is to be cancelled was not stored: %s", order_id, error)
 
     async def _settled(self, order_ids: list[str], patience_s: float = PATIENCE_S) -> int:
         state, lives = self._state, self._state.lives

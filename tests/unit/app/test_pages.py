@@ -17,6 +17,8 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 def _verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     if hasattr(command, "commands"):
+        if path and command.invoke_without_command:
+            yield path, command  # a group that is a verb, too
         for name, inner in command.commands.items():
             yield from _verbs(inner, (*path, name))
     else:
