@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from core.model.broker import AccountName
 from core.model.money import plain
 from core.model.order import Fill, Order
 from core.model.position import Trade
@@ -115,13 +116,12 @@ class RunCommands(QObject):
 
     async def _confirm_start(self, run_id: str, broker_id: str, title: str) -> None:
         """Ask for the name of the account before a run trades real money."""
-        accounts = await self._engine.trading_accounts()
-        name = next((one.title for one in accounts if one.broker_id == broker_id and one.is_real_money), broker_id)
+        name = await self._engine.account_name(broker_id, AccountName.LIVE)
 
         def start(typed: str) -> None:
             self._tasks.start(self._engine.start_run(run_id, confirm=typed), what=f"starting {title}")
 
-        self._dialogs.confirm_live(f"Start {title} at {name}?", name, "Start live", start)
+        self._dialogs.confirm_live(f"Start {title} at {broker_id} {name}?", name, "Start live", start)
 
     def stop(self) -> None:
         """Stop the selected run."""

@@ -36,7 +36,7 @@ class ConnectDialog(Notice):
         self.connect_button.setProperty("stake", "live")
         self.connect_button.setEnabled(False)
         self.add_footer(sizes.step * 2)
-        self.confirm.textChanged.connect(lambda text: self.connect_button.setEnabled(text.strip() == self._name))
+        self.confirm.textChanged.connect(lambda text: self.connect_button.setEnabled(text.strip().casefold() == self._name.casefold()))
         self.confirm.setFocus()
 
     def _connect(self) -> None:
