@@ -233,7 +233,7 @@ async def test_a_position_is_closed_after_a_question_that_names_it(make_desk: Ma
     await desk.quiet()
 
 
-async def test_a_position_of_a_run_is_its_own_and_says_that_the_run_goes_on(make_desk: MakeDesk) -> None:
+async def test_reversing_says_what_is_sent_and_why_it_cannot_be(make_desk: MakeDesk) -> None:
     desk = await make_desk()
     await paper_run(desk)
     trading = await connected(desk)
