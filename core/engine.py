@@ -359,6 +359,10 @@ class Engine:
         """
         return await (await self._runs.connect_by_hand(broker_id, account, confirm)).view()
 
+    async def account_name(self, broker_id: str, account: AccountName) -> str:
+        """Return what a person types to confirm an account of real money: its number at the broker. Raises BrokerError, UnknownName."""
+        return await self._runs.account_name(broker_id, account)
+
     async def disconnect_account(self, broker_id: str, account: AccountName) -> None:
         """Let an account go; harmless when it is not open. Its orders work on."""
         await self._runs.by_hand.disconnect(broker_id, account)

@@ -123,7 +123,7 @@ class AccountFeed(QObject):
     def _beat(self) -> None:
         self._quiet += 1
         due = self._is_dirty or self._quiet >= QUIET_BEATS
-        if due and not self._is_asking and self.place is not None and not self._tasks.is_closed:
+        if due and not self._is_asking and self.place is not None and self._tasks.can_start:
             self._is_dirty, self._quiet, self._is_asking = False, 0, True
             self._tasks.start(self._ask(), what="reading the account", latest="account-view")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from core.model.market import AssetClass, BarSeries, BarSet, BarSetKey, asset_class_of
 from core.model.order import Fill
 from core.model.position import PositionSide, Trade
+from core.model.run import RunMode
 from core.views.decimals import price_decimals
 from core.views.runs import RunRow, params_words
 from ui.charts.curve import EquityCurve
@@ -72,6 +73,11 @@ class ChartFeed(QObject):
         """Whether the bars of a run are on the chart, not stored bars as they are."""
         return self._run is not None
 
+    def last_close(self) -> dict[str, float]:
+        """Return the close of the newest bar on the chart, by symbol; nothing without bars."""
+        series = self._series
+        return {} if series is None or not len(series) else {series.symbol: float(series.close[-1])}
+
     async def load_newest(self) -> None:
         """Show the set that changed last, when no run is looked at; without any, the card that says how to begin."""
         self._sets = await self._engine.bar_sets()
@@ -95,11 +101,12 @@ class ChartFeed(QObject):
         self._run = loaded
         key = self._key if same and self._key in loaded.bar_sets else loaded.bar_sets[0]
         assert key is not None
-        if same and key == self._key and self._series is not None:
+        is_trading = loaded.run.config.mode is not RunMode.BACKTEST
+        if same and key == self._key and self._series is not None and not is_trading:
             self._turn += 1
             await self._load_marks(key, self._turn)
             return
-        await self._load(key, loaded.bar_sets)
+        await self._load(key, loaded.bar_sets, keep_view=same and is_trading)
 
     async def load_alone(self, key: BarSetKey) -> None:
         """Show a stored set as it is, without any run."""
@@ -118,7 +125,7 @@ class ChartFeed(QObject):
         """Show another of the sets that the chart offers."""
         await self._load(key, self._keys)
 
-    async def _load(self, key: BarSetKey, keys: tuple[BarSetKey, ...]) -> None:
+    async def _load(self, key: BarSetKey, keys: tuple[BarSetKey, ...], *, keep_view: bool = False) -> None:
         self._turn += 1
         turn, run = self._turn, self._run.run if self._run is not None else None
         start_ns, end_ns = (run.config.start_ns, run.config.end_ns) if run is not None else (None, None)
@@ -130,8 +137,19 @@ class ChartFeed(QObject):
         self._panel.show_choices(keys, key)
         self._panel.set_about(self._about())
         decimals = price_decimals(key.symbol, float(series.close[-1])) if len(series) else 2
-        self._chart.set_data(data, title=f"{key.symbol} · {key.timeframe}", price_decimals=decimals)
+        title = f"{key.symbol} · {key.timeframe}"
+        view, total = self._chart.scene.view, 0 if self._chart.scene.data is None else len(self._chart.scene.data)
+        self._chart.set_data(data, title=title, price_decimals=decimals, keep_view=keep_view)
+        if keep_view and total and view.right >= total:  # the newest bars were in view: they stay so
+            self._chart.set_view(replace(view, left=view.left + len(data) - total))
         await self._load_marks(key, turn)
+
+    async def grow(self) -> None:
+        """Show what a paper or live run has seen and done since; the part that is looked at stays, or follows the newest bar."""
+        loaded, key = self._run, self._key
+        if loaded is None or key is None or loaded.run.config.mode is RunMode.BACKTEST or key not in loaded.bar_sets:
+            return
+        await self._load(key, self._keys, keep_view=True)
 
     async def _load_marks(self, key: BarSetKey, turn: int) -> None:
         loaded, series = self._run, self._series
@@ -141,6 +159,14 @@ class ChartFeed(QObject):
         if result is None:
             self._equity_points = 0
             self.add_equity()
+            if loaded.run.config.mode is not RunMode.BACKTEST and loaded.run.id == self._views.selected:
+                trades, fills_so_far = tuple(self._views.trades.rows), tuple(self._views.fills.rows)
+                marks = await asyncio.to_thread(_marks, key.symbol, trades, fills_so_far)
+                if turn != self._turn:
+                    return
+                self._trades, self._places = trades, marks.places
+                self._chart.set_trades(marks.trades)
+                self._chart.set_fills(marks.fills)
             return
         data = self._chart.scene.data
         fills = await self._engine.fills(loaded.run.id)
@@ -173,7 +199,8 @@ class ChartFeed(QObject):
             return
         if not self._equity_points or len(time_ns) < self._equity_points:
             self._chart.set_equity(time_ns, equity, float(loaded.run.config.cash))
-            self._chart.fit()  # a run goes from the oldest bars to the newest: all of them show how far it is
+            if loaded.run.config.mode is RunMode.BACKTEST:
+                self._chart.fit()  # a run goes from the oldest bars to the newest: all of them show how far it is
         elif len(time_ns) > self._equity_points:
             self._chart.update_equity(time_ns[self._equity_points :], equity[self._equity_points :])
         self._equity_points = len(time_ns)

@@ -42,7 +42,7 @@ class Heartbeat(QObject):
 
     def beat(self) -> None:
         """Ask now."""
-        if self._tasks.is_closed:
+        if not self._tasks.can_start:
             return
         if self._asked:
             waiting_s = perf_counter() - self._asked

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from core.model.broker import AccountName
 from core.model.money import plain
 from core.model.order import Fill, Order
 from core.model.position import Trade
-from core.model.run import RunStatus
+from core.model.run import RunMode, RunStatus
+from core.views.runs import RunRow
 from core.views.verdict import verdict
 from core.views.words import Level, request_words
 from ui.format import percent
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from core.engine import Engine
     from core.events.envelope import Envelope
     from core.model.result import Progress
+    from core.model.run import Run
     from core.views.desk import DeskViews
-    from core.views.runs import RunRow
     from ui.actions import Actions
     from ui.bridge import EventBridge
     from ui.dialogs.desk import Dialogs
@@ -56,6 +58,9 @@ class RunCommands(QObject):
         acts.bind("stop-run", self.stop, enabled=False)
         acts.bind("run-again", self.again, enabled=False)
         acts.bind("verify-run", self.verify, enabled=False)
+        acts.bind("resume-run", self.resume, enabled=False)
+        acts.bind("close-run", lambda: self.ask_close(flatten=False), enabled=False)
+        acts.bind("close-run-flatten", lambda: self.ask_close(flatten=True), enabled=False)
         acts.bind("delete-run", self.ask_delete, enabled=False)
         acts.bind("kill-switch", self.halt)
         acts.bind("import-data", self.import_data)
@@ -72,6 +77,9 @@ class RunCommands(QObject):
         self._acts.offer("stop-run", enabled=status is RunStatus.RUNNING and not why_not, why_not=why_not)
         self._acts["run-again"].setEnabled(status is not None and status.is_final)
         self._acts["verify-run"].setEnabled(status is not None and status.is_final and row is not None and row.run.manifest is not None)
+        is_left = status is RunStatus.INTERRUPTED and row is not None and row.mode is not None
+        for name in ("resume-run", "close-run", "close-run-flatten"):
+            self._acts.offer(name, enabled=is_left, why_not="" if is_left else "Select an interrupted paper or live run.")
         self._acts.offer("delete-run", enabled=status is not None and status is not RunStatus.RUNNING, why_not=why_not)
 
     def _why_not(self, row: RunRow | None) -> str:
@@ -99,8 +107,21 @@ class RunCommands(QObject):
     def start(self) -> None:
         """Start the selected run."""
         row = self._selected()
-        if row is not None:
+        if row is None:
+            return
+        if row.run.config.mode is RunMode.LIVE:
+            self._tasks.start(self._confirm_start(row.run.id, row.run.config.broker, row.title), what=f"starting {row.title}")
+        else:
             self._tasks.start(self._engine.start_run(row.run.id), what=f"starting {row.title}")
+
+    async def _confirm_start(self, run_id: str, broker_id: str, title: str) -> None:
+        """Ask for the name of the account before a run trades real money."""
+        name = await self._engine.account_name(broker_id, AccountName.LIVE)
+
+        def start(typed: str) -> None:
+            self._tasks.start(self._engine.start_run(run_id, confirm=typed), what=f"starting {title}")
+
+        self._dialogs.confirm_live(f"Start {title} at {broker_id} {name}?", name, "Start live", start)
 
     def stop(self) -> None:
         """Stop the selected run."""
@@ -112,11 +133,44 @@ class RunCommands(QObject):
         """Run the selected one again and look at the new one."""
         row = self._selected()
         if row is not None:
-            self._tasks.start(self._again(row.run.id), what=f"running {row.title} again")
+            self._tasks.start(self._again(row.run), what=f"running {row.title} again")
 
-    async def _again(self, run_id: str) -> None:
-        run = await self._engine.run_again(run_id)
+    async def _again(self, old: Run) -> None:
+        if old.config.mode is RunMode.LIVE:
+            run = await self._engine.create_run(old.config)  # it starts when the name of its account was typed
+            self.run_wanted.emit(run.id)
+            await self._confirm_start(run.id, old.config.broker, RunRow(run=run).title)
+            return
+        run = await self._engine.run_again(old.id)
         self.run_wanted.emit(run.id)
+
+    def resume(self) -> None:
+        """Let the selected interrupted run go on."""
+        row = self._selected()
+        if row is not None:
+            self._tasks.start(self._resume(row.run.id, row.title), what=f"resuming {row.title}")
+
+    async def _resume(self, run_id: str, title: str) -> None:
+        await self._engine.resume_run(run_id)
+        self.say(f"{title} goes on with its own positions and cash.")
+
+    def ask_close(self, *, flatten: bool) -> None:
+        """Ask, then end the selected interrupted run."""
+        row = self._selected()
+        if row is None:
+            return
+        run_id, title = row.run.id, row.title
+        positions = "its positions are closed at market" if flatten else "its positions stay at the account"
+        self._dialogs.confirm(
+            f"Close the run {title}{' and its positions' if flatten else ''}?",
+            f"Its orders are reconciled with the broker and cancelled; {positions}. It cannot be resumed afterwards.",
+            "Close and flatten" if flatten else "Close run",
+            lambda: self._tasks.start(self._close(run_id, title, flatten=flatten), what=f"closing {title}"),
+        )
+
+    async def _close(self, run_id: str, title: str, *, flatten: bool) -> None:
+        run = await self._engine.close_run(run_id, flatten=flatten)
+        self.say(f"{title} is closed. {run.error or ''}".strip())
 
     def verify(self) -> None:
         """Run the selected run again, compare, and say what came of it."""
@@ -160,7 +214,7 @@ class RunCommands(QObject):
                 f" {_runs(elsewhere).capitalize()} elsewhere {'goes' if elsewhere == 1 else 'go'} on: stop what runs at another desk there."
             )
         if is_thrown:
-            said += " The kill switch is thrown: nothing new leaves until `weaver kill --off`."
+            said += " The kill switch is thrown: nothing new leaves until it is taken back."
         self.say(said, "warning" if stopped or elsewhere or is_thrown else "info")
 
     # --- why ---

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ui.run_loader import LoadedRun, RunLoader
     from ui.tasks import TaskScope
 
+_GROW_S: Final = 0.4
+"""Between two looks at what a run in real time has seen."""
 _LOOK_BACK_NS: Final = 10 * DAY_NS
 """How far before a run's last bar the newest close of a symbol is looked for."""
 
@@ -69,6 +71,7 @@ class RunView(QObject):
         self._feed, self._report, self._tables, self._tasks = feed, report, tables, tasks
         self._loaded: LoadedRun | None = None
         self._showing: asyncio.Task[None] | None = None
+        self._is_growing = False
         self._connect_tables(acts)
         bridge.run_changed.connect(self._on_run_changed)
         bridge.run_ended.connect(self._on_run_ended)
@@ -83,7 +86,20 @@ class RunView(QObject):
         runs = self._tables["runs"]
         runs.table.current_row_changed.connect(self._on_row)
         runs.row_chosen.connect(self._on_row_chosen)
-        runs.set_menu(lambda: (acts["start-run"], acts["stop-run"], acts["run-again"], acts["verify-run"], None, acts["delete-run"], None))
+        left = [acts[name] for name in ("resume-run", "close-run", "close-run-flatten")]
+        runs.set_menu(
+            lambda: (
+                acts["start-run"],
+                acts["stop-run"],
+                acts["run-again"],
+                acts["verify-run"],
+                None,
+                *left,
+                None,
+                acts["delete-run"],
+                None,
+            )
+        )
         delete = acts["delete-run"]
         delete.setShortcut(Qt.Key.Key_Delete)
         delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -218,9 +234,26 @@ class RunView(QObject):
         row, loaded = self._views.runs.get(run_id), self._loaded
         if row is None or loaded is None or loaded.run.id != run_id:
             return
+        if row.mode is not None and row.run.status is RunStatus.RUNNING:
+            self._grow()
         if row.run.status is RunStatus.RUNNING and loaded.run.status is RunStatus.PENDING:
             self._loaded = replace(loaded, run=row.run)
             self._start_report(self._loaded)
+
+    def _grow(self) -> None:
+        """Show on the chart what a run in real time has seen since, a few times a second at most."""
+        if not self._is_growing and not self._tasks.is_closed and self._feed.shows_run:
+            self._is_growing = True
+            self._tasks.start(self._let_grow(), what="following the run", latest="chart-grows")
+
+    async def _let_grow(self) -> None:
+        try:
+            await self._feed.grow()
+            self._views.positions.mark(self._feed.last_close())
+            self._bridge.schedule()
+            await asyncio.sleep(_GROW_S)
+        finally:
+            self._is_growing = False
 
     def _on_run_ended(self, run_id: str) -> None:
         row = self._views.runs.get(run_id)

@@ -30,6 +30,11 @@ class TaskScope:
         """Whether `close` was called: nothing more can be started."""
         return self._closed
 
+    @property
+    def can_start(self) -> bool:
+        """Whether a timer may start something: not closed, and the loop runs. Qt may turn on for a moment when it does not any more."""
+        return not self._closed and _is_running()
+
     def start(self, coroutine: Coroutine[Any, Any, object], *, what: str, latest: str | None = None) -> asyncio.Task[None]:
         """Run `coroutine` in the running loop; `what` it does, in words, names it in errors.
 
@@ -94,3 +99,11 @@ class TaskScope:
             task.get_loop().call_exception_handler(
                 {"message": f"{self.owner}: the error handler failed", "exception": failure, "task": task}
             )
+
+
+def _is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -114,9 +114,14 @@ class TradeCommands(QObject):
     def connect_to(self, account: TradingAccount) -> None:
         """Connect an account; one of real money only when its name was typed."""
         if account.is_real_money:
-            self._dialogs.connect_account(account, lambda typed: self._feed.connect_to(account, typed))
+            self._tasks.start(self._ask_live(account), what=f"connecting {account.title}", latest="connect-live")
         else:
             self._feed.connect_to(account)
+
+    async def _ask_live(self, account: TradingAccount) -> None:
+        name = await self._engine.account_name(account.broker_id, account.account)
+        what = f"Connect {account.title} {name}?"
+        self._dialogs.confirm_live(what, name, "Connect live", lambda typed: self._feed.connect_to(account, typed))
 
     def reconcile(self) -> None:
         """Compare with the broker now, and say what differed."""

@@ -152,6 +152,7 @@ class MainWindow(QMainWindow):
         self.docks = Docks(self, panels, self.sizes)
         self.acts.add("View", [dock.toggleViewAction() for dock in self.docks])
         self.banner = MessageBanner(self.theme, self)
+        self.banner.stay_above(self.docks)
         self.frame = ModeFrame(self, self.theme, self.sizes)
         self.resize(FIRST_SIZE)
 

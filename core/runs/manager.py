@@ -395,6 +395,11 @@ class RunManager:
             return list(await self._bar_sets(run.config))
         return [recorded(run.id, symbol, run.config.timeframe) for symbol in run.config.symbols]
 
+    async def account_name(self, broker_id: str, account: AccountName) -> str:
+        """Return an account's number at its broker; it is opened for that. Raises BrokerError, UnknownName."""
+        async with self._desks.open(broker_id, account) as opened:
+            return opened.desk.state.key.partition(":")[2]
+
     def market_now_ns(self, broker_id: str) -> int:
         """Return the present instant at a broker's market. Raises UnknownName."""
         self._brokers.info(broker_id)

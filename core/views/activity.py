@@ -35,7 +35,7 @@ class ActivityTable(RowTable[ActivityRow]):
 
     columns = (
         Column[ActivityRow]("time", "Time", Kind.TIME, lambda row: row.time_ns, 142),
-        Column[ActivityRow]("level", "Level", Kind.STATUS, lambda row: row.level.value, 76),
+        Column[ActivityRow]("level", "Level", Kind.STATUS, lambda row: row.level.value, 88),
         Column[ActivityRow]("source", "Source", Kind.TEXT, lambda row: row.source, 150),
         Column[ActivityRow]("text", "What happened", Kind.TEXT, lambda row: row.text, 560),
         Column[ActivityRow]("type", "Event", Kind.TEXT, lambda row: row.type, 130, hidden=True),

@@ -162,6 +162,14 @@ def why_not(entries: TicketEntries, view: AccountView | None, preview: OrderPrev
     return " ".join(verdict.sentence for verdict in preview.verdicts)
 
 
+def doubt_of(preview: OrderPreview) -> str:
+    """Return what speaks against an order that may leave, a sentence: the broker will hardly take it. Empty when nothing does."""
+    after = preview.buying_power_after
+    if after is not None and after < 0 and after < preview.buying_power:
+        return "It takes more than the buying power there is; the broker will hardly accept it."
+    return ""
+
+
 def sent_words(order: Any) -> str:
     """Return what became of an order that was just sent, as far as its row tells: it works, was filled, or was refused."""
     request = order.request

@@ -31,7 +31,6 @@ from ui.theme import Sizes, Theme
 
 if TYPE_CHECKING:
     from core.engine import Engine
-    from core.model.hand import TradingAccount
     from core.model.order import Order
 
 
@@ -173,9 +172,9 @@ class Dialogs:
         dialog.open()
         return dialog
 
-    def connect_account(self, account: TradingAccount, then: Callable[[str], object]) -> ConnectDialog:
+    def confirm_live(self, what: str, name: str, verb: str, then: Callable[[str], object]) -> ConnectDialog:
         """Ask for the name of an account of real money; `then` is called with it."""
-        dialog = ConnectDialog(account=account, then=then, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog = ConnectDialog(what=what, name=name, verb=verb, then=then, theme=self._theme, sizes=self._sizes, parent=self._parent)
         dialog.open()
         return dialog
 

@@ -34,8 +34,10 @@ from ui.theme import Sizes, Theme
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.hand import TradingAccount
 
 _OPENING = "new-run: opening"
+_NAME = "new-run: account name"
 
 
 class NewRunDialog(QDialog):
@@ -116,6 +118,9 @@ class NewRunDialog(QDialog):
         self.strategies.changed.connect(self._on_strategy_changed)
         self.strategies.mode_changed.connect(self._on_mode_changed)
         self.trading.changed.connect(self._on_account_changed)
+        self.trading.name_wanted.connect(
+            lambda account: self._tasks.start(self._read_name(account), what="asking for the account's name", latest=_NAME)
+        )
         self._pages.addWidget(self._make_empty())
         sets = await self._engine.bar_sets()
         await asyncio.sleep(0)
@@ -211,6 +216,12 @@ class NewRunDialog(QDialog):
         symbols = account.symbols if account is not None else ()
         self.bars.set_trading(symbols if self._is_trading() else None)
         self._show_ready()
+
+    async def _read_name(self, account: TradingAccount) -> None:
+        try:
+            self.trading.set_name(account, await self._engine.account_name(account.broker_id, account.account))
+        except KnownError as error:
+            self.trading.refuse_name(str(error))
 
     def _on_strategy_changed(self) -> None:
         info = self.strategies.info()
@@ -383,4 +394,5 @@ class NewRunDialog(QDialog):
     def done(self, result: int) -> None:
         self._preview.stop()
         self._tasks.cancel(_OPENING)
+        self._tasks.cancel(_NAME)
         super().done(result)

@@ -15,11 +15,14 @@ class TradingFields(FieldGrid):
     """Offers the accounts of a mode. `changed` comes after another one was chosen, or its name typed."""
 
     changed = Signal()
+    name_wanted = Signal(object)
+    """A TradingAccount of real money was chosen: what must be typed is not known yet."""
 
     def __init__(self, sizes: Sizes, parent: QWidget | None = None) -> None:
         super().__init__(sizes, parent)
         self._accounts: tuple[TradingAccount, ...] = ()
         self._offered: list[TradingAccount] = []
+        self._names: dict[TradingAccount, str] = {}
         self.broker = narrow(QComboBox(self))
         self._broker_row = self.add("field-broker", "Account", self.broker)
         self.confirm = QLineEdit(self)
@@ -68,13 +71,35 @@ class TradingFields(FieldGrid):
     def is_confirmed(self) -> bool:
         """Tell whether the account may be traded: play money, or its name was typed."""
         account = self.chosen()
-        return account is not None and (not account.is_real_money or self.confirmation() == account.title)
+        if account is None or not account.is_real_money:
+            return account is not None
+        name = self._names.get(account, "")
+        return bool(name) and self.confirmation().casefold() == name.casefold()
+
+    def set_name(self, account: TradingAccount, name: str) -> None:
+        """Take the name of an account, as its broker has it."""
+        self._names[account] = name
+        self._show_name()
+        self.changed.emit()
+
+    def refuse_name(self, sentence: str) -> None:
+        """Say why the name of the account cannot be asked for."""
+        self._confirm_row.show_hint("")
+        self._confirm_row.show_error(sentence)
 
     def _on_chosen(self) -> None:
         index = self.broker.currentIndex()
         account = self._offered[index] if 0 <= index < len(self._offered) else None
         self._broker_row.show_error("" if account is None or account.error is None else account.error)
         self._broker_row.show_hint("" if account is not None else "No account of this kind is set up: weaver accounts set.")
-        name = "" if account is None else account.title
-        self._confirm_row.show_hint(f"Real money. Type {name} to confirm it." if name else "")
+        self._confirm_row.show_error("")
+        self._show_name()
+        if account is not None and account.is_real_money and account.error is None and account not in self._names:
+            self.name_wanted.emit(account)
         self.changed.emit()
+
+    def _show_name(self) -> None:
+        account = self.chosen()
+        name = "" if account is None else self._names.get(account, "")
+        asking = "Asking the broker for the account's name …"
+        self._confirm_row.show_hint(f"Real money. Type {name} to confirm it." if name else asking if account is not None else "")

@@ -1,6 +1,8 @@
 """One message over the window, not modal: what happened, what to do, and a fold with the details."""
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
@@ -20,6 +22,7 @@ class MessageBanner(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = theme
         self._host = parent
+        self._below: tuple[QWidget, ...] = ()
         self.sign = QLabel(self)
         self.text = QLabel(self)
         self.text.setObjectName("label-banner-text")
@@ -75,6 +78,12 @@ class MessageBanner(QWidget):
         """Draw the sign in the theme's colours from the next message on."""
         self._theme = theme
 
+    def stay_above(self, widgets: Iterable[QWidget]) -> None:
+        """Stay in front of these when one of them comes to the front: a panel whose tab was chosen."""
+        self._below = tuple(widgets)
+        for widget in self._below:
+            widget.installEventFilter(self)
+
     def place(self) -> None:
         """Lie at the lower edge, in the middle."""
         host = self._host
@@ -84,8 +93,10 @@ class MessageBanner(QWidget):
         self.setGeometry((host.width() - width) // 2, host.height() - height - 40, width, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.Resize and self.isVisible():
+        if event.type() is QEvent.Type.Resize and watched is self._host and self.isVisible():
             self.place()
+        if event.type() is QEvent.Type.ZOrderChange and watched in self._below and self.isVisible():
+            QTimer.singleShot(0, self.raise_)  # after it: a dock's tab follows only a dock that is on top of all
         return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

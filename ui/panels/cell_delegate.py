@@ -9,7 +9,7 @@ from ui.models.flash import FLASHING_KINDS
 from ui.models.table_model import ROW_ROLE, TableModel
 
 _DRAWN = frozenset({Kind.PROGRESS, Kind.SPARK, Kind.STATUS})
-PAINTED = frozenset({*_DRAWN, Kind.TIME})
+PAINTED = frozenset({*_DRAWN, Kind.TIME, Kind.MODE})
 """Kinds of columns that always need this delegate."""
 
 PAINTED_FLASHING = FLASHING_KINDS - PAINTED
@@ -32,6 +32,9 @@ class CellDelegate(QStyledItemDelegate):
             painter.fillRect(option.rect, brush)  # the style sheet would leave a cell's own background out
         if kind is Kind.TIME:
             self._paint_time(painter, option, index)
+            return
+        if kind is Kind.MODE:
+            self._paint_mode(painter, option, index)
             return
         super().paint(painter, option, index)
         if kind not in _DRAWN:
@@ -79,6 +82,18 @@ class CellDelegate(QStyledItemDelegate):
         painter.setPen(QPen(theme.colour(token), 1.2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(path)
+
+    def _paint_mode(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Write the mode in its colour on a selected row too: there the style has one colour for every text."""
+        text, brush = str(index.data() or ""), index.data(Qt.ItemDataRole.ForegroundRole)
+        self.initStyleOption(option, index)
+        option.text = ""
+        option.widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+        painter.save()
+        painter.setFont(option.font)
+        painter.setPen(brush.color() if brush is not None else self._model.look.theme.colour("text"))
+        painter.drawText(option.rect.adjusted(7, 0, -4, 0), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.restore()
 
     def _paint_time(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         """Write the date faint where the row above has the same: the eye finds the day's change, the column keeps its width."""

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from core.errors import InvalidValue, KnownError, UnknownName
-from core.views.ticket import ANYWHERE, FIELD_OF, TicketEntries, offer_of, preview_figures, sent_words, why_not
+from core.views.ticket import ANYWHERE, FIELD_OF, TicketEntries, doubt_of, offer_of, preview_figures, sent_words, why_not
 from ui.dialogs.look import role_sheet, set_role
 from ui.models.look import Look
 from ui.panels.figure_grid import FigureGrid
+from ui.panels.fitting_area import FittingArea
 from ui.panels.ticket_fields import TicketFields
 from ui.style import repolish
 
@@ -85,19 +86,21 @@ class TicketPanel(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(step * 2, step * 2, step * 2, step * 2)
         column.setSpacing(step * 2)
-        for widget in (self.mode, self.fields, self.figures, self.why, self.send, self.sent):
+        for widget in (self.mode, self.fields, self.figures):
             column.addWidget(widget)
-        column.addStretch(1)
-        area = QScrollArea(self)
-        area.setObjectName("ticket-scroll")
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidgetResizable(True)
-        area.setWidget(inside)
+        area = FittingArea("ticket-scroll", self)
+        area.fit(inside)
+        below = QVBoxLayout()
+        below.setContentsMargins(step * 2, step, step * 2, step * 2)
+        below.setSpacing(step * 2)
+        for part in (self.why, self.send, self.sent):
+            below.addWidget(part)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
         outer.addWidget(area)
+        outer.addLayout(below)
+        outer.addStretch(1)
 
     def set_look(self, look: Look) -> None:
         """Take over theme, sizes and zone."""
@@ -149,10 +152,11 @@ class TicketPanel(QWidget):
         self.send.setEnabled(not reason)
         self.send.setToolTip(reason or "Send this order now")
         self.send.setAccessibleDescription(reason)
-        self.why.setText(reason)
-        self.why.setVisible(bool(reason))
+        doubt = "" if reason or self._preview is None else doubt_of(self._preview)
+        self.why.setText(reason or doubt)
+        self.why.setVisible(bool(reason or doubt))
         refused = self._preview is not None and not self._preview.is_allowed
-        set_role(self.why, "error" if refused else "muted")
+        set_role(self.why, "error" if refused else "doubt" if doubt else "muted")
         self.figures.setVisible(self._preview is not None)
 
     # --- preview ---
@@ -161,7 +165,7 @@ class TicketPanel(QWidget):
         self.fields.clear_errors()
         entries = self.fields.entries()
         place = self._feed.place
-        if entries.is_blank or place is None or self._tasks.is_closed:
+        if entries.is_blank or place is None or not self._tasks.can_start:
             self._show_ready()
             return
         order = self._order(entries)

@@ -165,8 +165,8 @@ class TicketFields(QWidget):
         controls: tuple[QWidget, ...] = (self.amount, self.unit)
         for control in controls:
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # they share what the panel has
-        line.addWidget(self.amount, 3)
-        line.addWidget(self.unit, 2)
+        line.addWidget(self.amount, 5)
+        line.addWidget(self.unit, 4)
         self.amount.textChanged.connect(lambda _text: self.changed.emit())
         self.unit.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self._rows["size"] = self._grid.add("field-ticket-size", "Size", pair, buddy=self.amount)

@@ -157,7 +157,7 @@ class WatchPanel(QWidget):
 
     def look_now(self) -> None:
         """Ask the account for prices, when somebody can see them."""
-        if self._feed.view is not None and self.isVisible() and not self._tasks.is_closed:
+        if self._feed.view is not None and self.isVisible() and self._tasks.can_start:
             self._tasks.start(self._read_feed(), what="reading prices", latest="watch: feed")
 
     async def _read_feed(self) -> None:

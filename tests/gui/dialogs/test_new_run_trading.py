@@ -102,13 +102,19 @@ async def test_real_money_starts_only_when_the_name_of_its_account_is_typed(desk
     async def accounts(engine: Engine) -> list[TradingAccount]:
         return [NO_KEYS, REAL]
 
+    async def name(engine: Engine, broker_id: str, account: AccountName) -> str:
+        return "LV12345"
+
     monkeypatch.setattr(Engine, "trading_accounts", accounts)
+    monkeypatch.setattr(Engine, "account_name", name)
     dialog = await trading(desk, RunMode.LIVE)
+    assert not dialog.start_button.isEnabled()
+    await desk.idle()
     dialog.bars.symbols.first().setCurrentText("SPY")
     assert dialog.start_button.property("stake") == "live"
     assert shown(dialog, "confirm") == [True]
     enabled = []
-    for typed in ("", "Alpaca", "alpaca live", "Alpaca live"):
+    for typed in ("", "LV1234", "Alpaca live", "lv12345"):
         dialog.trading.confirm.setText(typed)
         enabled.append(dialog.start_button.isEnabled())
     assert enabled == [False, False, False, True]

@@ -9,8 +9,7 @@ import msgspec
 import pytest_asyncio
 from PySide6.QtWidgets import QWidget
 
-from core.model.broker import AccountName
-from core.model.hand import OrderTerms, TradingAccount
+from core.model.hand import OrderTerms
 from core.model.order import Order, OrderRequest, OrderSide, OrderType
 from tests.gui.dialogs.desk import BAD_DAILY
 from tests.gui.dialogs.usable import mute, nameless, usable_names
@@ -31,9 +30,6 @@ def listed() -> dict[str, set[str]]:
         assert top is not None, heading
         sections[top[1]] = {top[1], *re.findall(r"^- `([^`]+)`", body, flags=re.MULTILINE)}
     return sections
-
-
-REAL = TradingAccount(broker_id="b", account=AccountName.LIVE, title="Live", is_real_money=True)
 
 
 def orders_of_every_term() -> tuple[Order, Order]:
@@ -71,7 +67,7 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[list[QWidge
         window.dialogs.about(),
         window.dialogs.confirm("Delete it?", "It goes.", "Delete", lambda: None),
         window.dialogs.error("It broke.", "Try again.", "details"),
-        window.dialogs.connect_account(REAL, lambda typed: None),
+        window.dialogs.confirm_live("Connect it?", "Live", "Connect live", lambda typed: None),
         *(window.dialogs.change_order(one, no_change, "paper") for one in orders_of_every_term()),
     ]
     await window.settled()

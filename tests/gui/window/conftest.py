@@ -109,6 +109,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
         layout: MemoryLayout | None = None,
         stored: dict[str, ParamValue] | None = None,
         database: str = "memory",
+        speed: float = 1.0,
     ) -> Desk:
         settings = [Settings({"window.theme": "dark", "window.local_time": False, **(stored or {})}, {})]
         bugs: list[str] = []
@@ -121,7 +122,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             return settings[0]
 
         store = compose_store(database)
-        engine = compose_engine(store, tmp_path / "strategies", settings[0], report_bug)
+        engine = compose_engine(store, tmp_path / "strategies", settings[0], report_bug, speed=speed)
         await engine.open()
         if with_bars:
             await store.bars.merge(KEY, bars("BTC/USD"))

@@ -12,6 +12,7 @@ from core.model.market import BarSetKey
 from core.model.risk import SwitchLevel
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.settings import Settings
+from tests.gui.dialogs.desk import until
 from tests.gui.window.conftest import KEY, Desk, MakeDesk
 from ui.theme import DARK
 
@@ -165,3 +166,32 @@ async def test_who_only_looks_sees_what_a_crash_cut_off_as_interrupted(tmp_path:
     assert stored.status is RunStatus.RUNNING
     await looker.close()
     await writer.close()
+
+
+async def test_the_message_stays_in_front_of_a_panel_whose_tab_is_chosen(make_desk: MakeDesk) -> None:
+    window = (await make_desk()).window
+    window.banner.say("Something happened.", level="warning")
+    window.docks["activity"].raise_()
+    await until(lambda: window.children()[-1] is window.banner)
+    assert not window.tables["activity"].visibleRegion().isEmpty()
+
+
+async def test_the_chart_follows_a_paper_run_with_its_bars_and_fills(make_desk: MakeDesk) -> None:
+    desk = await make_desk(speed=600.0)
+    window = desk.window
+    run = await paper_run(desk)
+    chart = window.chart.chart
+
+    def bars_shown() -> int:
+        return 0 if chart.scene.data is None else len(chart.scene.data)
+
+    await until(lambda: bars_shown() > 1)
+    first = bars_shown()
+    await until(lambda: bars_shown() > first)
+    assert chart.scene.title == "DEMO/USD · 1m"
+    assert chart.scene.view.right >= bars_shown()
+    await desk.engine.stop_run(run.id)
+    await window.settled()
+    (key,) = await desk.engine.run_bar_sets(run.id)
+    assert bars_shown() == len(await desk.engine.bars(key))
+    await desk.quiet()

@@ -233,7 +233,7 @@ async def test_a_position_is_closed_after_a_question_that_names_it(make_desk: Ma
     await desk.quiet()
 
 
-async def test_a_position_of_a_run_is_its_own_and_says_that_the_run_goes_on(make_desk: MakeDesk) -> None:
+async def test_reversing_says_what_is_sent_and_why_it_cannot_be(make_desk: MakeDesk) -> None:
     desk = await make_desk()
     await paper_run(desk)
     trading = await connected(desk)
@@ -259,10 +259,15 @@ async def test_real_money_is_connected_only_when_its_name_is_typed(make_desk: Ma
     async def accounts(engine: Engine) -> list[TradingAccount]:
         return [REAL]
 
+    async def name(engine: Engine, broker_id: str, account: AccountName) -> str:
+        return "LV12345"
+
     monkeypatch.setattr(Engine, "trading_accounts", accounts)
+    monkeypatch.setattr(Engine, "account_name", name)
     await desk.window.trading.feed.load()
     monkeypatch.setattr(desk.window.trading.feed, "connect_to", lambda one, typed="": asked.append((one.broker_id, one.account, typed)))
     desk.window.acts["connect-account"].trigger()
+    await desk.window.settled()
     dialog = desk.window.findChild(QDialog, "dialog-connect-account")
     assert dialog is not None
     line, button = dialog.findChild(QLineEdit, "field-connect-confirm"), dialog.findChild(QPushButton, "button-connect")
@@ -270,12 +275,12 @@ async def test_real_money_is_connected_only_when_its_name_is_typed(make_desk: Ma
     assert button is not None
     assert button.property("stake") == "live"
     enabled = []
-    for typed in ("", "live", "Alpaca live"):
+    for typed in ("", "Alpaca live", "lv12345"):
         line.setText(typed)
         enabled.append(button.isEnabled())
     assert enabled == [False, False, True]
     button.click()
-    assert asked == [("alpaca", AccountName.LIVE, "Alpaca live")]
+    assert asked == [("alpaca", AccountName.LIVE, "lv12345")]
     await desk.quiet()
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from core.errors import InvalidValue
@@ -12,7 +13,7 @@ from core.model.order import OrderSide, OrderType, TimeInForce
 from core.model.risk import SwitchLevel
 from core.views.columns import Kind
 from core.views.held import HoldingTable, WorkingTable, account_figures, working_rows
-from core.views.ticket import TicketEntries, offer_of, preview_figures, why_not
+from core.views.ticket import TicketEntries, doubt_of, offer_of, preview_figures, why_not
 from core.views.watch import WatchRow, live_row
 from tests.unit.views.events import order
 
@@ -116,6 +117,8 @@ def test_why_an_order_cannot_be_sent_is_one_sentence() -> None:
     assert why_not(TicketEntries(), view(), None) == "Name a symbol and a size."
     assert why_not(entries, view(), None) == "Looking at what it would come to …"
     assert why_not(entries, view(), preview) == "The switch is thrown."
+    assert doubt_of(preview) == "It takes more than the buying power there is; the broker will hardly accept it."
+    assert doubt_of(msgspec.structs.replace(preview, buying_power_after=Decimal(1))) == ""
     figures = {figure.name: figure for figure in preview_figures(preview)}
     assert (figures["cost"].title, figures["cost"].value, figures["price"].tip) == ("Costs", Decimal(4_100), "By the quote.")
 
