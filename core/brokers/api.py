@@ -49,6 +49,7 @@ class Adapter(ABC):
     streaming: ClassVar[bool] = False
     always_open: ClassVar[bool] = False
     coin_fees: ClassVar[bool] = False
+    reverses: ClassVar[bool] = False
 
     @abstractmethod
     def connect(self, link: Link) -> Broker:

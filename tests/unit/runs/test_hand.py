@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.brokers.sim import ID
+from core.brokers.sim_market import SYMBOLS
 from core.clock.realtime import SystemClock
 from core.data.desk import DataDesk
 from core.engine import Engine
@@ -405,7 +406,7 @@ async def test_the_engine_s_door_to_an_account(tmp_path: Path) -> None:
             clock=SystemClock(), store=scene.store, strategies=StrategyLoader([tmp_path]), runs=scene.runs, data=data, histories=histories
         )
         (about,) = await engine.trading_accounts()
-        assert about == TradingAccount(broker_id=ID, account=PAPER, title="Simulated market", is_real_money=False)
+        assert about == TradingAccount(broker_id=ID, account=PAPER, title="Simulated market", is_real_money=False, symbols=SYMBOLS)
         with pytest.raises(NotConnected):
             await engine.account_view(ID, PAPER)
         view = await engine.connect_account(ID, PAPER)
