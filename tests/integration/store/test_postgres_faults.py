@@ -1,18 +1,25 @@
 """A server that goes away, a connection that is cut: what was acknowledged is there once, and the rest goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from core.errors import DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, StoreError, StoreReadOnly
+from core.errors import DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, DiskFull, StoreError, StoreReadOnly
+from core.events.envelope import Envelope
 from core.store.database import DatabaseStore
 from core.store.postgres import PostgresDatabase
 from tests.contract.samples import KEY, StillClock, bars, note, run, same_bars
 from tests.integration.store.test_across_processes import Hearer, opened
+from tests.integration.store.test_faults import fill_up
 from tests.integration.store.writers import Place
 from tests.postgres import PostgresServer, name_of
 from tests.proxy import Proxy, proxy_to
@@ -309,6 +316,59 @@ async def refused(store: DatabaseStore) -> str:
     with pytest.raises(DatabaseUnreachable) as raised:
         await store.log.append([note("late")])
     return str(raised.value)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of four megabytes that the server may write on, where the machine lets us make one."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root on Linux can make a small disk")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        disk = folder / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False, capture_output=True).returncode:
+            pytest.skip("this machine does not let us mount a small disk")
+        try:
+            (disk / "space").mkdir()
+            shutil.chown(disk / "space", "pgserver")
+            yield disk / "space"
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+
+async def one_by_one(store: DatabaseStore) -> list[Envelope]:
+    """Append single events until the disk is full, and return what was appended."""
+    kept: list[Envelope] = []
+
+    async def fill() -> None:
+        while True:
+            kept.extend(await store.log.append([note("x" * 900)]))
+
+    with pytest.raises(DiskFull, match="the last change was not made"):
+        await fill()
+    return kept
+
+
+async def test_a_server_whose_disk_is_full(place: Place, postgres_server: PostgresServer, small_disk: Path) -> None:
+    database = name_of(str(place.url))
+    postgres_server.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    postgres_server.execute("ALTER TABLE outbox SET TABLESPACE small", database)
+    try:
+        async with opened(place) as store:
+            heard = Hearer()
+            with store.log.subscribe("*", heard, owner="test"):
+                kept = await fill_up(store)
+                kept += await one_by_one(store)  # into what is left of the last page
+                assert heard.events == kept
+                await asyncio.to_thread(postgres_server.execute, "ALTER TABLE outbox SET TABLESPACE pg_default", database)
+                kept.extend(await store.log.append([note("there is room again")]))
+            assert await store.log.read(limit=100_000) == kept
+            assert [event.seq for event in kept] == list(range(1, len(kept) + 1))
+    finally:
+        postgres_server.execute("ALTER TABLE outbox SET TABLESPACE pg_default", database)
+        postgres_server.execute("DROP TABLESPACE small")
 
 
 # --- what cannot be opened ---
