@@ -76,6 +76,8 @@ def trade(
             terms=TermWords(),
             seed=seed,
         )
+        if engine.market_speed(broker) != speed:
+            raise InputError(f"--speed is of the simulated market, and {broker} goes in real time.", "Leave it out.")
         end_ns = None
         if minutes is not None:
             end_ns = (engine.market_now_ns(broker) // MINUTE_NS + 1 + minutes) * MINUTE_NS
