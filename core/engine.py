@@ -107,6 +107,10 @@ class Engine:
         """The present instant at a broker's market: real time, but at a simulated one. Raises UnknownName."""
         return self._runs.market_now_ns(broker_id)
 
+    def market_speed(self, broker_id: str) -> float:
+        """How many times as fast as real time a broker's market goes. Raises UnknownName."""
+        return self._runs.market_speed(broker_id)
+
     # --- events ---
 
     def subscribe(self, pattern: str, callback: Callback, *, owner: str, run_id: str | None = None) -> Subscription:

@@ -405,6 +405,11 @@ class RunManager:
         self._brokers.info(broker_id)
         return self._brokers.clock(broker_id).now_ns()
 
+    def market_speed(self, broker_id: str) -> float:
+        """Return how many times as fast as real time a broker's market goes. Raises UnknownName."""
+        self._brokers.info(broker_id)
+        return self._brokers.clock(broker_id).speed
+
     def strategy_of(self, run: Run) -> StrategyInfo:
         """Return the plug-in of a run as it is on disk now. Raises UnknownName or StrategyBroken."""
         return self._strategy(run.config.strategy_id)

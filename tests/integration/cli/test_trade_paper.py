@@ -119,3 +119,11 @@ def test_settings_that_cannot_be_are_told(weaver_process: Weaver, trade: tuple[s
     said = weaver_process(*trade, "--symbol", "BTC/USD", **environment)
     assert said.code != 0
     assert error in said.err
+
+
+def test_a_broker_goes_in_real_time(weaver_process: Weaver, trade: tuple[str, ...]) -> None:
+    said = weaver_process(*trade, "--symbol", "BTC/USD", "--speed", "60", WEAVER_PAPER_FEED="alpaca")
+    assert (said.code, said.err) == (
+        2,
+        "error[input_error]: --speed is of the simulated market, and paper goes in real time. Leave it out.\n",
+    )

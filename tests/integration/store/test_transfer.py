@@ -22,7 +22,7 @@ from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
 from core.store.migration import HEAD
 from core.store.transfer import carried_tables
-from tests.contract.paper_samples import BUYING, OPENING
+from tests.contract.paper_samples import AFTERWARDS, BUYING, OPENING
 from tests.contract.samples import note, run, same_bars, same_result
 from tests.integration.store.care_desk import fill_desk, manager_of, opened, ran
 
@@ -100,9 +100,7 @@ async def same_stores(one: Store, other: Store) -> None:
     for held in await one.bars.sets():
         assert same_bars(await one.bars.read(held.key), await other.bars.read(held.key))
     assert await one.actions.read_all() == await other.actions.read_all()
-    books = await one.paper.load("sim")
-    assert books is not None
-    assert await other.paper.load("sim") == books
+    assert await one.paper.load("sim") == await other.paper.load("sim")
 
 
 async def test_every_table_comes_back_equal(desk: Path, exported: Path, tmp_path: Path) -> None:
@@ -136,6 +134,7 @@ async def test_through_memory_and_back(desk: Path, exported: Path, tmp_path: Pat
     async with opened(DatabaseStore(desk, SystemClock())) as store, opened(MemoryStore(SystemClock())) as memory:
         await memory.care.import_from(exported, quiet)
         await same_stores(store, memory)
+        assert await memory.paper.load("sim") == AFTERWARDS
         assert (await check_store(memory, quiet)).findings == ()
         await memory.care.export_to(tmp_path / "again.weaver", quiet)
         async with opened(DatabaseStore(tmp_path / "new.db", SystemClock())) as again:
