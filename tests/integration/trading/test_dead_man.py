@@ -97,6 +97,7 @@ async def test_it_can_cancel_what_works_as_soon_as_the_broker_is_back(tmp_path: 
         with server.unreachable():
             await halted(scene)
             assert scene.desk.level("run") is SwitchLevel.CANCEL_ALL
+            await scene.until_said("is not cancelled: ")  # it was tried at once, and in vain
             assert scene.status(working) is S.ACCEPTED
         await scene.until_status(working, S.CANCELLED)
         await scene.until_said("cancelled")

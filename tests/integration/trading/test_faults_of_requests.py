@@ -118,6 +118,7 @@ async def test_one_order_at_the_broker_for_one_intent(scene: WireScene, server: 
     await scene.desk.reconcile()
     told = await scene.told()
     assert all(words in told for words in (case.said, *case.words)), told
+    assert ("rejected" in told) is (case.status is S.REJECTED)
     assert await scene.desk.reconcile() == ()
     await scene.assert_books_equal()
     assert not scene.stopped
