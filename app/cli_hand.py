@@ -167,10 +167,11 @@ def reverse(
 
 async def _placed(at: At, order: "HandOrder") -> "Order":
     placed = await at.followed(await at.engine.place_order(*at.key, order))
-    if order.target_price is not None or order.stop_loss_price is not None:
+    exits = (order.target_price is not None) + (order.stop_loss_price is not None)
+    if exits:
         # The program itself minds the exits: it stays until they are at the broker, or have nothing to wait for.
         sys.stderr.write("Its exits leave when it has filled; this call waits for that. Ctrl+C ends the waiting, and they leave later.\n")
-        await at.until(lambda view: all(one.parent_id != placed.id or one.broker_id for one in view.working), None)
+        await at.until_exits_left(placed, exits)
     return placed
 
 

@@ -218,15 +218,9 @@ async def _thrown(
     """Throw the switch and wait until every account that trades acknowledged it; return the event, the runs and the answers."""
     from core.events.live_payloads import SwitchCarriedOut
     from core.model.risk import SwitchLevel
-    from core.model.run import RunMode, RunStatus
 
     thrown = await engine.throw_switch(level, reason, run)
-    runs = await engine.runs()
-    trading = [
-        one.id
-        for one in runs
-        if one.config.mode is not RunMode.BACKTEST and one.status is RunStatus.RUNNING and thrown.run_id in {None, one.id}
-    ]
+    trading = [one.id for one in await engine.trading_runs() if thrown.run_id in {None, one.id}]
     done: list[dict[str, Any]] = []
     if not trading or level not in {SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN}:
         return thrown, trading, done

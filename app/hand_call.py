@@ -48,6 +48,18 @@ class At:
         await self._until(is_so, PATIENCE_S)
         return newest
 
+    async def until_exits_left(self, entry: "Order", count: int) -> None:
+        """Return once so many exits of an order have left, or the order is over and filled nothing."""
+        from core.model.order import OrderStatus
+
+        async def is_so() -> bool:
+            rows = await self.engine.orders(entry.run_id)
+            newest = next(one for one in rows if one.id == entry.id)
+            left = [one for one in rows if one.parent_id == entry.id and one.status is not OrderStatus.SUBMITTING]
+            return len(left) >= count or (newest.status.is_final and not newest.filled_qty)
+
+        await self._until(is_so, None)
+
     async def until(self, is_so: "Callable[[AccountView], bool]", patience_s: float | None = PATIENCE_S) -> None:
         """Return once the account is so, or after a while."""
 

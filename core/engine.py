@@ -283,6 +283,16 @@ class Engine:
         runs = await self._runs.all()
         return runs if self._recovers else await self._runs.as_found(runs)
 
+    async def trading_runs(self) -> list[Run]:
+        """Return the paper and live runs that go on, in whichever process, and the books of accounts that are open for a person."""
+        return [
+            run
+            for run in await self._runs.all(by_hand=True)
+            if run.config.mode is not RunMode.BACKTEST
+            and run.status is RunStatus.RUNNING
+            and (not run.config.is_by_hand or run.owner is not None)
+        ]
+
     async def run(self, run_id: str) -> Run:
         """Return one run. An id may be shortened to any unambiguous beginning. Raises UnknownName."""
         run = await self._runs.get(run_id)
@@ -406,10 +416,10 @@ class Engine:
 
         Returns how many runs were stopped here, and whether the switch was thrown.
         """
-        goes_on = [run for run in await self._runs.all() if run.config.mode is not RunMode.BACKTEST and run.status is RunStatus.RUNNING]
-        if goes_on or self._runs.by_hand.is_open:
+        goes_on = await self.trading_runs()
+        if goes_on:
             await self.throw_switch(SwitchLevel.CANCEL_ALL, "HALT was pressed.")
-        return await self._runs.stop_all(), bool(goes_on or self._runs.by_hand.is_open)
+        return await self._runs.stop_all(), bool(goes_on)
 
     async def switches(self) -> dict[str | None, SwitchLevel]:
         """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""

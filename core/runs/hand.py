@@ -7,11 +7,12 @@ Nobody starts or stops it, and letting an account go cancels nothing.
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
-from core.errors import KnownError, NotArmed, NotConnected
+from core.errors import HeldElsewhere, KnownError, NotArmed, NotConnected, RunError, StoreError
 from core.events.envelope import envelope
 from core.events.payloads import RunCreated
 from core.model.broker import AccountName
@@ -77,6 +78,26 @@ class HandDesk:
         """Tell whether a run is the book of an account that is open here."""
         return any(account.run.id == run_id for account in self._open())
 
+    async def forget_owner(self, run: Run) -> None:
+        """Take that nobody has the account of a book open any more, where the process that had it is gone."""
+        if run.owner is not None and not self.holds(run.id) and not self._store.is_alive(run.owner):
+            try:
+                await self._let_go(run.id)
+            except HeldElsewhere:
+                return  # it is open at another desk
+
+    async def _let_go(self, run_id: str) -> None:
+        """Store that nobody has the account of a book open; its lease is taken anew for that, and given back."""
+        await self._leases.give_back(run_id)
+        try:
+            rows = FencedRuns(self._store.runs, await self._leases.take(run_id))
+            run = await self._store.runs.run(run_id)
+            if run is not None and run.owner is not None:
+                async with rows.begin() as work:
+                    work.put_run(msgspec.structs.replace(run, owner=None))
+        finally:
+            await self._leases.give_back(run_id)
+
     def lose(self, run_id: str) -> None:
         """Let the account go whose run another desk has taken over."""
         for account in self._open():
@@ -141,8 +162,8 @@ class HandDesk:
                 number = state.key.partition(":")[2]
                 if about.is_real_money and confirm.strip().casefold() != number.casefold():
                     raise NotArmed(f"{about.title} trades real money.", f"Type the account's name to confirm it: {number}")
+                rows = await self._leased(run_id_of(state.key), about)
                 run_id = run_id_of(state.key)
-                rows = FencedRuns(self._store.runs, await self._leases.take(run_id))
                 run = await self._book(run_id, opened, about, rows)
                 account = HandAccount(opened, run, about, self._names, runs=self._store.runs, log=self._store.log)
                 await account.remember()
@@ -162,8 +183,15 @@ class HandDesk:
         finally:
             del self._connections[key]
             if run_id:
-                await self._leases.give_back(run_id)
+                with suppress(StoreError, RunError):  # otherwise the next start finds that the process is gone
+                    await self._let_go(run_id)
             connection.closed.set()
+
+    async def _leased(self, run_id: str, about: TradingAccount) -> FencedRuns:
+        try:
+            return FencedRuns(self._store.runs, await self._leases.take(run_id))
+        except HeldElsewhere as error:
+            raise HeldElsewhere(f"{about.title}, by hand,", error.desk) from error
 
     async def _book(self, run_id: str, opened: OpenAccount, about: TradingAccount, rows: FencedRuns) -> Run:
         """Return the account's run of the person, as one that goes on here; it is made where there is none."""

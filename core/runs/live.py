@@ -180,6 +180,7 @@ class LiveWork:
         actions = self._runner.initialize()
         if self._past is None:
             return actions
+        self._runner.go_on_after(self._past.refs)
         if self._past.state is not None:
             self._runner.load_state(self._past.state)
             self._state = self._past.state

@@ -98,7 +98,10 @@ class RunManager:
         found = []
         leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
-            if run.status is not RunStatus.RUNNING or run.id in self._sessions or self._stays(run):
+            if run.status is not RunStatus.RUNNING or run.id in self._sessions:
+                continue
+            if self._stays(run):
+                await self.by_hand.forget_owner(run)
                 continue
             if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
                 continue  # begun by a version of the program that knew no leases
@@ -341,9 +344,9 @@ class RunManager:
 
     # --- questions ---
 
-    async def all(self) -> list[Run]:
-        """Return all runs, newest first; those that go on here as they are now. The books of a person's own orders are not among them."""
-        return [self._newest(run) for run in await self._store.runs.runs() if not run.config.is_by_hand]
+    async def all(self, *, by_hand: bool = False) -> list[Run]:
+        """Return all runs, newest first; those that go on here as they are now. The books of a person's own orders only when asked for."""
+        return [self._newest(run) for run in await self._store.runs.runs() if by_hand or not run.config.is_by_hand]
 
     async def get(self, run_id: str) -> Run:
         """Return a run by its id or an unambiguous beginning of it. Raises UnknownName or InvalidValue."""
@@ -460,10 +463,11 @@ class RunManager:
         finally:
             if not session.is_stored and session.end_told is not None:
                 self._unstored[run_id] = (session.run, session.end_told)
-                await self._supervisor.start(self._store_end_later(run_id), f"end-{run_id}")
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
             await self._leases.give_back(run_id)
+            if run_id in self._unstored:
+                await self._supervisor.start(self._store_end_later(run_id), f"end-{run_id}")
 
     async def _store_end_later(self, run_id: str) -> None:
         """Try again until the end of a run is stored, or the program ends: then the next start finds it as interrupted."""

@@ -117,7 +117,9 @@ def _measured(told: Parity, orders: Sequence[Order], fills: Sequence[Fill], repl
 
 
 def _asked(event: Envelope) -> tuple[int, Payload]:
-    return event.ts, event.payload
+    payload = event.payload
+    # The name of an order decides nothing, and Greta does not keep that of a plain one.
+    return event.ts, msgspec.structs.replace(payload, ref=None) if isinstance(payload, PlaceRequest) else payload
 
 
 def _words(event: Envelope) -> str:

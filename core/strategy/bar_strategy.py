@@ -1,6 +1,6 @@
 """The common case of a strategy: indicators declared in `setup`, decisions in `on_bar`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Unpack
 
@@ -109,6 +109,10 @@ class BarStrategy(Strategy):
     def held(self, symbol: str | None = None) -> Decimal:
         """Return the units held of `symbol` (the first one by default), signed."""
         return self.account.held(symbol or self.config.symbols[0])
+
+    def count_refs(self, refs: Iterable[str]) -> None:
+        """Know refs that were given before a restart: no order gets one of them again. The engine calls it."""
+        self._refs = max([self._refs, *(int(ref[1:]) for ref in refs if ref[0] == "o" and ref[1:].isdecimal())])
 
     def buy(
         self, qty: Size, *, symbol: str | None = None, note: str | None = None, ref: str | None = None, **terms: Unpack[OrderTerms]

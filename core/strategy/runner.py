@@ -97,6 +97,11 @@ class StrategyRunner:
             self._larger |= self._strategy.larger_timeframes()
         return actions
 
+    def go_on_after(self, refs: Iterable[str]) -> None:
+        """Let the strategy name its next orders otherwise than those that it placed before the run was interrupted."""
+        if isinstance(self._strategy, BarStrategy):
+            self._strategy.count_refs(refs)
+
     def attach_plots(self, cursors: Mapping[str, Cursor]) -> None:
         """Connect the plots with the cursors of the run's own bars, by symbol."""
         for plot in self.plots:

@@ -47,6 +47,7 @@ class Keeper(BarStrategy):
             self.buy(3, limit=2, time_in_force="gtc", ref="low", target=9_000_000)
         else:
             self.replace("bid", limit=1 + self.bars / 100)
+            self.buy(1, limit=0.5, time_in_force="ioc")
 '''
 
 
@@ -96,7 +97,10 @@ async def test_it_goes_on_with_its_book_its_names_and_its_state(killed: Path) ->
         stopped = await scene.runs.stop(run.id)
         assert (stopped.status, stopped.bars > run.bars) == (RunStatus.STOPPED, True)
         after = await scene.store.runs.orders(run.id)
-        assert [order.id for order in after] == [order.id for order in orders]  # nothing of the beginning is asked for again
+        assert [order.id for order in after[: len(orders)]] == [order.id for order in orders]
+        # Nothing of the beginning is asked for again, and no name and no id is given twice.
+        assert {order.request.limit_price for order in after[len(orders) :]} == {Decimal("0.5")}
+        assert len({order.id for order in after}) == len(after)
         assert [order.status.is_final for order in after] == [True] * len(after)
         result = await scene.store.runs.result(run.id)
         assert result is not None

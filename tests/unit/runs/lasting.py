@@ -76,9 +76,9 @@ class LastingSource(SimSource):
 class LastingScene(LiveScene):
     """A run manager on it, in a folder: a later scene in the same folder is the program started again."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, source: type[LastingSource] = LastingSource, **options: Any) -> None:
         self.folder = folder
-        self.lasting = LastingSource(folder / "broker.json", **options)
+        self.lasting = source(folder / "broker.json", **options)
         self.clock = self.lasting.clock(ID)
         clock = SystemClock()
         self.store = DatabaseStore(folder / "desk.db", clock)

@@ -1,8 +1,8 @@
 """A person trades at an account of the simulated market, beside its runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,22 @@ from typing import Any
 import pytest
 
 from core.brokers.sim import ID
-from core.errors import InputError, NotConnected, UnknownName
+from core.clock.realtime import SystemClock
+from core.data.desk import DataDesk
+from core.engine import Engine
+from core.errors import HeldElsewhere, InputError, NotArmed, NotConnected, UnknownName
 from core.model.broker import AccountName, BrokerOrderRequest
-from core.model.hand import OUTSIDE, AccountView, HandOrder, OrderTerms
+from core.model.desk import Desk, LeaseKind
+from core.model.hand import OUTSIDE, AccountView, HandOrder, OrderTerms, TradingAccount
 from core.model.order import Order, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
-from core.model.run import RunStatus
+from core.model.run import RunMode, RunStatus
+from core.ports import Broker
 from core.runs.hand_account import HandAccount
-from tests.unit.runs.lasting import lasting
+from core.runs.history import RunHistories
+from core.store.database import DatabaseStore
+from core.strategy.loader import StrategyLoader
+from tests.unit.runs.lasting import LastingSource, lasting
 from tests.unit.runs.live_desk import LiveScene, live
 
 PAPER = AccountName.PAPER
@@ -350,3 +358,66 @@ async def test_whoever_shows_an_account_is_told_of_each_change(tmp_path: Path) -
             await hand.account.place(buy())
             async with asyncio.timeout(20):
                 assert await told.get() == hand.account.desk.state.key
+
+
+# --- real money, and the door ---
+
+
+class RealMoney(LastingSource):
+    """The same account as one of real money."""
+
+    async def accounts(self) -> Sequence[TradingAccount]:
+        return (TradingAccount(broker_id=ID, account=AccountName.LIVE, title="Lasting live", is_real_money=True),)
+
+    def open(self, broker_id: str, account: AccountName) -> AbstractAsyncContextManager[Broker]:
+        return self._open()
+
+
+async def test_real_money_asks_for_the_account_s_name(tmp_path: Path) -> None:
+    async with lasting(tmp_path, source=RealMoney) as scene:
+        for typed in ("", "paper", "Lasting live"):
+            with pytest.raises(NotArmed, match="confirm it: LASTING"):
+                await scene.runs.connect_by_hand(ID, AccountName.LIVE, typed)
+        assert await scene.runs.all(by_hand=True) == []
+        account = await scene.runs.connect_by_hand(ID, AccountName.LIVE, " lasting ")
+        hand = HandScene(scene, account)
+        assert (await hand.view()).is_real_money
+        assert (await scene.runs.get(hand.run_id)).config.mode is RunMode.LIVE
+        assert (await hand.account.preview(buy())).is_allowed
+        assert (await hand.filled(buy())).filled_qty == 2
+
+
+async def test_an_account_that_is_open_here_is_refused_elsewhere_by_the_desk_s_name(tmp_path: Path) -> None:
+    async with by_hand(tmp_path) as hand:
+        other = DatabaseStore(tmp_path / "desk.db", SystemClock(), desk=Desk(id="other", name="Berlin"))
+        await other.open()
+        try:
+            with pytest.raises(HeldElsewhere):
+                await other.leases.acquire(LeaseKind.RUN, hand.run_id, 30.0)
+        finally:
+            await other.close()
+
+
+async def test_the_engine_s_door_to_an_account(tmp_path: Path) -> None:
+    async with lasting(tmp_path) as scene:
+        data, histories = DataDesk(scene.store, SystemClock()), RunHistories(scene.store.log, SystemClock())
+        engine = Engine(
+            clock=SystemClock(), store=scene.store, strategies=StrategyLoader([tmp_path]), runs=scene.runs, data=data, histories=histories
+        )
+        (about,) = await engine.trading_accounts()
+        assert about == TradingAccount(broker_id=ID, account=PAPER, title="Simulated market", is_real_money=False)
+        with pytest.raises(NotConnected):
+            await engine.account_view(ID, PAPER)
+        view = await engine.connect_account(ID, PAPER)
+        assert (view.key, view.positions, view.working, view.outside_orders) == ("sim:LASTING", (), (), 0)
+        assert view.reconciled_ns is not None
+        assert [run.id for run in await engine.trading_runs()] == [view.hand_run_id]
+        assert await engine.runs() == []
+        order = await engine.place_order(ID, PAPER, buy(type=OrderType.LIMIT, limit_price=Decimal(1)))
+        assert await engine.reconcile_account(ID, PAPER) == ()
+        await engine.cancel_order(ID, PAPER, order.id)
+        assert await engine.cancel_all_orders(ID, PAPER) in {0, 1}
+        assert (await engine.halt()) == (0, True)
+        await engine.disconnect_account(ID, PAPER)
+        await engine.disconnect_account(ID, PAPER)
+        assert await engine.trading_runs() == []
