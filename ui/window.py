@@ -240,7 +240,7 @@ class MainWindow(QMainWindow):
         self.heartbeat.start()
         self.data.refresh()
         await self.loader.load_desk()
-        await self.trading.load()
+        self.tasks.start(self.trading.load(), what="reading which accounts there are")
         if self.views.runs.rows:
             self.show_run(self.views.runs.rows[-1].run.id)
         else:

@@ -77,7 +77,7 @@ class RunTable(RowTable[RunRow]):
         Column[RunRow]("desk", "Desk", Kind.TEXT, lambda row: row.run.desk or "", 64, hidden=True, tip="The desk that runs it, or ran it."),
         Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 78),
         Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 70),
-        Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 68, decimals=2, signed=True),
+        Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 70, decimals=2, signed=True),
         Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 40, tip="Equity of the run, start to end."),
         Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142, hidden=True),
         Column[RunRow]("timeframe", "Bars of", Kind.TEXT, lambda row: row.run.config.timeframe, 52, hidden=True, tip="Length of a bar."),
