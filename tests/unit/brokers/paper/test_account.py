@@ -313,3 +313,18 @@ async def test_a_split_while_the_program_was_off_is_made_good_at_the_next_start(
         async with desk.open() as broker:
             assert [one.qty for one in await broker.account.positions()] == [20]
     assert [one.kind.value for one in desk.books.held().entries] == ["deposit", "split"]
+
+
+async def test_of_two_that_open_the_account_at_once_both_have_the_same_one() -> None:
+    desk = Desk()
+    async with desk.open() as one:
+        load = desk.books.load
+
+        async def too_early(account_id: str) -> AccountBooks | None:
+            desk.books.load = load  # type: ignore[method-assign]  # only the first look is before the other's deposit
+            return None
+
+        desk.books.load = too_early  # type: ignore[method-assign]
+        async with desk.open() as other:
+            assert (await one.account.account()).number == (await other.account.account()).number
+    assert [one.kind.value for one in desk.books.held().entries] == ["deposit"]
