@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.call import Call, signals_call
 from app.words import one_of
-from core.errors import Cancelled
+from core.errors import Cancelled, InputError
 
 if TYPE_CHECKING:
     from core.brokers.accounts import Accounts
     from core.model.broker import AccountName
-    from core.ports import Broker
+    from core.ports import Broker, BrokerAccount, BrokerOrderReader
 
 T = TypeVar("T")
 
@@ -48,6 +48,45 @@ def with_account(call: Call, account: str, work: Callable[["Broker"], Awaitable[
             return await work(broker)
 
     return with_accounts(call, connected)
+
+
+class Shown(Protocol):
+    """What can be looked at of an account."""
+
+    @property
+    def account(self) -> "BrokerAccount": ...
+    @property
+    def orders(self) -> "BrokerOrderReader": ...
+
+
+def looked_at(call: Call, account: str, broker: str | None, work: Callable[[Shown], Awaitable[T]]) -> T:
+    """Do `work` with an account that is only looked at: one at a broker, or with `broker` the one that is kept in the database.
+
+    Raises InputError, BrokerError and StoreError.
+    """
+    if broker is None:
+        return with_account(call, account, work)
+    one_of("broker", broker, ("paper",))
+
+    async def look(accounts: "Accounts") -> T:
+        from app.compose import compose_store
+        from app.paper import paper_source
+        from core.brokers.sim import SimSource
+        from core.clock.realtime import SystemClock
+
+        settings = call.settings()
+        store = compose_store(call.database_url, call.paths, settings)
+        await store.open()
+        try:
+            glance = await paper_source(store, SimSource(SystemClock().now_ns()), settings, accounts).look()
+            if glance is None:
+                what = "There is no paper account of this feed in the database yet."
+                raise InputError(what, "`weaver trade --broker paper` opens it; the setting paper.feed chooses the feed.")
+            return await work(glance)
+        finally:
+            await store.close()
+
+    return with_accounts(call, look)
 
 
 async def _cancellable(work: Callable[["Accounts"], Awaitable[T]], accounts: "Accounts") -> T:

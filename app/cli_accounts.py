@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.account_call import accounts_of, parse_account, with_account, with_accounts
+from app.account_call import Shown, accounts_of, looked_at, parse_account, with_accounts
 from app.call import Call
 from app.console import print_json, show, table
-from app.options import EVERYWHERE, AccountText, AsJson
+from app.options import EVERYWHERE, AccountText, AsJson, KeptAt
 from app.words import moment
 from core.errors import InputError
 
 if TYPE_CHECKING:
     from core.brokers.accounts import Accounts
     from core.model.broker import Account, AccountSetup, AdapterInfo, BrokerOrder, BrokerPosition
-    from core.ports import Broker
 
 AccountArgument = Annotated[str, typer.Argument(help="Which account: paper or live.")]
 
@@ -29,10 +28,10 @@ def add_to(app: typer.Typer, accounts: typer.Typer, orders: typer.Typer) -> None
         accounts.command(name, epilog=EVERYWHERE)(verb)
 
 
-def account_(context: typer.Context, account: AccountText = "paper", as_json: AsJson = False) -> None:
+def account_(context: typer.Context, account: AccountText = "paper", broker: KeptAt = None, as_json: AsJson = False) -> None:
     """Show an account's money."""
     call: Call = context.obj
-    found = with_account(call, account, lambda broker: broker.account.account())
+    found = looked_at(call, account, broker, lambda shown: shown.account.account())
     name = parse_account(account)
     if as_json:
         print_json({"account": str(name), **_account_document(found)})
@@ -41,12 +40,12 @@ def account_(context: typer.Context, account: AccountText = "paper", as_json: As
     show(table((f"{name} account", ""), rows, right=("",)))
 
 
-def positions(context: typer.Context, account: AccountText = "paper", as_json: AsJson = False) -> None:
+def positions(context: typer.Context, account: AccountText = "paper", broker: KeptAt = None, as_json: AsJson = False) -> None:
     """List what an account holds."""
     from rich.text import Text
 
     call: Call = context.obj
-    found = with_account(call, account, lambda broker: broker.account.positions())
+    found = looked_at(call, account, broker, lambda shown: shown.account.positions())
     if as_json:
         print_json({"account": str(parse_account(account)), "positions": [_position_document(item) for item in found]})
     elif not found:
@@ -60,6 +59,7 @@ def positions(context: typer.Context, account: AccountText = "paper", as_json: A
 def list_orders(
     context: typer.Context,
     account: AccountText = "paper",
+    broker: KeptAt = None,
     since: Annotated[str | None, typer.Option(help="All orders since then, whatever became of them.", metavar="D")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,10 +71,10 @@ def list_orders(
     call: Call = context.obj
     since_ns = None if since is None else parse_instant(since, field="--since")
 
-    async def work(broker: "Broker") -> list["BrokerOrder"]:
-        return await (broker.orders.open_orders() if since_ns is None else broker.orders.orders_since(since_ns))
+    async def work(shown: Shown) -> list["BrokerOrder"]:
+        return await (shown.orders.open_orders() if since_ns is None else shown.orders.orders_since(since_ns))
 
-    found = with_account(call, account, work)
+    found = looked_at(call, account, broker, work)
     if as_json:
         print_json({"account": str(parse_account(account)), "orders": [_order_document(order) for order in found]})
     elif not found:

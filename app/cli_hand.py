@@ -9,7 +9,7 @@ import typer
 from app.cli_accounts import positions
 from app.console import fail, print_json, show, table
 from app.hand_call import At, HandCall
-from app.options import EVERYWHERE, AccountText, AsJson
+from app.options import EVERYWHERE, AccountText, AsJson, KeptAt
 from app.words import moment, one_of
 from core.errors import BrokerError
 
@@ -34,10 +34,10 @@ def add_to(app: typer.Typer, orders: typer.Typer, group: typer.Typer) -> None:
     app.add_typer(group, name="positions")
 
 
-def _positions(context: typer.Context, account: AccountText = "paper", as_json: AsJson = False) -> None:
+def _positions(context: typer.Context, account: AccountText = "paper", broker: KeptAt = None, as_json: AsJson = False) -> None:
     """List what an account holds; close or reverse a position of it."""
     if context.invoked_subcommand is None:
-        positions(context, account, as_json)
+        positions(context, account, broker, as_json)
 
 
 def place(

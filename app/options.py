@@ -14,4 +14,5 @@ TimeframeText = Annotated[str | None, typer.Option(help="Length of a bar, like 1
 Source = Annotated[str | None, typer.Option(help="Source of the bars.", metavar="NAME")]
 AdjustmentText = Annotated[str | None, typer.Option(help="raw, split or all.", metavar="A")]
 OnBadWay = Annotated[str, typer.Option("--on-bad", help="Rows that contradict themselves: fail or skip.", metavar="WAY")]
+KeptAt = Annotated[str | None, typer.Option("--broker", help="paper: the account that is kept in the database.", metavar="ID")]
 AccountText = Annotated[str, typer.Option("--account", help="Which account: paper or live.", metavar="NAME")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Protocol
 
 from core.brokers.paper.checks import refused
 from core.brokers.paper.exchange import PaperExchange
@@ -27,6 +28,14 @@ from core.model.order import OrderSide, TimeInForce
 from core.ports import Broker
 
 
+class Turns(Protocol):
+    """Where an exchange can be asked."""
+
+    async def do(self, work: Callable[[PaperExchange], T]) -> T:
+        """Return what `work` returns."""
+        ...
+
+
 class PaperBroker:
     """A `core.ports.Broker`: orders, money and holdings are the account's, market and history the feed's."""
 
@@ -42,7 +51,7 @@ class PaperBroker:
         """Nothing is held open here; the source is closed by who opened it."""
 
 
-async def _asked(keeper: Keeper, work: Callable[[PaperExchange], T]) -> T:
+async def _asked(keeper: Turns, work: Callable[[PaperExchange], T]) -> T:
     try:
         return await keeper.do(work)
     except StoreError as error:
@@ -60,7 +69,7 @@ async def _told(keeper: Keeper, work: Callable[[PaperExchange], T], client_order
 class PaperAccountReader:
     """See `core.ports.BrokerAccount`."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Turns) -> None:
         self._keeper = keeper
 
     async def account(self) -> Account:
@@ -79,7 +88,7 @@ class PaperAccountReader:
 class PaperOrderReader:
     """See `core.ports.BrokerOrderReader`."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Turns) -> None:
         self._keeper = keeper
 
     async def open_orders(self) -> list[BrokerOrder]:

@@ -87,6 +87,8 @@ class Floor:
             self.elapse()
             self.standing(trade.symbol).take_trade(trade)
             self.mark(trade.symbol)
+            if not self._by_symbol.get(trade.symbol):
+                return
             open_now = {extended: since is not None for extended, since in self._opened(trade.symbol).items()}
             for order in self._now_meeting(trade.symbol, open_now):
                 if not order.triggered and _reaches(order, trade.price):

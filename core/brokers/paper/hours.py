@@ -55,15 +55,21 @@ class ExchangeHours:
     def __init__(self) -> None:
         self._days = CalendarDays()
         self._always = RoundTheClock()
+        self._session = (0, 0)
+        """The session that was met last: most quotes fall into it."""
 
     def opened_ns(self, symbol: str, now_ns: int, *, extended: bool) -> int | None:
         """See `Hours`."""
         if not asset_class_of(symbol).has_sessions:
             return self._always.opened_ns(symbol, now_ns, extended=extended)
+        opens, closes = self._session
+        if opens <= now_ns < closes:
+            return opens
         table = calendar.sessions()
         at = int(np.searchsorted(table.opens, now_ns, side="right")) - 1
         if at >= 0 and now_ns < int(table.closes[at]):
-            return int(table.opens[at])
+            self._session = int(table.opens[at]), int(table.closes[at])
+            return self._session[0]
         return self._extended_since(now_ns) if extended else None
 
     def day_end(self, symbol: str, now_ns: int, *, extended: bool) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -74,7 +75,8 @@ class Keeper:
                 actions_day=exchange_day(now_ns),
             )
             deposit = PaperEntry(id=f"{number}-e1", kind=EntryKind.DEPOSIT, time_ns=now_ns, cash=cash)
-            await self._books.save(PaperChange(account=account, entries=(deposit,)))
+            with suppress(BooksMoved):  # another process was faster
+                await self._books.save(PaperChange(account=account, entries=(deposit,)))
         await self._look_at_actions()
         self._is_open = True
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -11,12 +11,14 @@ from typing import Final
 import msgspec
 
 from core.brokers.paper.broker import PaperBroker
+from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.feed import Feed
 from core.brokers.paper.floor import PaperTerms
+from core.brokers.paper.glance import PaperGlance
 from core.brokers.paper.hours import Hours, RoundTheClock
 from core.brokers.paper.keeper import Keeper
 from core.clock import calendar
-from core.errors import AdapterBroken, UnknownName
+from core.errors import AdapterBroken, BrokerError, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features, OrderClass
 from core.model.hand import TradingAccount
 from core.model.market import AssetClass
@@ -98,6 +100,18 @@ class PaperSource:
         if account not in self.info(broker_id).features.accounts:
             raise AdapterBroken(f"The broker {broker_id} has no {account} account.", "Use its paper account.")
         return self._open()
+
+    async def look(self) -> PaperGlance | None:
+        """Return the account as it is kept, with the prices that its feed has now; None when it was never opened. Raises StoreError."""
+        books = await self._books.load(self._feed.id)
+        if books is None:
+            return None
+        await calendar.load(AssetClass.EQUITY)
+        glance = PaperGlance(PaperExchange(books, self._feed.clock.now_ns, self._terms(), self._feed.hours))
+        with suppress(BrokerError):
+            async with self._feed.open() as source:
+                await glance.price(source.market)
+        return glance
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Broker]:

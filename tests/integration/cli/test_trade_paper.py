@@ -86,6 +86,14 @@ def test_the_account_outlives_the_program_and_a_kill(
     assert second.executions[: len(first.executions)] == first.executions
     assert events_of(weaver, "live.Differed") == []
     assert "is connected for the first time" not in said.err
+    (held,) = weaver("positions", "--broker", "paper", "--json").json()["positions"]
+    assert (held["symbol"], float(held["qty"])) == ("DEMO/USD", 1.0)
+    shown = weaver("account", "--broker", "paper", "--json").json()
+    assert (shown["number"], shown["cash"]) == (second.account.number, str(second.account.cash))
+    assert weaver("orders", "list", "--broker", "paper").out.startswith("The paper account has no open orders.")
+    (older, newer) = weaver("orders", "list", "--broker", "paper", "--since", "2020-01-01", "--json").json()["orders"]
+    assert {older["status"], newer["status"]} == {"filled"}
+    assert books_of(weaver_home, "sim") == second  # looking changes nothing
     checked = weaver("db", "check")
     assert checked.code == 0, checked.out
 
@@ -119,6 +127,12 @@ def test_settings_that_cannot_be_are_told(weaver_process: Weaver, trade: tuple[s
     said = weaver_process(*trade, "--symbol", "BTC/USD", **environment)
     assert said.code != 0
     assert error in said.err
+
+
+def test_an_account_that_was_never_opened_is_not_there(weaver: Weaver) -> None:
+    said = weaver("account", "--broker", "paper")
+    assert (said.code, said.err.split(".")[0]) == (2, "error[input_error]: There is no paper account of this feed in the database yet")
+    assert "Did you mean paper?" in weaver("positions", "--broker", "papr").err
 
 
 def test_a_broker_goes_in_real_time(weaver_process: Weaver, trade: tuple[str, ...]) -> None:

@@ -35,6 +35,12 @@ class Frail(MemoryPaperBooks):
         self.fails: list[str] = []
         self.saves = 0
         self.is_asked = asyncio.Event()
+        self.is_blind = False
+        """Whether the next look comes too early to see anything."""
+
+    async def load(self, account_id: str) -> AccountBooks | None:
+        is_blind, self.is_blind = self.is_blind, False
+        return None if is_blind else await super().load(account_id)
 
     async def save(self, change: PaperChange) -> None:
         self.saves += 1
@@ -313,3 +319,12 @@ async def test_a_split_while_the_program_was_off_is_made_good_at_the_next_start(
         async with desk.open() as broker:
             assert [one.qty for one in await broker.account.positions()] == [20]
     assert [one.kind.value for one in desk.books.held().entries] == ["deposit", "split"]
+
+
+async def test_of_two_that_open_the_account_at_once_both_have_the_same_one() -> None:
+    desk = Desk()
+    async with desk.open() as one:
+        desk.books.is_blind = True  # it looks before the other's deposit, and writes after it
+        async with desk.open() as other:
+            assert (await one.account.account()).number == (await other.account.account()).number
+    assert [one.kind.value for one in desk.books.held().entries] == ["deposit"]
