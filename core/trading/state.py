@@ -58,6 +58,8 @@ class AccountState:
         self.known_outside: set[str] = set()
         self.adopted: set[str] = set()
         self.in_flight: set[str] = set()
+        self.may_send: Callable[[], bool] = lambda: True
+        """Asked before each order leaves: whether nobody else can have the account by now."""
         self.pairs: dict[str, str] = {}
         """Orders that left as one: the id of each, and that of the other, both ways. The broker minds that one cancels the other."""
         self.prices: dict[str, Decimal] = {}
