@@ -162,6 +162,7 @@ class Desks:
         features = (await asyncio.to_thread(self._brokers.info, broker_id)).features
         rows = _AccountRows(FencedRuns(self._store.runs, lease), lease.name)
         state = AccountState(lease.name, features, self._limits(account), runs=rows, clock=self._brokers.clock(broker_id))
+        state.may_send = self._leases.is_fresh
         desk = AccountDesk(
             state,
             broker,

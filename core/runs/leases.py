@@ -45,14 +45,21 @@ class LeaseKeeper:
         self._supervisor = supervisor
         self._on_bug = on_bug
         self._held: dict[tuple[LeaseKind, str], tuple[Lease, OnLost]] = {}
+        self._renewed_s = 0.0
         self._closing = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     async def take(self, kind: LeaseKind, name: str, on_lost: OnLost) -> Lease:
         """Take the lease of a run or an account; `go_on` lets it be renewed. Raises HeldElsewhere."""
         lease = await self._leases.acquire(kind, name, TTL_S)
+        if not self._held:
+            self._renewed_s = _now_s()
         self._held[kind, name] = (lease, on_lost)
         return lease
+
+    def is_fresh(self) -> bool:
+        """Tell whether what is held was renewed so lately that nobody else can have it: this process was not frozen since."""
+        return _now_s() - self._renewed_s < TTL_S
 
     async def give_back(self, kind: LeaseKind, name: str) -> None:
         """Give it back; harmless without one. When the store cannot be reached it expires by itself."""
@@ -81,10 +88,12 @@ class LeaseKeeper:
 
     async def renew(self) -> None:
         """Renew now. While the store cannot be reached nothing is lost: only another's taking over ends a lease."""
+        asked_s = _now_s()
         try:
             lost = await self._leases.renew([lease for lease, _ in self._held.values()], TTL_S)
         except StoreError:
             return
+        self._renewed_s = asked_s
         for lease in lost:
             held, on_lost = self._held.get((lease.kind, lease.name), (None, None))
             if held == lease and on_lost is not None:
@@ -95,3 +104,7 @@ class LeaseKeeper:
         """Let the renewing end."""
         self._closing.set()
         self._keeping = None
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -47,6 +47,10 @@ class Sender:
         state = self._state
         order = state.lives[order_id].order
         both = {order_id, state.pairs.get(order_id, order_id)}
+        if not state.may_send():
+            # It was committed, and then this process stood still: the account may be somebody else's by now.
+            await self._reject(order_id, RejectCode.NEVER_SENT, "It was not sent: this desk was away for too long after it was decided.")
+            return
         state.in_flight |= both
         try:
             taken = await self._broker.desk.submit(self._request(order))

@@ -69,6 +69,8 @@ class AccountState:
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
         self.in_flight: set[str] = set()
+        self.may_send: Callable[[], bool] = lambda: True
+        """Asked before each order leaves: whether nobody else can have the account by now."""
         self.pairs: dict[str, str] = {}
         """Orders that left as one: the id of each, and that of the other, both ways. The broker minds that one cancels the other."""
         self.prices: dict[str, Decimal] = {}

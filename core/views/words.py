@@ -210,6 +210,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
+    live.Armed: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }

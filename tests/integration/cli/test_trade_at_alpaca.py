@@ -110,3 +110,29 @@ def test_real_money_asks_for_the_accounts_name(at: Scenes) -> None:
     listed = scene.begin("runs", "list", "--json")
     out, _ = listed.communicate(timeout=60)
     assert [run["id"] for run in json.loads(out)["runs"]] == [document["run"]["id"]]  # what was refused left nothing
+
+
+def test_a_killed_process_leaves_its_account_to_the_next_which_knows_what_it_left(at: Scenes) -> None:
+    scene = at(SATURDAY, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0})
+    pair = ("--symbol", "BTC/USD", "--symbol", "ETH/USD")
+    process = scene.begin(*TRADE, *pair)
+    said = read_until(process, '"orders.Filled"')
+    if '"orders.Accepted"' not in said:
+        read_until(process, '"orders.Accepted"')
+    process.kill()
+    process.communicate()
+    left = {order["client_order_id"] for order in scene.orders()}
+    compared = scene.begin("reconcile", "--json")
+    out, err = compared.communicate(timeout=60)
+    assert compared.returncode == 0, err
+    document = json.loads(out)
+    assert document["unhealed"] == []
+    assert not document["is_new"]
+    assert not [one for one in document["differences"] if one["what"].startswith("strange")]  # all of it is known as ours
+    again = scene.begin(*TRADE, *pair)
+    read_until(again, '"orders.Filled"')
+    run = terminated(again)["run"]
+    assert run["status"] == "stopped"
+    own = [order for order in scene.orders() if order["client_order_id"] not in left]
+    assert own
+    assert all(order["client_order_id"].startswith(run["id"]) and order["status"] in {"filled", "canceled"} for order in own)

@@ -83,3 +83,10 @@ async def test_a_lost_lease_is_noticed_at_its_renewal(url: str, tmp_path: Path) 
             await ann.runs._leases.renew()
             over = await ann.over(run)
             assert (over.status, over.error_code) == (RunStatus.ERROR, "account_taken")
+
+
+async def test_a_process_that_stood_still_knows_that_its_lease_is_old(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two_desks(url, tmp_path) as (ann, _ben), ann.runs._desks.open("alpaca", AccountName.PAPER) as account:
+        assert account.desk.state.may_send()
+        monkeypatch.setattr("core.runs.leases.TTL_S", 0.0)  # all the time that a lease lasts has gone by
+        assert not account.desk.state.may_send()

@@ -278,3 +278,13 @@ async def test_nothing_leaves_an_account_that_is_not_armed(tmp_path: Path) -> No
         scene.broker.exchange.show("DEMO", D(100))
         await scene.until_status(await scene.place(), OrderStatus.FILLED)
         assert (await scene.until_told("risk.Armed")).account == "fake:FAKE"
+
+
+async def test_what_was_committed_before_the_desk_stood_still_does_not_leave(scene: Scene) -> None:
+    scene.desk.state.may_send = lambda: False
+    order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert (order.reject_code, order.reason) == (
+        RejectCode.NEVER_SENT,
+        "It was not sent: this desk was away for too long after it was decided.",
+    )
+    assert scene.broker.exchange.orders() == []
