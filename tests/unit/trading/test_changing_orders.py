@@ -235,3 +235,18 @@ async def test_a_changed_order_is_gone_on_with_after_a_restart(tmp_path: Path) -
         await scene.desk.reconcile()
         assert await scene.desk.reconcile() == ()
         await assert_events_tell_the_rows(scene)
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+async def test_a_cancel_does_not_wait_for_a_change_whose_answer_is_lost(tmp_path: Path, *, is_made: bool) -> None:
+    async with opened(tmp_path, look_ups_s=(0.05,) if is_made else (60.0,)) as scene:
+        await ready(scene)
+        order_id = await working(scene)
+        faults = scene.broker.faults
+        faults.lose_answers, faults.lose_requests, faults.lose_updates = (1, 0, 2) if is_made else (0, 1, 0)
+        await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
+        await scene.until_told("orders.OutcomeUnknown")
+        await scene.desk.cancel(order_id)
+        await scene.until_status(order_id, S.CANCELLED)
+        assert [state for _, state, _, _ in at_the_broker(scene)] == (["replaced", "canceled"] if is_made else ["canceled"])
+        await scene.assert_books_equal()
