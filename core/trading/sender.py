@@ -114,33 +114,44 @@ class Sender:
         return life.order.status.is_final or life.changing != number
 
     async def cancel(self, order_id: str) -> None:
-        """Ask for a cancel. The order is over when the broker says so, not before."""
+        """Ask for a cancel. The order is over when the broker says so, not before.
+
+        It is asked for at once, also while the order is being changed; what a change made of it meanwhile is cancelled, too.
+        """
         state = self._state
-        # While it is being changed a broker cancels neither the old order nor the new one.
-        await state.until(lambda: state.lives[order_id].order.status.is_final or self._can_be_cancelled(order_id))
-        order = state.lives[order_id].order
-        if order.status.is_final or order.broker_id is None:
-            return
+        await state.until(lambda: state.lives[order_id].order.broker_id is not None or state.lives[order_id].order.status.is_final)
+        while True:
+            order = state.lives[order_id].order
+            if order.status.is_final or order.broker_id is None or not await self._cancel_part(order, order.broker_id):
+                return
+            await state.until(lambda: state.has_ended or self._is_unchanging(order_id))
+            if state.has_ended or state.lives[order_id].order.broker_id == order.broker_id:
+                return
+
+    def _is_unchanging(self, order_id: str) -> bool:
+        life = self._state.lives[order_id]
+        return life.order.status.is_final or life.changing is None
+
+    async def _cancel_part(self, order: Order, broker_id: str) -> bool:
+        """Ask for the cancel of one of the broker's orders; False when it said no, and the order works on."""
+        state = self._state
         try:
-            await self._broker.desk.cancel(order.broker_id)
+            await self._broker.desk.cancel(broker_id)
         except BrokerError as error:
             self._wake()
             if isinstance(error, BrokerRefused) and error.reason in _GONE:
-                return  # it is over already; what became of it is being asked for
+                return True  # it is over already; what became of it is being asked for
             async with state.turn:
                 entry = state.entry()
-                entry.tell_of(order, OrderCancelRefused(order_id=order_id, reason=error.what))
+                entry.tell_of(order, OrderCancelRefused(order_id=order.id, reason=error.what))
                 await state.apply(entry)
-            return
+            return False
         async with state.turn:
             entry = state.entry()
-            entry.tell_of(order, OrderCancelAsked(order_id=order_id))
+            entry.tell_of(order, OrderCancelAsked(order_id=order.id))
             await state.apply(entry)
-        self._missing(order_id)
-
-    def _can_be_cancelled(self, order_id: str) -> bool:
-        life = self._state.lives[order_id]
-        return life.order.broker_id is not None and life.changing is None
+        self._missing(order.id)
+        return True
 
     # --- answers ---
 
