@@ -41,7 +41,7 @@ from core.trading.state import Seat
 
 LOOK_S: Final = 10.0
 """Real seconds after which the account's money and prices are asked for again when nothing happens."""
-SOON_S: Final = 1.0
+SOON_S: Final = 2.0
 """How soon after something happened, and how often at most."""
 QUOTE_S: Final = 2.0
 """How long an order waits for a price that only its valuation needs."""

@@ -341,7 +341,7 @@ class LiveWork:
             on_slice()
 
     async def _catch_up(self) -> None:
-        """Take the bars between the run's start and now: those it saw as it saw them, so that it sees what it would have seen."""
+        """Take the bars between the run's start and now from the broker's history; what is recorded of those it saw stays as it is."""
         new, _ = self._bars.ended(self._start_ns)
         seen_ns = self._run.last_bar_ns or 0
         await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -18,12 +17,11 @@ from core.errors import (
     RunError,
     RunNotStartable,
     RunNotStoppable,
-    StoreError,
     StrategyBroken,
     UnknownName,
 )
 from core.events.envelope import Envelope, Payload, envelope
-from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted, RunStopped
+from core.events.payloads import OrderCancelled, RunCreated, RunDeleted, RunInterrupted
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
@@ -36,6 +34,7 @@ from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.desks import Desks
+from core.runs.ends import UnstoredEnds, close_interrupted
 from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
@@ -55,8 +54,6 @@ async def nothing_outside(run: Run) -> None:
     """Reconcile a simulated run: its account is in the store."""
 
 
-_AGAIN_S: Final = 5.0
-"""How often a run's end that the store refused is tried again."""
 _ACCOUNT_LIMITS: Final = RiskLimits(max_silence_s=60.0)
 """Of every account, beside those of its runs: what is decided while the broker is not heard of does not leave."""
 
@@ -83,9 +80,7 @@ class RunManager:
         self._leases = LeaseKeeper(store.leases, self._lost)
         self._keeping: asyncio.Task[None] | None = None
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
-        self._unstored: dict[str, tuple[Run, Envelope]] = {}
-        """Runs that ended but whose end the store refused, with the event that tells of it: it is stored when the store takes it."""
-        self._closing = asyncio.Event()
+        self._unstored = UnstoredEnds(store, self._leases)
 
     # --- life ---
 
@@ -94,7 +89,7 @@ class RunManager:
 
         A run that another desk has is left alone until its lease has expired.
         """
-        await self._store_ends()
+        await self._unstored.store()
         found = []
         leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
@@ -135,7 +130,7 @@ class RunManager:
 
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
-        self._closing.set()
+        self._unstored.close()
         await self.stop_all()
         await self.by_hand.close()
         self._leases.close()
@@ -208,34 +203,19 @@ class RunManager:
         run = await self.get(run_id)
         if not self._may_go_on(run):
             raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be closed.", "A paper or live run that was interrupted can.")
-        try:
-            rows = FencedRuns(self._store.runs, await self._leases.take(run.id))
-        except HeldElsewhere as error:
-            raise RunNotStoppable(f"Run {run.id} is in the hands of the desk {error.desk}.", "Close it there.") from error
-        try:
-            newest = await self._store.runs.run(run.id)
-            if newest is None or newest.status is not RunStatus.INTERRUPTED:
-                raise RunNotStoppable(f"Run {run.id} was closed or went on elsewhere in the meantime.")
-            left = await self._wind_up(newest, flatten=flatten) if self._brokers.outlives_program(run.config.broker) else ""
-            reason, now_ns = f"It was closed.{left}", self._clock.now_ns()
-            closed = newest.moved_to(RunStatus.STOPPED, ended_ns=now_ns, error=reason, error_code=None)
-            async with rows.begin() as work:
-                work.put_run(closed)
-                work.append([_run_event(run.id, RunStopped(bars=run.bars, reason=reason), now_ns)])
-            return closed
-        finally:
-            await self._leases.give_back(run.id)
+        return await close_interrupted(
+            run,
+            flatten=flatten,
+            outlives=self._brokers.outlives_program(run.config.broker),
+            store=self._store,
+            leases=self._leases,
+            desks=self._desks,
+            clock=self._clock,
+        )
 
     def _may_go_on(self, run: Run) -> bool:
         is_strategy_s = run.config.mode is not RunMode.BACKTEST and not run.config.is_by_hand
         return is_strategy_s and run.status is RunStatus.INTERRUPTED and run.id not in self._sessions
-
-    async def _wind_up(self, run: Run, *, flatten: bool) -> str:
-        """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
-        account = AccountName.PAPER if run.config.mode is RunMode.PAPER else AccountName.LIVE
-        async with self._desks.open(run.config.broker, account) as opened:
-            await opened.desk.reconcile()
-            return await opened.desk.wind_up(run.id, flatten=flatten)
 
     async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...]) -> Run:
         try:
@@ -449,7 +429,7 @@ class RunManager:
         """Return a stored run as it is now. One that is stored as over is over: its session learns of that a moment later."""
         session = self._sessions.get(run.id)
         if session is None:
-            return self._unstored[run.id][0] if run.id in self._unstored else run
+            return self._unstored.newest(run)
         return run if run.status.is_final else session.run
 
     async def _execute(self, session: RunSession) -> None:
@@ -462,39 +442,12 @@ class RunManager:
             self._on_bug(error, f"run {run_id}")
         finally:
             if not session.is_stored and session.end_told is not None:
-                self._unstored[run_id] = (session.run, session.end_told)
+                self._unstored.keep(session.run, session.end_told)
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
             await self._leases.give_back(run_id)
             if run_id in self._unstored:
-                await self._supervisor.start(self._store_end_later(run_id), f"end-{run_id}")
-
-    async def _store_end_later(self, run_id: str) -> None:
-        """Try again until the end of a run is stored, or the program ends: then the next start finds it as interrupted."""
-        while run_id in self._unstored and not self._closing.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_AGAIN_S):
-                    await self._closing.wait()
-            with suppress(StoreError):
-                await self._store_ends()
-
-    async def _store_ends(self) -> None:
-        """Store the ends of runs that the store refused. Raises StoreError."""
-        for run_id, (run, told) in list(self._unstored.items()):
-            try:
-                rows = FencedRuns(self._store.runs, await self._leases.take(run_id))
-            except HeldElsewhere:
-                self._unstored.pop(run_id, None)  # another desk has found it: what that one stored counts
-                continue
-            try:
-                stored = await self._store.runs.run(run_id)
-                if stored is not None and stored.status is RunStatus.RUNNING:
-                    async with rows.begin() as work:
-                        work.put_run(run)
-                        work.append([told])
-                self._unstored.pop(run_id, None)
-            finally:
-                await self._leases.give_back(run_id)
+                await self._supervisor.start(self._unstored.store_later(run_id), f"end-{run_id}")
 
     def _strategy(self, strategy_id: str) -> StrategyInfo:
         known = self._strategies.find_all()

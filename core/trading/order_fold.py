@@ -149,7 +149,12 @@ def _moved_on(life: OrderLife, number: int, reason: str, now_ns: int) -> tuple[O
         life = _with_whole(msgspec.structs.replace(life, order=order, at=after))
         words = "The broker made the change."
         told += (OrderReplaced(order_id=order.id, request=life.order.request, reason=words, client_order_id=change_id(order.id, after)),)
-    return _with_said(_with_whole(life)), told
+    whole = _with_whole(life)
+    if whole.order.request != life.order.request:
+        # What filled before is known only now, and counts on top of the new order.
+        words, part_id = "What filled before counts, too.", change_id(life.order.id, life.at)
+        told += (OrderReplaced(order_id=life.order.id, request=whole.order.request, reason=words, client_order_id=part_id),)
+    return _with_said(whole), told
 
 
 def _with_whole(life: OrderLife) -> OrderLife:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from core.events import live_payloads as live
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
 from core.model.instants import iso
@@ -80,6 +81,8 @@ _TITLES: Final[Mapping[type[Payload], str]] = {
     p.OrderExpired: "Expired",
     p.OrderRejected: "Rejected",
     p.MarginCall: "Margin call",
+    live.OrderAskedByHand: "By hand",
+    live.OrderChangeSent: "Change sent",
 }
 
 

@@ -1,5 +1,6 @@
 """A paper run whose process is killed goes on in another one, or is closed there: its book, its names and its state are its own."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -11,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from core.errors import DiskFull, RunNotStartable, RunNotStoppable
+from core.events.envelope import envelope
+from core.events.payloads import RunError
 from core.model.instants import MINUTE_NS
-from core.model.run import Run, RunMode, RunStatus
+from core.model.market import BarSeries
+from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.runs.checking import check_store
-from core.runs.leases import FencedRuns
+from core.runs.ends import UnstoredEnds
+from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import recorded
 from tests.unit.runs.lasting import LastingScene, lasting
 from tests.unit.runs.live_desk import BEGINS_NS, live
 
+CONFIG = RunConfig(strategy_id="keeper", symbols=("DEMO/USD",), timeframe="1m", mode=RunMode.PAPER, broker="sim")
 KEEPER = '''
 from core.strategy.api import Bar, BarStrategy
 
@@ -115,13 +121,18 @@ async def test_it_goes_on_with_its_book_its_names_and_its_state(killed: Path) ->
 async def test_its_bars_are_recorded_on_and_what_it_saw_stays(killed: Path) -> None:
     async with again(killed) as (scene, run):
         key = recorded(run.id, "DEMO/USD", "1m")
+        saw = await scene.store.bars.read(key)
+        high = saw.high.copy()
+        high[-2] += 1  # what the broker's history says now is not what the run saw
+        columns = (saw.open, high, saw.low, saw.close, saw.volume)
+        await scene.store.bars.merge(key, BarSeries.from_columns(saw.symbol, saw.timeframe, saw.start_ns, *columns))
         seen = await scene.store.bars.read(key)
         await scene.runs.resume(run.id)
         await scene.until("run.Resumed")
         await scene.until("strategy.StateSaved", run.bars + 2)
         await scene.runs.stop(run.id)
         bars = await scene.store.bars.read(key)
-        assert bars.close[: len(seen)].tolist() == seen.close.tolist()
+        assert bars.high[: len(seen)].tolist() == seen.high.tolist()
         assert (bars.start_ns[1:] - bars.start_ns[:-1]).tolist() == [MINUTE_NS] * (len(bars) - 1)
 
 
@@ -210,3 +221,19 @@ async def test_the_end_of_a_run_that_the_store_refused_is_stored_later(tmp_path:
         assert stored is not None
         assert (stored.status, stored.error) == (RunStatus.ERROR, ended.error)
         assert [event.type for event in await scene.store.log.read(run_id=run.id, pattern="run.Error")] == ["run.Error"]
+
+
+async def test_such_an_end_is_stored_by_itself_when_the_store_takes_it(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        run = Run(id="run", config=CONFIG, status=RunStatus.RUNNING, created_ns=1)
+        async with scene.store.runs.begin() as work:
+            work.put_run(run)
+        ends = UnstoredEnds(scene.store, LeaseKeeper(scene.store.leases, lambda _: None), again_s=0.01)
+        told = RunError(code="disk_full", error="The disk is full.")
+        ended = run.moved_to(RunStatus.ERROR, ended_ns=2, error=told.error)
+        ends.keep(ended, envelope(told, id="end", ts=2, producer="runs", run_id="run"))
+        assert ends.newest(run) == ended
+        async with asyncio.timeout(20):
+            await ends.store_later("run")
+        assert await scene.store.runs.run("run") == ended
+        assert "run" not in ends

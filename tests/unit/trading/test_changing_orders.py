@@ -12,6 +12,7 @@ from core.errors import InvalidValue, UnknownName
 from core.model.hand import OrderTerms
 from core.model.order import Order, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
+from core.views.orders import OrderTable
 from tests.unit.trading.desk import Scene, opened
 
 S = OrderStatus
@@ -40,6 +41,17 @@ async def working(scene: Scene, limit: str = "90") -> str:
 async def settled(scene: Scene, order_id: str) -> Order:
     await scene.until(lambda: scene.desk.state.lives[order_id].changing is None)
     return scene.desk.state.lives[order_id].order
+
+
+async def assert_events_tell_the_rows(scene: Scene) -> None:
+    """Whoever folds the events sees the orders as they are stored."""
+    seen = OrderTable()
+    for event in await scene.store.log.read(run_id="run", pattern="orders.*", limit=1_000):
+        seen.fold(event)
+    for row in await scene.store.runs.orders("run"):
+        told = seen.get(row.id)
+        assert told is not None
+        assert (told.request, told.status, told.filled_qty) == (row.request, row.status, row.filled_qty)
 
 
 def at_the_broker(scene: Scene) -> list[tuple[str, str, Decimal | None, Decimal | None]]:
@@ -80,6 +92,7 @@ async def test_what_filled_before_is_not_bought_again(scene: Scene) -> None:
     scene.broker.exchange.show("DEMO", D(94))
     assert (await scene.until_status(order_id, S.FILLED)).filled_qty == D(10)
     await scene.assert_books_equal()
+    await assert_events_tell_the_rows(scene)
 
 
 async def test_an_order_is_changed_again_and_again_and_then_cancelled(scene: Scene) -> None:
@@ -134,6 +147,7 @@ async def test_what_fills_while_the_change_is_on_its_way_makes_the_rest_smaller(
     assert at_the_broker(scene)[1:] == [(f"{order_id}.r1", "replaced", D(8), D(90)), (f"{order_id}.r2", "new", D(4), D(90))]
     order = await scene.until_status(order_id, S.PARTIALLY_FILLED)
     assert (order.request.qty, order.filled_qty) == (D(8), D(4))
+    await assert_events_tell_the_rows(scene)
 
 
 async def test_updates_that_come_twice_and_in_another_order_come_to_the_same(scene: Scene) -> None:
@@ -220,3 +234,4 @@ async def test_a_changed_order_is_gone_on_with_after_a_restart(tmp_path: Path) -
         await scene.assert_books_equal()
         await scene.desk.reconcile()
         assert await scene.desk.reconcile() == ()
+        await assert_events_tell_the_rows(scene)
