@@ -220,10 +220,14 @@ class Section(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(8)
-        heading = QLabel(title, self)
-        heading.setProperty("role", "heading")
-        self._layout.addWidget(heading)
+        self._heading = QLabel(title, self)
+        self._heading.setProperty("role", "heading")
+        self._layout.addWidget(self._heading)
         column.addWidget(self)
+
+    def set_title(self, title: str) -> None:
+        """Change the heading."""
+        self._heading.setText(title)
 
     def add(self, content: QWidget) -> None:
         """Put a child of this section at its end."""

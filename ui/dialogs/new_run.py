@@ -98,7 +98,8 @@ class NewRunDialog(QDialog):
         self.bars = BarFields(self._sizes, (section := Section("Bars", left, self._form)))
         section.add(self.bars)
         await asyncio.sleep(0)
-        self.costs = CostFields(self._sizes, (section := Section("Costs and account", right, self._form)))
+        self._money_section = section = Section("Costs and account", right, self._form)
+        self.costs = CostFields(self._sizes, section)
         section.add(self.costs)
         await asyncio.sleep(0)
         self.account = AccountFields(cash, self._sizes, section)
@@ -203,6 +204,7 @@ class NewRunDialog(QDialog):
         is_trading = mode is not RunMode.BACKTEST
         for section in (self._trading_section, self._limits_section):
             section.setVisible(is_trading)
+        self._money_section.set_title("Cash of the run" if is_trading else "Costs and account")
         self.costs.setVisible(not is_trading)
         self.account.set_trading(is_trading)
         self.start_button.setProperty("stake", mode.value)

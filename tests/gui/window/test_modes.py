@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDialog, QLabel
 
 from app.compose import compose_engine, compose_store
 from core.events.payloads import RunStarted
+from core.model.desk import LeaseKind
 from core.model.market import BarSetKey
 from core.model.risk import SwitchLevel
 from core.model.run import Run, RunConfig, RunMode, RunStatus
@@ -164,8 +165,11 @@ async def test_who_only_looks_sees_what_a_crash_cut_off_as_interrupted(tmp_path:
     stored = await other.runs.run("abc")
     assert stored is not None
     assert stored.status is RunStatus.RUNNING
-    await looker.close()
+    await store.leases.acquire(LeaseKind.RUN, "abc", 60.0)
+    assert [run.status for run in await looker.runs()] == [RunStatus.RUNNING]  # somebody runs it
     await writer.close()
+    assert [run.status for run in await looker.runs()] == [RunStatus.INTERRUPTED]  # and is gone, though the lease would last
+    await looker.close()
 
 
 async def test_the_message_stays_in_front_of_a_panel_whose_tab_is_chosen(make_desk: MakeDesk) -> None:

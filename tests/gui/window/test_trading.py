@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -284,9 +285,21 @@ async def test_real_money_is_connected_only_when_its_name_is_typed(make_desk: Ma
     await desk.quiet()
 
 
-async def test_a_live_account_frames_the_window_in_its_colour_and_is_named(make_desk: MakeDesk) -> None:
-    import msgspec
+async def test_an_account_that_cannot_be_connected_says_why_and_nothing_is_framed(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    trading = desk.window.trading
+    trading.feed.connect_to(msgspec.structs.replace(REAL, broker_id="nobody", is_real_money=False))
+    await until(lambda: bool(trading.account.message.text()) and not trading.feed.is_busy)
+    await desk.window.settled()
+    assert "nobody" in trading.account.message.text()
+    assert "nobody" in desk.window.banner.text.text()
+    assert trading.feed.view is None
+    assert not desk.window.frame.isVisible()
+    assert desk.window.acts["connect-account"].isEnabled()
+    await desk.quiet()
 
+
+async def test_a_live_account_frames_the_window_in_its_colour_and_is_named(make_desk: MakeDesk) -> None:
     desk = await make_desk()
     window, trading = desk.window, await connected(desk)
     assert trading.feed.view is not None
