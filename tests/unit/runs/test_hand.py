@@ -405,7 +405,9 @@ async def test_the_engine_s_door_to_an_account(tmp_path: Path) -> None:
             clock=SystemClock(), store=scene.store, strategies=StrategyLoader([tmp_path]), runs=scene.runs, data=data, histories=histories
         )
         (about,) = await engine.trading_accounts()
-        assert about == TradingAccount(broker_id=ID, account=PAPER, title="Simulated market", is_real_money=False)
+        assert about == TradingAccount(
+            broker_id=ID, account=PAPER, title="Simulated market", is_real_money=False, symbols=("DEMO", "DEMO-B", "DEMO/USD")
+        )
         with pytest.raises(NotConnected):
             await engine.account_view(ID, PAPER)
         view = await engine.connect_account(ID, PAPER)
