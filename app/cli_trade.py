@@ -89,7 +89,7 @@ def trade(
             seed=seed,
         )
         now_ns = engine.market_now_ns(at)
-        if engine.market_speed(at) != speed:
+        if speed not in {1.0, engine.market_speed(at)}:
             raise InputError(f"--speed is of the simulated market, and {at} goes in real time.", "Leave it out.")
         end_ns = None if minutes is None else (now_ns // MINUTE_NS + 1 + minutes) * MINUTE_NS
         return msgspec.structs.replace(
