@@ -34,19 +34,6 @@ class SwitchLevel(StrEnum):
 _HALTING: Final = frozenset({SwitchLevel.HALT, SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN})
 
 
-class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
-
-    `day`: days since 1970, UTC. Money in account currency.
-    """
-
-    run_id: str
-    peak: Decimal
-    day: int
-    day_start: Decimal
-    seq: int = 0
-
-
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The limits of an account or a run; None, or False, is off. Checks itself. A share is a fraction: 0.05 is five percent."""
 
@@ -94,3 +81,16 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise InvalidValue(field, seconds, "it is above zero and shorter than a day; leave it out to switch it off.")
         if self.duplicate_window_s is not None and not 0 < self.duplicate_window_s < 86_400:
             raise InvalidValue("duplicate_window_s", self.duplicate_window_s, "it is above zero and shorter than a day.")
+
+
+class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
+
+    `day`: days since 1970, UTC. Money in account currency.
+    """
+
+    run_id: str
+    peak: Decimal
+    day: int
+    day_start: Decimal
+    seq: int = 0

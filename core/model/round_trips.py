@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Final
 
@@ -52,12 +53,6 @@ class OpenLot:
     @property
     def order_id(self) -> str:
         return self._fill.order_id
-
-    def copy(self) -> "OpenLot":
-        """Return another one in the same state."""
-        found = OpenLot(self._fill)
-        found.qty, found.fee, found.price, found._whole_qty = self.qty, self.fee, self.price, self._whole_qty
-        return found
 
     def take_fee(self, qty: Decimal) -> Decimal:
         """Take `qty` units off and return their share of the fee; the last units take what is left, to the last digit."""
@@ -122,7 +117,7 @@ class RoundTrips:
     def copy(self) -> "RoundTrips":
         """Return another one in the same state."""
         found = RoundTrips()
-        found._open = {symbol: deque(lot.copy() for lot in lots) for symbol, lots in self._open.items() if lots}
+        found._open = {symbol: deque(copy(lot) for lot in lots) for symbol, lots in self._open.items() if lots}
         return found
 
     def open_lots(self) -> list[OpenLot]:
