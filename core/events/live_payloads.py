@@ -199,18 +199,6 @@ class Armed(Payload, frozen=True, kw_only=True):
     """The name of the workstation where it was typed."""
 
 
-class EquityMarked(Payload, frozen=True, kw_only=True):
-    """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
-
-    wire: ClassVar[str] = "risk.EquityMarked"
-    peak: Decimal
-    """The highest equity of the run, account currency."""
-    day: int
-    """The day, counted from 1970, UTC."""
-    day_start: Decimal
-    """The equity with which it began, account currency."""
-
-
 class SwitchThrown(Payload, frozen=True, kw_only=True):
     """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
 
@@ -228,3 +216,15 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
     cancelled: int
     closed: int
     left: str = ""
+
+
+class EquityMarked(Payload, frozen=True, kw_only=True):
+    """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
+
+    wire: ClassVar[str] = "risk.EquityMarked"
+    peak: Decimal
+    """The highest equity of the run, account currency."""
+    day: int
+    """The day, counted from 1970, UTC."""
+    day_start: Decimal
+    """The equity with which it began, account currency."""

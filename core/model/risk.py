@@ -44,19 +44,6 @@ class OnSilence(StrEnum):
     """And working orders are cancelled, as soon as the broker can be reached."""
 
 
-class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
-
-    `day`: days since 1970, UTC. Money in account currency.
-    """
-
-    run_id: str
-    peak: Decimal
-    day: int
-    day_start: Decimal
-    seq: int = 0
-
-
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The limits of an account or a run; None, or False, is off. Checks itself. A share is a fraction: 0.05 is five percent."""
 
@@ -139,3 +126,16 @@ def account_limits(text: str, where: str) -> RiskLimits:
     limits = parse_limits(text.split(), where)
     silence_s, halt_s = limits.max_silence_s or SILENCE_S, limits.halt_silence_s or HALT_SILENCE_S
     return msgspec.structs.replace(limits, max_silence_s=silence_s, halt_silence_s=halt_s)
+
+
+class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
+
+    `day`: days since 1970, UTC. Money in account currency.
+    """
+
+    run_id: str
+    peak: Decimal
+    day: int
+    day_start: Decimal
+    seq: int = 0

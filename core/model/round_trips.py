@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Final
 
@@ -66,13 +67,6 @@ class OpenLot:
     def order_id(self) -> str:
         return self._fill.order_id
 
-    def copy(self) -> "OpenLot":
-        """Return another one in the same state."""
-        found = OpenLot(self._fill)
-        found.qty, found.fee, found.price = self.qty, self.fee, self.price
-        found._whole_qty, found._whole_fee = self._whole_qty, self._whole_fee
-        return found
-
     def take_fee(self, qty: Decimal) -> Decimal:
         """Take `qty` units off and return their share of the fee; the last units take what is left, to the last digit."""
         if qty == self.qty:
@@ -135,7 +129,7 @@ class RoundTrips:
     def copy(self) -> "RoundTrips":
         """Return another one in the same state."""
         found = RoundTrips()
-        found._open = {symbol: deque(lot.copy() for lot in lots) for symbol, lots in self._open.items() if lots}
+        found._open = {symbol: deque(copy(lot) for lot in lots) for symbol, lots in self._open.items() if lots}
         return found
 
     def charge(self, symbol: str, fill_id: str, qty: Decimal) -> None:

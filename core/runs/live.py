@@ -149,6 +149,7 @@ class LiveWork:
         config, strategies = self._run.config, self._materials.strategies
         for symbol in config.symbols:
             await calendar.load(asset_class_of(symbol))
+        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book)
         loaded: list[type] = []
         await self._slices.run(lambda _: loaded.append(strategies.load(self._info)), limit_s=IMPORT_LIMIT_S)
         settled = StrategyConfig(
@@ -180,7 +181,6 @@ class LiveWork:
         await self._complete(self._from_ns, min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
-        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book)
         return Manifest(
             strategy_sha256=strategies.loaded_sha256(loaded[0]),
             bars_sha256="",  # they are still to come

@@ -46,6 +46,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
 _WIDTH: Final = len(OUTBOX.columns)
 _BEGIN: Final[Step] = (b"BEGIN", ())
 _COMMIT: Final[Step] = (b"COMMIT", ())
+_ROLLBACK: Final[Step] = (b"ROLLBACK", ())
 _LOCK_HEAD: Final[Step] = (b"SELECT seq FROM log_head FOR UPDATE", ())
 _KEEP_HEAD: Final = f"UPDATE log_head SET seq = $1 RETURNING pg_notify('{CHANNEL}', seq::text)".encode()  # noqa: S608 - our own names
 _INSERT_EVENT: Final = (
@@ -132,9 +133,8 @@ class PostgresDatabase:
         of_driver = connection.connection.driver_connection
         try:
             if of_driver is not None and not of_driver.closed:
-                of_driver.execute("ROLLBACK")
-                # The driver, when it has prepared anything itself, lets the server forget all that was prepared.
-                _prepared(connection).forget()
+                # Not by `execute`: the driver would have the server forget all that was ever prepared, ours too.
+                of_driver.journey([_ROLLBACK], _prepared(connection))
         except psycopg.OperationalError:
             return  # the connection is gone, and the transaction with it
 

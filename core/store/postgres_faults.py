@@ -23,6 +23,7 @@ _LOST: Final = (
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
     errors.IdleSessionTimeout,
+    errors.InvalidSqlStatementName,  # somebody in between, a pooler, had it forget what was prepared: it is as good as another one
     psycopg.InterfaceError,  # the connection is closed already
 )
 _BUSY: Final = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)

@@ -190,9 +190,9 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.RiskRefused: lambda e, find: f"{_order(e.order_id, find)} is not sent: rule {e.rule} of the {e.scope}, {e.limit}"
     + (f"; it is {e.figure}." if e.figure else "."),
     live.Armed: lambda e, _: f"{e.account} is armed at {e.desk}: orders may leave for real money.",
-    live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     live.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
     live.SwitchCarriedOut: lambda e, _: _carried_out(e),
+    live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 

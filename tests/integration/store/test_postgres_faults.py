@@ -13,11 +13,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.errors import DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, DiskFull, StoreError, StoreReadOnly
+from core.errors import BugError, DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, DiskFull, StoreError, StoreReadOnly
 from core.events.envelope import Envelope
 from core.store.database import DatabaseStore
+from core.store.dialect import driver
 from core.store.postgres import PostgresDatabase
-from tests.contract.samples import KEY, StillClock, bars, note, run, same_bars
+from tests.contract.samples import KEY, StillClock, bars, note, order, run, same_bars
 from tests.integration.store.test_across_processes import Hearer, opened
 from tests.integration.store.test_faults import fill_up
 from tests.integration.store.writers import Place
@@ -100,6 +101,36 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(place: Place, proxy: P
             note(text).payload for text in ("first", "second", "third", "fourth")
         ]
         assert heard.seqs == [1, 2, 3, 4]
+
+
+async def ask(store: DatabaseStore, statement: bytes) -> None:
+    """Let the writer's connection carry out a statement between two of its own."""
+    await store._threads.write_and_wait(lambda connection: driver(connection).execute(statement))
+
+
+@pytest.mark.parametrize("forgets", [b"DEALLOCATE ALL", b"SELECT 1"])
+async def test_a_connection_that_forgot_what_was_prepared_on_it(place: Place, forgets: bytes) -> None:
+    async with opened(place) as store:
+        heard = Hearer()
+        with store.log.subscribe("*", heard, owner="test"):
+            for number in range(8):  # often enough for the driver to prepare it
+                await ask(store, forgets)
+                await store.log.append([note(f"{number}")])
+            async with store.runs.begin() as work:
+                work.put_run(run())
+            with pytest.raises(BugError):
+                await unknown_run(store)  # after a rollback the driver forgets, too
+            await ask(store, forgets)
+            await store.log.append([note("last")])
+        assert heard.seqs == list(range(1, 10))
+        assert heard.events == await store.log.read()
+
+
+async def unknown_run(store: DatabaseStore) -> None:
+    """A unit of work that the server refuses."""
+    async with store.runs.begin() as work:
+        work.put_orders([order("o-1", "nobody")])
+        work.append([note("never")])
 
 
 async def test_a_merge_of_bars_whose_answer_is_lost_is_made_once(place: Place, proxy: Proxy) -> None:
