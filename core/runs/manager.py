@@ -106,6 +106,7 @@ class RunManager:
 
         A run that another desk has is left alone until its lease has expired.
         """
+        await self._unstored.store()
         found = []
         leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():

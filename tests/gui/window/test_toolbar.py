@@ -21,11 +21,11 @@ async def test_in_a_narrow_window_acts_shrink_to_their_icons_and_halt_stays(make
     assert isinstance(shrinking, QToolButton)
     window.resize(1600, 1000)
     await until(lambda: texts_shown(shrinking))
-    toolbar.resize(toolbar.sizeHint().width() - 40, toolbar.height())
-    assert not texts_shown(shrinking)
+    window.resize(toolbar.sizeHint().width() - 40, 800)
+    await until(lambda: not texts_shown(shrinking))
     assert toolbar.sizeHint().width() <= toolbar.width()
-    toolbar.resize(1600, toolbar.height())
-    assert texts_shown(shrinking)
+    window.resize(1600, 1000)
+    await until(lambda: texts_shown(shrinking))
 
 
 async def test_the_menu_of_accounts_connects_and_lets_go(make_desk: MakeDesk) -> None:

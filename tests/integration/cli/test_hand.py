@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.model.desk import LeaseKind
 from core.model.instants import MINUTE_NS
 from tests.integration.cli.conftest import Weaver
 from tests.integration.trading.test_killed_run import KEEPER
@@ -101,6 +102,8 @@ def killed(by_hand: Weaver, tmp_path: Path, weaver_home: Path, monkeypatch: pyte
     async def found() -> None:
         async with lasting(tmp_path, begins_ns=later_ns) as scene:  # the desk that it was killed at
             await scene.runs.recover()
+            # As that desk's process is gone it takes the account at once; the calls are another desk's, and would wait.
+            await scene.store.leases.release(await scene.store.leases.acquire(LeaseKind.ACCOUNT, "sim:LASTING", 1.0))
 
     asyncio.run(found())
     monkeypatch.setattr("app.compose.SimSource", lambda *_, **__: LastingSource(tmp_path / "broker.json", begins_ns=later_ns))

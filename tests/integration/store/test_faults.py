@@ -179,7 +179,7 @@ async def test_a_database_that_may_not_grow(tmp_path: Path) -> None:
     with store.log.subscribe("*", told.append, owner="test"):
         kept = await fill_up(store)
         with pytest.raises(DiskFull):
-            await store.bars.merge(KEY, bars(list(range(30_000)), [float(price**0.5) for price in range(30_000)]))
+            await store.bars.merge(KEY, bars(list(range(300_000)), [float(price**0.5) for price in range(300_000)]))
     assert told == kept
     assert await store.log.read(limit=100_000) == kept
     assert await store.bars.sets() == []
