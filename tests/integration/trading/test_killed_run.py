@@ -16,6 +16,7 @@ from core.model.run import Run, RunMode, RunStatus
 from core.runs.checking import check_store
 from core.runs.leases import FencedRuns
 from core.runs.live import recorded
+from tests.conftest import AllowLog
 from tests.unit.runs.lasting import LastingScene, lasting
 from tests.unit.runs.live_desk import BEGINS_NS, live
 
@@ -188,7 +189,10 @@ async def test_a_backtest_never_goes_on(tmp_path: Path) -> None:
         assert run.config.mode is RunMode.PAPER
 
 
-async def test_the_end_of_a_run_that_the_store_refused_is_stored_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_end_of_a_run_that_the_store_refused_is_stored_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
+) -> None:
+    allow_log("stored")
     async with live(tmp_path) as scene:
         scene.strategy()
         run = await scene.start()
