@@ -1,6 +1,6 @@
 """The bars of a run, symbol by symbol and timeframe by timeframe, as the loop goes through them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.backtest.order_book import OrderBook
 from core.matching.orders import WorkingOrder
-from core.model.market import Bar, BarSeries, Instants, Instrument
+from core.model.market import Bar, BarSeries, Floats, Instants, Instrument
 from core.strategy.windows import Cursor, Indicator
 
 
@@ -104,7 +104,6 @@ class Feed:
         return int(market.bars.start_ns[at])
 
 
-def bars_of(symbol: str, market: Market, first: int, last: int) -> Iterator[Bar]:
-    """Return bars `first` to `last` (exclusive) one by one, made when they are reached."""
-    columns = [column[first:last].tolist() for column in market.bars.columns()]
-    return map(Bar, repeat(symbol), market.bars.start_ns[first:last].tolist(), market.end_ns[first:last].tolist(), *columns)
+def bars_of(symbol: str, starts: list[int], ends: list[int], columns: Sequence[Floats]) -> Iterator[Bar]:
+    """Return a symbol's bars one by one, made when they are reached. `columns`: open, high, low, close, volume, as long as the times."""
+    return map(Bar, repeat(symbol), starts, ends, *[column.tolist() for column in columns])

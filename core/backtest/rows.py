@@ -7,7 +7,7 @@ import numpy as np
 
 from core.backtest.feeds import Feed, bars_of
 from core.backtest.timeline import Timeline
-from core.model.market import Bar
+from core.model.market import Bar, Instants
 from core.strategy.windows import Cursor, Indicator
 
 LAST: Final = 1
@@ -73,11 +73,19 @@ def rows_together(
 ) -> Iterator[tuple[Bar, ...]]:
     """Return a block of which `are_together` is true as rows of one bar of each feed; see `rows_of`."""
     columns = []
+    # Bars of a row end together, and mostly begin together: each instant is made once, and all of them hold the same.
+    ends = timeline.end_ns[block.start : block.stop : len(feeds)].tolist()
+    starts: list[tuple[Instants, list[int]]] = []
     for at, feed in enumerate(feeds):
         begin = int(timeline.bar[block.start + at]) + feed.market.first
         end = begin + len(block) // len(feeds)
         _enter(feed, begin, end, indicators[at])
-        columns.append(bars_of(feed.symbol, feed.market, begin, end))
+        own = feed.market.bars.start_ns[begin:end]
+        known = next((instants for array, instants in starts if np.array_equal(array, own)), None)
+        if known is None:
+            known = own.tolist()
+            starts.append((own, known))
+        columns.append(bars_of(feed.symbol, known, ends, [column[begin:end] for column in feed.market.bars.columns()]))
     return zip(*columns, strict=True)
 
 

@@ -23,7 +23,7 @@ from core.strategy.runner import StrategyRunner, compute_indicators
 
 BLOCK: Final = 1_024
 """Bars turned into Python numbers at a time: so few that the numbers stay in the processor's own cache."""
-MIXED_BLOCK: Final = 4_096
+MIXED_BLOCK: Final = 2_048
 BARS_OF_EACH: Final = 128
 """Bars of several symbols or timeframes at a time: at least so many in all, and so many of each, since each costs something anew."""
 
@@ -108,7 +108,8 @@ class Simulator:
             within, is_warm = -1, first >= market.ready
             direct = on_bar if is_warm and trace is None else None
             regular = None if market.regular is None else market.regular[first:last].tolist()
-            bars = bars_of(symbol, market, first, last)
+            starts, ends = market.bars.start_ns[first:last].tolist(), market.end_ns[first:last].tolist()
+            bars = bars_of(symbol, starts, ends, [column[first:last] for column in market.bars.columns()])
             while first + within + 1 < last:
                 for bar in islice(bars, stride):
                     within += 1
