@@ -222,6 +222,8 @@ class DatabaseRunStore:
     def __init__(self, threads: Threads, log: DatabaseEventLog) -> None:
         self._threads = threads
         self._log = log
+        # A run's rows by the ten thousand: two threads that make them at once would leave the loop too little of the interpreter.
+        self._long_read = asyncio.Lock()
 
     def begin(self) -> AbstractAsyncContextManager[CollectedWork]:
         """See `core.ports.RunStore`."""
@@ -245,15 +247,18 @@ class DatabaseRunStore:
 
     async def orders(self, run_id: str) -> list[Order]:
         """See `core.ports.RunStore`."""
-        return await self._threads.read(lambda connection: rows.read_orders(connection, run_id))
+        async with self._long_read:
+            return await self._threads.read(lambda connection: rows.read_orders(connection, run_id))
 
     async def fills(self, run_id: str) -> list[Fill]:
         """See `core.ports.RunStore`."""
-        return await self._threads.read(lambda connection: rows.read_fills(connection, run_id))
+        async with self._long_read:
+            return await self._threads.read(lambda connection: rows.read_fills(connection, run_id))
 
     async def result(self, run_id: str) -> RunResult | None:
         """See `core.ports.RunStore`."""
-        return await self._threads.read(lambda connection: rows.read_result(connection, run_id))
+        async with self._long_read:
+            return await self._threads.read(lambda connection: rows.read_result(connection, run_id))
 
     async def equity_mark(self, run_id: str) -> EquityMark | None:
         """See `core.ports.RunStore`."""
