@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from core.errors import BugError
 from core.events.envelope import Envelope
-from core.events.live_payloads import CoinFee
+from core.events.live_payloads import CoinFee, OrderAskedByHand
 from core.events.payloads import OrderCreated, OrderFilled, OrderPartiallyFilled, PlaceRequest, RunCreated, SplitApplied
 from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
@@ -70,6 +70,8 @@ class RunFold:
         self.events += 1
         payload: Any = event.payload
         namespace = event.type.partition(".")[0]
+        if isinstance(payload, OrderAskedByHand):
+            return None  # a wish: what comes of it is told by others
         if namespace == "orders":
             return self._fold_order(payload, event.ts)
         if namespace == "run":
@@ -103,7 +105,7 @@ class RunFold:
         )
 
     def _fold_run(self, event: Envelope) -> None:
-        table = RunTable()
+        table = RunTable(by_hand=True)
         if self.row is not None:
             table.put(self.row)
         table.fold(event)

@@ -88,10 +88,11 @@ class RunTable(RowTable[RunRow]):
         Column[RunRow]("id", "Run", Kind.ID, lambda row: row.run.id, 90, hidden=True),
     )  # fmt: skip
 
-    def __init__(self, here: str = "") -> None:
-        """`here`: the name of this desk."""
+    def __init__(self, here: str = "", *, by_hand: bool = False) -> None:
+        """`here`: the name of this desk. `by_hand`: whether the books of a person's orders are runs, too."""
         super().__init__()
         self._here = here
+        self._by_hand = by_hand
 
     def key_of(self, row: RunRow) -> str:
         return row.run.id
@@ -140,10 +141,10 @@ class RunTable(RowTable[RunRow]):
         if run_id is None:
             return
         if isinstance(payload, RunCreated):
-            if run_id not in self and not payload.config.is_by_hand:
-                self.put(
-                    RunRow(run=Run(id=run_id, config=payload.config, status=RunStatus.PENDING, created_ns=event.ts, demo=payload.demo))
-                )
+            is_by_hand = payload.config.is_by_hand
+            if run_id not in self and (self._by_hand or not is_by_hand):
+                status = RunStatus.RUNNING if is_by_hand else RunStatus.PENDING  # nobody starts a person's book
+                self.put(RunRow(run=Run(id=run_id, config=payload.config, status=status, created_ns=event.ts, demo=payload.demo)))
             return
         if isinstance(payload, RunDeleted):
             self.remove(run_id)

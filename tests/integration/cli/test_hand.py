@@ -56,6 +56,7 @@ def test_a_position_is_closed_in_part_turned_around_and_closed(by_hand: Weaver) 
     assert by_hand("positions", "close", "DEMO", "--owner", "nobody", "--broker", "sim").code == 2
     closed = by_hand("positions", "close", "DEMO", "--broker", "sim", "--json").json()
     assert (closed["side"], closed["qty"]) == ("buy", "2")
+    assert by_hand("db", "check").code == 0
 
 
 def test_exits_leave_before_the_call_ends(by_hand: Weaver) -> None:

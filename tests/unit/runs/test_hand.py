@@ -88,6 +88,10 @@ async def test_the_order_of_a_person_is_a_row_of_a_run_of_its_own(tmp_path: Path
         assert told[-1] == "orders.Filled"
         position = (await hand.view()).positions[0]
         assert (position.owner, position.qty) == ("By hand", Decimal(2))
+        events = await hand.store.log.read(run_id=hand.run_id, pattern="*")
+        views = [await RunHistories(hand.store.log, SystemClock()).view_at(hand.run_id, event.seq) for event in events]
+        assert [len(view.orders) for view in views[:3]] == [0, 0, 1]
+        assert [one.qty for one in views[-1].positions] == [Decimal(2)]
 
 
 async def test_from_the_fill_of_a_person_one_walks_back_to_what_was_asked(tmp_path: Path) -> None:
