@@ -247,14 +247,17 @@ class Exchange:
             raise _no(RefusalReason.ORDER_FINAL, 422, 42210000, f'order is already in "{state}" state')
         self._end(order_id, OrderStatus.CANCELLED)
 
-    def show(self, symbol: str, price: Decimal) -> None:
-        """Let the market stand at `price`: what it reaches fills, and what is over its time expires."""
+    def show(self, symbol: str, price: Decimal, came_from: Decimal | None = None) -> None:
+        """Let the market stand at `price`: what it reaches fills, and what is over its time expires.
+
+        `came_from`: it went there from that price, through all between; None: it jumped.
+        """
         self._prices[symbol] = price
         now_ns = self._now_ns()
         for order in list(self._working.values()):
             if order.symbol == symbol and order.dead_from_ns is not None and now_ns >= order.dead_from_ns:
                 self._end(order.id, OrderStatus.EXPIRED)
-        self._meet(symbol, price, [order for order in self._working.values() if order.symbol == symbol])
+        self._meet(symbol, price, [order for order in self._working.values() if order.symbol == symbol], came_from)
 
     def execute(self, order_id: str, qty: Decimal, price: Decimal) -> Execution:
         """Fill `qty` units of an order at `price`, whatever the market says."""
@@ -272,12 +275,14 @@ class Exchange:
         qty = min(abs(held), sum((order.open_qty for order in closing), ZERO))
         return qty if held > 0 else -qty
 
-    def _meet(self, symbol: str, price: Decimal, orders: list[WorkingOrder]) -> None:
+    def _meet(self, symbol: str, price: Decimal, orders: list[WorkingOrder], came_from: Decimal | None = None) -> None:
         near, now_ns = to_float(price), self._now_ns()
-        acting = [order for order in orders if order.can_act(near, near)]
+        first = near if came_from is None else to_float(came_from)
+        high, low = max(first, near), min(first, near)
+        acting = [order for order in orders if order.can_act(high, low)]
         if not acting:
             return
-        bar = Bar(symbol, now_ns, now_ns, near, near, near, near, 0.0)
+        bar = Bar(symbol, now_ns, now_ns, first, high, low, near, 0.0)
         with localcontext(MONEY_CONTEXT):
             outcomes = self._matching.meet(acting, Legs(), bar, self._ledger)
         for outcome in outcomes:

@@ -41,8 +41,8 @@ class SimMarket:
         self._chances = {symbol: Generator(PCG64([seed, crc32(symbol.encode())])) for symbol in SYMBOLS}
         self._at = (begins_ns - self._origin_ns) // STEP_NS
         self._listeners: list[tuple[Watch, OnTick]] = []
-        self.shown: Callable[[str, Decimal], None] | None = None
-        """Told of each price, before any bar that it ends."""
+        self.shown: Callable[[str, Decimal, Decimal | None], None] | None = None
+        """Told of each price, before any bar that it ends, and of the one that it came from; a minute begins with a jump."""
 
     @property
     def now_ns(self) -> int:
@@ -82,9 +82,10 @@ class SimMarket:
         """Make the next price of every symbol; when it is the first of a minute, the minute before is over."""
         self._at += 1
         for symbol in SYMBOLS:
-            price = exact(self._path(symbol, self._at + 1)[self._at])
+            path = self._path(symbol, self._at + 1)
+            price = exact(path[self._at])
             if self.shown is not None:
-                self.shown(symbol, price)
+                self.shown(symbol, price, exact(path[self._at - 1]) if self._at % STEPS else None)
             self._tell_price(symbol, price)
         if self._at % STEPS:
             return

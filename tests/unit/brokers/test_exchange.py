@@ -122,3 +122,14 @@ def test_put_away_and_taken_up_again_it_goes_on() -> None:
     assert [(one.event, one.execution and one.execution.qty) for one in updates] == [("fill", D(6))]
     assert updates[0].execution is not None
     assert updates[0].execution.cum_qty == 10
+
+
+def test_a_limit_that_the_price_goes_through_fills_at_itself_and_one_that_it_jumps_over_at_the_price() -> None:
+    for came_from, expected in ((D(100), D(95)), (None, D(90))):
+        market = exchange()
+        market.show("DEMO/USD", D(100))
+        order = market.submit(request(type=OrderType.LIMIT, limit_price=D(95)))
+        market.show("DEMO/USD", D(90), came_from)
+        filled = market.order(order.id)
+        assert filled is not None
+        assert (filled.status, filled.avg_fill_price) == (OrderStatus.FILLED, expected)

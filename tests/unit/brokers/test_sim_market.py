@@ -1,6 +1,7 @@
 """The simulated market: seeded, endless, and its minutes are made of its prices."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_a_minute_is_told_when_it_is_over_after_the_price_that_ends_it() -> None
     market, told = SimMarket(1, BEGINS), []
     prices: list[tuple[str, Decimal]] = []
     ticks: list[Tick] = []
-    market.shown = lambda symbol, price: prices.append((symbol, price))
+    market.shown = lambda symbol, price, _came_from: prices.append((symbol, price))
 
     def take(tick: Tick) -> None:
         ticks.append(tick)
@@ -58,3 +59,15 @@ def test_a_minute_is_told_when_it_is_over_after_the_price_that_ends_it() -> None
     opens = [own[(count // len(SYMBOLS)) - 1] for count in told[:2]]
     assert [float(price) for price in opens] == [bar.open for bar in bars[1:]]
     assert bars[1].high == max(float(price) for price in own[told[0] // len(SYMBOLS) - 1 :][:STEPS])
+
+
+def test_within_a_minute_the_price_goes_from_one_to_the_next_and_a_minute_begins_with_a_jump() -> None:
+    market = SimMarket(1, BEGINS)
+    seen: list[tuple[Decimal, Decimal | None]] = []
+    market.shown = lambda symbol, price, came_from: seen.append((price, came_from)) if symbol == "DEMO" else None
+    for _ in range(2 * STEPS):
+        market.step()
+    jumps = [place for place, (_, came_from) in enumerate(seen) if came_from is None]
+    assert len(jumps) == 2
+    assert jumps[1] - jumps[0] == STEPS
+    assert all(came_from in {None, before} for (before, _), (_, came_from) in pairwise(seen))
