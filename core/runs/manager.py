@@ -438,6 +438,8 @@ class RunManager:
 
     async def _settled(self, config: RunConfig) -> tuple[RunConfig, StrategyInfo]:
         """Return the config with every parameter and name in its settled form."""
+        if config.is_by_hand:
+            raise InvalidValue("strategy", config.strategy_id, "that is the name of a person's own orders; give the strategy another id.")
         if config.mode is RunMode.LIVE:
             raise NotInThisVersion("This version does not trade real money.", "Use the mode paper.")
         if config.mode is RunMode.PAPER:
