@@ -494,6 +494,8 @@ class RunManager:
 
     async def _settled(self, config: RunConfig) -> tuple[RunConfig, StrategyInfo]:
         """Return the config with every parameter and name in its settled form."""
+        if config.is_by_hand:
+            raise InvalidValue("strategy", config.strategy_id, "that is the name of a person's own orders; give the strategy another id.")
         if config.mode is not RunMode.BACKTEST:
             # A person's own adapters are read from their files.
             check_at(config, (await asyncio.to_thread(self._brokers.info, config.broker)).features)

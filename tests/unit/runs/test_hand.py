@@ -112,6 +112,12 @@ async def test_the_book_of_a_person_is_in_no_list_of_runs_and_is_found_by_its_id
         assert (await hand.scene.runs.get(hand.run_id)).config.is_by_hand
 
 
+async def test_no_strategy_can_have_the_name_of_a_person_s_orders(tmp_path: Path) -> None:
+    async with live(tmp_path) as scene:
+        with pytest.raises(InputError, match="a person's own orders"):
+            await scene.start("by-hand")
+
+
 async def test_a_working_order_is_shown_and_cancelled(tmp_path: Path) -> None:
     async with by_hand(tmp_path) as hand:
         order = await hand.account.place(buy(type=OrderType.LIMIT, limit_price=Decimal(1)))
