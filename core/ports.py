@@ -354,7 +354,6 @@ class Store(Protocol):
         ...
 
     @property
-    @property
     def where(self) -> str:
         """Return where it is, in words for a person; never with a password."""
         ...

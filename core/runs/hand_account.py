@@ -7,8 +7,6 @@ from decimal import Decimal, localcontext
 from typing import Final
 from uuid import uuid4
 
-import msgspec
-
 from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
@@ -121,7 +119,7 @@ class HandAccount:
             self._changed.clear()
             leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns())
             if leaving:
-                await self.desk.place([self._confirmed(intent) for intent in leaving])
+                await self.desk.place(leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             await self._changed.wait()
@@ -227,7 +225,7 @@ class HandAccount:
         qty = self._units(order, price)
         buying_power = self._buying_power(symbol)
         if qty is None or price is None:
-            verdicts = () if qty is None else self.desk.verdicts(self._made(order.request(symbol, qty), self.run.id), is_confirmed=True)
+            verdicts = () if qty is None else self.desk.verdicts(self._made(order.request(symbol, qty), self.run.id))
             after = None if qty is None else self.desk.state.books[self.run.id].held(symbol) + qty * order.side.sign
             return OrderPreview(
                 order=order,
@@ -253,7 +251,7 @@ class HandAccount:
                 position_after=held + qty * order.side.sign,
                 buying_power=buying_power,
                 buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
-                verdicts=self.desk.verdicts(made, is_confirmed=True),
+                verdicts=self.desk.verdicts(made),
             )
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
@@ -288,7 +286,7 @@ class HandAccount:
             raise InvalidValue("change", f"of order {order_id}", f"it is {order.status}.")
         await self._told(order, "change")
         if waiting is None:
-            await self.desk.change(order_id, terms, is_confirmed=True)
+            await self.desk.change(order_id, terms)
             return
         async with self.desk.state.turn:
             entry = self.desk.state.entry()
@@ -369,7 +367,7 @@ class HandAccount:
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
-        await self.desk.place([self._confirmed(Intent(order=order, caused_by=asked.id))], [asked])
+        await self.desk.place([Intent(order=order, caused_by=asked.id)], [asked])
         return self.desk.state.lives[order.id].order
 
     async def _close(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal) -> Order:
@@ -401,9 +399,6 @@ class HandAccount:
             entry = state.entry()
             entry.tell_of(order, OrderAskedByHand(order_id=order.id, what=what))
             await state.apply(entry)
-
-    def _confirmed(self, intent: Intent) -> Intent:
-        return msgspec.structs.replace(intent, is_confirmed=True)
 
     def _made(self, request: OrderRequest, run_id: str) -> Order:
         now_ns = self._now_ns()

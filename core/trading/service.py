@@ -54,8 +54,6 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     caused_by: str | None = None
     trace_id: str | None = None
-    is_confirmed: bool = False
-    """Whether a person who typed the account's name asks for it: then it may go where real money is."""
 
 
 class AccountDesk:
@@ -206,7 +204,7 @@ class AccountDesk:
         """
         await self._outlasted(self._place(intents, events))
 
-    async def change(self, order_id: str, terms: OrderTerms, caused_by: str | None = None, *, is_confirmed: bool = False) -> None:
+    async def change(self, order_id: str, terms: OrderTerms, caused_by: str | None = None) -> None:
         """Ask the broker for other terms of one of our orders. Returns once that is committed; what comes of it is an event.
 
         Raises InvalidValue for terms that are none, StoreError. What the gate refuses is an event too.
@@ -220,7 +218,7 @@ class AccountDesk:
         request = changed_request(life.order, terms)
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
-        await self._outlasted(self._change(order_id, request, terms, is_confirmed=is_confirmed))
+        await self._outlasted(self._change(order_id, request, terms))
 
     async def cancel(self, order_id: str, caused_by: str | None = None) -> None:
         """Ask the broker to cancel one of our orders; one that is over is left alone."""
@@ -301,7 +299,7 @@ class AccountDesk:
         if intent.trace_id is not None:
             state.causes.traces[order.id] = intent.trace_id
         entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
-        refusals = self._refusals(order, before, is_confirmed=intent.is_confirmed)
+        refusals = self._refusals(order, before)
         for scope, refusal in refusals:
             entry.tell_of(
                 order,
@@ -324,7 +322,7 @@ class AccountDesk:
         entry.lives[order.id] = life
         return life
 
-    async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms, *, is_confirmed: bool) -> None:
+    async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
         state = self.state
         async with state.turn:
             life, entry = state.lives[order_id], state.entry()
@@ -332,7 +330,7 @@ class AccountDesk:
             if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
                 return  # it was faster: what it came to is told
             left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._refusals(left, [], is_confirmed=is_confirmed, without=order_id)
+            refusals = self._refusals(left, [], without=order_id)
             if refusals:
                 for scope, one in refusals:
                     entry.tell_of(
@@ -371,7 +369,7 @@ class AccountDesk:
         # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
         wanted = life.changes[number - 1].qty
         if wanted > life.known_qty:
-            await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted), is_confirmed=True)
+            await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
         else:
             await self._sender.cancel(order_id)
 
@@ -386,11 +384,11 @@ class AccountDesk:
             return  # it leaves with its target, as one order
         self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
 
-    def verdicts(self, order: Order, *, is_confirmed: bool = False) -> tuple[RiskVerdict, ...]:
+    def verdicts(self, order: Order) -> tuple[RiskVerdict, ...]:
         """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted."""
         found = [
             RiskVerdict(scope=scope, code=one.code, rule=one.rule, limit=one.limit, figure=one.figure, sentence=one.sentence)
-            for scope, one in self._refusals(order, [], is_confirmed=is_confirmed)
+            for scope, one in self._refusals(order, [])
         ]
         wrong = self._wrong(order)
         if wrong is not None:
@@ -407,12 +405,10 @@ class AccountDesk:
             return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
         return None
 
-    def _refusals(
-        self, order: Order, before: list[OrderLife], *, is_confirmed: bool, without: str | None = None
-    ) -> list[tuple[str, Refusal]]:
+    def _refusals(self, order: Order, before: list[OrderLife], *, without: str | None = None) -> list[tuple[str, Refusal]]:
         state = self.state
         is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed or is_confirmed, without=without)
+        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed, without=without)
         own = [life for life in before if life.order.run_id == order.run_id]
         run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]
