@@ -275,8 +275,18 @@ class Engine:
         return self._runs.is_here(run)
 
     async def take_over_run(self, run_id: str) -> Run:
-        """End a run of a desk that is gone, or has offered it. Raises HeldElsewhere while that desk has it, RunError."""
+        """Take a run from a desk that is gone or has offered it: its account is compared with the broker, and it ends as interrupted.
+
+        Then it can be resumed here, or closed. Raises HeldElsewhere while that desk has it, RunError, BrokerError.
+        """
         return await self._runs.take_over(run_id)
+
+    async def offer_run(self, run_id: str, desk: str | None) -> DeskSeen | None:
+        """Let the desk of that name or id take over a run of this one; None takes the offer back. Returns the desk.
+
+        Its account goes with it. Raises InputError, UnknownName; RunError where something else trades on the account.
+        """
+        return await self._runs.offer(run_id, desk)
 
     async def run_again(self, run_id: str, confirm: str = "") -> Run:
         """Create and start a new run with the same config; `confirm` as for `start_run`."""

@@ -332,18 +332,19 @@ class HeldElsewhere(RunError):
 
     code = "held_elsewhere"
 
-    def __init__(self, what: str, desk: str) -> None:
-        super().__init__(f"{what} is in the hands of the desk {desk}.", "Do it there, or wait until that desk has let go.")
+    def __init__(self, what: str, desk: str, todo: str = "Do it there, or wait until that desk has let go.") -> None:
+        super().__init__(f"{what} is in the hands of the desk {desk}.", todo)
         self.desk = desk
 
 
 class LeaseLost(RunError):
-    """Another desk has taken over the run or the account; nothing that this one would still do is stored."""
+    """Another desk has taken over the run or the account, `lost`; nothing that this one would still do is stored."""
 
     code = "lease_lost"
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This desk has lost {what}: another one has taken over.", "It goes on there.")
+        self.lost = what
 
 
 class NotTheSame(RunError):

@@ -12,10 +12,11 @@ import msgspec
 from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited, RunError
+from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LeaseLost, LookAhead, NotRepeatable, RateLimited, RunError
 from core.events.live_payloads import MarketClosed, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
+from core.model.desk import Lease
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
 from core.model.money import MONEY_CONTEXT, exact, to_float
@@ -96,6 +97,10 @@ class LiveMaterials:
     desks: Desks
     clock: LiveClock
     callback_limit_s: float
+    lease: Lease
+    """That of the run."""
+    is_ours: Callable[[], bool]
+    """Whether this desk has the run still, as far as it knows."""
 
 
 class LiveWork:
@@ -167,7 +172,7 @@ class LiveWork:
         if self._past is not None:
             await self._take_up(self._past)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
-        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed))
+        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed, self._materials.lease))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
@@ -215,10 +220,11 @@ class LiveWork:
         return []
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
-        """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it: its working orders are cancelled.
+        """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it here: its working orders are cancelled.
 
-        Raises BooksDiffer, BrokerError, StoreError and what the strategy raises.
+        Raises BooksDiffer, BrokerError, StoreError, LeaseLost and what the strategy raises.
         """
+        is_lost = False
         try:
             async with asyncio.TaskGroup() as group:
                 streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
@@ -228,11 +234,13 @@ class LiveWork:
                 for task in (*streams, families):
                     task.cancel()
         except BaseExceptionGroup as errors:
+            is_lost = isinstance(errors.exceptions[0], LeaseLost)
             raise errors.exceptions[0] from None
         finally:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
-            await self._account.desk.cancel_working(self._run.id)
+            if self._materials.is_ours() and not is_lost:  # else its orders go with it, to the desk that has it now
+                await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure
 

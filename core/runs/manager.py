@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
@@ -22,10 +22,10 @@ from core.errors import (
     StrategyBroken,
     UnknownName,
 )
-from core.events.payloads import RunCreated, RunDeleted
+from core.events.payloads import RunCreated, RunDeleted, RunTakenOver
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
-from core.model.desk import Lease, LeaseKind
+from core.model.desk import DeskSeen, Lease, LeaseKind
 from core.model.market import BarSetKey, Timeframe, parse_symbol
 from core.model.plugin import StrategyInfo
 from core.model.reconciliation import Reconciliation
@@ -34,10 +34,11 @@ from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.bar_choice import choose_set
-from core.runs.desks import Desks
+from core.runs.desks import Desks, OpenAccount
 from core.runs.endings import RunEndings
 from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
+from core.runs.handing_over import HandingOver, Reconcile, nothing_outside
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
 from core.runs.past import Past, read_past
@@ -47,14 +48,7 @@ from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
 from core.runs.unstored import UnstoredEnds
 
-Reconcile = Callable[[Run], Awaitable[None]]
-"""Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
-
 _log = logging.getLogger(__name__)
-
-
-async def nothing_outside(run: Run) -> None:
-    """Reconcile a simulated run: its account is in the store."""
 
 
 AccountLimits = Callable[[AccountName], RiskLimits]
@@ -94,9 +88,10 @@ class RunManager:
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
-        self._armed: dict[str, AsyncExitStack] = {}
-        """The live accounts that a person let runs trade on, held open for them."""
+        self._held_open: dict[str, AsyncExitStack] = {}
+        """Accounts held open for runs: live ones that a person let them trade on, and those of runs that were taken up again."""
         self._endings = RunEndings(store, brokers, clock)
+        self._handing = HandingOver(store, self._desks, self._leases, self._endings, clock)
         self._unstored = UnstoredEnds(self._endings.store_again, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
         self._storing: asyncio.Task[None] | None = None
 
@@ -119,7 +114,8 @@ class RunManager:
             if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
                 continue  # begun by a version of the program that knew no leases
             try:
-                found.append(await self.take_over(run.id))
+                # At a start no broker is asked: that comes before the run goes on or is closed.
+                found.append(await self.take_over(run.id, nothing_outside))
             except HeldElsewhere:
                 continue
         if self._store.is_shared:
@@ -131,20 +127,19 @@ class RunManager:
         """Tell whether a run outlives the program: the book of a person's orders, where its account does, or while it is open here."""
         return run.config.is_by_hand and (self._brokers.outlives_program(run.config.broker) or self.by_hand.holds(run.id))
 
-    async def take_over(self, run_id: str, reconcile: Reconcile = nothing_outside) -> Run:
-        """Take a running run from a desk that is gone or has offered it, and end it as interrupted. Raises HeldElsewhere, RunError.
+    async def take_over(self, run_id: str, reconcile: Reconcile | None = None) -> Run:
+        """Take a running run from a desk that is gone or has offered it, and end it as interrupted; see `HandingOver`.
 
-        From the first moment nothing more of that desk is stored; `reconcile` comes before anything is done here.
+        Raises HeldElsewhere, RunError, BrokerError, UnknownName.
         """
-        lease = await self._take_lease(run_id)
-        try:
-            run = await self.get(run_id)
-            if run.status is not RunStatus.RUNNING:
-                raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
-            await reconcile(run)
-            return await self._endings.interrupt(run, FencedRuns(self._store.runs, lease))
-        finally:
-            await self._leases.give_back(LeaseKind.RUN, run_id)
+        run = await self.get(run_id)
+        if run.id in self._sessions:
+            raise RunError(f"Run {run.id} goes on in this program; there is nothing to take over.")
+        return await self._handing.take_over(run, reconcile)
+
+    async def offer(self, run_id: str, desk: str | None) -> DeskSeen | None:
+        """Let another desk take a run of this one at once; None takes the offer back. Raises InputError, UnknownName, RunError."""
+        return await self._handing.offer(await self.get(run_id), desk)
 
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
@@ -186,7 +181,7 @@ class RunManager:
     async def resume(self, run_id: str, confirm: str = "") -> Run:
         """Let an interrupted paper or live run go on with its own positions and cash; `confirm` as for `start`.
 
-        Raises RunNotStartable, StrategyBroken; of a live run NotArmed and BrokerError, and the run stays interrupted.
+        Raises RunNotStartable, StrategyBroken, BrokerError, HeldElsewhere; of a live run NotArmed. Then the run stays interrupted.
         """
         run = await self.get(run_id)
         if not self._may_go_on(run):
@@ -237,21 +232,27 @@ class RunManager:
         try:
             if run.config.mode is RunMode.LIVE:
                 await self._arm(run, confirm)
+            elif run.status is RunStatus.INTERRUPTED:
+                await self._hold_account(run)  # where it cannot be had, the run stays as it is
             return await self._start(run, info, keys, rows)
         except BaseException:
-            await self._disarm(run.id)
+            await self._let_account_go(run.id)
             await self._leases.give_back(LeaseKind.RUN, run.id)
             raise
 
     async def _arm(self, run: Run, confirm: str) -> None:
         """Open the account of a live run and let orders leave there. Raises NotArmed, BrokerError."""
-        opened = AsyncExitStack()
-        account = await opened.enter_async_context(self._desks.open(run.config.broker, AccountName.LIVE))
-        self._armed[run.id] = opened
-        await account.arm(confirm, run.id)
+        await (await self._hold_account(run)).arm(confirm, run.id)
 
-    async def _disarm(self, run_id: str) -> None:
-        opened = self._armed.pop(run_id, None)
+    async def _hold_account(self, run: Run) -> OpenAccount:
+        """Open a run's account and hold it until the run is over. Raises BrokerError, HeldElsewhere."""
+        opened = AsyncExitStack()
+        account = await opened.enter_async_context(self._desks.open(run.config.broker, account_of(run.config.mode)))
+        self._held_open[run.id] = opened
+        return account
+
+    async def _let_account_go(self, run_id: str) -> None:
+        opened = self._held_open.pop(run_id, None)
         if opened is not None:
             await opened.aclose()
 
@@ -447,7 +448,7 @@ class RunManager:
     def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: Rows) -> RunWork:
         return BacktestWork(run, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
 
-    def _live(self, run: Run, info: StrategyInfo, rows: Rows, past: Past | None) -> RunWork:
+    def _live(self, run: Run, info: StrategyInfo, rows: FencedRuns, past: Past | None) -> RunWork:
         materials = LiveMaterials(
             store=self._store,
             rows=rows,
@@ -455,6 +456,8 @@ class RunManager:
             desks=self._desks,
             clock=self._brokers.clock(run.config.broker),
             callback_limit_s=self._callback_limit_s,
+            lease=rows.lease,
+            is_ours=lambda: self._leases.holds(LeaseKind.RUN, run.id),
         )
         return LiveWork(run, info, materials, past)
 
@@ -475,7 +478,9 @@ class RunManager:
     async def _execute(self, session: RunSession, rows: FencedRuns) -> None:
         run_id = session.run.id
         try:
-            await session.execute()
+            # It is told at once; where it is not heard, the next renewal of the lease finds it.
+            with self._store.log.subscribe(RunTakenOver.wire, lambda _: self._leases.look(), owner=f"run {run_id}", run_id=run_id):
+                await session.execute()
         except asyncio.CancelledError:
             pass  # the session has ended itself; the task's owner asked for it
         except Exception as error:
@@ -485,7 +490,7 @@ class RunManager:
                 self._unstored.add(session.run, rows)
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
-            await self._disarm(run_id)
+            await self._let_account_go(run_id)
             if session.is_stored:
                 await self._leases.give_back(LeaseKind.RUN, run_id)
             elif self._storing is None or self._storing.done():

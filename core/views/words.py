@@ -143,6 +143,10 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunStopped: lambda e, _: f"Stopped after {e.bars:,} bars: {e.reason}",
     p.RunError: lambda e, _: f"Failed: {e.error}",
     p.RunInterrupted: lambda e, _: f"Was {e.was} when the program ended; start it again to get a result.",
+    p.RunOffered: lambda e, _: (
+        f"The desk {e.desk} lets the desk {e.to} take it over." if e.to else f"The desk {e.desk} keeps it: the offer is taken back."
+    ),
+    p.RunTakenOver: lambda e, _: f"The desk {e.desk} takes it over" + (f" from the desk {e.was_at}." if e.was_at else "."),
     p.RunDeleted: lambda e, _: "Run deleted, with its orders, fills and result.",
     p.BarsImported: lambda e, _: _imported(e),
     p.BarsDownloaded: lambda e, _: _downloaded(e),
@@ -201,6 +205,8 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.RunStopped: Level.WARNING,
     p.RunError: Level.ERROR,
     p.RunInterrupted: Level.WARNING,
+    p.RunOffered: Level.WARNING,
+    p.RunTakenOver: Level.WARNING,
     p.OrderRejected: Level.WARNING,
     p.OrderExpired: Level.WARNING,
     p.MarginCall: Level.WARNING,
