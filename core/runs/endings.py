@@ -37,9 +37,9 @@ class RunEndings:
         return after
 
     async def hand_over(self, run: Run, rows: FencedRuns, desk: str, was_at: str, working: int) -> Run:
-        """Store and return a run as interrupted which `desk` took over, after it was compared with the broker. Raises StoreError, LeaseLost.
+        """Store and return a run as interrupted which `desk` took over, after it was compared with the broker.
 
-        `working`: how many of its orders work on.
+        `working`: how many of its orders work on. Raises StoreError, LeaseLost.
         """
         where = f" from the desk {was_at}" if was_at and was_at != desk else ""
         orders = {0: "none of its orders works", 1: "1 of its orders works on"}.get(working, f"{working} of its orders work on")

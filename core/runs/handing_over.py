@@ -50,7 +50,7 @@ class HandingOver:
 
         Raises InputError, UnknownName; RunError where the run's account would stay behind, since something else trades there too.
         """
-        if run.config.mode is RunMode.BACKTEST or run.config.is_by_hand:
+        if not _is_trading(run):
             raise InputError("Only a paper or live run goes from desk to desk.", "Run a backtest again there; connect the account there.")
         lease = await self._lease_of(run)
         if run.status is not RunStatus.RUNNING or lease is None:
@@ -72,11 +72,13 @@ class HandingOver:
         found = [seen for seen in others if seen.desk.id == name] or [
             seen for seen in others if seen.desk.name.casefold() == name.casefold()
         ]
+        if len(found) > 1:
+            raise InvalidValue(
+                "--to", name, f"{len(found)} desks have that name; give its id: {', '.join(seen.desk.id for seen in found)}."
+            )
         if not found:
             todo = "" if others else "No other desk has used this database yet: start the program there."
             raise UnknownName("desk", name, [seen.desk.name for seen in others], todo)
-        if len(found) > 1:
-            raise InvalidValue("--to", name, f"{len(found)} desks have that name; name it by its id: {', '.join(seen.desk.id for seen in found)}.")
         return found[0]
 
     # --- at the desk that takes it ---
@@ -85,7 +87,7 @@ class HandingOver:
         """Take a running run from a desk that is gone or has offered it, and end it as interrupted.
 
         From the first moment nothing more of that desk is stored. `reconcile` comes before anything is done here; None: where the run
-        trades at a broker, its account is opened and compared. Raises HeldElsewhere, RunError, BrokerError; then the run can be taken again.
+        trades at a broker, its account is opened and compared. Raises HeldElsewhere, RunError, BrokerError; then it can be tried again.
         """
         before = await self._lease_of(run)
         account = account_of(run.config.mode) if reconcile is None and self._endings.outlives_program(run) else None
@@ -94,8 +96,8 @@ class HandingOver:
         try:
             lease = await self._leases.take(LeaseKind.RUN, run.id, lambda: None)
         except HeldElsewhere as error:
-            todo = f"It can be offered there: weaver runs offer {run.id} --to {self._store.desk.name!r}. Or wait until that desk has let go."
-            raise HeldElsewhere(f"Run {run.id}", error.desk, todo) from error
+            todo = f"It can be offered there: weaver runs offer {run.id} --to {self._store.desk.name!r}."
+            raise HeldElsewhere(f"Run {run.id}", error.desk, todo if _is_trading(run) else "Wait until that desk has let go.") from error
         rows = FencedRuns(self._store.runs, lease)
         try:
             newest = await self._store.runs.run(run.id)
@@ -133,11 +135,14 @@ class HandingOver:
         others = [
             one
             for one in await self._store.runs.runs()
-            if one.id in held - {run.id} and (one.config.broker, one.config.mode) == (run.config.broker, run.config.mode)
+            if one.id in held - {run.id}
+            and one.status is RunStatus.RUNNING
+            and (one.config.broker, one.config.mode) == (run.config.broker, run.config.mode)
         ]
         if others:
-            what = f"The {account_of(run.config.mode)} account of {run.config.broker} stays at the desk {lease.desk.name}: {_users(others)} too."
-            raise RunError(f"{what} An account has one desk at a time.", "Stop that there, or let the account go; then offer the run.")
+            account = f"The {account_of(run.config.mode)} account of {run.config.broker}"
+            what = f"{account} stays at the desk {lease.desk.name}: {_users(others)} too. An account has one desk at a time."
+            raise RunError(what, "Stop that there, or let the account go; then offer the run.")
 
     @asynccontextmanager
     async def _let_go(self, run: Run, account: AccountName, was_at: str) -> AsyncGenerator[OpenAccount]:
@@ -167,6 +172,11 @@ class HandingOver:
         event = run_event(run.id, payload, self._clock.now_ns())
         async with (rows or self._store.runs).begin() as work:
             work.append([event])
+
+
+def _is_trading(run: Run) -> bool:
+    """Tell whether it is a strategy's paper or live run."""
+    return run.config.mode is not RunMode.BACKTEST and not run.config.is_by_hand
 
 
 def _users(others: Sequence[Run]) -> str:

@@ -12,7 +12,17 @@ import msgspec
 from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LeaseLost, LookAhead, NotRepeatable, RateLimited, RunError
+from core.errors import (
+    AnswerUnreadable,
+    BrokerUnreachable,
+    InvalidValue,
+    KnownError,
+    LeaseLost,
+    LookAhead,
+    NotRepeatable,
+    RateLimited,
+    RunError,
+)
 from core.events.live_payloads import MarketClosed, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
