@@ -6,7 +6,7 @@ import typer
 
 from app.call import Call
 from app.console import print_json, show
-from app.options import AsJson
+from app.options import AsJson, RunId
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from core.engine import Engine
     from core.model.desk import DeskSeen
     from core.model.run import Run
-
-RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning.", metavar="RUN")]
 
 
 def offer(

@@ -8,9 +8,9 @@ import typer
 
 from app.call import Call
 from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, to_end, with_files
-from app.cli_handing_over import RunId, offer, take_over
+from app.cli_handing_over import offer, take_over
 from app.console import fail, print_json, progress, show
-from app.options import EVERYWHERE, AsJson, WithEquity
+from app.options import EVERYWHERE, AsJson, RunId, WithEquity
 from core.errors import InputError, NotTheSame, RunError
 
 if TYPE_CHECKING:
