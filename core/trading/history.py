@@ -150,6 +150,7 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             state.recall(life)
             for fill in own:
                 book.book(fill)
+                state.booked.add(fill.id)
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

@@ -110,6 +110,8 @@ class Reconciler:
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=since_ns)
         # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
+        # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
+        executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
         strange = {one.order_id for one in executions if one.id not in state.known_outside and state.find("", one.order_id) is None}
         for broker_id in strange - set(orders) - state.adopted:
             late = await broker.orders.order(broker_id)

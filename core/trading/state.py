@@ -65,6 +65,8 @@ class AccountState:
         self.seats: dict[str, Seat] = {}
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
+        self.booked: set[str] = set()
+        """Ids of all our fills."""
         self.adopted: set[str] = set()
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
@@ -188,6 +190,7 @@ class AccountState:
         self._moved = asyncio.Event()
 
     def _book(self, fill: Fill) -> None:
+        self.booked.add(fill.id)
         book = self.books.get(fill.run_id)
         if book is None:
             book = self.books[fill.run_id] = RunBook(ZERO, RiskLimits())

@@ -341,6 +341,24 @@ async def test_an_exit_takes_another_price_before_and_after_its_entry_filled(tmp
         await bracket.assert_safe()
 
 
+async def test_what_an_exit_filled_before_it_was_changed_is_ours_after_a_restart_too(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        bracket = await taken(account, server)
+        await bracket.fill("entry", 10)
+        await bracket.fill("stop", 4)
+        await until(account, lambda: bracket.row(bracket.stop).filled_qty == 4)
+        await account.change(bracket.stop, OrderTerms(stop_price=D(385)))
+        await until(account, lambda: bracket.row(bracket.stop).request.stop_price == 385)
+    async with by_hand(tmp_path, server) as account:
+        bracket = found(account, server, bracket)
+        await account.desk.reconcile()
+        await bracket.assert_safe()
+        assert account.desk.state.positions() == {"SPY": D(6)}
+        await bracket.fill("stop", 6)
+        await bracket.until(S.FILLED, S.CANCELLED, S.FILLED)
+        await bracket.assert_safe()
+
+
 async def test_an_entry_takes_another_price_with_its_exits(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         bracket = await taken(account, server)
