@@ -31,6 +31,7 @@ from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.router import default_time_in_force
 from core.trading.books import RunBook
+from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
@@ -177,6 +178,7 @@ class HandAccount:
             reconciled_ns=self.desk.reconciled_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
+            held=frozenset(order.id for order in working if state.is_held(order)),
         )
 
     def _money(self) -> Account:
@@ -254,7 +256,16 @@ class HandAccount:
                 buying_power=buying_power,
                 buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
                 verdicts=self.desk.verdicts(made),
+                exits_leave=self._exits_leave(made),
             )
+
+    def _exits_leave(self, order: Order) -> str:
+        """Return when the exits of an order would leave; see `OrderPreview`."""
+        exits, state = exits_of(order, order.created_ns), self.desk.state
+        if not exits:
+            return ""
+        held = state.books[order.run_id].held(order.request.symbol)
+        return "with it" if fits_as_one(order, exits, held, state.features) else "after it"
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
