@@ -112,6 +112,9 @@ class AccountState:
         await entry.commit(self._runs)
         for life in entry.lives.values():
             self.recall(life)
+            if life.order.status is OrderStatus.FILLED and self.has_exits(life.order.id) and life.order.id in self.causes.of_order:
+                # What becomes of its exits from now on follows from its fill.
+                self.causes.of_order |= dict.fromkeys(self.together[life.order.id], self.causes.of_order[life.order.id])
         for fill in entry.fills:
             self._book(fill)
         for after in entry.afterwards:

@@ -36,7 +36,7 @@ class PaperBenchSource:
         return INFO
 
     def clock(self, broker_id: str) -> LiveClock:
-        return self._bench.clock  # type: ignore[return-value]  # a clock that a test moves
+        return self._bench.clock
 
     def outlives_program(self, broker_id: str) -> bool:
         return True

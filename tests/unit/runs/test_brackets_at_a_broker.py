@@ -69,12 +69,25 @@ async def test_the_strategy_knows_them_while_they_are_held(tmp_path: Path) -> No
         await desk.runs.stop(run.id)
         assert [order.status for order in (await rows(desk, run)).values()] == [S.FILLED, S.CANCELLED, S.CANCELLED]
         assert len(sent(desk)) == 3
-        # From each exit one walks back to the decision.
+
+
+async def test_from_the_fill_of_an_exit_one_walks_back_through_that_of_its_entry(tmp_path: Path) -> None:
+    async with bracket(tmp_path) as (desk, run):
+        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "buy", "limit"), "10", "300"))
+        await desk.until("orders.Filled")
+        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "sell", "limit"), "10", "500"))
+        await desk.until("orders.Filled", 2)
         events = {event.id: event for event in await desk.store.log.read(run_id=run.id, limit=5_000)}
-        walked = next(event for event in events.values() if event.type == "orders.LeftTogether")
-        while walked.causation_id in events:
-            walked = events[walked.causation_id]
-        assert walked.type == "strategy.PlaceRequest"
+        event = next(
+            one for one in events.values() if one.type == "orders.Filled" and getattr(one.payload, "order_id", "") == f"{run.id}-3"
+        )
+        walked = []
+        while event.causation_id in events:
+            event = events[event.causation_id]
+            walked.append(event.type)
+        assert walked.count("orders.Filled") == 1
+        assert walked[-1] == "strategy.PlaceRequest"
+        await desk.runs.stop(run.id)
 
 
 async def test_a_part_that_was_bought_is_protected_under_the_names_that_the_strategy_gave(tmp_path: Path) -> None:
