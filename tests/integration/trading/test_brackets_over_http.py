@@ -415,6 +415,48 @@ async def test_updates_that_come_twice_or_not_come_to_the_same(tmp_path: Path, s
         assert await bracket.posts() == 1
 
 
+@pytest.mark.parametrize("what", ["entry", "target", "stop"])
+async def test_what_ends_with_another_is_asked_for_where_nobody_tells_of_it(tmp_path: Path, server: FakeBroker, what: str) -> None:
+    async with by_hand(tmp_path, server) as account:
+        bracket = await taken(account, server)
+        tell = server.book.tell
+        ended = {"n": 0}
+
+        def keep_back(update: Document) -> None:
+            """Let one end be told of, and no other."""
+            ended["n"] += update["event"] == "canceled"
+            if update["event"] != "canceled" or (what == "entry" and ended["n"] == 1):
+                tell(update)
+
+        await bracket.do(lambda: setattr(server.book, "tell", keep_back))
+        if what == "entry":
+            await bracket.end("canceled")
+            await bracket.until(S.CANCELLED, S.CANCELLED, S.CANCELLED)
+        else:
+            await bracket.fill("entry", 10)
+            await bracket.fill(what, 10)
+            await bracket.until(S.FILLED, *((S.FILLED, S.CANCELLED) if what == "target" else (S.CANCELLED, S.FILLED)))
+
+
+async def test_a_target_that_is_replaced_by_the_stop_is_over(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        bracket = await taken(account, server)
+        await bracket.fill("entry", 10)
+        book = server.book
+
+        def trigger() -> None:  # Alpaca has been seen to call it so
+            target, stop = book.by_client_id(bracket.id)["legs"]
+            target["status"], target["replaced_by"] = "replaced", stop["id"]
+            book._say("replaced", target)
+            book.fill(stop["id"], "10", "380")
+
+        await bracket.do(trigger)
+        await bracket.until(S.FILLED, S.CANCELLED, S.FILLED)
+        await account.desk.reconcile()
+        await bracket.assert_safe()
+        assert account.desk.state.positions() == {}
+
+
 @pytest.mark.parametrize(
     "steps", [("entry 4",), ("entry 10",), ("entry 10", "target 4"), ("entry 10", "target 10"), ("entry 10", "stop 10"), ("entry 4", "end")]
 )

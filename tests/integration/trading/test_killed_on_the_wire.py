@@ -184,3 +184,31 @@ async def test_killed_between_a_fill_of_a_bracket_and_its_commit(tmp_path: Path,
     async with wired(tmp_path, server) as scene:  # and once more, as nothing happened
         assert await scene.desk.reconcile() == ()
         await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize("way", ["the lists are short", "nobody names them"])
+async def test_exits_that_are_not_named_at_once_are_never_taken_for_ones_that_never_came(
+    tmp_path: Path, server: FakeBroker, way: str
+) -> None:
+    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
+    with another_process(server, tmp_path, "before the answer", "bracket") as process:
+        server.wait_for(lambda: is_there(server), seconds=30)
+        process.kill()
+    lead = server.book.by_client_id("run-1")
+    legs = lead["legs"]
+    if way == "the lists are short":
+        for _ in range(2):  # those since an instant, and those that are open
+            server.fail(Fault("GET /v2/orders", Way.STATUS, 200, body="[]"))
+    else:
+        server.do(lambda: [server.book.orders.pop(one["id"]) for one in legs] and lead.update(legs=None))
+    async with wired(tmp_path, server, settle_ns=0) as scene:
+        await scene.run()
+        assert scene.status("run-1") is S.ACCEPTED
+        wanted = S.ACCEPTED if way == "the lists are short" else S.SUBMITTING
+        assert (scene.status("run-2"), scene.status("run-3")) == (wanted, wanted)
+        server.do(lambda: [server.book.orders.update({one["id"]: one}) for one in legs] and lead.update(legs=legs))
+        fill(server, "10")
+        await scene.until_status("run-1", S.FILLED)
+        await scene.desk.reconcile()
+        assert (scene.status("run-2"), scene.status("run-3")) == (S.ACCEPTED, S.ACCEPTED)
+        await scene.assert_books_equal()
