@@ -46,6 +46,7 @@ from core.runs.reconciling import reconcile_account
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
+from core.runs.switch_reach import SwitchReach
 from core.runs.unstored import UnstoredEnds
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class RunManager:
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
+        self.switch_reach: Final = SwitchReach(self._desks, brokers, store, self._supervisor, clock, on_bug)
         self._held_open: dict[str, AsyncExitStack] = {}
         """Accounts held open for runs: live ones that a person let them trade on, and those of runs that were taken up again."""
         self._endings = RunEndings(store, brokers, clock)
@@ -145,6 +147,7 @@ class RunManager:
         """Stop every run, let every account go, and wait for them."""
         await self.stop_all()
         await self.by_hand.close()
+        await self.switch_reach.close()
         self._unstored.close()
         self._leases.close()
         await self._supervisor.close()
