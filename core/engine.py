@@ -17,7 +17,7 @@ from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
 from core.model.hand import AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
-from core.model.market import BarSeries, BarSet, BarSetKey, Gap
+from core.model.market import BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
 from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
@@ -34,6 +34,7 @@ from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.checking import check_store
 from core.runs.comparing import compare_runs
+from core.runs.equity_so_far import equity_so_far
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.runs.parity import parity_of
@@ -335,6 +336,10 @@ class Engine:
     async def result(self, run_id: str) -> RunResult | None:
         """Return what a finished run left; None while it goes on or when it failed before its first bar."""
         return await self._store.runs.result(run_id)
+
+    async def equity_so_far(self, run_id: str) -> tuple[Instants, Floats]:
+        """Return times, UTC ns, and equity of a paper or live run that goes on, here or elsewhere, from what is stored of it."""
+        return await equity_so_far(await self._runs.get(run_id), self._store)
 
     async def view_at(self, run_id: str, seq: int) -> RunView:
         """Return a run as it was when the event `seq` had happened: orders, fills, positions and account. Raises UnknownName, RunError."""

@@ -1,4 +1,4 @@
-"""The equity of the first part of a run that was interrupted, drawn up from its fills and the bars it saw."""
+"""The equity of the first part of a run that was interrupted or is looked at, drawn up from its fills and the bars it saw."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,16 +13,24 @@ from core.trading.books import RunBook
 
 
 def equity_until(
-    cash: Decimal, fills: Sequence[Fill], ends: Mapping[str, Instants], closes: Mapping[str, Sequence[float]], first_ns: int, until_ns: int
+    cash: Decimal,
+    fills: Sequence[Fill],
+    ends: Mapping[str, Instants],
+    closes: Mapping[str, Sequence[float]],
+    first_ns: int,
+    until_ns: int,
+    most: int | None = None,
 ) -> list[tuple[int, float, bool]]:
     """Return time, equity and whether anything was held, at each end of a bar in `[first_ns, until_ns)`, oldest first.
 
-    `ends`, `closes`: of each symbol's bars. `fills`: of the run, oldest first.
+    `most`: how many points at most, evenly. `ends`, `closes`: of each symbol's bars. `fills`: of the run, oldest first.
     """
     times = np.unique(np.concatenate([of[(of >= first_ns) & (of < until_ns)] for of in ends.values()]))
+    if most is not None and len(times) > most:
+        times = times[np.linspace(0, len(times) - 1, most).astype(np.int64)]
     book, waiting, found = RunBook(cash, RiskLimits()), list(fills)[::-1], []
     for now_ns in times.tolist():
-        while waiting and waiting[-1].time_ns <= now_ns:
+        while waiting and waiting[-1].time_ns < now_ns:  # what filled at that instant was decided at it
             book.book(waiting.pop())
         prices = {}
         for symbol, of in ends.items():

@@ -455,7 +455,7 @@ class LiveWork:
         new, _ = self._bars.ended(self._now_ns)
         seen_ns = self._run.last_bar_ns or 0
         await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
-        fills = await self._materials.store.runs.fills(self._run.id)
+        fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,

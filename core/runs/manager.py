@@ -43,6 +43,7 @@ from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
 from core.runs.past import Past, read_past
 from core.runs.reconciling import reconcile_account
+from core.runs.removal import check_removable
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
@@ -335,6 +336,8 @@ class RunManager:
         run = await self.get(run_id)
         if run.status is RunStatus.RUNNING:
             raise RunError(f"Run {run.id} is running and cannot be removed.", f"Stop it first{_at(run)}.")
+        if self._endings.outlives_program(run):
+            await check_removable(run, self._store)
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
             work.append([run_event(run.id, RunDeleted(), self._clock.now_ns())])

@@ -11,6 +11,7 @@ from core.clock.realtime import SystemClock
 from core.events.envelope import envelope
 from core.events.payloads import RunProgressed, RunStarted, RunStopped
 from core.model.desk import Desk, LeaseKind
+from core.model.instants import MINUTE_NS
 from core.model.order import OrderStatus
 from core.model.run import Manifest, RunConfig, RunMode, RunStatus
 from core.store.database import DatabaseStore
@@ -163,8 +164,14 @@ async def test_a_paper_run_goes_from_one_window_to_another(postgres_url: str, ma
     await ann.engine.start_run(run.id)
     for desk in (ann, ben):
         await until(desk, lambda desk=desk: run.id in desk.window.views.runs and status(desk) is RunStatus.RUNNING)  # type: ignore[misc]
+        await until(desk, lambda: ann.window.views.runs.rows[0].run.bars > 3)
         desk.window.show_run(run.id)
         await desk.window.settled()
+        # Its equity is there from its first bar on, though the window was not looking.
+        first_ns = (await desk.engine.run(run.id)).first_bar_ns
+        await until(desk, lambda desk=desk: len(desk.window.views.equity) > 3)  # type: ignore[misc]
+        assert first_ns is not None
+        assert desk.window.views.equity.points()[0][0] <= first_ns + MINUTE_NS
     assert [desk.window.acts["offer-run"].isEnabled() for desk in (ann, ben)] == [True, False]
     assert [desk.window.acts["take-over-run"].isEnabled() for desk in (ann, ben)] == [False, True]
     ann.window.acts["offer-run"].trigger()
