@@ -23,7 +23,7 @@ from core.errors import (
     RateLimited,
     RunError,
 )
-from core.events.live_payloads import MarketClosed, StreamChanged
+from core.events.live_payloads import FaultsDeclared, MarketClosed, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.desk import Lease
@@ -182,6 +182,9 @@ class LiveWork:
         self._venue.families.know(self._account.desk.state.lives, self._account.desk.state.taken_back)
         if self._past is not None:
             await self._take_up(self._past)
+        if self._account.features.faults:  # nobody is to take it for the market
+            told = FaultsDeclared(account=self._account.desk.state.key, words=self._account.features.faults)
+            self._journal.record(told, self._clock.now_ns(), None, None)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
         self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed, self._materials.lease))
         self._places.callback(self._account.desk.rise, self._run.id)

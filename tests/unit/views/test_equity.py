@@ -33,7 +33,7 @@ def test_what_was_before_comes_before_what_was_told() -> None:
     view.precede(np.array([], np.int64), np.array([]))
     assert [line.tolist() for line in view.points()] == [[1, 2], [10.0, 11.0]]
     view = EquityView()
-    view.fold(progressed(3, 12.5))
+    view.fold(Events().wrap(progressed(3, 12.5), seq=False))
     view.changed = False
     view.precede(np.array([1, 2, 3, 4]), np.array([10.0, 11.0, 12.0, 13.0]))
     assert view.changed
