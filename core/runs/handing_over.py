@@ -5,7 +5,7 @@ Source: docs/adr/0031.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from core.errors import HeldElsewhere, InputError, InvalidValue, RunError, UnknownName
@@ -13,6 +13,7 @@ from core.events.envelope import Payload
 from core.events.payloads import RunOffered, RunTakenOver
 from core.model.broker import AccountName
 from core.model.desk import DeskSeen, Lease, LeaseKind
+from core.model.order import OrderStatus
 from core.model.run import Run, RunMode, RunStatus
 from core.ports import Clock, Store
 from core.runs.desks import Desks, OpenAccount
@@ -20,12 +21,15 @@ from core.runs.endings import RunEndings
 from core.runs.leases import TTL_S, FencedRuns, LeaseKeeper
 from core.runs.live import account_of
 from core.runs.run_event import run_event
+from core.trading.service import MISSING_S
 
 Reconcile = Callable[[Run], Awaitable[None]]
 """Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
 
 LETS_GO_S: Final = TTL_S + 5.0
 """How long a desk that lost its run is given to let the account go: one that is gone does so when its lease is over."""
+SETTLES_S: Final = MISSING_S + 15.0
+"""How long it may take until an order that never left is known not to be at the broker."""
 _AGAIN_S: Final = 0.5
 
 
@@ -112,6 +116,7 @@ class HandingOver:
             await self._leases.go_on()
             async with self._let_go(newest, account, was_at) as opened:
                 await opened.desk.reconcile()
+                await self._settled(opened, run.id)
                 working = len(opened.desk.state.working(run.id))
                 return await self._endings.hand_over(newest, rows, self._store.desk.name, was_at, working)
         finally:
@@ -162,6 +167,17 @@ class HandingOver:
             except TimeoutError:
                 raise held from None
             yield opened
+
+    async def _settled(self, opened: OpenAccount, run_id: str) -> None:
+        """Wait until it is known of every order whether it reached the broker: the old desk may have ended between commit and sending."""
+        state = opened.desk.state
+
+        def is_known() -> bool:
+            return all(life.order.status is not OrderStatus.SUBMITTING for life in state.working(run_id))
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_S):
+                await state.until(is_known)
 
     # --- both ---
 
