@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from core.events.envelope import Envelope
-from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchCarriedOut, SwitchThrown
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
@@ -90,6 +90,16 @@ async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown]
             if isinstance(event.payload, SwitchThrown):
                 newest[event.run_id] = Thrown(event.run_id, event.payload.level, event.id)
     return list(newest.values()), after_seq
+
+
+async def read_carried_out(log: EventLog, account: str) -> set[str]:
+    """Return the events that threw the kill switch and whose wish is done at an account, with nothing left."""
+    done = set()
+    async for event in _all(log, SwitchCarriedOut.wire):
+        told = event.payload
+        if isinstance(told, SwitchCarriedOut) and told.account == account and not told.left and event.causation_id is not None:
+            done.add(event.causation_id)
+    return done
 
 
 async def _remember_changes(log: EventLog) -> dict[str, _Changes]:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 
@@ -14,7 +15,7 @@ from core.model.broker import Account, Features
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO
-from core.model.order import Fill, OrderRequest, OrderSide, OrderStatus
+from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
@@ -27,6 +28,8 @@ from core.trading.risk import Sent, Situation
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
+
+_CLOSER: Final = "-k"
 
 OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
@@ -146,6 +149,10 @@ class AccountState:
         self.has_ended = True
         self._has_moved()
 
+    def look_again(self) -> None:
+        """Let whoever waits for something look whether it is so."""
+        self._has_moved()
+
     def _has_moved(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
@@ -231,6 +238,16 @@ class AccountState:
         """Return the orders that can still fill, of a run or of all."""
         found = [self.lives[order_id] for order_id in self._open]
         return found if run_id is None else [life for life in found if life.order.run_id == run_id]
+
+    def working_qty(self, run_id: str, symbol: str, side: OrderSide) -> Decimal:
+        """Return what a run's orders on one side of a symbol can still fill. Of a pair only one will."""
+        found: dict[str, Decimal] = {}
+        for life in self.working(run_id):
+            order, rest = life.order, self._rests.get(life.order.id)
+            if rest is not None and (rest.symbol, rest.side) == (symbol, side):
+                pair = min(order.id, order.sibling_id or order.id)
+                found[pair] = max(found.get(pair, ZERO), rest.qty)
+        return sum(found.values(), ZERO)
 
     def unsettled(self) -> list[OrderLife]:
         """Return the orders that are not over, or of which something is missing."""
@@ -329,6 +346,16 @@ class AccountState:
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()
         return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)
+
+
+def is_closer(order: Order) -> bool:
+    """Tell whether an order was placed to close a position by the kill switch, or with its run."""
+    return order.id.startswith(f"{order.run_id}{_CLOSER}")
+
+
+def closer_id(run_id: str) -> str:
+    """Return the id of a new order that closes a position of a run."""
+    return f"{run_id}{_CLOSER}{uuid4().hex[:10]}"
 
 
 def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife], without: str | None) -> tuple[OrderRequest, ...]:
