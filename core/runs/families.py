@@ -22,6 +22,8 @@ class Families:
         self._waiting: dict[str, list[Intent]] = {}
         self._siblings: dict[str, str] = {}
         self._taken_back: set[str] = set()
+        self._gone: set[str] = set()
+        """Exits that never leave: taken back, or their entry filled nothing."""
 
     def wait(self, parent_id: str, legs: list[Intent]) -> None:
         """Keep the exits of an order until it is over."""
@@ -68,9 +70,14 @@ class Families:
         """Take an exit back that waits, with the one it is paired with; False when it does not wait."""
         for legs in self._waiting.values():
             if any(intent.order.id == order_id for intent in legs):
+                self._gone.update(intent.order.id for intent in legs)
                 legs.clear()
                 return True
         return False
+
+    def is_gone(self, order_id: str) -> bool:
+        """Tell whether an exit that waited will never leave."""
+        return order_id in self._gone
 
     def due(
         self,
@@ -95,6 +102,8 @@ class Families:
             legs = self._waiting.pop(parent_id)
             if left:
                 leaving += [_over(intent, left, cause_of(parent_id), now_ns) for intent in legs]
+            else:
+                self._gone.update(intent.order.id for intent in legs)
         cancels = []
         for order_id, sibling_id in self._siblings.items():
             one, other = lives.get(order_id), lives.get(sibling_id)
