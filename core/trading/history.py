@@ -12,7 +12,7 @@ from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
-from core.model.run import RunMode
+from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import RunBook
 from core.trading.changes import Change, number_of
@@ -20,6 +20,7 @@ from core.trading.order_fold import revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
+_OVER = frozenset({RunStatus.COMPLETED, RunStatus.STOPPED, RunStatus.ERROR})
 
 
 class Thrown(NamedTuple):
@@ -145,6 +146,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             if changed is not None:
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
+            if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
+                state.left_over.append(order.id)
             for fill in own:
                 book.book(fill)
 

@@ -550,6 +550,8 @@ class AccountDesk:
 
     async def _carry_out(self) -> None:
         await self._ready.wait()  # what happened while nobody looked is booked, or the broker does not answer
+        for order_id in self.state.left_over:
+            self._spawn_cancel(order_id)  # its run ended, and the broker did not take the cancel then
         await self._kill.keep()
 
     def level(self, run_id: str) -> SwitchLevel:

@@ -71,6 +71,8 @@ class AccountState:
         self.adopted: set[str] = set()
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
+        self.left_over: list[str] = []
+        """Orders of strategies whose runs are over, and which worked all the same when the account was opened."""
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
