@@ -79,6 +79,7 @@ class HandAccount:
         """Let the person's own run trade here for the length of the block."""
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
+        desk.state.hand_run_id = run.id
         desk.sit(run.id, book, Seat(self._changed.set, self._stop))
         try:
             yield self
@@ -462,10 +463,9 @@ class HandAccount:
             return outside.get(symbol, ZERO)
         if owner_id == self.run.id:
             return by_hand.get(symbol, ZERO)
-        book = self.desk.state.books.get(owner_id)
-        if book is None:
+        if owner_id not in self.desk.state.books:
             raise UnknownName("owner of a position", owner_id, (OUTSIDE, *self.desk.state.books))
-        return book.held(symbol)
+        return self.desk.state.to_close().get((owner_id, symbol), ZERO)
 
     # --- prices ---
 

@@ -224,6 +224,8 @@ class LiveWork:
         Raises BooksDiffer, BrokerError, StoreError and what the strategy raises.
         """
         try:
+            if self._failure is not None:
+                raise self._failure  # the desk ended it while it was made ready
             async with asyncio.TaskGroup() as group:
                 streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")

@@ -112,7 +112,7 @@ class KillSwitch:
         return self._is_called or any(self._is_done(due) and not due.has_failed for due in self._due.values())
 
     def _is_done(self, due: _Due) -> bool:
-        is_held = due.level is SwitchLevel.FLATTEN and any(True for _ in self._held(due.run_id))
+        is_held = due.level is SwitchLevel.FLATTEN and bool(self._held(due.run_id))
         return not is_held and not self._state.working(due.run_id)
 
     async def _attempt(self, due: _Due) -> None:
@@ -216,10 +216,8 @@ class KillSwitch:
             async with asyncio.timeout(FEE_COMES_NS / SECOND_NS):
                 await self._state.until(lambda: self._state.has_ended or not self._state.awaits_fee())
 
-    def _held(self, run_id: str | None) -> Iterable[tuple[str, str, Decimal]]:
-        for own, book in self._state.books.items():
-            if run_id in {None, own}:
-                yield from ((own, symbol, qty) for symbol, qty in book.positions().items())
+    def _held(self, run_id: str | None) -> list[tuple[str, str, Decimal]]:
+        return [(own, symbol, qty) for (own, symbol), qty in self._state.to_close().items() if run_id in {None, own}]
 
     async def _close_positions(self, run_id: str | None, caused_by: str | None, note: str) -> list[str]:
         """Place a market order against what no working order closes already of each position; return the new orders.

@@ -254,7 +254,7 @@ class AccountDesk:
         left = await self.cancel_working(run_id)
         if flatten:
             left += await self._kill.flatten(run_id, "closed with its run")
-        held = self.state.books[run_id].positions() if run_id in self.state.books else {}
+        held = {symbol: qty for (own, symbol), qty in self.state.to_close().items() if own == run_id}
         words = f" {left} orders that the broker has not answered for." if left else ""
         return words + (f" Still held: {', '.join(f'{plain(qty)} {symbol}' for symbol, qty in held.items())}." if held else "")
 

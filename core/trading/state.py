@@ -66,6 +66,8 @@ class AccountState:
         self._by_broker_id: dict[str, str] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
+        self.hand_run_id: str | None = None
+        """The run that holds a person's own orders, where there is one."""
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
         self.adopted: set[str] = set()
@@ -267,6 +269,21 @@ class AccountState:
             for symbol, qty in book.positions().items():
                 total[symbol] = total.get(symbol, ZERO) + qty
         return total
+
+    def to_close(self) -> dict[tuple[str, str], Decimal]:
+        """Return by run and symbol what of its position is in the account, signed: what was closed outside is not closed again.
+
+        A person's own book comes first: there stands what they closed of what is held outside.
+        """
+        outside, found = dict(self.outside), {}
+        for own in sorted(self.books, key=lambda one: one != self.hand_run_id):
+            for symbol, qty in self.books[own].positions().items():
+                other = outside.get(symbol, ZERO)
+                closed = ZERO if qty * other >= 0 else min(abs(qty), abs(other)).copy_sign(qty)
+                outside[symbol] = other + closed
+                if qty != closed:
+                    found[own, symbol] = qty - closed
+        return found
 
     def note_account(self, account: Account) -> None:
         """Take what the broker says of its money."""

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from core.errors import InvalidValue
-from core.model.hand import HandOrder
+from core.model.broker import BrokerOrderRequest
+from core.model.hand import OUTSIDE, HandOrder
 from core.model.order import Order, OrderSide, OrderStatus, OrderType
+from core.model.risk import SwitchLevel
 from tests.unit.runs.test_hand import HandScene, buy, lasting_hand
 
 D = Decimal
@@ -98,3 +100,17 @@ async def test_the_other_exit_is_cancelled_though_the_broker_does_not_hear_it_th
         assert target.request.limit_price is not None
         exchange.execute(target.broker_id, D(2), target.request.limit_price)
         await hand.until(stop, OrderStatus.CANCELLED)
+
+
+async def test_flatten_buys_nothing_back_that_was_closed_of_what_is_held_outside(tmp_path: Path) -> None:
+    async with lasting_hand(tmp_path) as hand:
+        exchange = hand.scene.broker.exchange
+        theirs = BrokerOrderRequest(client_order_id="theirs", symbol="DEMO", side=OrderSide.BUY, qty=D(4))
+        exchange.submit(theirs)
+        await hand.account.desk.reconcile()
+        await hand.moved(lambda: hand.account.desk.state.outside.get("DEMO") == D(4))
+        await hand.until(await hand.account.close("DEMO", OUTSIDE), OrderStatus.FILLED)
+        await hand.scene.throw(SwitchLevel.FLATTEN)
+        (done,) = await hand.scene.until("risk.SwitchCarriedOut")
+        assert (done.closed, done.left) == (0, "")
+        assert exchange.positions() == []

@@ -10,6 +10,7 @@ import pytest
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
 from core.events.live_payloads import SwitchCarriedOut
+from core.model.broker import BrokerOrderRequest
 from core.model.order import OrderSide, OrderStatus
 from core.model.risk import SwitchLevel
 from core.model.run import AccountKind, AccountTerms
@@ -152,3 +153,12 @@ async def test_a_stopped_run_leaves_the_order_that_flattens_it(tmp_path: Path) -
         scene.broker.exchange.show("DEMO", D(101))
         assert [one.left for one in await carried_out(scene, 1)] == [""]
         await scene.assert_books_equal()
+
+
+async def test_what_was_closed_on_the_broker_s_own_page_is_not_closed_again(scene: Scene) -> None:
+    await scene.until_status(await scene.place(), S.FILLED)
+    scene.broker.exchange.submit(BrokerOrderRequest(client_order_id="on-the-web", symbol="DEMO", side=OrderSide.SELL, qty=D(10)))
+    await scene.until(lambda: scene.desk.state.outside.get("DEMO") == -10)
+    await scene.throw(SwitchLevel.FLATTEN)
+    assert [(one.closed, one.left) for one in await carried_out(scene, 1)] == [(0, "")]
+    assert scene.broker.exchange.positions() == []
