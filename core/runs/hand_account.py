@@ -30,6 +30,7 @@ from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.router import default_time_in_force
+from core.runs.store_away import StoreAway
 from core.trading.books import RunBook
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
@@ -62,6 +63,7 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
+        self._away = StoreAway(run.id, runs, log)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reversing: set[asyncio.Task[None]] = set()
@@ -91,7 +93,13 @@ class HandAccount:
         self._families.restore(await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id), self._now_ns())
 
     async def go_on(self) -> None:
-        """Mind the exits and tell of every change until the account is let go."""
+        """Mind the exits and tell of every change until the account is let go. Raises StoreError for what waiting does not mend."""
+        try:
+            await self._go_on()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _go_on(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._group = group
             own = [
@@ -122,7 +130,7 @@ class HandAccount:
             self._changed.clear()
             leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns())
             if leaving:
-                await self.desk.place(leaving)
+                await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             await self._changed.wait()

@@ -1,4 +1,4 @@
-"""A paper or live run while the store is away: it waits, and what it wanted stored is stored once when the store is back."""
+"""A paper or live run, or a person's, while the store is away: it waits, and what it wanted stored is stored once."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from typing import Final
 
 from core.errors import DatabaseBusy, DatabaseUnreachable
 from core.events.envelope import Envelope
-from core.ports import Rows, Store, UnitOfWork
+from core.ports import EventLog, Rows, RunStore, UnitOfWork
 from core.trading.order_fold import revived
 from core.trading.service import AccountDesk, Intent
 
@@ -22,9 +22,10 @@ _log = logging.getLogger(__name__)
 class StoreAway:
     """Of one run. A commit whose answer was lost is looked up before anything is done again."""
 
-    def __init__(self, run_id: str, store: Store) -> None:
+    def __init__(self, run_id: str, runs: RunStore, log: EventLog) -> None:
         self._run_id = run_id
-        self._store = store
+        self._runs = runs
+        self._event_log = log
 
     async def outlast(self, work: Callable[[], Awaitable[object]], was_done: Callable[[], Awaitable[bool]] | None = None) -> None:
         """Do `work`, and again when the store is back, unless it `was_done`; None: to do it twice comes to the same.
@@ -55,7 +56,7 @@ class StoreAway:
                 on_commit(unit)
 
         async def was_done() -> bool:
-            newest = await self._store.log.read_back(run_id=self._run_id, limit=len(events) + _MARGIN)
+            newest = await self._event_log.read_back(run_id=self._run_id, limit=len(events) + _MARGIN)
             return bool(events) and events[-1].id in {event.id for event in newest}
 
         await self.outlast(work, was_done)
@@ -65,7 +66,7 @@ class StoreAway:
 
         async def was_done() -> bool:
             wanted = {intent.order.id for intent in intents}
-            found = [order for order in await self._store.runs.orders(self._run_id) if order.id in wanted]
+            found = [order for order in await self._runs.orders(self._run_id) if order.id in wanted]
             async with desk.state.turn:
                 for order in found:
                     if order.id not in desk.state.lives:

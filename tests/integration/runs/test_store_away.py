@@ -1,7 +1,6 @@
 """A paper run on a PostgreSQL that is stopped and started again: it waits, goes on, and everything is stored once."""
 
 import asyncio
-import logging
 from collections import Counter
 from pathlib import Path
 
@@ -11,22 +10,10 @@ from core.model.findings import Findings
 from core.model.run import RunStatus
 from core.runs.conservation import check_run
 from core.store.database import DatabaseStore
+from tests.heard import heard
 from tests.postgres import PostgresServer
 from tests.strictness.log_guard import AllowLog
 from tests.unit.runs.live_desk import live
-
-
-class Heard(logging.Handler):
-    """Waits for a line in the log."""
-
-    def __init__(self, part: str) -> None:
-        super().__init__()
-        self._part = part
-        self.is_there = asyncio.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._part in record.getMessage():
-            self.is_there.set()
 
 
 async def test_a_run_waits_for_a_server_that_is_away_and_goes_on(
@@ -38,15 +25,12 @@ async def test_a_run_waits_for_a_server_that_is_away_and_goes_on(
         scene.strategy()
         run = await scene.start()
         before = len(await scene.until("orders.Filled", 2))
-        waits = Heard(f"Run {run.id} waits for the store")
-        logging.getLogger("core.runs.store_away").addHandler(waits)
-        await asyncio.to_thread(postgres_server.pause)
-        try:
-            async with asyncio.timeout(60):
-                await waits.is_there.wait()
-        finally:
-            logging.getLogger("core.runs.store_away").removeHandler(waits)
-            await asyncio.to_thread(postgres_server.resume)
+        with heard("core.runs.store_away", f"Run {run.id} waits for the store") as waits:
+            await asyncio.to_thread(postgres_server.pause)
+            try:
+                await waits.wait()
+            finally:
+                await asyncio.to_thread(postgres_server.resume)
         await scene.until("orders.Filled", before + 3)
         over = await scene.runs.stop(run.id)
         assert (over.status, over.error) == (RunStatus.STOPPED, "It was stopped.")
