@@ -6,7 +6,7 @@ from typing import Final
 
 from core.errors import StoreError
 from core.ports import EventLog
-from core.trading.history import read_carried_out, read_switches
+from core.trading.history import Thrown, read_carried_out, read_switches
 from core.trading.kill_switch import KillSwitch
 from core.trading.state import AccountState
 
@@ -32,7 +32,7 @@ class SwitchWatch:
             self._state.set_level(thrown.run_id, thrown.level)
             # Where it was done and orders work all the same, one of them was on its way then.
             if thrown.event_id not in done or self._state.working(thrown.run_id):
-                self._kill.throw(thrown)
+                self._throw(thrown)
 
     async def follow(self) -> None:
         """Look again and again, until cancelled. While the store does not answer the switch is as it was."""
@@ -49,4 +49,8 @@ class SwitchWatch:
             is_told = False
             for thrown in found:
                 self._state.set_level(thrown.run_id, thrown.level)
-                self._kill.throw(thrown)
+                self._throw(thrown)
+
+    def _throw(self, thrown: Thrown) -> None:
+        if thrown.run_id is None or thrown.run_id in self._state.books:  # a run of another account is none of this one's
+            self._kill.throw(thrown)

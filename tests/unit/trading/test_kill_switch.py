@@ -162,3 +162,10 @@ async def test_what_was_closed_on_the_broker_s_own_page_is_not_closed_again(scen
     await scene.throw(SwitchLevel.FLATTEN)
     assert [(one.closed, one.left) for one in await carried_out(scene, 1)] == [(0, "")]
     assert scene.broker.exchange.positions() == []
+
+
+async def test_the_switch_of_a_run_of_another_account_is_not_answered_here(scene: Scene) -> None:
+    await scene.throw(SwitchLevel.CANCEL_ALL, "elsewhere")
+    await scene.throw(SwitchLevel.CANCEL_ALL, "run")
+    await carried_out(scene, 1)
+    assert [event.run_id for event in await scene.store.log.read(pattern=SwitchCarriedOut.wire)] == ["run"]
