@@ -10,28 +10,27 @@ import msgspec
 
 from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, StoreError, UnknownName, WeaverError
 from core.events.envelope import Envelope
-from core.events.live_payloads import Armed, OrderChangeSent, RiskApproved, RiskRefused, StreamChanged
+from core.events.live_payloads import Armed, OrderChangeSent, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderRequest, OrderStatus, OrderType, RejectCode
+from core.model.order import Order, OrderRequest, OrderStatus
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
-from core.trading.books import RunBook, still_open
+from core.trading.books import RunBook
+from core.trading.brackets import check_change, fits_as_one
 from core.trading.changes import change_id, changed_request
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
+from core.trading.gate import Gate, IsOpen
 from core.trading.history import remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, change_sent, executed, heard
-from core.trading.own_account import what_is_not_borne
 from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
-from core.trading.risk import Refusal, judge
 from core.trading.sender import LOOK_UPS_S, Sender
-from core.trading.sending import what_cannot_be_sent
 from core.trading.state import AccountState, Seat
 from core.trading.switch_watch import SwitchWatch
 
@@ -44,16 +43,19 @@ MISSING_S: Final = 1.0
 """How long the stream may take to bring an execution of which an answer told already."""
 _log = logging.getLogger(__name__)
 
-IsOpen = Callable[[str, int], bool]
 OnBug = Callable[[BaseException, str], None]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that is wanted, with the event that asked for it."""
+    """An order that is wanted, with the event that asked for it.
+
+    `exits` leave with it where the broker takes them as one order, and are rows from then on; elsewhere nothing becomes of them here.
+    """
 
     order: Order
     caused_by: str | None = None
     trace_id: str | None = None
+    exits: tuple["Intent", ...] = ()
 
 
 class AccountDesk:
@@ -84,8 +86,7 @@ class AccountDesk:
         self._broker = broker
         self._runs = runs
         self._event_log = log
-        self._is_open = is_open
-        self._is_armed = is_armed
+        self._gate = Gate(state, is_open, is_armed=is_armed)
         self._on_bug = on_bug
         self._reconcile_s = reconcile_s
         self._missing_s = missing_s
@@ -219,6 +220,7 @@ class AccountDesk:
             state = "is being changed" if life.changing is not None else f"is {life.order.status}"
             raise InvalidValue("change", f"of order {order_id}", f"it {state}.")
         request = changed_request(life.order, terms)
+        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=self.state.leads.get(order_id))
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
         await self._outlasted(self._change(order_id, request, terms))
@@ -227,6 +229,7 @@ class AccountDesk:
         """Ask the broker to cancel one of our orders; one that is over is left alone."""
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
+        self.state.taken_back.add(order_id)
         self._spawn_cancel(order_id)
 
     def _spawn_cancel(self, order_id: str) -> None:
@@ -247,7 +250,7 @@ class AccountDesk:
             entry = self.state.entry()
             entry.tell(Armed(account=self.state.key, desk=by), run_id=run_id)
             await self.state.apply(entry)
-        self._is_armed = True
+        self._gate.is_armed = True
 
     async def wind_up(self, run_id: str, *, flatten: bool) -> str:
         """Cancel all of a run's orders, with `flatten` close its positions, and return in words what is left of it, if anything."""
@@ -289,9 +292,32 @@ class AccountDesk:
             placed: list[OrderLife] = []
             for intent in intents:
                 placed.append(self._judged(intent, placed, entry))
-            for target, stop in pairs_of([life.order for life in placed], state.features):
-                state.pairs |= {target.id: stop.id, stop.id: target.id}
+                self._add_exits(intent, placed, entry)
+            for pair in pairs_of([life.order for life in placed], state.features):
+                self._together(pair, entry)
             await state.apply(entry)
+
+    def _add_exits(self, intent: Intent, placed: list[OrderLife], entry: Entry) -> None:
+        """Let the exits of an order that was let through leave with it, where the broker takes that and the gate lets them through, too."""
+        order, exits = placed[-1].order, [one.order for one in intent.exits]
+        held = self.state.books[order.run_id].held(order.request.symbol)
+        if order.status.is_final or not fits_as_one(order, exits, held, self.state.features):
+            return
+        if any(self._gate.refusals(one, placed, filled=order) for one in exits):
+            return  # they are judged again when it has filled
+        leaving = []
+        for one in intent.exits:
+            leg = msgspec.structs.replace(one.order, account=self.state.key)
+            if one.trace_id is not None:
+                self.state.causes.traces[leg.id] = one.trace_id
+            entry.tell_of(leg, OrderCreated(order=leg), one.caused_by)
+            leaving.append(self._approved(leg, entry).order)
+        self._together((order, *leaving), entry)
+
+    def _together(self, orders: Sequence[Order], entry: Entry) -> None:
+        """Let orders leave as one request."""
+        self.state.left_together(orders)
+        entry.tell_of(orders[0], OrdersLeftTogether(order_id=orders[0].id, others=tuple(order.id for order in orders[1:])))
 
     def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:
         """Add an order to the entry, as one that leaves or as one that is refused."""
@@ -300,7 +326,7 @@ class AccountDesk:
         if intent.trace_id is not None:
             state.causes.traces[order.id] = intent.trace_id
         entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
-        refusals = self._refusals(order, before)
+        refusals = self._gate.refusals(order, before)
         for scope, refusal in refusals:
             entry.tell_of(
                 order,
@@ -308,19 +334,22 @@ class AccountDesk:
                     order_id=order.id, code=refusal.code, scope=scope, rule=refusal.rule, limit=refusal.limit, figure=refusal.figure
                 ),
             )
-        wrong = None if refusals else self._wrong(order, before)
+        wrong = None if refusals else self._gate.wrong(order, before)
         if refusals or wrong is not None:
             code, reason = wrong or (refusals[0][1].code, " ".join(refusal.sentence for _, refusal in refusals))
             order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
             entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
-            life = OrderLife(order=order, said=OrderStatus.REJECTED)
-        else:
-            entry.tell_of(order, RiskApproved(order_id=order.id))
-            order = msgspec.structs.replace(order, status=OrderStatus.SUBMITTING, updated_ns=now_ns)
-            entry.tell_of(order, OrderSubmitted(order_id=order.id, account=state.key))
-            life = OrderLife(order=order)
-            entry.afterwards.append(lambda: self._leave(life))
-        entry.lives[order.id] = life
+            life = entry.lives[order.id] = OrderLife(order=order, said=OrderStatus.REJECTED)
+            return life
+        return self._approved(order, entry)
+
+    def _approved(self, order: Order, entry: Entry) -> OrderLife:
+        """Add an order to the entry as one that leaves."""
+        entry.tell_of(order, RiskApproved(order_id=order.id))
+        order = msgspec.structs.replace(order, status=OrderStatus.SUBMITTING, updated_ns=self.state.clock.now_ns())
+        entry.tell_of(order, OrderSubmitted(order_id=order.id, account=self.state.key))
+        life = entry.lives[order.id] = OrderLife(order=order)
+        entry.afterwards.append(lambda: self._leave(life))
         return life
 
     async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
@@ -331,7 +360,7 @@ class AccountDesk:
             if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
                 return  # it was faster: what it came to is told
             left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._refusals(left, [], without=order_id)
+            refusals = self._gate.refusals(left, [], without=order_id)
             if refusals:
                 for scope, one in refusals:
                     entry.tell_of(
@@ -369,63 +398,20 @@ class AccountDesk:
             return
         # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
         wanted = life.changes[number - 1].qty
-        if wanted > life.known_qty:
+        if wanted > life.known_qty and not self.state.has_exits(order_id):
             await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
         else:
             await self._sender.cancel(order_id)
 
-    def _reduces(self, order: Order, before: Sequence[OrderLife]) -> bool:
-        """Whether the order takes off a position of its run and no more, after the market orders that are on their way.
-
-        Exits that wait at a price do not count: a position can be closed beside them.
-        """
-        side, symbol = order.request.side, order.request.symbol
-        held = self.state.books[order.run_id].held(symbol)
-        on_their_way = (still_open(life) for life in (*self.state.working(order.run_id), *before) if life.order.run_id == order.run_id)
-        for other in on_their_way:
-            if other is not None and other.type is OrderType.MARKET and (other.symbol, other.side) == (symbol, side):
-                held += other.qty * side.sign
-        return held * side.sign < 0 and order.request.qty <= abs(held)
-
     def _leave(self, life: OrderLife) -> None:
         self.state.left(life, self.state.clock.now_ns())
-        if life.order.id in self.state.pairs and life.order.request.type is not OrderType.LIMIT:
-            return  # it leaves with its target, as one order
+        if life.order.id in self.state.leads:
+            return  # it leaves with another, as one order
         self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
 
     def verdicts(self, order: Order) -> tuple[RiskVerdict, ...]:
         """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted."""
-        found = [
-            RiskVerdict(scope=scope, code=one.code, rule=one.rule, limit=one.limit, figure=one.figure, sentence=one.sentence)
-            for scope, one in self._refusals(order, [])
-        ]
-        wrong = self._wrong(order, ())
-        if wrong is not None:
-            code, sentence = wrong
-            found.append(RiskVerdict(scope="broker", code=code, rule="broker", limit="", figure="", sentence=sentence))
-        return tuple(found)
-
-    def _wrong(self, order: Order, before: Sequence[OrderLife]) -> tuple[RejectCode, str] | None:
-        """Return why the broker would not take an order, or why it has nothing to reduce; None: neither."""
-        wrong = what_cannot_be_sent(order.request, order.time_in_force, self.state.features)
-        if wrong is not None:
-            return RejectCode.INVALID_ORDER, wrong
-        if order.request.reduce_only and not self._reduces(order, before):
-            return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
-        return None
-
-    def _refusals(self, order: Order, before: list[OrderLife], *, without: str | None = None) -> list[tuple[str, Refusal]]:
-        state = self.state
-        is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed, without=without)
-        own = [life for life in before if life.order.run_id == order.run_id]
-        run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
-        of_account = [("account", one) for one in judge(order.request, state.limits, account)]
-        book = state.books[order.run_id]
-        found = of_account + [("run", one) for one in judge(order.request, book.limits, run)]
-        own_account = book.own_account(state.prices)
-        not_borne = None if own_account is None else what_is_not_borne(order.request, own_account, run.working, state.prices)
-        return found if not_borne is None else [*found, ("run", not_borne)]
+        return self._gate.verdicts(order)
 
     # --- what the broker says ---
 
@@ -480,6 +466,8 @@ class AccountDesk:
             entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
         if entry.life(known.order.id, known).missing_qty:
             self._missing(known.order.id)
+        for other in state.ended_with(entry.life(known.order.id, known).order):
+            self._missing(other)  # not every broker tells of it
         if execution is not None and state.features.coin_fees:
             self._wake.set()  # what the broker kept of a bought coin, only what it holds tells
 
