@@ -65,12 +65,12 @@ class StoreAway:
         """Hand a decision's orders to the desk. Those that are stored and did not leave are closed as never sent by reconciliation."""
 
         async def was_done() -> bool:
-            wanted = {intent.order.id for intent in intents}
-            found = [order for order in await self._runs.orders(self._run_id) if order.id in wanted]
-            async with desk.state.turn:
-                for order in found:
-                    if order.id not in desk.state.lives:
-                        desk.state.recall(revived(order, ()))
-            return bool(found)
+            state, wanted = desk.state, {intent.order.id for intent in intents}
+            found = [order for order in await self._runs.orders(self._run_id) if order.account == state.key]
+            async with state.turn:
+                for order in found:  # exits that were to leave with them, too
+                    if order.id not in state.lives:
+                        state.recall(revived(order, ()))
+            return any(order.id in wanted for order in found)
 
         await self.outlast(lambda: desk.place(intents, events), was_done)
