@@ -55,6 +55,8 @@ class Sender:
         self._look_ups_s = look_ups_s
         self._cancelling: set[str] = set()
         self._crowd = asyncio.Lock()
+        self._returns = 0
+        """How often the broker came back: then nobody waits any longer to ask again."""
 
     async def send(self, order_id: str) -> None:
         """Send an order whose row is committed as SUBMITTING, and take the answer."""
@@ -146,6 +148,11 @@ class Sender:
         finally:
             self._cancelling.discard(order_id)
 
+    def again(self) -> None:
+        """Ask at once for the cancels that the broker has not taken: it is back."""
+        self._returns += 1
+        self._state.look_again()
+
     async def _cancel(self, order_id: str) -> None:
         state = self._state
         await state.until(lambda: state.lives[order_id].order.broker_id is not None or state.lives[order_id].order.status.is_final)
@@ -194,7 +201,7 @@ class Sender:
 
     async def _is_gone(self, order_id: str, broker_id: str, wait_s: float) -> bool:
         """Wait a while; tell whether there is nothing left to ask for: the order is over, or another one has taken its place."""
-        state = self._state
+        state, returns = self._state, self._returns
 
         def is_so() -> bool:
             order = state.lives[order_id].order
@@ -202,7 +209,7 @@ class Sender:
 
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                await state.until(is_so)
+                await state.until(lambda: is_so() or returns != self._returns)
         return is_so()
 
     async def _told(self, order: Order, payload: Payload) -> None:

@@ -514,6 +514,7 @@ class AccountDesk:
             return
         self._is_unreached = error is not None
         if error is None:
+            self._sender.again()
             self._kill.again()
         await self._tell_line("requests", *(("listening", "") if error is None else ("lost", str(error))))
 

@@ -169,3 +169,15 @@ async def test_the_switch_of_a_run_of_another_account_is_not_answered_here(scene
     await scene.throw(SwitchLevel.CANCEL_ALL, "run")
     await carried_out(scene, 1)
     assert [event.run_id for event in await scene.store.log.read(pattern=SwitchCarriedOut.wire)] == ["run"]
+
+
+async def test_cancels_are_asked_for_as_soon_as_the_broker_is_back(scene: Scene) -> None:
+    rest = await scene.place(limit="90")
+    await scene.until_status(rest, S.ACCEPTED)
+    scene.broker.faults.unreachable = True
+    await scene.throw(SwitchLevel.CANCEL_ALL)
+    await scene.until_told("orders.CancelRefused")
+    await scene.until(lambda: "requests" in scene.desk.state.silent_lines())
+    scene.broker.faults.unreachable = False
+    await scene.until_status(rest, S.CANCELLED)
+    assert (await carried_out(scene, 1))[-1].left == ""
