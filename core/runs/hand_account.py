@@ -399,13 +399,16 @@ class HandAccount:
         """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""
         state, name = self.desk.state, self.run.id if owner_id == OUTSIDE else owner_id
         closing = [life.order for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
-        # An exit that the broker holds for an entry holds no units yet; its cancel would be its entry's, too.
-        working = [order.id for order in closing if not state.is_held(order)]
+        working = [order.id for order in closing if not self._waits_there(order)]
         for order_id in working:
             await self.cancel(order_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await state.until(lambda: state.has_ended or all(state.lives[each].order.status.is_final for each in working))
+
+    def _waits_there(self, order: Order) -> bool:
+        """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
+        return self.desk.state.is_held(order) and not self.desk.state.lives[order.parent_id or ""].known_qty
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""
