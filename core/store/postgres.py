@@ -130,6 +130,8 @@ class PostgresDatabase:
 
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
+        if connection.invalidated:
+            return  # its loss was noticed in the middle of the work, and the transaction is gone with it
         of_driver = connection.connection.driver_connection
         try:
             if of_driver is not None and not of_driver.closed:

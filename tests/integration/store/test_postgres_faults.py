@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Connection, text
 
 from core.errors import BugError, DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, DiskFull, StoreError, StoreReadOnly
 from core.events.envelope import Envelope
@@ -101,6 +102,24 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(place: Place, proxy: P
             note(text).payload for text in ("first", "second", "third", "fourth")
         ]
         assert heard.seqs == [1, 2, 3, 4]
+
+
+async def test_a_connection_that_is_lost_in_the_middle_of_work_is_made_anew(
+    place: Place, postgres_server: PostgresServer, allow_log: AllowLog
+) -> None:
+    allow_log("does not answer")
+    asked = []
+
+    def work(connection: Connection) -> int:
+        asked.append(connection)
+        if len(asked) == 1:
+            postgres_server.terminate(str(place.url))
+        answer: int = connection.execute(text("SELECT 41 + 1")).scalar_one()
+        return answer
+
+    async with opened(place) as store:
+        assert await store._threads.write_and_wait(work) == 42
+    assert len(asked) == 2
 
 
 async def ask(store: DatabaseStore, statement: bytes) -> None:
