@@ -126,6 +126,10 @@ class Database(Protocol):
         """Undo; harmless where the database has done so by itself, or is gone."""
         ...
 
+    def between_commits(self, connection: Connection) -> None:
+        """Do what makes the next commits faster; the writer calls it after each. Raises what the driver raises."""
+        ...
+
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
         """Tell, over a new connection, what became of a transaction whose commit was not answered; None: not yet known."""
         ...

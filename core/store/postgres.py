@@ -138,6 +138,9 @@ class PostgresDatabase:
         except psycopg.OperationalError:
             return  # the connection is gone, and the transaction with it
 
+    def between_commits(self, connection: Connection) -> None:
+        """See `core.store.dialect.Database`. The server keeps its own house."""
+
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
         """See `core.store.dialect.Database`. The row that the transaction wrote, if it was committed, tells; its locks, whether it is over.
 

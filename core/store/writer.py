@@ -100,6 +100,7 @@ class Writer:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._commit(self._group_of(job))
+            self._connection.rest()
         self._connection.drop()
         try:
             if self._last is not None:
