@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from core.errors import BugError, DatabaseBusy, DiskFull, InvalidValue, StoreError, StoreReadOnly
 from core.store.dialect import Begun, News, driver, mark_engine
 from core.store.sqlite_sql import SqliteSql
+from core.store.transaction import EVENT_COLUMNS, INSERT_EVENTS, with_seqs
 from core.store.write_ahead import CHECKPOINT_PAGES, WriteAheadRoom
 
 BUSY_TIMEOUT_S: Final = 5.0
@@ -70,6 +71,21 @@ class SqliteDatabase:
         if head is not None:
             of_driver.execute("UPDATE log_head SET seq = ?", (head,))
         of_driver.execute("COMMIT")
+
+    def new_mark(self, connection: Connection) -> str:
+        """See `core.store.dialect.Database`."""
+        return ""
+
+    def append(self, connection: Connection, mark: str, cells: Sequence[Any]) -> int:
+        """See `core.store.dialect.Database`."""
+        of_driver = driver(connection)
+        of_driver.execute("BEGIN IMMEDIATE")
+        (before,) = of_driver.execute("SELECT seq FROM log_head").fetchone()
+        head: int = before + len(cells) // len(EVENT_COLUMNS)
+        INSERT_EVENTS.run(connection, with_seqs(cells, before + 1))
+        of_driver.execute("UPDATE log_head SET seq = ?", (head,))
+        of_driver.execute("COMMIT")
+        return head
 
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
