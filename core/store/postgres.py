@@ -27,6 +27,9 @@ CHANNEL: Final = "weaver_log"
 LIVE_CHANNEL: Final = "weaver_live"
 """Where texts go that are told and not stored."""
 
+_AFTER_OWN_S: Final = 0.002
+"""Who hears only of commits of his own looks so seldom: waking for each of them takes the processor from the next."""
+
 _Notice = tuple[str, str, int]
 """Channel, text, and the server process of who told it."""
 _HEARD: Final = "heard"
@@ -203,12 +206,15 @@ class PostgresDatabase:
         if not heard:
             select.select([of_driver.fileno(), wake], [], [], self._silence_s)
             _fetch(of_driver.pgconn, heard)
-        # What our own writer appends it tells itself: a look for each of its commits would cost as much as the commit.
+        # What our own writer appends it tells itself: a look for each of its commits would cost half as much as the commit.
         heads = [int(payload) for channel, payload, process in heard if channel == CHANNEL and process != self._writing_process]
         live = tuple(payload for channel, payload, _ in heard if channel == LIVE_CHANNEL)
-        was_told = bool(heard)
+        if not heard:
+            return News(None)
         heard.clear()
-        return News(max(heads, default=0 if was_told else None), live)
+        if not heads and not live:
+            select.select([wake], [], [], _AFTER_OWN_S)
+        return News(max(heads, default=0), live)
 
     def tell_live(self, connection: Connection, text: str) -> bool:
         """See `core.store.dialect.Database`."""
