@@ -5,6 +5,7 @@ note; one that writes over what is there waits for its own bytes alone. SQLite w
 has been carried into the database, so only the first 16 MB of it are slow: thousands of single commits, all of a desk's day.
 """
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,11 @@ CHECKPOINT_PAGES: Final = 4_000
 
 ROOM_BYTES: Final = 4_000_000
 _MOST_BYTES: Final = CHECKPOINT_PAGES * 4_120
+_FREE_BYTES: Final = 20 * ROOM_BYTES
+"""What little is left of a disk is for what is stored."""
+
 _COMMITS_BETWEEN: Final = 16
-_SMALL_COMMITS_BYTES: Final = _COMMITS_BETWEEN * 16_384
+_SMALL_COMMITS_BYTES: Final = _COMMITS_BETWEEN * 65_536
 
 
 class WriteAheadRoom:
@@ -35,7 +39,8 @@ class WriteAheadRoom:
         self._commits = 0
         before, self._size = self._size, self._size_now()
         # A program that writes little needs none; of large commits the bytes themselves are what takes long.
-        if 0 < self._size - before <= _SMALL_COMMITS_BYTES and self._size < _MOST_BYTES:
+        is_growing = 0 < self._size - before <= _SMALL_COMMITS_BYTES and self._size < _MOST_BYTES
+        if is_growing and shutil.disk_usage(self._file.parent).free > _FREE_BYTES:
             self._extend(of_driver)
             self._size = self._size_now()
 
@@ -60,7 +65,7 @@ class WriteAheadRoom:
             # The file system notes the length now, and not while somebody waits for a commit.
             of_driver.execute("UPDATE log_head SET seq = seq")
         except sqlite3.OperationalError:
-            self._is_wanted = False  # no space, or no turn: commits go on as they are, and say it if there is something to say
+            self._is_wanted = False  # no turn, or not allowed: commits go on as they are, and say it if there is something to say
             if of_driver.in_transaction:
                 of_driver.execute("ROLLBACK")
         finally:
