@@ -138,7 +138,7 @@ class Database(Protocol):
         ...
 
     def between_commits(self, connection: Connection) -> None:
-        """Do what makes the next commits faster; the writer calls it after each. Raises what the driver raises."""
+        """Do what makes the next commits faster; the writer calls it after each. What hinders it hinders nothing else."""
         ...
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:

@@ -85,6 +85,7 @@ class PostgresDatabase:
         put_mark = _PUT_MARK.replace("NOW_MS", self.sql.now_ms)
         self._put_mark: Final = put_mark.encode()
         self._mark_and_take: Final = _MARK_AND_TAKE.replace("PUT_MARK", put_mark)
+        self._take_step: Final = self._mark_and_take.encode()
         self._writing_process = 0
 
     def connect(self) -> DeskConnection:
@@ -152,7 +153,7 @@ class PostgresDatabase:
         if count > self.late_events:
             take = self._mark_and_take.replace("$1", f"'{self._writer}'").replace("$2", str(number)).replace("$3", str(count))
             return of_driver.copy_journey(f"{take}; {_COPY_EVENTS}".encode(), NumberedLines(cells, _WIDTH))
-        steps: list[Step] = [(self._mark_and_take.encode(), _as_text([self._writer, number, count]))]
+        steps: list[Step] = [(self._take_step, _as_text([self._writer, number, count]))]
         for at in range(count):
             row = _as_text(cells[at * _WIDTH : (at + 1) * _WIDTH])
             row[0] = b"%d" % (count - 1 - at)

@@ -40,9 +40,12 @@ class WriteAheadRoom:
         before, self._size = self._size, self._size_now()
         # A program that writes little needs none; of large commits the bytes themselves are what takes long.
         is_growing = 0 < self._size - before <= _SMALL_COMMITS_BYTES and self._size < _MOST_BYTES
-        if is_growing and shutil.disk_usage(self._file.parent).free > _FREE_BYTES:
-            self._extend(of_driver)
-            self._size = self._size_now()
+        try:
+            if is_growing and shutil.disk_usage(self._file.parent).free > _FREE_BYTES:
+                self._extend(of_driver)
+                self._size = self._size_now()
+        except (sqlite3.Error, OSError):
+            self._is_wanted = False  # commits go on as they are, and say what there is to say
 
     def _size_now(self) -> int:
         try:
@@ -64,9 +67,7 @@ class WriteAheadRoom:
             of_driver.execute("ROLLBACK")
             # The file system notes the length now, and not while somebody waits for a commit.
             of_driver.execute("UPDATE log_head SET seq = seq")
-        except sqlite3.OperationalError:
-            self._is_wanted = False  # no turn, or not allowed: commits go on as they are, and say it if there is something to say
+        finally:
             if of_driver.in_transaction:
                 of_driver.execute("ROLLBACK")
-        finally:
             of_driver.execute(f"PRAGMA cache_size = {cache}")

@@ -1,7 +1,6 @@
 """The writer's connection: made anew when the database dropped it, and asked what became of a commit that was not answered."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -57,6 +56,7 @@ class WritingConnection:
         self._tail = tail
         self._patience = Patience(database.patience_s)
         self._connection: Connection | None = None
+        self._has_lock = False
 
     def carry_out(self, make: Callable[[Connection], Change], hand: Hand) -> None:
         """Commit a change and hand its results on. Raises what the change raised, or StoreError; then nothing was done.
@@ -64,10 +64,12 @@ class WritingConnection:
         A connection that is lost is made anew, and the change too, unless it turns out to be committed.
         """
         self._patience.begin()
-        with ExitStack() as locked:
-            self._carry_out(make, hand, locked)
+        try:
+            self._carry_out(make, hand)
+        finally:
+            self._unlock()
 
-    def _carry_out(self, make: Callable[[Connection], Change], hand: Hand, locked: ExitStack) -> None:
+    def _carry_out(self, make: Callable[[Connection], Change], hand: Hand) -> None:
         unsure: Change | None = None
         while True:
             try:
@@ -76,12 +78,12 @@ class WritingConnection:
                     if unsure is not None and self._is_settled(connection, unsure, hand):
                         return
                     unsure = None
-                    locked.close()
+                    self._unlock()
                     change = make(connection)
                     change.write()
                     self._patience.answered()
                     # Until it is known what became of the commit: the listener would take what it wrote for another's.
-                    locked.enter_context(self._tail.lock)
+                    self._lock()
                     unsure = change
                     change.commit()
                     self._hand(connection, change, hand)
@@ -97,8 +99,7 @@ class WritingConnection:
     def rest(self) -> None:
         """Do what makes the next commits faster."""
         if self._connection is not None:
-            with self._missable():
-                self._database.between_commits(self._connection)
+            self._database.between_commits(self._connection)
 
     def drop(self) -> None:
         """Let go of the connection."""
@@ -110,6 +111,15 @@ class WritingConnection:
     def give_up(self) -> None:
         """Wait no more for a database that does not answer."""
         self._patience.give_up()
+
+    def _lock(self) -> None:
+        self._tail.lock.acquire()
+        self._has_lock = True
+
+    def _unlock(self) -> None:
+        if self._has_lock:
+            self._has_lock = False
+            self._tail.lock.release()
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -129,18 +139,17 @@ class WritingConnection:
     def _hand(self, connection: Connection, change: Change, hand: Hand) -> None:
         if change.appended is not None:
             first, last = change.appended
-            with self._missable():
-                while (events := self._tail.page(connection, first)) is not None:
-                    hand(events, None)
+            if self._tail.seq < first - 1:
+                self._hand_others(connection, first, hand)
             self._tail.told(first, last)
         hand((), change.results)
 
-    @contextmanager
-    def _missable(self) -> Iterator[None]:
-        """What others appended can be read later; what was committed here counts now."""
+    def _hand_others(self, connection: Connection, first: int, hand: Hand) -> None:
+        """Hand on what others appended before `first`. It can be read later; what was committed here counts now."""
         try:
             with faults(self._database):
-                yield
+                while (events := self._tail.page(connection, first)) is not None:
+                    hand(events, None)
         except StoreError:
             self.drop()
 
