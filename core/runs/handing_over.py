@@ -21,14 +21,13 @@ from core.runs.endings import RunEndings
 from core.runs.leases import TTL_S, FencedRuns, LeaseKeeper
 from core.runs.live import account_of
 from core.runs.run_event import run_event
-from core.trading.service import MISSING_S
 
 Reconcile = Callable[[Run], Awaitable[None]]
 """Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
 
 LETS_GO_S: Final = TTL_S + 5.0
 """How long a desk that lost its run is given to let the account go: one that is gone does so when its lease is over."""
-SETTLES_S: Final = MISSING_S + 15.0
+SETTLES_S: Final = 30.0
 """How long it may take until an order that never left is known not to be at the broker."""
 _AGAIN_S: Final = 0.5
 
@@ -94,14 +93,16 @@ class HandingOver:
         trades at a broker, its account is opened and compared. Raises HeldElsewhere, RunError, BrokerError; then it can be tried again.
         """
         before = await self._lease_of(run)
+        here = self._store.desk
+        if before is not None and not before.expired and here.id not in {before.offered_to, before.desk.id}:
+            raise self._refused(run, before.desk.name)
         account = account_of(run.config.mode) if reconcile is None and self._endings.outlives_program(run) else None
         if account is not None:
             await self._check_can(run, before, account)
         try:
             lease = await self._leases.take(LeaseKind.RUN, run.id, lambda: None)
         except HeldElsewhere as error:
-            todo = f"It can be offered there: weaver runs offer {run.id} --to {self._store.desk.name!r}."
-            raise HeldElsewhere(f"Run {run.id}", error.desk, todo if _is_trading(run) else "Wait until that desk has let go.") from error
+            raise self._refused(run, error.desk) from error
         rows = FencedRuns(self._store.runs, lease)
         try:
             newest = await self._store.runs.run(run.id)
@@ -121,6 +122,10 @@ class HandingOver:
                 return await self._endings.hand_over(newest, rows, self._store.desk.name, was_at, working)
         finally:
             await self._leases.give_back(LeaseKind.RUN, run.id)
+
+    def _refused(self, run: Run, desk: str) -> HeldElsewhere:
+        todo = f"It can be offered there: weaver runs offer {run.id} --to {self._store.desk.name!r}."
+        return HeldElsewhere(f"Run {run.id}", desk, todo if _is_trading(run) else "Wait until that desk has let go.")
 
     async def _check_can(self, run: Run, lease: Lease | None, account: AccountName) -> None:
         """Raise what would keep the account from coming with the run, before anything is taken from anybody."""

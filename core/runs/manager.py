@@ -14,6 +14,7 @@ from core.backtest.replayed_venue import Refused
 from core.errors import (
     HeldElsewhere,
     InvalidValue,
+    KnownError,
     NoBars,
     NotArmed,
     RunError,
@@ -95,6 +96,7 @@ class RunManager:
         """Accounts held open for runs: live ones that a person let them trade on, and those of runs that were taken up again."""
         self._endings = RunEndings(store, brokers, clock)
         self._handing = HandingOver(store, self._desks, self._leases, self._endings, clock)
+        self._taking: list[asyncio.Task[None]] = []
         self._unstored = UnstoredEnds(self._endings.store_again, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
         self._storing: asyncio.Task[None] | None = None
 
@@ -103,11 +105,12 @@ class RunManager:
     async def recover(self) -> list[Run]:
         """Mark runs whose process is gone as interrupted, and cancel what their orders left working.
 
-        A run that another desk has is left alone until its lease has expired.
+        A run that another desk has is left alone until its lease has expired, and where its account is at a broker, until that is
+        compared: that goes on by itself after this returns.
         """
         await self._unstored.store()
         found = []
-        leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
+        leased = {lease.name: lease for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
             if run.status is not RunStatus.RUNNING or run.id in self._sessions:
                 continue
@@ -116,8 +119,14 @@ class RunManager:
                 continue
             if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
                 continue  # begun by a version of the program that knew no leases
+            lease = leased.get(run.id)
+            if lease is not None and not lease.expired and lease.desk.id != self._store.desk.id:
+                continue  # it goes on there; one that is offered waits for a person
+            if run.desk not in {None, self._store.desk.name} and self._endings.outlives_program(run):
+                self._taking.append(await self._supervisor.start(self._take_over_if_it_can(run.id), f"take-over-{run.id}"))
+                continue
             try:
-                # At a start no broker is asked: that comes before the run goes on or is closed.
+                # At a start no broker is asked about a run of this desk: that comes before it goes on or is closed.
                 found.append(await self.take_over(run.id, nothing_outside))
             except HeldElsewhere:
                 continue
@@ -144,9 +153,19 @@ class RunManager:
         """Let another desk take a run of this one at once; None takes the offer back. Raises InputError, UnknownName, RunError."""
         return await self._handing.offer(await self.get(run_id), desk)
 
+    async def _take_over_if_it_can(self, run_id: str) -> None:
+        try:
+            await self.take_over(run_id)
+        except KnownError as error:
+            _log.info("Run %s of another desk is not taken over: %s", run_id, error.what)
+        except Exception as error:
+            self._on_bug(error, f"taking over run {run_id}")
+
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
         await self.stop_all()
+        for task in self._taking:
+            task.cancel()
         await self.by_hand.close()
         await self.switch_reach.close()
         self._unstored.close()
