@@ -92,6 +92,8 @@ class HandingOver:
         From the first moment nothing more of that desk is stored. `reconcile` comes before anything is done here; None: where the run
         trades at a broker, its account is opened and compared. Raises HeldElsewhere, RunError, BrokerError; then it can be tried again.
         """
+        if run.status is not RunStatus.RUNNING:
+            raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
         before = await self._lease_of(run)
         here = self._store.desk
         if before is not None and not before.expired and here.id not in {before.offered_to, before.desk.id}:
@@ -129,8 +131,6 @@ class HandingOver:
 
     async def _check_can(self, run: Run, lease: Lease | None, account: AccountName) -> None:
         """Raise what would keep the account from coming with the run, before anything is taken from anybody."""
-        if run.status is not RunStatus.RUNNING:
-            raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
         if lease is not None and not lease.expired and lease.offered_to == self._store.desk.id:
             await self._check_alone(run, lease)
         key = await self._desks.key_of(run.config.broker, account)
