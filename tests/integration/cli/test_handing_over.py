@@ -44,5 +44,3 @@ def test_a_run_goes_from_a_desk_to_another(postgres_url: str, begin: Begin, weav
     assert '"run.TakenOver"' in said
     closed = at("Ben", "runs", "close", run_id, "--flatten", "--json").json()
     assert closed["closed"] == run_id
-    checked = at("Ann", "db", "check")
-    assert checked.code == 0, checked.out
