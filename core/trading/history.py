@@ -59,9 +59,7 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             payload = event.payload
             if isinstance(payload, AccountAdopted) and payload.account == state.key:
                 known_ns = event.ts if known_ns is None else known_ns
-                state.known_outside.update(payload.counted)
-                for symbol, qty in payload.positions:
-                    _add(state.outside, symbol, qty)
+                state.meet(payload)
             elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
                 state.known_outside.add(payload.execution_id)
                 _add(state.outside, payload.symbol, payload.qty)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -23,6 +22,8 @@ from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
 """How much earlier than our own times the broker is asked from: its clock may be off."""
+_FIRST_LOOKS: Final = 6
+"""How often a new account is looked at, at the most, until it is at rest."""
 _SLICE_NS: Final = 8_000_000
 """How long it computes before the loop gets its turn."""
 _TODO: Final = "Compare the account with the run's fills at the broker; then start a new run."
@@ -45,6 +46,7 @@ class Reconciler:
         self._known_ns = known_ns
         self._spawn_cancel = spawn_cancel
         self._since: dict[str, int] = {}
+        self._first_looks: list[Theirs] = []
         # The first time everything since the account was met: who knows what happened while nobody looked.
         self._from_ns = known_ns
         self.settle_ns = settle_ns
@@ -55,16 +57,30 @@ class Reconciler:
         """Whether something is to be looked at again soon."""
         return bool(self._since)
 
+    @property
+    def has_met(self) -> bool:
+        """Whether it is known what the account held before anything of ours was done there."""
+        return self._known_ns is not None
+
     async def reconcile(self) -> tuple[Difference, ...]:
         """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer."""
+        while (found := await self._look()) is None:
+            pass
+        return found
+
+    async def _look(self) -> tuple[Difference, ...] | None:
+        """Ask, compare and heal; None: the account is new and was not at rest, so that it must be asked again."""
         state = self._state
         began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
         theirs = await self._ask(began_ns)
         async with state.turn:
-            entry = state.entry()
+            entry, ours = state.entry(), self._ours(theirs)
             if self._known_ns is None:
-                self._adopt_account(theirs, entry)
-            found = compare(self._ours(theirs), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
+                if not self._is_at_rest(theirs):
+                    return None
+                met = self._adopt_account(theirs, entry)
+                ours = msgspec.structs.replace(ours, outside=dict(met.positions), known_outside=frozenset(met.counted))
+            found = compare(ours, theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             await self._heal_all(found, entry)
             self._refuse_changes(entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
@@ -202,26 +218,35 @@ class Reconciler:
         elif one.healing is Healing.ADOPT and one.order is not None:
             self._adopt(one.order, entry, caused_by)
 
-    def _adopt_account(self, theirs: Theirs, entry: Entry) -> None:
-        """What an account holds when it is first met, beyond what was executed meanwhile for us, is nobody's of ours."""
+    def _is_at_rest(self, theirs: Theirs) -> bool:
+        """Tell whether two looks at a new account show the same: its lists are asked one after the other, and may not fit together."""
+        looks = self._first_looks
+        looks.append(theirs)
+        if len(looks) < 2:
+            return False
+        before = looks[-2]
+        has_moved = any(life.order.updated_ns >= before.asked_ns for life in self._state.lives.values())
+        is_same = before.positions == theirs.positions and {one.id for one in before.executions} == {one.id for one in theirs.executions}
+        return (is_same and not has_moved) or len(looks) >= _FIRST_LOOKS
+
+    def _adopt_account(self, theirs: Theirs, entry: Entry) -> AccountAdopted:
+        """What an account holds when it is first met, beyond what is booked as ours and what is about to be, is nobody's of ours."""
         state = self._state
         ours = state.positions()
-        executed_now: dict[str, Decimal] = {}
         counted = []
-        our_ids = {order.id for order in theirs.orders if own_id(order.client_order_id) in state.lives}
-        for one in theirs.executions:
-            if one.order_id in our_ids:
-                executed_now[one.symbol] = executed_now.get(one.symbol, ZERO) + one.qty * one.side.sign
-            else:
+        our_ids = {order.id: own_id(order.client_order_id) for order in theirs.orders}
+        for one in {each.id: each for each in theirs.executions}.values():
+            life = state.lives.get(our_ids.get(one.order_id, "")) or state.find("", one.order_id)
+            if life is None:
                 counted.append(one.id)
-        state.known_outside.update(counted)
-        held = {}
-        for symbol, qty in theirs.positions.items():
-            rest = qty - ours.get(symbol, ZERO) - executed_now.get(symbol, ZERO)
-            if rest:
-                held[symbol] = rest
-        entry.tell(AccountAdopted(account=state.key, positions=tuple(sorted(held.items())), counted=tuple(counted)))
-        state.outside.update(held)
+            elif state.fill_id(one.id) not in {fill.id for fill in life.fills}:
+                ours[one.symbol] = ours.get(one.symbol, ZERO) + one.qty * one.side.sign
+        rests = {symbol: theirs.positions.get(symbol, ZERO) - ours.get(symbol, ZERO) for symbol in {*theirs.positions, *ours}}
+        held = {symbol: rest for symbol, rest in rests.items() if rest}
+        told = AccountAdopted(account=state.key, positions=tuple(sorted(held.items())), counted=tuple(counted))
+        entry.tell(told)
+        entry.afterwards.append(partial(state.meet, told))
+        return told
 
     def _charge(self, one: Difference, entry: Entry, caused_by: str) -> None:
         """Book fees in coin with the fills whose they are."""

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import CoinFee, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
@@ -180,6 +180,13 @@ class AccountState:
         seat = self.seats.get(run_id)
         if seat is not None:
             seat.changed()
+
+    def meet(self, told: AccountAdopted) -> None:
+        """Take what an account held when it was met and nobody of ours had bought; what was thought of that before does not count."""
+        self.known_outside.update(told.counted)
+        self.outside.clear()
+        self.outside.update(told.positions)
+        self._outside_buys.clear()
 
     def note_outside(self, told: OutsideFilled) -> None:
         """Take somebody else's fill, whose fee may be taken from the coin as well."""
