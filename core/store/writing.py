@@ -28,14 +28,17 @@ class WritingConnection:
         self._tail = tail
         self._patience = Patience(database.patience_s)
         self._connection: Connection | None = None
+        self.may_be_committed = False
+        """Whether the work that raised last may stand all the same: then it must not be done again."""
 
     def carry_out(self, work: Sequence[Work], hand: Hand, *, appends: bool) -> None:
-        """Do `work` in one transaction and hand its results on. Raises what the work raised, or StoreError; then nothing was done.
+        """Do `work` in one transaction and hand its results on. Raises what the work raised, or StoreError.
 
-        A connection that is lost is made anew, and the work done again, unless it turns out to be committed. `appends`: whether
-        some of it appends to the log.
+        Then nothing was done, or it `may_be_committed`. A connection that is lost is made anew, and the work done again, unless
+        it turns out to be committed. `appends`: whether some of it appends to the log.
         """
         self._patience.begin()
+        self.may_be_committed = False
         with ExitStack() as locked:
             self._carry_out(work, hand, locked, appends=appends)
 
@@ -47,7 +50,7 @@ class WritingConnection:
                     connection = self._connected()
                     if unsure is not None and self._is_settled(connection, *unsure, hand):
                         return
-                    unsure = None
+                    unsure, self.may_be_committed = None, False
                     locked.close()
                     transaction = Transaction(connection, appends=appends)
                     results = transaction.carry_out(work)
@@ -56,8 +59,10 @@ class WritingConnection:
                     locked.enter_context(self._tail.lock)
                     unsure = transaction, results
                     transaction.commit()
+                    self.may_be_committed = True
                     self._hand(connection, transaction, results, hand)
             except DatabaseUnreachable as error:
+                self.may_be_committed = unsure is not None
                 if self._connection is not None:
                     self._patience.lost()
                 self.drop()
