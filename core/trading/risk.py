@@ -13,7 +13,7 @@ import msgspec
 
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import ZERO, plain
-from core.model.order import OrderRequest, RejectCode
+from core.model.order import OrderRequest, OrderSide, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 
 _PERCENT: Final = Decimal(100)
@@ -82,8 +82,28 @@ def only_reduces(request: OrderRequest, situation: Situation) -> bool:
 
 
 def price_of(request: OrderRequest, situation: Situation) -> Decimal | None:
-    """Return the price an order is valued at: its own limit or stop, else the last one known."""
-    return request.limit_price or request.stop_price or situation.prices.get(request.symbol)
+    """Return the most that a unit of the order can be worth when it fills, as the market stands; None where nobody knows.
+
+    The limit of a buy caps that. Anything else fills at the market, now or once the market has come to its own price: a sale
+    at 1 with the market at 500 is one at 500, and a buy that a stop at 1 lets go pays 500.
+    """
+    if request.side is OrderSide.BUY and request.limit_price is not None:
+        return request.limit_price
+    last = situation.prices.get(request.symbol)
+    if last is None:
+        return None
+    own = [price for price in (request.limit_price, request.stop_price) if price is not None]
+    if request.side is OrderSide.BUY:
+        trail = request.trail_price or (request.trail_percent or ZERO) * last / _PERCENT
+        own.append(last + trail)  # where a stop that trails begins
+    return max((last, *own))
+
+
+def _worth(symbol: str, request: OrderRequest, now: Situation) -> Decimal | None:
+    """Return what a unit that is held would be worth, should the order fill."""
+    last = now.prices.get(symbol)
+    own = price_of(request, now) if symbol == request.symbol else None
+    return max((price for price in (last, own) if price is not None), default=None)
 
 
 # --- the rules ---
@@ -184,7 +204,7 @@ def _distance(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refu
 def _position(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     if limits.max_position_value is None or only_reduces(request, now):
         return None
-    price = now.prices.get(request.symbol) or price_of(request, now)
+    price = _worth(request.symbol, request, now)
     if price is None:
         return _no_price(request, "position")
     worth = abs(_after(request, now)) * price
@@ -199,7 +219,7 @@ def _gross(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal
     total = ZERO
     symbols = {request.symbol, *now.positions, *(one.symbol for one in now.working)}
     for symbol in symbols:
-        price = now.prices.get(symbol) or (price_of(request, now) if symbol == request.symbol else None)
+        price = _worth(symbol, request, now)
         held = abs(_after(request, now)) if symbol == request.symbol else _worst(symbol, now)
         if held and price is None:
             return _no_price(request, "gross exposure")
