@@ -124,7 +124,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         if not orders:
             continue
         fills: dict[str, list[Fill]] = {}
-        for fill in await runs.fills(run.id):
+        in_time = await runs.fills(run.id)
+        for fill in in_time:
             fills.setdefault(fill.order_id, []).append(fill)
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
@@ -133,7 +134,10 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             if changed is not None:
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
-            for fill in own:
+        # In the order in which they happened, whichever order they are of: average cost and realised profit hang on it.
+        here = {order.id for order in orders}
+        for fill in in_time:
+            if fill.order_id in here:
                 book.book(fill)
 
 
