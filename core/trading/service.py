@@ -458,7 +458,10 @@ class AccountDesk:
             async with self.state.turn:
                 entry = self.state.entry()
                 for update in batch:
-                    self._fold(update, entry)
+                    try:
+                        self._fold(update, entry)
+                    except Exception as error:  # of one order; the others have nothing to do with it
+                        self._on_bug(error, f"an update of order {update.order.id}")
                 try:
                     await self.state.apply(entry)
                 except WeaverError as error:

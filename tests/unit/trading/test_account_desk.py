@@ -6,11 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
-from core.model.broker import BrokerOrderRequest
+from core.model.broker import BrokerOrderRequest, OrderUpdate
 from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.reconcile import Healing, Kind
@@ -210,6 +211,42 @@ async def test_after_a_restart_everything_is_remembered(tmp_path: Path) -> None:
         assert (order.status, order.filled_qty) == (S.PARTIALLY_FILLED, D(7))
         await scene.assert_books_equal()
         assert await scene.types("live.Differed") == ["live.Differed"]
+
+
+async def test_average_cost_and_realised_profit_are_the_same_after_a_restart(tmp_path: Path) -> None:
+    """The order that was placed first filled last."""
+    broker = FakeBroker(SystemClock().now_ns)
+    broker.exchange.show("DEMO", D(100))
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        resting = await scene.place("buy", limit="90")
+        await scene.until_status(resting, S.ACCEPTED)
+        await scene.until_status(await scene.place("buy"), S.FILLED)
+        broker.exchange.show("DEMO", D(110))
+        await scene.until_status(await scene.place("sell"), S.FILLED)
+        broker.exchange.show("DEMO", D(90))
+        await scene.until_status(resting, S.FILLED)
+        before = scene.desk.state.books["run"].position("DEMO")
+    assert (before.avg_price, before.realised_pnl) == (D(90), D(100))
+    async with opened(tmp_path, broker) as scene:
+        assert scene.desk.state.books["run"].position("DEMO") == before
+
+
+async def test_what_cannot_be_understood_of_one_order_is_reported_and_ends_nothing(tmp_path: Path) -> None:
+    reported: list[str] = []
+    async with opened(tmp_path, on_bug=lambda error, where: reported.append(where)) as scene:
+        await scene.run()
+        scene.broker.exchange.show("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        resting = await scene.place("buy", limit="90")
+        await scene.until_status(resting, S.ACCEPTED)
+        theirs = scene.broker.exchange.by_client_id(resting)
+        assert theirs is not None
+        scene.desk._updates.put_nowait(OrderUpdate(event="new", order=msgspec.structs.replace(theirs, status="nonsense"), time_ns=1))
+        await scene.until_status(await scene.place("buy"), S.FILLED)
+        assert reported == [f"an update of order {theirs.id}"]
+        assert not scene.stopped
 
 
 async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(tmp_path: Path) -> None:
