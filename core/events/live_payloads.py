@@ -69,6 +69,7 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     """An account was met for the first time; what it held then is nobody's of ours."""
 
     wire: ClassVar[str] = "live.AccountAdopted"
+    remembered: ClassVar[bool] = True
     account: str
     positions: tuple[tuple[str, Decimal], ...]
     """Symbol and signed units."""
@@ -80,6 +81,7 @@ class OrderAdopted(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
 
     wire: ClassVar[str] = "live.OrderAdopted"
+    remembered: ClassVar[bool] = True
     account: str
     broker_id: str
     client_order_id: str
@@ -94,6 +96,7 @@ class OutsideFilled(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was executed; `qty` is signed."""
 
     wire: ClassVar[str] = "live.OutsideFilled"
+    remembered: ClassVar[bool] = True
     account: str
     execution_id: str
     symbol: str
@@ -120,6 +123,7 @@ class CoinFee(Payload, frozen=True, kw_only=True):
     """The broker took the fee of a bought coin from the coin: less is held than was bought. Below zero: a fee that was too much."""
 
     wire: ClassVar[str] = "account.CoinFee"
+    remembered: ClassVar[bool] = True
     account: str
     symbol: str
     fill_id: str
@@ -159,6 +163,7 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """
 
     wire: ClassVar[str] = "orders.ChangeSent"
+    remembered: ClassVar[bool] = True
     order_id: str
     client_order_id: str
     qty: Decimal
@@ -203,6 +208,7 @@ class SwitchThrown(Payload, frozen=True, kw_only=True):
     """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
 
     wire: ClassVar[str] = "risk.SwitchThrown"
+    remembered: ClassVar[bool] = True
     level: SwitchLevel
     reason: str
 
@@ -211,6 +217,7 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
     """What the kill switch asked for is done at an account: the broker acknowledged each step, or `left` says what remains."""
 
     wire: ClassVar[str] = "risk.SwitchCarriedOut"
+    remembered: ClassVar[bool] = True
     account: str
     level: SwitchLevel
     cancelled: int

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from core.errors import BugError
 from core.events.envelope import Envelope
 from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
@@ -52,31 +54,23 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
     """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
     await _remember_orders(state, runs, log)
     known_ns: int | None = None
-    after = 0
-    while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
-        after = page[-1].seq
-        for event in page:
-            payload = event.payload
-            if isinstance(payload, AccountAdopted) and payload.account == state.key:
-                known_ns = event.ts if known_ns is None else known_ns
-                state.meet(payload)
-            elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
-                state.known_outside.add(payload.execution_id)
-                _add(state.outside, payload.symbol, payload.qty)
-                state.note_outside(payload)
-            elif isinstance(payload, OrderAdopted) and payload.account == state.key:
-                state.adopted.add(payload.broker_id)
-    await _remember_fees(state, log)
-    return known_ns
-
-
-async def _remember_fees(state: AccountState, log: EventLog) -> None:
-    after = 0
-    while state.features.coin_fees and (page := await log.read(after_seq=after, pattern=CoinFee.wire, limit=_PAGE)):
-        after = page[-1].seq
-        for event in page:
+    told = [event for kind in (AccountAdopted, OutsideFilled, OrderAdopted) async for event in _all(log, kind.wire)]
+    for event in sorted(told, key=lambda one: one.seq):
+        payload = event.payload
+        if isinstance(payload, AccountAdopted) and payload.account == state.key:
+            known_ns = event.ts if known_ns is None else known_ns
+            state.meet(payload)
+        elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
+            state.known_outside.add(payload.execution_id)
+            _add(state.outside, payload.symbol, payload.qty)
+            state.note_outside(payload)
+        elif isinstance(payload, OrderAdopted) and payload.account == state.key:
+            state.adopted.add(payload.broker_id)
+    if state.features.coin_fees:
+        async for event in _all(log, CoinFee.wire):
             if isinstance(event.payload, CoinFee) and event.payload.account == state.key:
                 state.charge(event.payload, event.run_id)
+    return known_ns
 
 
 async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown], int]:
@@ -108,6 +102,9 @@ async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
 
 
 async def _all(log: EventLog, wire: str, run_id: str | None = None) -> AsyncGenerator[Envelope]:
+    """Give all events of a type, oldest first. Raises BugError for one that an archive may have taken."""
+    if not payload_class(wire).remembered:
+        raise BugError(f"Events of type {wire} may have been archived, and an account is not made of them.")
     after = 0
     while page := await log.read(after_seq=after, run_id=run_id, pattern=wire, limit=_PAGE):
         after = page[-1].seq
