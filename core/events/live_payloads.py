@@ -104,6 +104,21 @@ class OutsideFilled(Payload, frozen=True, kw_only=True):
     price: Decimal
 
 
+class DifferenceAccepted(Payload, frozen=True, kw_only=True):
+    """A person took a difference that nothing else healed as the broker has it: `qty` units, signed, are somebody else's from now on."""
+
+    wire: ClassVar[str] = "live.DifferenceAccepted"
+    remembered: ClassVar[bool] = True
+    account: str
+    what: str
+    symbol: str
+    qty: Decimal
+    """Signed units. With an order: so many of it are filled at the broker, and nobody waits for their executions."""
+    reason: str
+    """Why it was accepted, in the person's words."""
+    order_id: str | None = None
+
+
 class Differed(Payload, frozen=True, kw_only=True):
     """Our books and the broker's differed: what, why, and what is done about it."""
 

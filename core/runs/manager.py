@@ -349,9 +349,9 @@ class RunManager:
             return await self.get(run_id) if session.is_taken else session.run
         return await self.get(run_id)
 
-    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+    async def reconcile_account(self, broker_id: str, account: AccountName, accepts: str | None = None) -> Reconciliation:
         """Compare an account with its broker and heal what differs. Raises BrokerError, HeldElsewhere, UnknownName."""
-        return await reconcile_account(self._desks, self._store.log, broker_id, account)
+        return await reconcile_account(self._desks, self._store.log, broker_id, account, accepts)
 
     # --- questions ---
 

@@ -8,7 +8,15 @@ import msgspec
 
 from core.errors import BugError
 from core.events.envelope import Envelope
-from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.live_payloads import (
+    AccountAdopted,
+    CoinFee,
+    DifferenceAccepted,
+    OrderAdopted,
+    OrderChangeSent,
+    OutsideFilled,
+    SwitchThrown,
+)
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.events.registry import payload_class
 from core.model.money import ZERO
@@ -54,7 +62,7 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
     """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
     await _remember_orders(state, runs, log)
     known_ns: int | None = None
-    told = [event for kind in (AccountAdopted, OutsideFilled, OrderAdopted) async for event in _all(log, kind.wire)]
+    told = [event for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted) async for event in _all(log, kind.wire)]
     for event in sorted(told, key=lambda one: one.seq):
         payload = event.payload
         if isinstance(payload, AccountAdopted) and payload.account == state.key:
@@ -66,6 +74,8 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             state.note_outside(payload)
         elif isinstance(payload, OrderAdopted) and payload.account == state.key:
             state.adopted.add(payload.broker_id)
+        elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
+            state.accept(payload)
     if state.features.coin_fees:
         async for event in _all(log, CoinFee.wire):
             if isinstance(event.payload, CoinFee) and event.payload.account == state.key:

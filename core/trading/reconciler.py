@@ -1,14 +1,14 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from core.errors import BooksDiffer, BrokerError
-from core.events.live_payloads import AccountAdopted, CoinFee, Differed, OrderAdopted, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, Differed, DifferenceAccepted, OrderAdopted, OutsideFilled
 from core.model.broker import BrokerOrder, OrderClass
 from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
@@ -17,7 +17,7 @@ from core.ports import Broker
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
-from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare
+from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare, moving
 from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
@@ -26,7 +26,9 @@ _FIRST_LOOKS: Final = 6
 """How often a new account is looked at, at the most, until it is at rest."""
 _SLICE_NS: Final = 8_000_000
 """How long it computes before the loop gets its turn."""
-_TODO: Final = "Compare the account with the run's fills at the broker; then start a new run."
+_TODO: Final = (
+    "Compare the account with the run's fills at the broker; `weaver reconcile --adopt` takes it as it is there. Then start a new run."
+)
 
 
 class Reconciler:
@@ -46,6 +48,7 @@ class Reconciler:
         self._known_ns = known_ns
         self._spawn_cancel = spawn_cancel
         self._since: dict[str, int] = {}
+        self._before: dict[str, Difference] = {}
         self._first_looks: list[Theirs] = []
         # The first time everything since the account was met: who knows what happened while nobody looked.
         self._from_ns = known_ns
@@ -54,21 +57,24 @@ class Reconciler:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is to be looked at again soon."""
-        return bool(self._since)
+        """Whether something is to be looked at again soon. What was looked at for long enough, and nothing heals, is not."""
+        return any(one.healing is Healing.WAIT for one in self._before.values())
 
     @property
     def has_met(self) -> bool:
         """Whether it is known what the account held before anything of ours was done there."""
         return self._known_ns is not None
 
-    async def reconcile(self) -> tuple[Difference, ...]:
-        """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer."""
-        while (found := await self._look()) is None:
+    async def reconcile(self, *, accepts: str | None = None) -> tuple[Difference, ...]:
+        """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer.
+
+        `accepts`: why a person takes what nothing else heals as the broker has it.
+        """
+        while (found := await self._look(accepts)) is None:
             pass
         return found
 
-    async def _look(self) -> tuple[Difference, ...] | None:
+    async def _look(self, accepts: str | None) -> tuple[Difference, ...] | None:
         """Ask, compare and heal; None: the account is new and was not at rest, so that it must be asked again."""
         state = self._state
         began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
@@ -81,17 +87,24 @@ class Reconciler:
                 met = self._adopt_account(theirs, entry)
                 ours = msgspec.structs.replace(ours, outside=dict(met.positions), known_outside=frozenset(met.counted))
             found = compare(ours, theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
-            await self._heal_all(found, entry)
+            if accepts is not None:
+                found = tuple(_accepted(one) for one in found)
+            await self._heal_all(found, entry, accepts or "")
             self._refuse_changes(entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
             await state.apply(entry)
         self._known_ns = began_ns if self._known_ns is None else self._known_ns
         self._from_ns = began_ns
-        self._since = {
-            one.key: self._since.get(one.key, asked_ns) for one in found if one.healing is Healing.WAIT or one.key in self._since
-        }
+        self._note(found, moving(ours, theirs), asked_ns)
         self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
+
+    def _note(self, found: Sequence[Difference], unseen: Set[str], asked_ns: int) -> None:
+        """Remember what differs and since when; `unseen`: symbols of which nothing could be said."""
+        now = {key: one for key, one in self._before.items() if one.symbol in unseen and one.kind is Kind.POSITION}
+        now |= {one.key: one for one in found if one.healing is not Healing.ACCEPT}
+        self._since = {key: self._since.get(key, asked_ns) for key, one in now.items() if one.healing is Healing.WAIT or key in self._since}
+        self._before = now
 
     # --- asking ---
 
@@ -169,24 +182,29 @@ class Reconciler:
             adopted=state.adopted,
             in_flight=state.in_flight,
             coin_buys=state.coin_buys(),
+            accepted=state.accepted,
         )
 
     # --- healing ---
 
-    async def _heal_all(self, found: Sequence[Difference], entry: Entry) -> None:
+    async def _heal_all(self, found: Sequence[Difference], entry: Entry, accepts: str) -> None:
         """Heal one after the other; after an outage there may be thousands, and the loop has other things to do."""
         clock = self._state.clock
         until_ns = clock.monotonic_ns() + _SLICE_NS
         for one in found:
-            self._heal(one, entry)
+            self._heal(one, entry, accepts)
             if clock.monotonic_ns() > until_ns:
                 await asyncio.sleep(0)
                 until_ns = clock.monotonic_ns() + _SLICE_NS
 
-    def _heal(self, one: Difference, entry: Entry) -> None:
+    def _heal(self, one: Difference, entry: Entry, accepts: str) -> None:
         state, now_ns = self._state, self._state.clock.now_ns()
-        if one.healing is Healing.WAIT and (one.key in self._since or one.kind in {Kind.GHOST_ORDER, Kind.COIN_FEE}):
+        before = self._before.get(one.key)
+        is_told = before is not None and before.healing is one.healing
+        if one.healing is Healing.WAIT and (is_told or one.kind in {Kind.GHOST_ORDER, Kind.COIN_FEE}):
             return  # told when it was first met, or so fresh that it says nothing
+        if one.healing is Healing.STOP and is_told:
+            return  # it is what it was at the last look, and that was told
         run_id = None if one.order_id is None else state.lives[one.order_id].order.run_id
         caused_by = entry.tell(
             Differed(
@@ -199,7 +217,9 @@ class Reconciler:
             ),
             run_id=run_id,
         )
-        if one.order_id is not None:
+        if one.healing is Healing.ACCEPT:
+            self._accept(one, entry, caused_by, accepts)
+        elif one.order_id is not None:
             life = entry.life(one.order_id, state.lives[one.order_id])
             entry.caused(one.order_id, caused_by)
             if one.healing is Healing.BOOK and one.execution is not None:
@@ -217,6 +237,12 @@ class Reconciler:
             self._take_outside(one, entry, caused_by)
         elif one.healing is Healing.ADOPT and one.order is not None:
             self._adopt(one.order, entry, caused_by)
+
+    def _accept(self, one: Difference, entry: Entry, caused_by: str, why: str) -> None:
+        state = self._state
+        told = DifferenceAccepted(account=state.key, what=one.kind.value, symbol=one.symbol, qty=one.qty, reason=why, order_id=one.order_id)
+        entry.tell(told, caused_by=caused_by)
+        entry.afterwards.append(partial(state.accept, told))
 
     def _is_at_rest(self, theirs: Theirs) -> bool:
         """Tell whether two looks at a new account show the same: its lists are asked one after the other, and may not fit together."""
@@ -299,6 +325,11 @@ class Reconciler:
             concerned |= {life.order.run_id for life in state.lives.values() if life.order.request.symbol == one.symbol}
             for run_id in concerned & set(state.seats):
                 state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
+
+
+def _accepted(one: Difference) -> Difference:
+    """Return a difference as one that a person takes as it is, where nothing else heals it."""
+    return msgspec.structs.replace(one, healing=Healing.ACCEPT) if one.healing is Healing.STOP else one
 
 
 def _wanted_ids(life: OrderLife) -> list[str]:

@@ -257,11 +257,11 @@ class AccountDesk:
         words = f" {left} orders that the broker has not answered for." if left else ""
         return words + (f" Still held: {', '.join(f'{plain(qty)} {symbol}' for symbol, qty in held.items())}." if held else "")
 
-    async def reconcile(self) -> tuple[Difference, ...]:
-        """Compare with the broker and heal, now. Raises BrokerError."""
+    async def reconcile(self, *, accepts: str | None = None) -> tuple[Difference, ...]:
+        """Compare with the broker and heal, now. Raises BrokerError. `accepts`: see `core.trading.reconciler`."""
         if self._reconciler is None:
             raise BugError("The desk is not open.")
-        found = await self._reconciler.reconcile()
+        found = await self._reconciler.reconcile(accepts=accepts)
         self.reconciled += 1
         self.reconciled_ns = self.state.clock.now_ns()
         return found

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import AccountAdopted, CoinFee, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
@@ -66,6 +66,8 @@ class AccountState:
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
         self.adopted: set[str] = set()
+        self.accepted: dict[str, Decimal] = {}
+        """By order, units that are filled at the broker and whose executions nobody waits for: a person took it so."""
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
         self.in_flight: set[str] = set()
@@ -187,6 +189,12 @@ class AccountState:
         self.outside.clear()
         self.outside.update(told.positions)
         self._outside_buys.clear()
+
+    def accept(self, told: DifferenceAccepted) -> None:
+        """Take what a person accepted as the broker has it."""
+        known = self.outside if told.order_id is None else self.accepted
+        key = told.symbol if told.order_id is None else told.order_id
+        known[key] = known.get(key, ZERO) + told.qty
 
     def note_outside(self, told: OutsideFilled) -> None:
         """Take somebody else's fill, whose fee may be taken from the coin as well."""

@@ -33,6 +33,7 @@ DESK_PATTERNS = (
     "live.OrderAdopted",
     "live.OutsideFilled",
     "live.Differed",
+    "live.DifferenceAccepted",
     "risk.Refused",
     "risk.Armed",
     "risk.SwitchThrown",
