@@ -65,6 +65,15 @@ class MarketClosed(Payload, frozen=True, kw_only=True):
     """When it opens next, UTC ns."""
 
 
+class MinuteLate(Payload, frozen=True, kw_only=True):
+    """A minute of the stream came after the decision at its end, or after a larger bar was made without it; it is left out for good."""
+
+    wire: ClassVar[str] = "live.MinuteLate"
+    symbol: str
+    start_ns: int
+    """When it began, UTC ns."""
+
+
 class AccountAdopted(Payload, frozen=True, kw_only=True):
     """An account was met for the first time; what it held then is nobody's of ours."""
 

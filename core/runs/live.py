@@ -13,7 +13,7 @@ from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
 from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited, RunError
-from core.events.live_payloads import MarketClosed, StreamChanged
+from core.events.live_payloads import MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -129,6 +129,9 @@ class LiveWork:
         self._held: list[Bar] | None = []
         """What the stream brings from the beginning of a gap until it is filled: it follows on that. None at other times."""
         self._statuses: list[StreamStatus] = []
+        self._late: list[MinuteLate] = []
+        self._deaf: set[str] = set()
+        """Streams that do not bring anything now."""
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._sent: list[str] = []
@@ -220,6 +223,8 @@ class LiveWork:
         Raises BooksDiffer, BrokerError, StoreError and what the strategy raises.
         """
         try:
+            if self._failure is not None:
+                raise self._failure  # it was stopped while it loaded
             async with asyncio.TaskGroup() as group:
                 streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
@@ -286,7 +291,7 @@ class LiveWork:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
             feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                self._bars.add(self._hours.inside(page))
+                self._note_late(symbol, self._bars.add(self._hours.inside(page)))
 
     def _watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
@@ -309,7 +314,10 @@ class LiveWork:
         def on_status(status: StreamStatus) -> None:
             self._statuses.append(status)
             self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
-            if status.state is StreamState.LISTENING:
+            if status.state is not StreamState.LISTENING:
+                self._deaf.add(what)
+            else:
+                self._deaf.discard(what)
                 self._has_gap()  # what was told while nobody listened is asked for
 
         await self._account.market.listen(watch, on_tick, on_status)
@@ -320,9 +328,13 @@ class LiveWork:
         if self._held is not None:
             self._held.append(bar)
         else:
-            self._bars.add(one_bar(bar))
+            self._note_late(bar.symbol, self._bars.add(one_bar(bar), is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
+
+    def _note_late(self, symbol: str, starts: Sequence[int]) -> None:
+        """Note minutes that came after what they belong to was seen without them; they are told with the next decision."""
+        self._late += [MinuteLate(symbol=symbol, start_ns=start_ns) for start_ns in starts]
 
     async def _bars_until(self, now_ns: int) -> None:
         """Return once every symbol's minutes up to now are there, or will not come."""
@@ -362,7 +374,7 @@ class LiveWork:
         self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
         for bar in held:
             if until_ns is None or bar.end_ns <= until_ns:
-                self._bars.add(one_bar(bar))
+                self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
 
     def _has_gap(self) -> None:
         self._is_gap = True
@@ -414,7 +426,7 @@ class LiveWork:
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
             await self._bars_until(next_ns)
             await self._answers()
-            new, larger = self._bars.ended(next_ns)
+            new, larger = self._bars.ended(next_ns, is_gap=self._is_gap or bool(self._deaf))
             await self._decide(next_ns, new, larger)
             await self._tell_streams()
             await self.commit(on_commit)
@@ -533,6 +545,9 @@ class LiveWork:
         return events
 
     async def _tell_streams(self) -> None:
+        late, self._late = self._late, []
+        for minute in late:
+            self._journal.record(minute, self._clock.now_ns(), None, None)
         told, self._statuses = self._statuses, []
         for status in told:
             if status.state in {StreamState.LOST, StreamState.STALE}:

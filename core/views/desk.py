@@ -27,6 +27,7 @@ DESK_PATTERNS = (
     "data.CorporateActionsDeleted",
     "strategy.Noted",
     "clock.Late",
+    "live.MinuteLate",
     "live.StreamChanged",
     "live.MarketClosed",
     "live.AccountAdopted",

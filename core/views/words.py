@@ -185,6 +185,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
+    live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",
     live.DifferenceAccepted: lambda e, _: (
         f"{e.account}: {plain(e.qty)} {e.symbol}{'' if e.order_id is None else ' of an order'} are taken as the broker has them: {e.reason}"
     ),
@@ -217,6 +218,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
+    live.MinuteLate: Level.WARNING,
     live.Armed: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
