@@ -14,6 +14,7 @@ from core.events.live_payloads import (
     DifferenceAccepted,
     OrderAdopted,
     OrderChangeSent,
+    OrdersLeftTogether,
     OutsideFilled,
     SwitchThrown,
 )
@@ -61,6 +62,11 @@ class _Changes:
 async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
     """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
     await _remember_orders(state, runs, log)
+    async for event in _all(log, OrdersLeftTogether.wire):
+        if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
+            left = [state.lives[each] for each in (event.payload.order_id, *event.payload.others)]
+            state.left_together([life.order for life in left])
+            state.recall(left[0])  # what is held counts anew
     known_ns: int | None = None
     told = [event for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted) async for event in _all(log, kind.wire)]
     for event in sorted(told, key=lambda one: one.seq):
@@ -146,6 +152,7 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         for fill in in_time:
             if fill.order_id in here:
                 book.book(fill)
+                state.booked.add(fill.id)
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

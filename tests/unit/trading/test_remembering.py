@@ -9,7 +9,7 @@ import pytest
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
 from core.errors import BugError, RunError
-from core.events.live_payloads import CoinFee, SwitchCarriedOut
+from core.events.live_payloads import CoinFee, OrdersLeftTogether, SwitchCarriedOut
 from core.events.payloads import OrderReplaced
 from core.model.broker import BrokerOrderRequest
 from core.model.hand import OrderTerms
@@ -95,7 +95,7 @@ async def test_a_run_that_may_go_on_is_not_archived(tmp_path: Path) -> None:
         assert "strategy.PlaceRequest" in await archive_all(scene, tmp_path)
 
 
-@pytest.mark.parametrize("kind", [CoinFee, SwitchCarriedOut, OrderReplaced])
+@pytest.mark.parametrize("kind", [CoinFee, OrdersLeftTogether, OrderReplaced, SwitchCarriedOut])
 def test_what_is_read_at_the_start_is_remembered(kind: type[CoinFee]) -> None:
     assert kind.remembered
 
