@@ -10,7 +10,7 @@ import msgspec
 from core.errors import BooksDiffer, BrokerError
 from core.events.live_payloads import AccountAdopted, CoinFee, Differed, DifferenceAccepted, OrderAdopted, OutsideFilled
 from core.model.broker import BrokerOrder
-from core.model.instants import MINUTE_NS
+from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Order, RejectCode
 from core.ports import Broker
@@ -23,6 +23,8 @@ from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
 """How much earlier than our own times the broker is asked from: its clock may be off."""
+MEET_S: Final = 20.0
+"""How long a new account is asked in vain what it holds, until it is said that it cannot be opened."""
 _FIRST_LOOKS: Final = 6
 """How often a new account is looked at, at the most, until it is at rest."""
 _SLICE_NS: Final = 8_000_000
@@ -54,6 +56,7 @@ class Reconciler:
         # The first time everything since the account was met: who knows what happened while nobody looked.
         self._from_ns = known_ns
         self.settle_ns = settle_ns
+        self._meet_until_ns = state.clock.monotonic_ns() + int(MEET_S * SECOND_NS)
         self._never_came: list[tuple[str, int]] = []
         # Orders that left with one that the broker has, and that it did not name.
         self._unnamed: set[str] = set()
@@ -67,6 +70,11 @@ class Reconciler:
     def has_met(self) -> bool:
         """Whether it is known what the account held before anything of ours was done there."""
         return self._known_ns is not None
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether a new account was asked in vain for so long that nothing can be opened there."""
+        return not self.has_met and self._state.clock.monotonic_ns() >= self._meet_until_ns
 
     async def reconcile(self, *, accepts: str | None = None) -> tuple[Difference, ...]:
         """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer.

@@ -14,7 +14,6 @@ from core.events.live_payloads import Armed, OrderChangeSent, OrdersLeftTogether
 from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
-from core.model.instants import SECOND_NS
 from core.model.money import plain
 from core.model.order import Order, OrderRequest, OrderStatus, RejectCode
 from core.model.risk import SwitchLevel
@@ -43,8 +42,6 @@ FEE_S: Final = 1.1
 """The same while the fee of a bought coin is to come."""
 MISSING_S: Final = 1.0
 """How long the stream may take to bring an execution of which an answer told already."""
-MEET_S: Final = 20.0
-"""How long a new account is asked in vain what it holds, until it is said that it cannot be opened."""
 SWITCH_S: Final = 0.25
 """How often the log is asked whether somebody else threw the kill switch."""
 _log = logging.getLogger(__name__)
@@ -88,7 +85,6 @@ class AccountDesk:
         soon_s: float = SOON_S,
         settle_ns: int = SETTLE_NS,
         look_s: float = LOOK_S,
-        meet_s: float = MEET_S,
     ) -> None:
         self.state: Final = state
         self._broker = broker
@@ -101,7 +97,6 @@ class AccountDesk:
         self._missing_s = missing_s
         self._soon_s = soon_s
         self._settle_ns = settle_ns
-        self._meet_s = meet_s
         self._asking: set[str] = set()
         self._is_unreached = False
         self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
@@ -130,9 +125,8 @@ class AccountDesk:
     async def open(self) -> "AsyncGenerator[AccountDesk]":
         """Connect, remember and reconcile; the block's end ends every task of the desk. Orders stay at the broker.
 
-        A new account is open once it is known what it held before; one that was met before opens while its broker is away, too.
-        Raises KeysRefused and what else no second attempt would change, in the middle of the block too; BrokerError for a new
-        account whose broker does not answer.
+        Raises KeysRefused and what else no second attempt would change, in the middle of the block too; BrokerError where the broker
+        of a new account does not answer. One that was met before opens while its broker is away.
         """
         known_ns = await remember(self.state, self._runs, self._event_log)
         found, self._switch_seq = await read_switches(self._event_log)
@@ -153,7 +147,7 @@ class AccountDesk:
                     group.create_task(self._listen(), name="order-updates"),
                     group.create_task(self._tell_statuses(), name="stream-status"),
                     group.create_task(self._fold_updates(), name="fold-updates"),
-                    group.create_task(self._reconcile_always(), name="reconcile"),
+                    group.create_task(self._reconcile_always(self._reconciler), name="reconcile"),
                     group.create_task(self._watch_switch(), name="watch-switch"),
                     group.create_task(self._dead_man.watch(), name="dead-man"),
                 ]
@@ -542,8 +536,7 @@ class AccountDesk:
             self._asking.add(order_id)
             self._spawn(ask(), f"missing-{order_id}", lambda: self._asking.discard(order_id))
 
-    async def _reconcile_always(self) -> None:
-        began_ns = self.state.clock.monotonic_ns()
+    async def _reconcile_always(self, reconciler: Reconciler) -> None:
         while True:
             self._wake.clear()  # before: what is asked for meanwhile is asked for again
             asked_ns = self.state.clock.monotonic_ns()
@@ -551,11 +544,10 @@ class AccountDesk:
                 await self.reconcile()
                 await self._reached(None, asked_ns)
             except BrokerError as error:
-                is_met = self._reconciler is not None and self._reconciler.has_met
-                if isinstance(error, KeysRefused) or (not is_met and asked_ns - began_ns >= self._meet_s * SECOND_NS):
+                if isinstance(error, KeysRefused) or reconciler.gives_up:
                     raise
                 await self._reached(error, asked_ns)
-            if self._reconciler is not None and self._reconciler.has_met:
+            if reconciler.has_met:
                 self._ready.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_in_s()):

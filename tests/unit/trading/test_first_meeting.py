@@ -86,7 +86,8 @@ async def test_nothing_is_open_before_it_is_known_what_the_account_held(tmp_path
         assert scene.desk.state.outside == {"DEMO": D(3)}
 
 
-async def test_a_new_account_whose_broker_never_answers_is_not_opened(tmp_path: Path) -> None:
+async def test_a_new_account_whose_broker_never_answers_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.trading.reconciler.MEET_S", 0.05)
     broker = broker_at()
 
     def fail(_: int) -> None:
@@ -94,20 +95,21 @@ async def test_a_new_account_whose_broker_never_answers_is_not_opened(tmp_path: 
 
     Positions(broker, fail)
     with pytest.raises(BrokerUnreachable, match="503"):
-        async with opened(tmp_path, broker, soon_s=0.01, meet_s=0.05):
+        async with opened(tmp_path, broker, soon_s=0.01):
             pass
 
 
-async def test_an_account_that_was_met_opens_while_its_broker_is_away(tmp_path: Path) -> None:
+async def test_an_account_that_was_met_opens_while_its_broker_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.trading.reconciler.MEET_S", 0.0)
     broker = broker_at()
     async with opened(tmp_path, broker):
-        pass
+        pass  # it answers at once
 
     def fail(_: int) -> None:
         raise BrokerUnreachable("The broker's server fails (503).", "")
 
     Positions(broker, fail)
-    async with opened(tmp_path, broker, meet_s=0.0) as scene:
+    async with opened(tmp_path, broker) as scene:
         assert scene.desk.reconciled == 0
 
 
