@@ -140,6 +140,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         in_time = await runs.fills(run.id)
         for fill in in_time:
             fills.setdefault(fill.order_id, []).append(fill)
+        if run.config.is_by_hand:
+            state.hand_run_id = run.id
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
             own = fills.get(order.id, [])

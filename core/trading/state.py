@@ -23,7 +23,7 @@ from core.trading.coin_fees import CoinBuy
 from core.trading.entries import Causes, Entry
 from core.trading.feed import Feed
 from core.trading.order_fold import OrderLife
-from core.trading.risk import Sent, Situation
+from core.trading.risk import Own, Sent, Situation
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
@@ -63,6 +63,8 @@ class AccountState:
         self._by_broker_id: dict[str, str] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
+        self.hand_run_id: str | None = None
+        """The run that holds a person's own orders, where there is one."""
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
         self.booked: set[str] = set()
@@ -363,7 +365,17 @@ class AccountState:
             silent_s=self.silent_s,
             price_times=self._price_times,
             is_armed=is_armed,
+            own=self._own(run_id, also, without),
         )
+
+    def _own(self, run_id: str, also: list[OrderLife], without: str | None) -> Own:
+        """Return what is a run's; a person closes what others hold, too."""
+        positions = self.books[run_id].positions()
+        if run_id == self.hand_run_id:
+            for symbol, qty in self.outside.items():
+                positions[symbol] = positions.get(symbol, ZERO) + qty
+        mine = [life for life in also if life.order.run_id == run_id]
+        return Own(positions=positions, working=_with(self._rests_of.get(run_id, {}), mine, without))
 
     def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, without: str | None = None) -> Situation:
         """Return what it is judged in by its run's limits."""

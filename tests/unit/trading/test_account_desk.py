@@ -305,6 +305,37 @@ async def test_reduce_only_lets_positions_be_closed(scene: Scene) -> None:
     await scene.until_status(await scene.place("sell", qty=10), S.FILLED)
 
 
+async def test_under_reduce_only_a_run_takes_off_its_own_and_a_person_what_others_hold(tmp_path: Path) -> None:
+    broker = FakeBroker(SystemClock().now_ns)
+    broker.exchange.show("DEMO", D(100))
+    broker.exchange.submit(BrokerOrderRequest(client_order_id="theirs", symbol="DEMO", side=OrderSide.BUY, qty=D(100)))
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        await scene.run("hand")
+        scene.desk.state.hand_run_id = "hand"
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        await scene.throw(SwitchLevel.REDUCE_ONLY)
+        await scene.until(lambda: scene.desk.level("run") is SwitchLevel.REDUCE_ONLY)
+        refused = await scene.until_status(await scene.place("sell", qty=5), S.REJECTED)
+        assert refused.reject_code is RejectCode.RISK_REDUCE_ONLY
+        await scene.until_status(await scene.place("sell", qty=100, run_id="hand"), S.FILLED)
+
+
+async def test_runs_that_hold_opposite_positions_may_each_close_its_own(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits=RiskLimits(max_position_value=D(1_000))) as scene:
+        await scene.run("long")
+        await scene.run("short")
+        scene.broker.exchange.show("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        await scene.until_status(await scene.place("buy", qty=10, run_id="long"), S.FILLED)
+        await scene.until_status(await scene.place("sell", qty=10, run_id="short"), S.FILLED)
+        await scene.throw(SwitchLevel.REDUCE_ONLY)
+        await scene.until(lambda: scene.desk.level("long") is SwitchLevel.REDUCE_ONLY)
+        scene.desk.state.note_price("DEMO", D(200), 2)  # what is left of the account then is worth more than its limit
+        await scene.until_status(await scene.place("buy", qty=10, run_id="short"), S.FILLED)
+        await scene.until_status(await scene.place("sell", qty=10, run_id="long"), S.FILLED)
+
+
 async def test_nothing_leaves_an_account_that_is_not_armed(tmp_path: Path) -> None:
     async with opened(tmp_path, is_armed=False) as scene:
         await scene.run()
