@@ -86,6 +86,15 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     """The broker's ids of the newest executions in these positions: the broker's clock may be off, so no instant tells them apart."""
 
 
+class Reconciled(Payload, frozen=True, kw_only=True):
+    """An account was compared with its broker, and nothing of before `until_ns` is open: the next start asks from there on. Told hourly."""
+
+    wire: ClassVar[str] = "live.Reconciled"
+    account: str
+    until_ns: int
+    """UTC ns."""
+
+
 class OrderAdopted(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
 
@@ -198,15 +207,13 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
 
 
 class OrdersLeftTogether(Payload, frozen=True, kw_only=True):
-    """An order and others left as one, under the id of the first, and the broker minds how they hang together.
-
-    `others`: the exits of an entry, or of a pair the stop.
-    """
+    """An order and others left as one, under the id of the first, and the broker minds how they hang together."""
 
     wire: ClassVar[str] = "orders.LeftTogether"
     remembered: ClassVar[bool] = True
     order_id: str
     others: tuple[str, ...]
+    """The exits of an entry, or of a pair the stop."""
 
 
 # --- risk.* -----------------------------------------------------------------------------------------------

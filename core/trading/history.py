@@ -16,6 +16,7 @@ from core.events.live_payloads import (
     OrderChangeSent,
     OrdersLeftTogether,
     OutsideFilled,
+    Reconciled,
     SwitchThrown,
 )
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
@@ -82,6 +83,9 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             state.adopted.add(payload.broker_id)
         elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
             state.accept(payload)
+    for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
+        if isinstance(event.payload, Reconciled) and event.payload.account == state.key:
+            state.reconciled_ns = event.payload.until_ns
     if state.features.coin_fees:
         async for event in _all(log, CoinFee.wire):
             if isinstance(event.payload, CoinFee) and event.payload.account == state.key:

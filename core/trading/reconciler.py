@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence, Set
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from core.errors import BooksDiffer, BrokerError
-from core.events.live_payloads import AccountAdopted, CoinFee, Differed, DifferenceAccepted, OrderAdopted, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, Differed, DifferenceAccepted, OrderAdopted, OutsideFilled, Reconciled
 from core.model.broker import BrokerOrder
-from core.model.instants import MINUTE_NS, SECOND_NS
+from core.model.instants import HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Order, RejectCode
 from core.ports import Broker
@@ -27,6 +28,8 @@ MEET_S: Final = 20.0
 """How long a new account is asked in vain what it holds, until it is said that it cannot be opened."""
 _FIRST_LOOKS: Final = 6
 """How often a new account is looked at, at the most, until it is at rest."""
+_MARK_NS: Final = HOUR_NS
+"""How often it is stored up to when it was compared."""
 _SLICE_NS: Final = 8_000_000
 """How long it computes before the loop gets its turn."""
 _TODO: Final = (
@@ -53,8 +56,8 @@ class Reconciler:
         self._since: dict[str, int] = {}
         self._before: dict[str, Difference] = {}
         self._first_looks: list[Theirs] = []
-        # The first time everything since the account was met: who knows what happened while nobody looked.
-        self._from_ns = known_ns
+        # The first time everything since it was compared last, or met: who knows what happened while nobody looked.
+        self._from_ns = self._marked_ns = known_ns if state.reconciled_ns is None else state.reconciled_ns
         self.settle_ns = settle_ns
         self._meet_until_ns = state.clock.monotonic_ns() + int(MEET_S * SECOND_NS)
         self._never_came: list[tuple[str, int]] = []
@@ -103,9 +106,16 @@ class Reconciler:
             await self._heal_all(found, entry, accepts or "")
             self._refuse_changes(entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
+            # What the broker's lists lack may be listed later, with its time.
+            is_whole = not any(one.healing is Healing.WAIT and one.kind in {Kind.POSITION, Kind.FILL_WITHOUT_DETAILS} for one in found)
+            is_marked = is_whole and self._marked_ns is not None and began_ns - self._marked_ns >= _MARK_NS
+            if is_marked:
+                entry.tell(Reconciled(account=state.key, until_ns=began_ns))
             await state.apply(entry)
+        self._marked_ns = began_ns if is_marked or self._marked_ns is None else self._marked_ns
         self._known_ns = began_ns if self._known_ns is None else self._known_ns
-        self._from_ns = began_ns
+        if is_whole or self._from_ns is None:
+            self._from_ns = began_ns
         self._note(found, moving(ours, theirs), asked_ns)
         self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
@@ -122,7 +132,7 @@ class Reconciler:
     async def _ask(self, now_ns: int) -> Theirs:
         state, broker = self._state, self._broker
         unsettled = state.unsettled()
-        since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
+        since_ns = (now_ns if self._from_ns is None else self._from_ns) - _BEFORE_NS
         listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
         orders = {order.id: self._as_ours(order) for order in (*listed, *self._legs(listed))}
         seen = {order.client_order_id for order in orders.values()}
@@ -145,7 +155,7 @@ class Reconciler:
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
-        executions = await broker.account.executions(since_ns=since_ns)
+        executions = await broker.account.executions(since_ns=self._executed_since(since_ns, orders.values()))
         # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
         # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
         executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
@@ -163,6 +173,22 @@ class Reconciler:
             executions=tuple(executions),
             positions={one.symbol: one.qty for one in positions},
         )
+
+    def _executed_since(self, since_ns: int, orders: Iterable[BrokerOrder]) -> int:
+        """Return from when on executions are asked for: since the last look, unless one of before is missing of an order of ours.
+
+        An order that rests for months must not make every look ask for all that was executed since it was made.
+        """
+        lives = self._state.lives
+        told: dict[str, Decimal] = {}
+        for order in orders:
+            told[own_id(order.client_order_id)] = told.get(own_id(order.client_order_id), ZERO) + order.filled_qty
+        missing = [
+            life.order.created_ns - _BEFORE_NS
+            for life in (lives[each] for each in told if each in lives)
+            if max(told[life.order.id], life.broker_qty) > life.order.filled_qty + self._state.accepted.get(life.order.id, ZERO)
+        ]
+        return min(since_ns, *missing) if missing else since_ns
 
     async def _ask_for_leg(self, order: Order) -> BrokerOrder | None:
         """Return an order that left with another: by the broker's id, else as a leg of that one; None where it never came."""

@@ -72,6 +72,8 @@ class AccountState:
         self.adopted: set[str] = set()
         self.accepted: dict[str, Decimal] = {}
         """By order, units that are filled at the broker and whose executions nobody waits for: a person took it so."""
+        self.reconciled_ns: int | None = None
+        """Up to when it was compared with the broker, as far as that is stored."""
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
         self.in_flight: set[str] = set()
