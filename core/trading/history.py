@@ -17,6 +17,7 @@ from core.events.live_payloads import (
     OrdersLeftTogether,
     OutsideFilled,
     Reconciled,
+    SwitchCarriedOut,
     SwitchThrown,
 )
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
@@ -24,7 +25,7 @@ from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
-from core.model.run import RunMode
+from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import RunBook
 from core.trading.changes import Change, number_of
@@ -32,6 +33,7 @@ from core.trading.order_fold import revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
+_OVER = frozenset({RunStatus.COMPLETED, RunStatus.STOPPED, RunStatus.ERROR})
 
 
 class Thrown(NamedTuple):
@@ -104,6 +106,16 @@ async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown]
     return list(newest.values()), after_seq
 
 
+async def read_carried_out(log: EventLog, account: str) -> set[str]:
+    """Return the events that threw the kill switch and whose wish is done at an account, with nothing left."""
+    done = set()
+    async for event in _all(log, SwitchCarriedOut.wire):
+        told = event.payload
+        if isinstance(told, SwitchCarriedOut) and told.account == account and not told.left and event.causation_id is not None:
+            done.add(event.causation_id)
+    return done
+
+
 async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
     """Return what is stored of the changes of orders, by order."""
     found: dict[str, _Changes] = {}
@@ -153,6 +165,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             if changed is not None:
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
+            if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
+                state.left_over.append(order.id)
         # In the order in which they happened, whichever order they are of: average cost and realised profit hang on it.
         here = {order.id for order in orders}
         for fill in in_time:
