@@ -14,7 +14,7 @@ from core.store import database
 from core.store.database import DatabaseStore
 from core.store.dialect import Begun
 from core.store.sqlite import SqliteDatabase
-from tests.contract.samples import StillClock, note
+from tests.contract.samples import StillClock, note, run
 
 
 class SilentDatabase(SqliteDatabase):
@@ -24,7 +24,16 @@ class SilentDatabase(SqliteDatabase):
 
     def commit(self, connection: Connection, begun: Begun, head: int | None, late: Sequence[Any]) -> None:
         super().commit(connection, begun, head, late)
-        if head is not None and self.silent:
+        if head is not None:
+            self._be_silent()
+
+    def append(self, connection: Connection, mark: str, cells: Sequence[Any]) -> int:
+        last = super().append(connection, mark, cells)
+        self._be_silent()
+        return last
+
+    def _be_silent(self) -> None:
+        if self.silent:
             self.silent -= 1
             raise DatabaseUnreachable("The server does not answer.")
 
@@ -46,8 +55,8 @@ async def store(silent: SilentDatabase) -> AsyncIterator[DatabaseStore]:
         await store.close()
 
 
-async def append_together(store: DatabaseStore, texts: Sequence[str]) -> list[str]:
-    """Append while the writer is busy, so that all is committed at once; return what each was told."""
+async def append_together(store: DatabaseStore, texts: Sequence[str], *, is_plain: bool) -> list[str]:
+    """Append while the writer is busy, so that all is committed at once; return what each was told. Not plain: with a row of a run."""
     loop, began, goes_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def keep_busy(_: Connection) -> None:
@@ -56,7 +65,12 @@ async def append_together(store: DatabaseStore, texts: Sequence[str]) -> list[st
 
     async def append(text: str) -> str:
         try:
-            await store.log.append([note(text)])
+            if is_plain:
+                await store.log.append([note(text)])
+            else:
+                async with store.runs.begin() as work:
+                    work.put_run(run(text))
+                    work.append([note(text)])
         except DatabaseUnreachable as error:
             return str(error)
         return "done"
@@ -70,10 +84,11 @@ async def append_together(store: DatabaseStore, texts: Sequence[str]) -> list[st
     return [one.result() for one in asked]
 
 
-async def test_each_of_a_group_is_told_and_none_is_made_again(silent: SilentDatabase, store: DatabaseStore) -> None:
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_each_of_a_group_is_told_and_none_is_made_again(silent: SilentDatabase, store: DatabaseStore, is_plain: bool) -> None:
     silent.silent = 1
-    told = await append_together(store, ["a", "b"])
+    told = await append_together(store, ["a", "b"], is_plain=is_plain)
     assert all("Whether the last change was made is not known" in one for one in told)
     assert [event.payload for event in await store.log.read()] == [note(text).payload for text in ("a", "b")]
-    assert await append_together(store, ["c", "d"]) == ["done", "done"]
+    assert await append_together(store, ["c", "d"], is_plain=is_plain) == ["done", "done"]
     assert [event.payload for event in await store.log.read(after_seq=2)] == [note(text).payload for text in ("c", "d")]
