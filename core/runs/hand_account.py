@@ -414,10 +414,7 @@ class HandAccount:
 
     @contextmanager
     def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
-        """One at a time closes or reverses a position: each looks at what is held, and nobody else changes it until its order is committed.
-
-        Raises InvalidValue.
-        """
+        """Close or reverse a position one at a time, until the order is committed: each looks at what is held. Raises InvalidValue."""
         key = (symbol, self._name(owner_id))
         if key in self._turning:
             raise InvalidValue("position", symbol, "it is being closed or reversed already.")
