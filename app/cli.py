@@ -28,7 +28,7 @@ from app import (
 )
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
-from app.console import print_error
+from app.console import let_stdout_go, print_error
 from app.options import EVERYWHERE
 from core import ENGINE_VERSION
 from core.errors import InputError, KnownError, UnknownName, nearest
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(_usage_error(error), given)
     except BrokenPipeError:
         # The reader of a pipe (`weaver … | head`) has gone: nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_stdout_go()
         return 1
     except Exception as error:  # the outermost frame: known errors are told in plain words, bugs are kept and reported
         return _say(_single_cause(error), given)
