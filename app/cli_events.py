@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from core.store.archive_file import ArchivedEvents
     from core.views.chain import ChainStep
 
-ArchiveFile = Annotated[Path | None, typer.Option("--archive", help="Read archived events instead of the log.", metavar="FILE")]
+ArchiveFile = Annotated[
+    Path | None, typer.Option("--archive", readable=False, help="Read archived events instead of the log.", metavar="FILE")
+]
 
 
 def add_to(group: typer.Typer) -> None:

@@ -17,7 +17,6 @@ from core.errors import InputError
         ("data list --debug --profile a --verbose", "--debug --profile a --verbose data list"),
         ("strategies show -- --db", "strategies show -- --db"),
         ("data import f.csv --symbol S", "data import f.csv --symbol S"),
-        ("runs list --db", "--db runs list"),
         ("runs list --debugger", "runs list --debugger"),
     ],
 )
@@ -49,6 +48,16 @@ def test_common_options_may_stand_anywhere(line: str, sorted_line: str) -> None:
         ("--screenshot a.jpg", "error[invalid_value]: --screenshot cannot be a.jpg: the file must end in .png."),
         ("--screenshot a.png --size big", "error[invalid_value]: --size cannot be 'big': write it like 1600x1000."),
         ("--profile ../x runs list", "error[invalid_value]: --profile cannot be '../x': use letters, digits, - and _, at most 40."),
+        ("runs list --db", "error[input_error]: --db is followed by nothing. `weaver --help` shows what it takes."),
+        (
+            "events tail --limit x",
+            "error[input_error]: Invalid value for '--limit': it must be a whole number."
+            " `weaver events tail --help` shows how it is called.",
+        ),
+        (
+            "trade sma-cross --speed fast",
+            "error[input_error]: Invalid value for '--speed': it must be a number. `weaver trade --help` shows how it is called.",
+        ),
         ("events tail --limit 0", "error[invalid_value]: --limit cannot be 0: it must be at least 1."),
         ("events tail --follow --limit -1", "error[invalid_value]: --limit cannot be -1: it must be at least 0."),
         ("events tail --follow --archive a.zst", "error[input_error]: Nothing is appended to an archive. Leave out --archive or --follow."),
