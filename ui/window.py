@@ -213,6 +213,7 @@ class MainWindow(QMainWindow):
         trading = self.trading
         self.tables["runs"].model.rows_published.connect(trading.show_stake)
         trading.stake_changed.connect(self._show_stake)
+        trading.marks_changed.connect(self.feed.show_account)
         trading.stake_changed.connect(lambda: trading.show_on(self.toolbar))
         trading.feed.changed.connect(lambda: trading.show_on(self.toolbar))
         trading.commands.said.connect(self._say_act)
