@@ -218,6 +218,15 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
     left: str = ""
 
 
+class SwitchUnreached(Payload, frozen=True, kw_only=True):
+    """What the kill switch asked for could not be done at an account that nobody has open: it holds, and is done when that is opened."""
+
+    wire: ClassVar[str] = "risk.SwitchUnreached"
+    account: str
+    level: SwitchLevel
+    reason: str
+
+
 class EquityMarked(Payload, frozen=True, kw_only=True):
     """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
 

@@ -192,6 +192,9 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.Armed: lambda e, _: f"{e.account} is armed at {e.desk}: orders may leave for real money.",
     live.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
     live.SwitchCarriedOut: lambda e, _: _carried_out(e),
+    live.SwitchUnreached: lambda e, _: (
+        f"Kill switch not carried out at {e.account}: {e.reason} It holds, and is carried out when the account is opened."
+    ),
     live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
