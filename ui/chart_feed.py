@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from core.views.desk import DeskViews
     from ui.panels.chart_panel import ChartPanel
     from ui.run_loader import LoadedRun
+
+
+_BESIDE: Final = 0.025
+"""The share of the width that stays free beside the newest bar of a run that goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +146,9 @@ class ChartFeed(QObject):
         title = f"{key.symbol} · {key.timeframe}"
         view, total = self._chart.scene.view, 0 if self._chart.scene.data is None else len(self._chart.scene.data)
         self._chart.set_data(data, title=title, price_decimals=decimals, keep_view=keep_view)
-        if keep_view and total and view.right >= total:  # the newest bars were in view: they stay so
-            self._chart.set_view(replace(view, left=view.left + len(data) - total))
+        if keep_view and total and view.right >= total:  # the newest bars were in view: they stay so, once the room beside them is filled
+            lacking = len(data) + _BESIDE * view.span - view.right
+            self._chart.set_view(replace(view, left=view.left + min(max(lacking, 0.0), float(len(data) - total))))
         self._draw_account()
         await self._load_marks(key, turn)
 

@@ -149,7 +149,7 @@ class Docks(QObject):
         window, dock = self._window, self._by_name
         width, height = max(window.width(), 640), max(window.height(), 480)
         scale = self._sizes.font / 13
-        side = round(min(max(width * 0.272, 270 * scale), 436 * scale, width * 0.3))
+        side = round(min(max(width * 0.278, 390 * scale), 444 * scale, width * 0.325))
         report = round(min(max(width * 0.19, 290 * scale), 340 * scale, width * 0.3))
         window.resizeDocks([dock["runs"], dock["chart"], dock["report"]], [side, width - side - report, report], Qt.Orientation.Horizontal)
         bottom = round(height * 0.25)

@@ -29,19 +29,26 @@ def order_rows(scene: Scene, frame: Frame) -> list[tuple[int, OrderLine]]:
 
 def paint_order_lines(painter: QPainter, ink: Ink, frame: Frame, rows: list[tuple[int, OrderLine]]) -> None:
     """Draw the lines, each with its words at the right end; words that would cover others are left out."""
-    right, taken = frame.layout.plot_width, list[int]()
+    right = frame.layout.plot_width
     for row, line in rows:
-        colour = ink.of_sign(line.side)
-        dashed_line(painter, colour, QPoint(0, row), QPoint(right - 1, row), width=ink.line, pattern=(6, 4))
-        if all(abs(row - other) >= ink.row for other in taken):
-            taken.append(row)
-            left = right - ink.text_width(line.text) - 3 * ink.pad
-            ink.tag(painter, line.text, left, row, mixed(colour, ink.background, 0.35))
+        dashed_line(painter, ink.of_sign(line.side), QPoint(0, row), QPoint(right - 1, row), width=ink.line, pattern=(6, 4))
+    for row, line in _apart(rows, ink):
+        left = right - ink.text_width(line.text) - 3 * ink.pad
+        ink.tag(painter, line.text, left, row, mixed(ink.of_sign(line.side), ink.background, 0.35))
+
+
+def _apart(rows: list[tuple[int, OrderLine]], ink: Ink) -> list[tuple[int, OrderLine]]:
+    """Return those whose labels do not cover one another, the first ones first."""
+    chosen: list[tuple[int, OrderLine]] = []
+    for row, line in rows:
+        if all(abs(row - other) >= ink.row for other, _ in chosen):
+            chosen.append((row, line))
+    return chosen
 
 
 def paint_order_tags(painter: QPainter, ink: Ink, scene: Scene, frame: Frame, rows: list[tuple[int, OrderLine]]) -> None:
     """Draw the prices on the axis."""
     layout = frame.layout
-    for row, line in rows:
+    for row, line in _apart(rows, ink):
         fill = mixed(ink.of_sign(line.side), ink.background, 0.35)
         ink.tag(painter, figure(line.price, scene.decimals), layout.plot_width, row, fill, width=layout.width - layout.plot_width)

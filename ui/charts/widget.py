@@ -209,7 +209,7 @@ class ChartWidget(QWidget):
         def latest(view: TimeView) -> TimeView:
             fitting = view.width / (_USUAL_BAR_WIDTH * ratio)
             if total <= fitting:
-                return view.fitted(0, max(total, 24) if total > 2 else total)
+                return view.fitted(0, max(total, 24) if total else 0)  # a run that begins gets room for what comes
             return view.fitted(total - fitting * 0.95, total, 0.025)
 
         self._aim(latest)
