@@ -189,6 +189,7 @@ class MainWindow(QMainWindow):
         self.chart.set_chosen.connect(view.choose_set)
         self.chart.demo_requested.connect(self.commands.open_demo)
         self.chart.import_requested.connect(self.commands.import_data)
+        self.chart.account_requested.connect(lambda: self.docks.show(self.docks["account"]))
         self.data.import_requested.connect(self.commands.import_data)
         self.data.download_requested.connect(self.commands.download_data)
         self.data.actions_requested.connect(self.commands.corporate_actions)

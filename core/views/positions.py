@@ -140,7 +140,7 @@ class TradeTable(RowTable[Trade]):
 
     columns = (
         Column[Trade]("exit", "Closed", Kind.TIME, lambda trade: trade.exit_ns, 142),
-        Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 142),
+        Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 142, gives_way=1),
         Column[Trade]("symbol", "Symbol", Kind.TEXT, lambda trade: trade.symbol, 84),
         Column[Trade]("side", "Side", Kind.SIDE, lambda trade: trade.side.value, 48),
         Column[Trade]("qty", "Quantity", Kind.NUMBER, lambda trade: trade.qty, 96, decimals="qty"),
@@ -148,10 +148,10 @@ class TradeTable(RowTable[Trade]):
         Column[Trade]("exit_price", "Exit", Kind.PRICE, lambda trade: trade.exit_price, 88, decimals="price"),
         Column[Trade]("pnl", "P/L", Kind.MONEY, lambda trade: trade.pnl, 88, decimals=2, signed=True, tip="Net of fees."),
         Column[Trade]("return", "Return", Kind.PERCENT, _trade_return, 82, decimals=2, signed=True, tip="P/L by the value at entry."),
-        Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 86, gives_way=1),
-        Column[Trade]("fees", "Fees", Kind.MONEY, lambda trade: trade.fees, 68, gives_way=2, decimals=2),
-        Column[Trade]("mae", "MAE", Kind.PERCENT, lambda trade: trade.mae, 80, gives_way=3, decimals=2, tip=_MAE),
-        Column[Trade]("mfe", "MFE", Kind.PERCENT, lambda trade: trade.mfe, 76, gives_way=4, decimals=2, tip=_MFE),
+        Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 86, gives_way=2),
+        Column[Trade]("fees", "Fees", Kind.MONEY, lambda trade: trade.fees, 68, gives_way=3, decimals=2),
+        Column[Trade]("mae", "MAE", Kind.PERCENT, lambda trade: trade.mae, 80, gives_way=4, decimals=2, tip=_MAE),
+        Column[Trade]("mfe", "MFE", Kind.PERCENT, lambda trade: trade.mfe, 76, gives_way=5, decimals=2, tip=_MFE),
         Column[Trade]("entry_order", "Entry order", Kind.ID, lambda trade: trade.entry_order_id, 96, hidden=True),
         Column[Trade]("exit_order", "Exit order", Kind.ID, lambda trade: trade.exit_order_id, 96, hidden=True),
     )  # fmt: skip

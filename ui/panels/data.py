@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QLabel, QSplitter, QToolBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QSplitter, QToolBar, QToolButton, QVBoxLayout, QWidget
 
 from core.errors import KnownError
 from core.model.market import BarSet, Gap
@@ -109,6 +109,11 @@ class DataPanel(QWidget):
             button = bar.widgetForAction(action)
             button.setObjectName(action.objectName().replace("action-", "button-"))
             button.setAccessibleName(action.toolTip())
+        more = bar.findChild(QToolButton, "qt_toolbar_ext_button")  # Qt's own, whose picture nobody sees on a dark panel
+        if more is not None:
+            more.setText("»")
+            more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            more.setAccessibleName("More")
         below = QWidget(self)
         below_layout = QVBoxLayout(below)
         below_layout.setContentsMargins(0, step, 0, 0)
