@@ -226,11 +226,15 @@ class Docks(QObject):
 
 
 def _focusable(dock: QDockWidget) -> QWidget:
-    """Return what takes the focus in a dock: what its panel names, else the first that can; an empty panel's dock itself."""
-    panel = dock.widget()
-    named: QWidget | None = panel.focusProxy()
+    """Return what takes the focus in a dock: what its panel names, else the first that can; an empty panel's dock itself.
+
+    A panel names it as its `first_focus`, not as its focus proxy: Tab would come to the panel and be thrown back to that widget.
+    """
+    panel = named = dock.widget()
+    while (inner := getattr(named, "first_focus", None)) is not None:
+        named = inner
     for widget in (named, *panel.findChildren(QWidget)):
-        if widget is not None and widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             return widget
     dock.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
     return dock

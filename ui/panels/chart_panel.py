@@ -70,7 +70,7 @@ class ChartPanel(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(filled)
         self._stack.addWidget(self.empty)
-        self.setFocusProxy(self.chart)
+        self.first_focus: QWidget = self.chart
         self._keys: list[BarSetKey] = []
 
     def _button(self, name: str, text: str, tip: str) -> QToolButton:

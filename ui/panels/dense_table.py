@@ -222,10 +222,10 @@ class DenseTable(QTableView):
         return True
 
     def copy_selection(self) -> None:
-        """Copy the selected rows as tab-separated text, in the order and with the columns on the screen."""
+        """Copy the selected rows as tab-separated text, in the order on the screen, with the columns that there was no room for."""
         header = self.horizontalHeader()
         shown = [header.logicalIndex(place) for place in range(header.count())]
-        columns = [place for place in shown if not self.isColumnHidden(place)]
+        columns = [place for place in shown if self._is_wanted(place)]
         displays = self._selected_displays()
         if displays:
             QGuiApplication.clipboard().setText(self.table_model.copied(displays, columns))
