@@ -178,6 +178,8 @@ def tell(report: "RunReport", *, as_json: bool) -> None:
             print_error(run.error_code, run.error or f"Run {run.id} failed.")
             raise typer.Exit(2)  # the market does not know what was asked for
         fail(run.error_code or "run_error", run.error or f"Run {run.id} failed.")
+    if not run.status.is_final:
+        fail("run_error", f"Run {run.id} is over, and how it ended is not stored. Its orders may work on; look at the account.")
 
 
 def kill(

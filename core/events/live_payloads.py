@@ -168,6 +168,17 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """How far it follows from now on: a price or a percent, as the order has it."""
 
 
+class OrdersLeftTogether(Payload, frozen=True, kw_only=True):
+    """An order and others left as one, under the id of the first, and the broker minds how they hang together.
+
+    `others`: the exits of an entry, or of a pair the stop.
+    """
+
+    wire: ClassVar[str] = "orders.LeftTogether"
+    order_id: str
+    others: tuple[str, ...]
+
+
 # --- risk.* -----------------------------------------------------------------------------------------------
 
 

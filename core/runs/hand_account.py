@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 from uuid import uuid4
 
-from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
+from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, StoreError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -30,7 +30,9 @@ from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.router import default_time_in_force
+from core.runs.store_away import StoreAway
 from core.trading.books import RunBook
+from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
@@ -62,9 +64,13 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
+        self._away = StoreAway(run.id, runs, log)
+        self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reversing: set[asyncio.Task[None]] = set()
+        self._turning: set[tuple[str, str]] = set()
+        """Symbol and run of the positions that are just being closed or reversed."""
         self._group: asyncio.TaskGroup | None = None
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
@@ -77,6 +83,7 @@ class HandAccount:
         """Let the person's own run trade here for the length of the block."""
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
+        desk.state.hand_run_id = run.id
         desk.sit(run.id, book, Seat(self._changed.set, self._stop))
         try:
             yield self
@@ -85,10 +92,17 @@ class HandAccount:
 
     async def remember(self) -> None:
         """Take the exits that wait, and the pairs, as the run's rows have them."""
-        self._families.restore(await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id), self._now_ns())
+        orders, fates = await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id)
+        self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
 
     async def go_on(self) -> None:
-        """Mind the exits and tell of every change until the account is let go."""
+        """Mind the exits and tell of every change until the account is let go. Raises StoreError for what waiting does not mend."""
+        try:
+            await self._go_on()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _go_on(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._group = group
             own = [
@@ -117,9 +131,9 @@ class HandAccount:
         state = self.desk.state
         while True:
             self._changed.clear()
-            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns())
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), minded=state.pairs)
             if leaving:
-                await self.desk.place(leaving)
+                await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             await self._changed.wait()
@@ -175,6 +189,7 @@ class HandAccount:
             reconciled_ns=self.desk.reconciled_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
+            held=frozenset(order.id for order in working if state.is_held(order)),
         )
 
     def _money(self) -> Account:
@@ -252,7 +267,15 @@ class HandAccount:
                 buying_power=buying_power,
                 buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
                 verdicts=self.desk.verdicts(made),
+                exits_leave=self._exits_leave(made),
             )
+
+    def _exits_leave(self, order: Order) -> str:
+        """Return when the exits of an order would leave; see `OrderPreview`."""
+        exits, state = exits_of(order, order.created_ns), self.desk.state
+        if not exits:
+            return ""
+        return "with it" if fits_as_one(order, exits, state.held_before(order), state.features) else "after it"
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
@@ -266,6 +289,8 @@ class HandAccount:
 
     async def cancel(self, order_id: str) -> None:
         """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName."""
+        if self._families.is_gone(order_id):
+            return  # with the one it was paired with
         waiting = self._families.find(order_id)
         order = waiting or self._known(order_id).order
         if order.status.is_final:
@@ -296,11 +321,19 @@ class HandAccount:
         self._tell()
 
     async def cancel_all(self) -> int:
-        """Ask for the cancel of every working order of ours here; return how many."""
+        """Ask for the cancel of every working order of ours here; return how many. Raises StoreError when all were asked for."""
         # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
         wanted = self._families.waiting_orders() + [life.order for life in self.desk.state.working()]
+        refused: StoreError | None = None
         for order in wanted:
-            await self.cancel(order.id)
+            try:
+                await self.cancel(order.id)
+            except StoreError as error:
+                refused = error
+                if order.id in self.desk.state.lives:
+                    await self.desk.cancel(order.id)  # the broker is asked, whether that can be stored or not
+        if refused is not None:
+            raise refused
         return len(wanted)
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
@@ -311,12 +344,10 @@ class HandAccount:
             raise InvalidValue("position", symbol, "nothing of it is held.")
         if qty is not None and not 0 < qty <= abs(held):
             raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
-        if qty is None:
-            await self._clear(symbol, owner_id, OrderSide.SELL if held > 0 else OrderSide.BUY)
-            held = self._owned(symbol, owner_id)  # an exit may have been faster
-            if not held:
-                raise InvalidValue("position", symbol, "it was closed just now.")
-        return await self._close(symbol, owner_id, held, qty or abs(held))
+        with self._alone(symbol, owner_id):
+            if qty is None:
+                held = await self._cleared(symbol, owner_id, held)
+            return await self._close(symbol, owner_id, held, qty or abs(held))
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
         """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
@@ -329,12 +360,11 @@ class HandAccount:
             raise InvalidValue("position", symbol, "nothing of it is held.")
         if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
             raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
-        side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        await self._clear(symbol, owner_id, side)
-        held = self._owned(symbol, owner_id)
-        if not held:
-            raise InvalidValue("position", symbol, "it was closed just now.")
-        name = self.run.id if owner_id == OUTSIDE else owner_id
+        with self._alone(symbol, owner_id):
+            return await self._reverse(symbol, owner_id, await self._cleared(symbol, owner_id, held))
+
+    async def _reverse(self, symbol: str, owner_id: str, held: Decimal) -> Order:
+        side, name = OrderSide.SELL if held > 0 else OrderSide.BUY, self._name(owner_id)
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
@@ -367,14 +397,14 @@ class HandAccount:
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
-        await self.desk.place([Intent(order=order, caused_by=asked.id)], [asked])
+        await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
         return self.desk.state.lives[order.id].order
 
     async def _close(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal) -> Order:
         side, is_outside = OrderSide.SELL if held > 0 else OrderSide.BUY, owner_id == OUTSIDE
         # What came from outside is in no book of ours that the order could reduce.
         request = OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=not is_outside, note="closed by hand")
-        return await self._place(request, self.run.id if is_outside else owner_id)
+        return await self._place(request, self._name(owner_id))
 
     async def _open_after(self, closing_id: str, opening: OrderRequest, run_id: str) -> None:
         state = self.desk.state
@@ -382,15 +412,49 @@ class HandAccount:
         if state.lives[closing_id].order.status is OrderStatus.FILLED:
             await self._place(opening, run_id)
 
-    async def _clear(self, symbol: str, owner_id: str, side: OrderSide) -> None:
-        """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""
-        state, name = self.desk.state, self.run.id if owner_id == OUTSIDE else owner_id
-        working = [life.order.id for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
+    @contextmanager
+    def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
+        """One at a time closes or reverses a position: each looks at what is held, and nobody else changes it until its order is committed.
+
+        Raises InvalidValue.
+        """
+        key = (symbol, self._name(owner_id))
+        if key in self._turning:
+            raise InvalidValue("position", symbol, "it is being closed or reversed already.")
+        self._turning.add(key)
+        try:
+            yield
+        finally:
+            self._turning.discard(key)
+
+    async def _cleared(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
+        """Take back what works on the closing side, wait for the broker's word, and return what is held then.
+
+        The broker holds the units back that are to be sold. Raises InvalidValue where nothing is left to close, or something works on.
+        """
+        state, name = self.desk.state, self._name(owner_id)
+        side = OrderSide.SELL if held > 0 else OrderSide.BUY
+        closing = [life.order for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
+        working = [order.id for order in closing if not self._waits_there(order)]
         for order_id in working:
             await self.cancel(order_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                await state.until(lambda: state.has_ended or all(state.lives[each].order.status.is_final for each in working))
+                await state.until(lambda: state.has_ended or all(state.lives[each].is_settled for each in working))
+        left = self._owned(symbol, owner_id)  # one of them may have been faster
+        if left * held <= 0:
+            raise InvalidValue("position", symbol, "it was closed just now.")
+        if state.working_qty(name, symbol, side):
+            raise InvalidValue("position", symbol, "the broker has not yet cancelled what works to close it; look again in a moment.")
+        return left
+
+    def _name(self, owner_id: str) -> str:
+        """Return in which run's name a position of an owner is closed."""
+        return self.run.id if owner_id == OUTSIDE else owner_id
+
+    def _waits_there(self, order: Order) -> bool:
+        """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
+        return self.desk.state.is_held(order) and not self.desk.state.lives[order.parent_id or ""].known_qty
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""
@@ -424,10 +488,9 @@ class HandAccount:
             return outside.get(symbol, ZERO)
         if owner_id == self.run.id:
             return by_hand.get(symbol, ZERO)
-        book = self.desk.state.books.get(owner_id)
-        if book is None:
+        if owner_id not in self.desk.state.books:
             raise UnknownName("owner of a position", owner_id, (OUTSIDE, *self.desk.state.books))
-        return book.held(symbol)
+        return self.desk.state.to_close().get((owner_id, symbol), ZERO)
 
     # --- prices ---
 

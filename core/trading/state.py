@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 
@@ -14,7 +15,7 @@ from core.model.broker import Account, Features
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO
-from core.model.order import Fill, OrderRequest, OrderSide, OrderStatus
+from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
@@ -27,6 +28,8 @@ from core.trading.risk import Sent, Situation
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
+
+_CLOSER: Final = "-k"
 
 OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
@@ -63,16 +66,28 @@ class AccountState:
         self._by_broker_id: dict[str, str] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
+        self.hand_run_id: str | None = None
+        """The run that holds a person's own orders, where there is one."""
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
+        self.booked: set[str] = set()
+        """Ids of all our fills."""
         self.adopted: set[str] = set()
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
+        self.left_over: list[str] = []
+        """Orders of strategies whose runs are over, and which worked all the same when the account was opened."""
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
+        self.together: dict[str, tuple[str, ...]] = {}
+        """Orders that left as one request: the one whose id it bore, and those that left with it. See `left_together`."""
+        self.leads: dict[str, str] = {}
+        """The same the other way: of each that left with another, which one that was."""
         self.pairs: dict[str, str] = {}
-        """Orders that left as one: the id of each, and that of the other, both ways. The broker minds that one cancels the other."""
+        """Exits of which the broker minds that one cancels the other: the id of each, and that of the other, both ways."""
+        self.taken_back: set[str] = set()
+        """Orders whose cancel a strategy or a person asked for."""
         self.prices: dict[str, Decimal] = {}
         self.levels: dict[str | None, SwitchLevel] = {}
         self.account: Account | None = None
@@ -104,6 +119,9 @@ class AccountState:
         await entry.commit(self._runs)
         for life in entry.lives.values():
             self.recall(life)
+            if life.order.status is OrderStatus.FILLED and self.has_exits(life.order.id) and life.order.id in self.causes.of_order:
+                # What becomes of its exits from now on follows from its fill.
+                self.causes.of_order |= dict.fromkeys(self.together[life.order.id], self.causes.of_order[life.order.id])
         for fill in entry.fills:
             self._book(fill)
         for after in entry.afterwards:
@@ -123,13 +141,50 @@ class AccountState:
                 kept[order.id] = None
             else:
                 kept.pop(order.id, None)
-        rest, of_run = still_open(life), self._rests_of.setdefault(order.run_id, {})
+        self._count_rest(life)
+        for other in self.together.get(order.id, ()):
+            self._count_rest(self.lives[other])
+        if order.broker_id is not None:
+            self._by_broker_id[order.broker_id] = order.id
+
+    def _count_rest(self, life: OrderLife) -> None:
+        """Keep what an order can still fill. An exit that the broker holds for its entry fills nothing yet."""
+        order = life.order
+        rest, of_run = None if self.is_held(order) else still_open(life), self._rests_of.setdefault(order.run_id, {})
         if rest is not None:
             self._rests[order.id] = of_run[order.id] = rest
         elif order.id in self._rests:
             del self._rests[order.id], of_run[order.id]
-        if order.broker_id is not None:
-            self._by_broker_id[order.broker_id] = order.id
+
+    def left_together(self, orders: Sequence[Order]) -> None:
+        """Take that orders which are known leave as one request, under the id of the first; how they hang together the broker minds."""
+        first, others = orders[0].id, tuple(order.id for order in orders[1:])
+        self.together[first] = others
+        self.leads |= dict.fromkeys(others, first)
+        self.pairs |= {order.id: order.sibling_id for order in orders if order.sibling_id in {first, *others}}
+        for other in others:
+            self._count_rest(self.lives[other])
+
+    def is_held(self, order: Order) -> bool:
+        """Tell whether the broker holds an exit until the entry that it left with is filled."""
+        lead = self.lives.get(self.leads.get(order.id, ""))
+        return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
+
+    def held_before(self, order: Order) -> tuple[Decimal, Decimal]:
+        """Return what an order's run and the whole account hold of its symbol, signed."""
+        symbol = order.request.symbol
+        return self.books[order.run_id].held(symbol), self.positions().get(symbol, ZERO) + self.outside.get(symbol, ZERO)
+
+    def has_exits(self, order_id: str) -> bool:
+        """Tell whether exits left with an order."""
+        return any(self.lives[each].order.parent_id == order_id for each in self.together.get(order_id, ()))
+
+    def ended_with(self, order: Order) -> list[str]:
+        """Return the orders that left with one which is over, and that the broker ends for its sake as far as it has not said so."""
+        if not order.status.is_final or (order.status is OrderStatus.FILLED and self.has_exits(order.id)):
+            return []
+        lead = self.leads.get(order.id, order.id)
+        return [each for each in (lead, *self.together.get(lead, ())) if each in self.lives and not self.lives[each].order.status.is_final]
 
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
@@ -146,11 +201,16 @@ class AccountState:
         self.has_ended = True
         self._has_moved()
 
+    def look_again(self) -> None:
+        """Let whoever waits for something look whether it is so."""
+        self._has_moved()
+
     def _has_moved(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
     def _book(self, fill: Fill) -> None:
+        self.booked.add(fill.id)
         book = self.books.get(fill.run_id)
         if book is None:
             book = self.books[fill.run_id] = RunBook(ZERO, RiskLimits())
@@ -232,6 +292,16 @@ class AccountState:
         found = [self.lives[order_id] for order_id in self._open]
         return found if run_id is None else [life for life in found if life.order.run_id == run_id]
 
+    def working_qty(self, run_id: str, symbol: str, side: OrderSide) -> Decimal:
+        """Return what a run's orders on one side of a symbol can still fill. Of a pair only one will."""
+        found: dict[str, Decimal] = {}
+        for life in self.working(run_id):
+            order, rest = life.order, self._rests.get(life.order.id)
+            if rest is not None and (rest.symbol, rest.side) == (symbol, side):
+                pair = min(order.id, order.sibling_id or order.id)
+                found[pair] = max(found.get(pair, ZERO), rest.qty)
+        return sum(found.values(), ZERO)
+
     def unsettled(self) -> list[OrderLife]:
         """Return the orders that are not over, or of which something is missing."""
         return [self.lives[order_id] for order_id in self._unsettled]
@@ -248,6 +318,21 @@ class AccountState:
             for symbol, qty in book.positions().items():
                 total[symbol] = total.get(symbol, ZERO) + qty
         return total
+
+    def to_close(self) -> dict[tuple[str, str], Decimal]:
+        """Return by run and symbol what of its position is in the account, signed: what was closed outside is not closed again.
+
+        A person's own book comes first: there stands what they closed of what is held outside.
+        """
+        outside, found = dict(self.outside), {}
+        for own in sorted(self.books, key=lambda one: one != self.hand_run_id):
+            for symbol, qty in self.books[own].positions().items():
+                other = outside.get(symbol, ZERO)
+                closed = ZERO if qty * other >= 0 else min(abs(qty), abs(other)).copy_sign(qty)
+                outside[symbol] = other + closed
+                if qty != closed:
+                    found[own, symbol] = qty - closed
+        return found
 
     def note_account(self, account: Account) -> None:
         """Take what the broker says of its money."""
@@ -329,6 +414,16 @@ class AccountState:
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()
         return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)
+
+
+def is_closer(order: Order) -> bool:
+    """Tell whether an order was placed to close a position by the kill switch, or with its run."""
+    return order.id.startswith(f"{order.run_id}{_CLOSER}")
+
+
+def closer_id(run_id: str) -> str:
+    """Return the id of a new order that closes a position of a run."""
+    return f"{run_id}{_CLOSER}{uuid4().hex[:10]}"
 
 
 def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife], without: str | None) -> tuple[OrderRequest, ...]:

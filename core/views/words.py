@@ -176,6 +176,9 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderOutcomeUnknown: lambda e, find: f"{_order(e.order_id, find)} was sent and no answer came; it is looked up. {e.reason}",
     p.OrderCancelAsked: lambda e, find: f"The broker was asked to cancel. {_order(e.order_id, find)}.",
     p.OrderCancelRefused: lambda e, find: f"{_order(e.order_id, find)} is not cancelled: {e.reason}",
+    live.OrdersLeftTogether: lambda e, find: (
+        f"{_order(e.order_id, find)} and {' and '.join(short_id(each) for each in e.others)} leave as one order; the broker minds them."
+    ),
     live.OrderChangeSent: lambda e, find: f"The broker is asked for a change. {_order(e.order_id, find)}.",
     live.OrderAskedByHand: lambda e, find: f"Asked by hand to {e.what}. {_order(e.order_id, find)}.",
     live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
