@@ -219,12 +219,14 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
 
 
 class EquityMarked(Payload, frozen=True, kw_only=True):
-    """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
+    """The equity of a run or of a whole account is higher than ever, or its day began: losses are counted from here on."""
 
     wire: ClassVar[str] = "risk.EquityMarked"
     peak: Decimal
-    """The highest equity of the run, account currency."""
+    """The highest equity, account currency."""
     day: int
-    """The day, counted from 1970, UTC."""
+    """The day, counted from 1970: of a run in UTC, of an account the one of its session."""
     day_start: Decimal
     """The equity with which it began, account currency."""
+    account: str | None = None
+    """Of which account, where it is not of the event's run."""

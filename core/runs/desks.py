@@ -13,9 +13,10 @@ from core.clock import calendar
 from core.errors import AccountTaken, KeysRefused, KnownError, LeaseLost, NotArmed
 from core.model.broker import Account, AccountName, Features
 from core.model.desk import Lease, LeaseKind
-from core.model.market import asset_class_of
+from core.model.market import AssetClass, asset_class_of
 from core.model.risk import RiskLimits
 from core.ports import Broker, BrokerSource, Store, UnitOfWork
+from core.runs.equity_marks import EquityMarks
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.market_line import MarketLines
 from core.runs.supervisor import Supervisor
@@ -163,6 +164,10 @@ class Desks:
         rows = _AccountRows(FencedRuns(self._store.runs, lease), lease.name)
         state = AccountState(lease.name, features, self._limits(account), runs=rows, clock=self._brokers.clock(broker_id))
         state.may_send = self._leases.is_fresh
+        state.day_of = await _trading_days(features)
+        mark = await EquityMarks(self._store.log, self._store.runs).newest(lease.name)
+        if mark is not None:
+            state.recall_losses(mark)
         desk = AccountDesk(
             state,
             broker,
@@ -186,6 +191,14 @@ def check_kind(known: Account, account: AccountName) -> None:
             f"The keys of the {account} account are those of a {known.kind} account, {known.number}.",
             f"Store those of the {account} account with `weaver accounts set {account}`, or correct its address in the environment.",
         )
+
+
+async def _trading_days(features: Features) -> Callable[[int], int]:
+    """Return what tells the trading day of an instant: that of the exchange's sessions where an account can hold what has some."""
+    has_sessions = not features.always_open and any(one.has_sessions for one in features.assets)
+    days_of = AssetClass.EQUITY if has_sessions else AssetClass.CRYPTO
+    await calendar.load(days_of)
+    return lambda now_ns: calendar.trading_day(now_ns, days_of)
 
 
 def is_regular(symbol: str, now_ns: int) -> bool:

@@ -346,6 +346,15 @@ class HandAccount:
             task.add_done_callback(self._reversing.discard)
         return closing
 
+    async def count_losses_anew(self) -> Account:
+        """Count the account's losses from its equity as it is now, and return that. Raises BrokerError, StoreError."""
+        state = self.desk.state
+        await self._look()
+        async with state.turn:
+            state.count_losses_anew()
+            await state.apply(state.entry())
+        return self._money()
+
     async def last_trades(self, symbols: Sequence[str]) -> dict[str, Print]:
         """Return the market's newest trades; a symbol without one is not in it. Raises BrokerError."""
         return await self._broker.market.latest_trades(symbols)

@@ -118,7 +118,7 @@ class LiveWork:
         self._book = RunBook(config.cash, config.limits)
         self._orders = LiveOrders(run.id)
         self._journal = RunJournal(run.id, PRODUCER)
-        self._mark = MarkTeller(self._book, self._journal)
+        self._mark = MarkTeller(self._book.losses, self._journal)
         self._venue = LiveVenue(self._bars, self._book, self._orders, self._journal)
         self._router = DomainRouter(run.id, journal=self._journal, orders=self._orders, now_ns=lambda: self._now_ns, commands=LIVE)
         self._router.connect(self._venue)
@@ -149,7 +149,7 @@ class LiveWork:
         config, strategies = self._run.config, self._materials.strategies
         for symbol in config.symbols:
             await calendar.load(asset_class_of(symbol))
-        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book)
+        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book.losses)
         loaded: list[type] = []
         await self._slices.run(lambda _: loaded.append(strategies.load(self._info)), limit_s=IMPORT_LIMIT_S)
         settled = StrategyConfig(
@@ -544,7 +544,7 @@ class LiveWork:
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
         equity = self._venue.equity
         self._equity.append((self._now_ns, to_float(equity), held))
-        self._book.watch(equity, self._now_ns // DAY_NS)
+        self._book.losses.watch(equity, self._now_ns // DAY_NS)
         self._mark.tell(self._now_ns)
 
     def _stop(self, why: KnownError) -> None:

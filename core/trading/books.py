@@ -12,6 +12,7 @@ from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderRequest, OrderStatus
 from core.model.position import Position
 from core.model.risk import RiskLimits
+from core.trading.losses import Losses
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent
 
@@ -20,12 +21,12 @@ class RunBook:
     """The part of an account that one run owns: its fills, at average cost, and the money they left of its own."""
 
     def __init__(self, cash: Decimal, limits: RiskLimits) -> None:
-        self.cash = self.start_cash = self.day_start_equity = self.peak_equity = cash
+        self.cash = self.start_cash = cash
+        self.losses = Losses(cash)
         self.limits = limits
         self.holdings: dict[str, Holding] = {}
         self.fees = ZERO
         self.sent: deque[Sent] = deque()
-        self._day = -1
 
     def go_on_with(self, earlier: "RunBook") -> None:
         """Take what an earlier book of the same run has come to."""
@@ -72,23 +73,6 @@ class RunBook:
             return self.cash + sum(
                 (prices[symbol] * one.qty if symbol in prices else one.cost for symbol, one in self.holdings.items()), ZERO
             )
-
-    def watch(self, equity: Decimal, day: int) -> None:
-        """Note the equity: the highest there was, and the one with which the day began."""
-        self.peak_equity = max(self.peak_equity, equity)
-        if day != self._day:
-            self._day, self.day_start_equity = day, equity
-
-    @property
-    def mark(self) -> tuple[Decimal, int, Decimal]:
-        """What losses are counted from: the highest equity, the day, and the equity that it began with."""
-        return self.peak_equity, self._day, self.day_start_equity
-
-    def recall(self, peak: Decimal, day: int, day_start: Decimal) -> None:
-        """Go on from what losses were counted from before."""
-        self.peak_equity = max(self.peak_equity, peak)
-        if day >= self._day:
-            self._day, self.day_start_equity = day, day_start
 
     def left(self, request: OrderRequest, now_ns: int) -> None:
         """Note that an order leaves; what is too old to matter is forgotten."""

@@ -192,7 +192,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.Armed: lambda e, _: f"{e.account} is armed at {e.desk}: orders may leave for real money.",
     live.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
     live.SwitchCarriedOut: lambda e, _: _carried_out(e),
-    live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
+    live.EquityMarked: lambda e, _: (f"{e.account}: losses" if e.account else "Losses")
+    + f" are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 

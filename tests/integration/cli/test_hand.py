@@ -127,3 +127,11 @@ def test_an_interrupted_run_goes_on_to_its_end(killed: Weaver) -> None:
     assert resumed.json()["run"]["status"] == "completed"
     again = killed("runs", "resume", run["id"])
     assert (again.code, "cannot go on" in again.err) == (1, True)
+
+
+def test_an_account_s_losses_are_counted_anew(by_hand: Weaver) -> None:
+    by_hand("orders", "place", "DEMO", "buy", "3", "--broker", "sim")
+    counted = by_hand("accounts", "count-anew", "paper", "--broker", "sim")
+    assert (counted.code, counted.err) == (0, "")
+    assert counted.out.startswith("The losses of account LASTING are counted from ")
+    assert by_hand("accounts", "count-anew", "paper", "--broker", "sim", "--json").json().keys() == {"account", "number", "equity"}
