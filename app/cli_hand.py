@@ -154,13 +154,15 @@ def reverse(
     as_json: AsJson = False,
 ) -> None:
     """Turn a position around at the market: a long becomes a short of the same size, and a short a long."""
+    from core.model.order import OrderStatus
 
     async def work(at: At) -> "Order":
         view = await at.view()
         held = at.owner_of(view, symbol, owner)
         before = next(one.qty for one in view.positions if (one.symbol, one.owner_id) == (symbol.upper(), held))
         order = await at.followed(await at.engine.reverse_position(*at.key, symbol, held))
-        await at.until(lambda now: any(one.symbol == order.request.symbol and one.qty * before < 0 for one in now.positions))
+        if order.status is OrderStatus.FILLED:
+            await at.until(lambda now: any(one.symbol == order.request.symbol and one.qty * before < 0 for one in now.positions))
         return order
 
     _show_order(HandCall(context.obj, broker, account, confirm).run(work), as_json=as_json)

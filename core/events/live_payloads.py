@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from core.events.envelope import Kind, Payload
-from core.model.order import RejectCode
+from core.model.order import OrderSide, RejectCode
 from core.model.risk import SwitchLevel
 
 # --- live.* -----------------------------------------------------------------------------------------------
@@ -144,12 +144,26 @@ class AccountChanged(Payload, frozen=True, kw_only=True):
 
 
 class OrderAskedByHand(Payload, frozen=True, kw_only=True):
-    """A person asked for something of an order. `what`: `place`, `change` or `cancel`."""
+    """A person asked for something of an order. `what`: `place`, `change`, `cancel`; `reverse`: place it, and another after it."""
 
     wire: ClassVar[str] = "orders.AskedByHand"
     kind: ClassVar[Kind] = Kind.COMMAND
     order_id: str
     what: str
+
+
+class NotReversed(Payload, frozen=True, kw_only=True):
+    """A position was not turned around: the order that closes it was sent, and the one after it was not and will not be.
+
+    `order_id`: of the first; `side` and `qty`: of the second.
+    """
+
+    wire: ClassVar[str] = "orders.NotReversed"
+    order_id: str
+    symbol: str
+    side: OrderSide
+    qty: Decimal
+    reason: str
 
 
 class OrderChangeSent(Payload, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from core.ports import EventLog, RunStore
 from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
+from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.trading.books import RunBook
 from core.trading.changes import changed_request
@@ -64,8 +65,7 @@ class HandAccount:
         self._families = Families()
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
-        self._reversing: set[asyncio.Task[None]] = set()
-        self._group: asyncio.TaskGroup | None = None
+        self._reverses = Reverses(self.desk, self._commit)
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -84,24 +84,26 @@ class HandAccount:
             desk.rise(run.id)
 
     async def remember(self) -> None:
-        """Take the exits that wait, and the pairs, as the run's rows have them."""
+        """Take the exits that wait, and the pairs, as the run's rows have them; say what an earlier program left undone."""
         self._families.restore(await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id), self._now_ns())
+        await self._reverses.recall(self._log)
 
     async def go_on(self) -> None:
         """Mind the exits and tell of every change until the account is let go."""
         async with asyncio.TaskGroup() as group:
-            self._group = group
             own = [
                 group.create_task(self._mind_exits(), name="exits"),
+                group.create_task(self._reverses.mind(), name="reverses"),
                 group.create_task(self._tell_changes(), name="account-changes"),
                 group.create_task(self._look_after(), name="account-money"),
             ]
             try:
                 await self.is_over.wait()
             finally:
-                self._group = None
-                for task in [*own, *self._reversing]:
+                for task in own:
                     task.cancel()
+        with suppress(KnownError):  # what cannot be stored now is said when the account is opened again
+            await self._reverses.give_up()
 
     def leave(self) -> None:
         """Let it go; its orders work on."""
@@ -316,7 +318,8 @@ class HandAccount:
             held = self._owned(symbol, owner_id)  # an exit may have been faster
             if not held:
                 raise InvalidValue("position", symbol, "it was closed just now.")
-        return await self._close(symbol, owner_id, held, qty or abs(held))
+        request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
+        return await self._place(request, self.run.id if owner_id == OUTSIDE else owner_id)
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
         """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
@@ -338,13 +341,9 @@ class HandAccount:
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
-        closing = await self._close(symbol, owner_id, held, abs(held))
-        if self._group is not None and not closing.status.is_final:
-            opening = OrderRequest(symbol=symbol, side=side, qty=abs(held), note="reversed by hand")
-            task = self._group.create_task(self._open_after(closing.id, opening, name), name=f"reverse-{closing.id}")
-            self._reversing.add(task)
-            task.add_done_callback(self._reversing.discard)
-        return closing
+        closing = self._made(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), name)
+        await self._reverses.begin(closing)
+        return self.desk.state.lives[closing.id].order
 
     async def count_losses_anew(self) -> Account:
         """Count the account's losses from its equity as it is now, and return that. Raises BrokerError, StoreError."""
@@ -365,31 +364,28 @@ class HandAccount:
         if run_id not in self.desk.state.books:
             raise UnknownName("run at this account", run_id, self.desk.state.books)
         order = self._made(request, run_id)
+        await self._commit(order, "place")
+        return self.desk.state.lives[order.id].order
+
+    async def _commit(self, order: Order, what: str) -> None:
+        """Commit and send an order that the person asked for; `what`: see `OrderAskedByHand`."""
         asked = envelope(
-            OrderAskedByHand(order_id=order.id, what="place"),
+            OrderAskedByHand(order_id=order.id, what=what),
             id=uuid4().hex,
             ts=order.created_ns,
             producer="trading",
-            run_id=run_id,
-            corr_id=run_id,
+            run_id=order.run_id,
+            corr_id=order.run_id,
         )
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
         await self.desk.place([Intent(order=order, caused_by=asked.id)], [asked])
-        return self.desk.state.lives[order.id].order
 
-    async def _close(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal) -> Order:
-        side, is_outside = OrderSide.SELL if held > 0 else OrderSide.BUY, owner_id == OUTSIDE
+    def _closing(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal, note: str) -> OrderRequest:
+        side = OrderSide.SELL if held > 0 else OrderSide.BUY
         # What came from outside is in no book of ours that the order could reduce.
-        request = OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=not is_outside, note="closed by hand")
-        return await self._place(request, self.run.id if is_outside else owner_id)
-
-    async def _open_after(self, closing_id: str, opening: OrderRequest, run_id: str) -> None:
-        state = self.desk.state
-        await state.until(lambda: state.has_ended or state.lives[closing_id].is_settled)
-        if state.lives[closing_id].order.status is OrderStatus.FILLED:
-            await self._place(opening, run_id)
+        return OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=owner_id != OUTSIDE, note=note)
 
     async def _clear(self, symbol: str, owner_id: str, side: OrderSide) -> None:
         """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""

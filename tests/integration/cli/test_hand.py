@@ -135,3 +135,20 @@ def test_an_account_s_losses_are_counted_anew(by_hand: Weaver) -> None:
     assert (counted.code, counted.err) == (0, "")
     assert counted.out.startswith("The losses of account LASTING are counted from ")
     assert by_hand("accounts", "count-anew", "paper", "--broker", "sim", "--json").json().keys() == {"account", "number", "equity"}
+
+
+def test_what_is_not_turned_around_is_said_and_opens_nothing(weaver: Weaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def source(*_: object, **__: object) -> LastingSource:
+        return LastingSource(tmp_path / "broker.json", begins_ns=BEGINS_NS, reverses=False)
+
+    monkeypatch.setattr("app.compose.SimSource", source)
+    by_hand = partial(weaver, "--db", f"sqlite:///{tmp_path / 'desk.db'}")
+    by_hand("orders", "place", "DEMO", "buy", "3", "--broker", "sim")
+    by_hand("kill", "--halt")
+    said = by_hand("positions", "reverse", "DEMO", "--broker", "sim")
+    assert said.code == 1
+    assert said.err.startswith("DEMO was not turned around. The order that was to close it is rejected. The order to sell 3 ")
+    by_hand("kill", "--off")
+    assert by_hand("positions", "reverse", "DEMO", "--broker", "sim").err == ""
+    closed = by_hand("positions", "close", "DEMO", "--broker", "sim", "--json").json()
+    assert (closed["side"], closed["qty"]) == ("buy", "3")
