@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Final
 from uuid import uuid4
+
+import msgspec
 
 from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
 from core.events.envelope import envelope
@@ -23,9 +26,10 @@ from core.model.hand import (
 )
 from core.model.market import AssetClass, asset_class_of, parse_symbol
 from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
-from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
+from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.run import Run
 from core.ports import EventLog, RunStore
+from core.runs.covers import Covers
 from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
@@ -43,11 +47,11 @@ SOON_S: Final = 2.0
 """How soon after something happened, and how often at most."""
 QUOTE_S: Final = 2.0
 """How long an order waits for a price that only its valuation needs."""
-PATIENCE_S: Final = 20.0
-"""How long the broker is waited for to take back what stands in the way of closing a position."""
 Names = Callable[[], Awaitable[Mapping[str, str]]]
 _NINE_DECIMALS: Final = Decimal("0.000000001")
 _ONE: Final = Decimal(1)
+_OF_EXITS: Final = frozenset({RejectCode.RISK_REDUCE_ONLY, RejectCode.RISK_OPEN_ORDERS})
+"""Refusals of a closing order that its own exits may be the reason of."""
 
 
 class HandAccount:
@@ -66,6 +70,7 @@ class HandAccount:
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reverses = Reverses(self.desk, self._commit)
+        self._covers = Covers(self.desk, self.cancel)
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -119,12 +124,31 @@ class HandAccount:
         state = self.desk.state
         while True:
             self._changed.clear()
-            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns())
+            left_of = partial(self._left_of, {})
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.pairs)
             if leaving:
                 await self.desk.place(leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SOON_S if state.awaits_fee() else None):
+                    await self._changed.wait()
+
+    def _left_of(self, spoken_for: dict[str, Decimal], life: OrderLife) -> Decimal | None:
+        """Return what an entry left to be closed: what it filled, as far as it is held still and no exit is over it.
+
+        None while it is not known what the broker keeps of a bought coin. `spoken_for`: by symbol, what leaves at the same time.
+        """
+        state, order = self.desk.state, life.order
+        if state.awaits_fee({order.id}):
+            return None
+        symbol, side = order.request.symbol, order.request.side
+        closing = OrderSide.SELL if side is OrderSide.BUY else OrderSide.BUY
+        held = max(ZERO, side.sign * state.books[self.run.id].held(symbol))
+        taken = self._covers.qty(self.run.id, symbol, closing, exits_only=True) + spoken_for.get(symbol, ZERO)
+        left = max(ZERO, min(state.net_qty(life), held - taken))
+        spoken_for[symbol] = spoken_for.get(symbol, ZERO) + left
+        return left
 
     async def _tell_changes(self) -> None:
         while True:
@@ -306,20 +330,28 @@ class HandAccount:
         return len(wanted)
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
-        """Close a position, or `qty` of it, at the market, in its owner's name; its exits are taken back first. Raises InputError."""
+        """Close a position, or `qty` of it, at the market, in its owner's name.
+
+        Its exits are taken back first, or made smaller until they are over no more than stays. Raises InputError, BrokerError.
+        """
         symbol = parse_symbol(symbol)
         held = self._owned(symbol, owner_id)
         if not held:
             raise InvalidValue("position", symbol, "nothing of it is held.")
         if qty is not None and not 0 < qty <= abs(held):
             raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
-        if qty is None:
-            await self._clear(symbol, owner_id, OrderSide.SELL if held > 0 else OrderSide.BUY)
-            held = self._owned(symbol, owner_id)  # an exit may have been faster
-            if not held:
-                raise InvalidValue("position", symbol, "it was closed just now.")
+        name = self.run.id if owner_id == OUTSIDE else owner_id
         request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
-        return await self._place(request, self.run.id if owner_id == OUTSIDE else owner_id)
+        if not self._may_leave(request, name):
+            return await self._place(request, name)  # it is refused, and its exits stay as they are
+        if qty is None or qty == abs(held):
+            await self._covers.clear(name, symbol, request.side)
+        else:
+            await self._covers.shrink(name, symbol, request.side, self._allowed(symbol, owner_id, request.side, qty))
+        held = self._owned(symbol, owner_id)  # an exit may have been faster
+        if held * request.side.sign >= 0:
+            raise InvalidValue("position", symbol, "it was closed just now.")
+        return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
         """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
@@ -333,17 +365,19 @@ class HandAccount:
         if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
             raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        await self._clear(symbol, owner_id, side)
-        held = self._owned(symbol, owner_id)
-        if not held:
-            raise InvalidValue("position", symbol, "it was closed just now.")
         name = self.run.id if owner_id == OUTSIDE else owner_id
+        closing = self._closing(symbol, owner_id, held, abs(held), "reversed by hand")
+        if self._may_leave(closing, name):
+            await self._covers.clear(name, symbol, side)
+            held = self._owned(symbol, owner_id)
+            if held * side.sign >= 0:
+                raise InvalidValue("position", symbol, "it was closed just now.")
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
-        closing = self._made(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), name)
-        await self._reverses.begin(closing)
-        return self.desk.state.lives[closing.id].order
+        order = self._made(msgspec.structs.replace(closing, qty=abs(held)), name)
+        await self._reverses.begin(order)
+        return self.desk.state.lives[order.id].order
 
     async def count_losses_anew(self) -> Account:
         """Count the account's losses from its equity as it is now, and return that. Raises BrokerError, StoreError."""
@@ -387,15 +421,22 @@ class HandAccount:
         # What came from outside is in no book of ours that the order could reduce.
         return OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=owner_id != OUTSIDE, note=note)
 
-    async def _clear(self, symbol: str, owner_id: str, side: OrderSide) -> None:
-        """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""
-        state, name = self.desk.state, self.run.id if owner_id == OUTSIDE else owner_id
-        working = [life.order.id for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
-        for order_id in working:
-            await self.cancel(order_id)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
-                await state.until(lambda: state.has_ended or all(state.lives[each].order.status.is_final for each in working))
+    def _may_leave(self, closing: OrderRequest, run_id: str) -> bool:
+        """Tell whether the gate lets a closing order leave once its exits are out of the way: before they are touched."""
+        if run_id not in self.desk.state.books:
+            raise UnknownName("run at this account", run_id, self.desk.state.books)
+        return all(one.code in _OF_EXITS for one in self.desk.verdicts(self._made(closing, run_id)))
+
+    def _allowed(self, symbol: str, owner_id: str, side: OrderSide, qty: Decimal) -> Decimal:
+        """Return over how many units the orders on the closing side may be when `qty` of a position is closed."""
+        if owner_id not in {OUTSIDE, self.run.id}:
+            return abs(self._owned(symbol, owner_id)) - qty
+        own, outside = (max(ZERO, -side.sign * self._owned(symbol, one)) for one in (self.run.id, OUTSIDE))
+        if owner_id == OUTSIDE:
+            return own + outside - qty
+        # What is over more than the person's own stands for what is held outside.
+        beyond = max(ZERO, self._covers.qty(self.run.id, symbol, side) - own)
+        return own - qty + min(beyond, outside)
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""

@@ -18,7 +18,7 @@ from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
-from core.model.money import MONEY_CONTEXT, exact, to_float
+from core.model.money import MONEY_CONTEXT, ZERO, exact, to_float
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
@@ -500,9 +500,12 @@ class LiveWork:
                     await self._changed.wait()
 
     def _left_of(self, life: OrderLife) -> Decimal | None:
-        """Return what an entry left to be closed; None while it is not known what the broker keeps of a bought coin."""
-        state = self._account.desk.state
-        return None if state.awaits_fee({life.order.id}) else state.net_qty(life)
+        """Return what an entry left to be closed, and is held; None while it is not known what the broker keeps of a bought coin."""
+        state, request = self._account.desk.state, life.order.request
+        if state.awaits_fee({life.order.id}):
+            return None
+        # A person may have closed a part of it by hand, while the rest was still to fill.
+        return max(ZERO, min(state.net_qty(life), request.side.sign * self._book.held(request.symbol)))
 
     def _look(self) -> None:
         self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])
