@@ -4,6 +4,7 @@ Commands are async methods with domain types; what changed comes back as events.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -243,10 +244,17 @@ class Engine:
         """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
         return await self._runs.create(config, demo=demo)
 
+    def holding_account(self, config: RunConfig) -> AbstractAsyncContextManager[None]:
+        """Have the account that a run of `config` would trade on, for the length of the block: `create_run` and `start_run` go in it.
+
+        Entering raises InputError, HeldElsewhere and BrokerError, before anything of the run is there.
+        """
+        return self._runs.holding_account(config)
+
     async def start_run(self, run_id: str, confirm: str = "") -> Run:
         """Start a pending run; it goes on by itself. Raises RunNotStartable.
 
-        `confirm`: for a live run, the account's name as a person typed it. Raises NotArmed, BrokerError; then it stays pending.
+        `confirm`: for a live run, the account's name as a person typed it. Raises NotArmed, HeldElsewhere, BrokerError: it is pending then.
         """
         return await self._runs.start(run_id, confirm)
 

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Final
 
 from core.clock import calendar
-from core.errors import AccountTaken, KeysRefused, KnownError, LeaseLost, NotArmed
+from core.errors import AccountTaken, HeldElsewhere, KeysRefused, KnownError, LeaseLost, NotArmed
 from core.model.broker import Account, AccountName, Features
 from core.model.desk import Lease, LeaseKind
 from core.model.market import AssetClass, asset_class_of
@@ -161,7 +161,7 @@ class Desks:
                     known = await broker.account.account()
                 check_kind(known, account)
                 name = f"{broker_id}:{known.number}"
-                lease = await self._leases.take(LeaseKind.ACCOUNT, name, held.take)
+                lease = await self._lease(name, held)
                 try:
                     await self._leases.go_on()
                     await self._serve(key, held, broker, known.number, lease)
@@ -177,6 +177,14 @@ class Desks:
             del self._held[key]
             held.enough.set()
             held.closed.set()
+
+    async def _lease(self, name: str, held: _Held) -> Lease:
+        try:
+            return await self._leases.take(LeaseKind.ACCOUNT, name, held.take)
+        except HeldElsewhere as error:
+            where = "Another program of this desk" if error.desk == self._store.desk.name else "That desk"
+            todo = f"{where} has the account open: end what trades there, or let the account go, and try again."
+            raise HeldElsewhere(f"Account {name}", error.desk, todo) from error
 
     async def _serve(self, key: tuple[str, AccountName], held: _Held, broker: Broker, number: str, lease: Lease) -> None:
         broker_id, account = key

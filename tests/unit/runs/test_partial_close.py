@@ -128,7 +128,7 @@ def keeper(tmp_path: Path) -> Path:
 
 async def test_the_exits_of_a_run_give_way_and_those_that_wait_leave_over_what_it_holds(keeper: Path) -> None:
     async with lasting_hand(keeper) as hand:
-        run = await hand.scene.start("keeper")
+        run = await hand.scene.start("keeper", cash=D(1_000_000))
         await hand.scene.until("orders.Filled", 2)
         lives, book = hand.account.desk.state.lives, hand.account.desk.state.books[run.id]
 
