@@ -24,6 +24,7 @@ from core.model.order import OrderStatus
 from core.model.risk import RiskLimits
 from core.ports import Broker, Store
 from core.store.database import DatabaseStore
+from core.trading.changes import number_of
 from core.trading.feed import Feed
 from core.trading.service import AccountDesk
 from core.trading.state import AccountState
@@ -161,17 +162,22 @@ class WireScene(Scene):
         theirs, executions, held = self.do(lambda: ([dict(one) for one in book.orders.values()], list(book.executions), book.positions()))
         sent = Counter(one["client_order_id"] for one in theirs)
         assert set(sent.values()) <= {1}
-        ours = {one["id"]: one["client_order_id"] for one in theirs if one["client_order_id"] in state.lives}
+        # Of a change the broker made another order, and of a pair one with a leg: all of them are parts of ours.
+        parts: dict[str, list[Document]] = {}
         for one in theirs:
-            life = state.lives.get(one["client_order_id"])
+            life = state.find(one["client_order_id"], one["id"])
             if life is not None:
-                filled = Decimal(one["filled_qty"])
-                theirs_now = status_of(one["status"], filled)
-                # What we gave up as refused, and the broker had all the same, is over on both sides.
-                given_up = life.order.status is OrderStatus.REJECTED and theirs_now.is_final and theirs_now is not OrderStatus.FILLED
-                assert life.order.filled_qty == filled, one
-                assert given_up or life.order.status is theirs_now, (life.order, one)
-        never = {life.order.id for life in state.lives.values() if life.order.id not in sent}
+                parts.setdefault(life.order.id, []).append(one)
+        ours = {one["id"]: own for own, found in parts.items() for one in found}
+        for own, found in parts.items():
+            life, newest = state.lives[own], max(found, key=lambda one: number_of(one["client_order_id"]))
+            filled = sum((Decimal(one["filled_qty"]) for one in found), Decimal(0))
+            theirs_now = status_of(newest["status"], filled)
+            # What we gave up as refused, and the broker had all the same, is over on both sides.
+            given_up = life.order.status is OrderStatus.REJECTED and theirs_now.is_final and theirs_now is not OrderStatus.FILLED
+            assert life.order.filled_qty == filled, found
+            assert given_up or life.order.status is theirs_now, (life.order, found)
+        never = {life.order.id for life in state.lives.values() if life.order.id not in parts}
         assert all(state.lives[each].order.status is OrderStatus.REJECTED for each in never)
         assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) + len(theirs) - len(ours)
         rows: list[Any] = []
