@@ -33,6 +33,7 @@ from core.runs.live_result import live_result
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
 from core.runs.past import Past
+from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
@@ -191,7 +192,7 @@ class LiveWork:
     async def _take_up(self, past: Past) -> None:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
         state = self._account.desk.state
-        await self._account.desk.reconcile()
+        await settled(self._account.desk)
         if any(order.account not in {None, state.key} for order in past.orders):
             raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
         earlier = state.books.get(self._run.id)

@@ -41,7 +41,7 @@ from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
 from core.runs.past import Past, read_past
-from core.runs.reconciling import reconcile_account
+from core.runs.reconciling import reconcile_account, settled
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
@@ -226,7 +226,7 @@ class RunManager:
     async def _wind_up(self, run: Run, *, flatten: bool) -> str:
         """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
         async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
-            await opened.desk.reconcile()
+            await settled(opened.desk)  # what the broker kept of a bought coin cannot be sold
             return await opened.desk.wind_up(run.id, flatten=flatten)
 
     async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], confirm: str) -> Run:
