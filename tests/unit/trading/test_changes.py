@@ -128,6 +128,17 @@ CASES = (
         S.PARTIALLY_FILLED, 13, 3, 95, "b1",
     ),
     Case(
+        "the new order fills whole, and then more is told of what filled before: it is over, and grows",
+        10,
+        (
+            (says(0, "partially_filled", qty=10, filled=3), fill("x", 0, 3)),
+            (says(1, "filled", qty=7, filled=7), fill("y", 1, 7, 6)),
+            (says(0, "replaced", qty=10, filled=5), None),
+            (says(0, "replaced", qty=10, filled=5), fill("z", 0, 2, 7)),
+        ),
+        S.FILLED, 12, 12, 90, "b1",
+    ),
+    Case(
         "the new order is cancelled",
         10,
         ((says(0, "replaced", qty=10), None), (says(1, "new", qty=10, limit=95), None), (says(1, "canceled", qty=10, limit=95), None)),
