@@ -1,8 +1,8 @@
 """What stands on the closing side of a position, and how it is made smaller before a part of the position is closed.
 
 An exit over more than is held would open the other way. It is made smaller before the closing order leaves, not after: brokers hold
-the units of each working sale back, and an exit may be faster. Of a pair that the broker minds the quantity is not its to change: the
-pair is taken back, and another one sent over what stays.
+the units of each working sale back, and an exit may be faster. Exits that left as one order, or with their entry, keep their quantity:
+they are taken back, and others sent over what stays.
 """
 
 import asyncio
@@ -35,16 +35,29 @@ class Covers:
         self._cancel = cancel
 
     def orders(self, run_id: str, symbol: str, side: OrderSide) -> list[OrderLife]:
-        """Return what works on a side of a run, oldest first."""
-        found = (
-            life for life in self._desk.state.working(run_id) if (life.order.request.symbol, life.order.request.side) == (symbol, side)
-        )
+        """Return what works on a side of a run, oldest first, but for exits that the broker holds until their entry is filled."""
+        state = self._desk.state
+        working = (life for life in state.working(run_id) if not state.is_held(life.order))
+        found = [life for life in working if (life.order.request.symbol, life.order.request.side) == (symbol, side)]
         return sorted(found, key=lambda life: (life.order.created_ns, life.order.id))
 
     def qty(self, run_id: str, symbol: str, side: OrderSide, *, exits_only: bool = False) -> Decimal:
-        """Return over how many units it is; of two orders of which one cancels the other the larger counts."""
+        """Return over how many units it is; of two orders of which one cancels the other the larger counts.
+
+        `exits_only`: without orders that may open something.
+        """
         working = self.orders(run_id, symbol, side)
-        return sum(map(_open, _grouped([life for life in working if life.order.parent_id is not None or not exits_only])), ZERO)
+        counted = [life for life in working if not exits_only or life.order.parent_id is not None or life.order.request.reduce_only]
+        return sum(map(_open, _grouped(counted)), ZERO)
+
+    def check_entries(self, run_id: str, symbol: str, closing: OrderSide) -> None:
+        """Raise InvalidValue while an entry that its exits left with fills on: they would work over all of it, whatever is closed now."""
+        state = self._desk.state
+        for life in state.working(run_id):
+            request = life.order.request
+            if request.symbol == symbol and request.side is not closing and life.known_qty and state.has_exits(life.order.id):
+                rule = f"its entry {life.order.id} still fills, with exits over all of it that left with it; cancel that order first."
+                raise InvalidValue(symbol, "closed", rule)
 
     async def clear(self, run_id: str, symbol: str, side: OrderSide) -> None:
         """Take all of it back, and wait for the broker's word: it holds the units that are to be sold."""
@@ -60,7 +73,7 @@ class Covers:
             excess -= _open(group) - wanted
             if not wanted:
                 await self._take_back(group)
-            elif any(life.order.id in self._desk.state.pairs for life in group):
+            elif any(life.order.id in self._desk.state.pairs or life.order.id in self._desk.state.leads for life in group):
                 await self._send_again(group, wanted)
             else:
                 for life in group:

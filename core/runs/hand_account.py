@@ -36,6 +36,7 @@ from core.runs.families import Families
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.trading.books import RunBook
+from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
@@ -67,6 +68,7 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
+        self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reverses = Reverses(self.desk, self._commit)
@@ -90,7 +92,8 @@ class HandAccount:
 
     async def remember(self) -> None:
         """Take the exits that wait, and the pairs, as the run's rows have them; say what an earlier program left undone."""
-        self._families.restore(await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id), self._now_ns())
+        orders, fates = await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id)
+        self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
         await self._reverses.recall(self._log)
 
     async def go_on(self) -> None:
@@ -201,6 +204,7 @@ class HandAccount:
             reconciled_ns=self.desk.reconciled_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
+            held=frozenset(order.id for order in working if state.is_held(order)),
         )
 
     def _money(self) -> Account:
@@ -278,7 +282,16 @@ class HandAccount:
                 buying_power=buying_power,
                 buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
                 verdicts=self.desk.verdicts(made),
+                exits_leave=self._exits_leave(made),
             )
+
+    def _exits_leave(self, order: Order) -> str:
+        """Return when the exits of an order would leave; see `OrderPreview`."""
+        exits, state = exits_of(order, order.created_ns), self.desk.state
+        if not exits:
+            return ""
+        held = state.books[order.run_id].held(order.request.symbol)
+        return "with it" if fits_as_one(order, exits, held, state.features) else "after it"
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
@@ -342,6 +355,7 @@ class HandAccount:
             raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
         name = self.run.id if owner_id == OUTSIDE else owner_id
         request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
+        self._covers.check_entries(name, symbol, request.side)
         if not self._may_leave(request, name):
             return await self._place(request, name)  # it is refused, and its exits stay as they are
         if qty is None or qty == abs(held):
@@ -367,6 +381,7 @@ class HandAccount:
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         name = self.run.id if owner_id == OUTSIDE else owner_id
         closing = self._closing(symbol, owner_id, held, abs(held), "reversed by hand")
+        self._covers.check_entries(name, symbol, side)
         if self._may_leave(closing, name):
             await self._covers.clear(name, symbol, side)
             held = self._owned(symbol, owner_id)
@@ -414,7 +429,7 @@ class HandAccount:
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
-        await self.desk.place([Intent(order=order, caused_by=asked.id)], [asked])
+        await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
 
     def _closing(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal, note: str) -> OrderRequest:
         side = OrderSide.SELL if held > 0 else OrderSide.BUY

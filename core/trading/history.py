@@ -7,7 +7,15 @@ from typing import NamedTuple
 import msgspec
 
 from core.events.envelope import Envelope
-from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.live_payloads import (
+    AccountAdopted,
+    CoinFee,
+    OrderAdopted,
+    OrderChangeSent,
+    OrdersLeftTogether,
+    OutsideFilled,
+    SwitchThrown,
+)
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
@@ -51,6 +59,11 @@ class _Changes:
 async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
     """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
     await _remember_orders(state, runs, log)
+    async for event in _all(log, OrdersLeftTogether.wire):
+        if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
+            left = [state.lives[each] for each in (event.payload.order_id, *event.payload.others)]
+            state.left_together([life.order for life in left])
+            state.recall(left[0])  # what is held counts anew
     known_ns: int | None = None
     after = 0
     while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
@@ -137,6 +150,7 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             state.recall(life)
             for fill in own:
                 book.book(fill)
+                state.booked.add(fill.id)
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

@@ -1,7 +1,9 @@
 """An account at the fake broker, over real HTTP and websockets, that is open for a person."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from core.brokers.alpaca.addresses import Addresses
@@ -10,7 +12,8 @@ from core.brokers.credentials import Credentials
 from core.brokers.loader import AdapterLoader
 from core.clock.realtime import ScaledClock, SystemClock
 from core.model.broker import AccountName, AdapterInfo
-from core.model.hand import TradingAccount
+from core.model.hand import HandOrder, TradingAccount
+from core.model.order import Order, OrderSide, OrderStatus
 from core.ports import Broker, LiveClock
 from core.runs.hand_account import HandAccount
 from core.runs.manager import RunManager
@@ -76,3 +79,17 @@ async def by_hand(folder: Path, server: FakeBroker | At) -> AsyncIterator[HandAc
         await runs.close()
         await store.close()
     assert bugs == []
+
+
+def order(side: str = "buy", qty: int = 10, **terms: object) -> HandOrder:
+    return HandOrder(symbol="SPY", side=OrderSide(side), qty=Decimal(qty), **terms)  # type: ignore[arg-type]  # each has its own
+
+
+async def until(account: HandAccount, is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        await account.desk.state.until(is_so)
+
+
+async def status(account: HandAccount, placed: Order, *wanted: OrderStatus) -> None:
+    lives = account.desk.state.lives
+    await until(account, lambda: placed.id in lives and lives[placed.id].order.status in wanted)
