@@ -105,7 +105,7 @@ def note_sent(sent: deque[Sent], newest: Sent, kept_ns: int) -> None:
 def still_open(life: OrderLife) -> OrderRequest | None:
     """Return an order that can still fill, over what it has left; None of one that cannot."""
     order = life.order
-    if order.status.is_final or order.status is OrderStatus.CREATED:
+    if order.status.is_final or order.status is OrderStatus.CREATED or order.filled_qty >= order.request.qty:
         return None
     if not order.filled_qty:
         return order.request

@@ -280,7 +280,7 @@ def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | Non
 def _status(life: OrderLife) -> OrderStatus:
     """Return the state that all executions and all that was said mean: filled is what our fills make up, whatever was said."""
     order = life.order
-    if order.filled_qty >= order.request.qty:
+    if order.filled_qty >= order.request.qty and not _may_grow(life):
         return _S.FILLED
     if life.said in _ENDED:
         return life.said
@@ -289,6 +289,12 @@ def _status(life: OrderLife) -> OrderStatus:
     if order.filled_qty:
         return _S.PARTIALLY_FILLED
     return _S.ACCEPTED if _RANK[life.said] >= _RANK[_S.ACCEPTED] else order.status
+
+
+def _may_grow(life: OrderLife) -> bool:
+    """Tell whether a change that makes the order larger is under way, so that what filled may be a part of the larger one."""
+    number = life.changing
+    return number is not None and life.said is not _S.FILLED and life.changes[number - 1].qty > life.order.filled_qty
 
 
 def _is_exit(order: Order) -> bool:

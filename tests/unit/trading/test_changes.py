@@ -139,6 +139,22 @@ CASES = (
         S.FILLED, 12, 12, 90, "b1",
     ),
     Case(
+        "it makes the order larger, and what fills of the new one is told first: it is not over",
+        15,
+        (
+            (says(0, "new", qty=10), fill("x", 1, 10)),
+            (says(0, "replaced", qty=10), None),
+            (says(1, "partially_filled", qty=15, filled=10), None),
+        ),
+        S.PARTIALLY_FILLED, 15, 10, 90, "b1",
+    ),
+    Case(
+        "it was to make the order larger, and the old one fills whole instead",
+        15,
+        ((says(0, "new", qty=10), fill("x", 0, 10)), (says(1, "rejected", qty=15), None)),
+        S.FILLED, 10, 10, 90, "b0",
+    ),
+    Case(
         "the new order is cancelled",
         10,
         ((says(0, "replaced", qty=10), None), (says(1, "new", qty=10, limit=95), None), (says(1, "canceled", qty=10, limit=95), None)),
