@@ -116,7 +116,7 @@ class At:
         held = [one for one in view.positions if one.symbol == symbol.upper()]
         fitting = held if owner is None else [one for one in held if one.owner_id.startswith(owner)]
         if not fitting:
-            raise InvalidValue("position", symbol, "nothing of it is held" + (f" by {owner}." if owner else "."))
+            raise InvalidValue(symbol, "closed or turned around", "nothing of it is held" + (f" by {owner}." if owner else "."))
         if len(fitting) > 1:
             named = ", ".join(f"{one.owner_id} ({one.owner})" for one in fitting)
             raise InputError(f"{symbol} is held by several: {named}.", "Name one with --owner.")

@@ -300,7 +300,7 @@ class HandAccount:
         price, _ = await self._valued(symbol, order) if order.notional is not None else (None, "")
         qty = self._units(order, price)
         if qty is None:
-            raise InvalidValue("notional", order.notional, f"nobody knows a price of {symbol} now; give a quantity.")
+            raise InvalidValue("notional", order.notional, f"nobody has a price of {symbol} now; give a quantity.")
         return await self._place(order.request(symbol, qty), run_id or self.run.id)
 
     async def cancel(self, order_id: str) -> None:
@@ -322,7 +322,8 @@ class HandAccount:
         order = waiting or self._known(order_id).order
         request = changed_request(order, terms)  # before anything is stored of it
         if waiting is None and (order.status.is_final or order.broker_id is None):
-            raise InvalidValue("change", f"of order {order_id}", f"it is {order.status}.")
+            words = f"it is {order.status}." if order.status.is_final else "the broker has not taken it yet; try again in a moment."
+            raise InvalidValue(f"Order {order_id}", "changed", words)
         await self._told(order, "change")
         if waiting is None:
             await self.desk.change(order_id, terms)
@@ -350,9 +351,11 @@ class HandAccount:
         symbol = parse_symbol(symbol)
         held = self._owned(symbol, owner_id)
         if not held:
-            raise InvalidValue("position", symbol, "nothing of it is held.")
-        if qty is not None and not 0 < qty <= abs(held):
-            raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
+            raise InvalidValue(symbol, "closed", "nothing of it is held.")
+        if qty is not None and qty <= 0:
+            raise InvalidValue("qty", plain(qty), "it must be above zero.")
+        if qty is not None and qty > abs(held):
+            raise InvalidValue(f"{plain(qty)} {symbol}", "closed", f"the position is {plain(held)}.")
         name = self.run.id if owner_id == OUTSIDE else owner_id
         request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
         self._covers.check_entries(name, symbol, request.side)
@@ -364,7 +367,7 @@ class HandAccount:
             await self._covers.shrink(name, symbol, request.side, self._allowed(symbol, owner_id, request.side, qty))
         held = self._owned(symbol, owner_id)  # an exit may have been faster
         if held * request.side.sign >= 0:
-            raise InvalidValue("position", symbol, "it was closed just now.")
+            raise InvalidValue(symbol, "closed", "one of its exits has closed it just now.")
         return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
@@ -375,9 +378,11 @@ class HandAccount:
         symbol = parse_symbol(symbol)
         held = self._owned(symbol, owner_id)
         if not held:
-            raise InvalidValue("position", symbol, "nothing of it is held.")
-        if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
-            raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
+            raise InvalidValue(symbol, "turned around", "nothing of it is held.")
+        if held > 0 and asset_class_of(symbol) is not AssetClass.EQUITY:
+            raise InvalidValue(symbol, "turned around", "coins cannot be sold short; close the position instead.")
+        if held > 0 and not self._money().shorting_enabled:
+            raise InvalidValue(symbol, "turned around", "this account cannot sell short; close the position instead.")
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         name = self.run.id if owner_id == OUTSIDE else owner_id
         closing = self._closing(symbol, owner_id, held, abs(held), "reversed by hand")
@@ -386,7 +391,7 @@ class HandAccount:
             await self._covers.clear(name, symbol, side)
             held = self._owned(symbol, owner_id)
             if held * side.sign >= 0:
-                raise InvalidValue("position", symbol, "it was closed just now.")
+                raise InvalidValue(symbol, "turned around", "one of its exits has closed it just now.")
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
@@ -476,7 +481,7 @@ class HandAccount:
     def _known(self, order_id: str) -> OrderLife:
         life = self.desk.state.lives.get(order_id)
         if life is None:
-            raise UnknownName("order of ours at this account", order_id, self.desk.state.lives)
+            raise UnknownName("order of ours", order_id, self.desk.state.lives)
         return life
 
     def _owned(self, symbol: str, owner_id: str) -> Decimal:
@@ -502,7 +507,7 @@ class HandAccount:
         with localcontext(MONEY_CONTEXT):
             qty = floor_to(order.notional / price, step)
         if not qty:
-            raise InvalidValue("notional", order.notional, f"one unit costs {plain(price)}.")
+            raise InvalidValue("notional", order.notional, f"it buys less than the smallest quantity; one unit costs {plain(price)}.")
         return qty
 
     async def _valued(self, symbol: str, order: HandOrder) -> tuple[Decimal | None, str]:

@@ -44,7 +44,7 @@ def test_an_order_is_changed_and_found_by_the_beginning_of_its_id(by_hand: Weave
     changed = by_hand("orders", "change", order["id"][:15], "--limit", "1.5", "--qty", "3", "--broker", "sim", "--json").json()
     assert (changed["id"], changed["limit_price"], changed["qty"]) == (order["id"], "1.5", "3")
     again = by_hand("orders", "change", order["id"], "--limit", "1.5", "--broker", "sim")
-    assert (again.code, again.err) == (2, "error[invalid_value]: change cannot be the same: the order has these terms already.\n")
+    assert (again.code, again.err) == (2, "error[invalid_value]: The order cannot be changed: it has these terms already.\n")
 
 
 def test_a_position_is_closed_in_part_turned_around_and_closed(by_hand: Weaver) -> None:
@@ -75,8 +75,8 @@ def test_exits_leave_before_the_call_ends(by_hand: Weaver) -> None:
         (("orders", "place", "DEMO", "buy", "1", "--reduce-only"), 1, "There are no 1 DEMO to reduce."),
         (("orders", "place", "DEMO", "buy", "1", "--type", "trailing_stop", "--trail", "x%"), 2, "--trail cannot be 'x'"),
         (("orders", "change", "nothing", "--limit", "1"), 2, "There is no working order"),
-        (("orders", "change", "nothing"), 2, "it needs a new quantity or price"),
-        (("positions", "reverse", "DEMO"), 2, "nothing of it is held"),
+        (("orders", "change", "nothing"), 2, "The order cannot be changed: neither a new quantity nor a new price was given."),
+        (("positions", "reverse", "DEMO"), 2, "cannot be closed or turned around: nothing of it is held."),
     ],
 )
 def test_what_cannot_be_done_is_said(weaver: Weaver, words: tuple[str, ...], code: int, part: str) -> None:

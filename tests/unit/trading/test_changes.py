@@ -231,10 +231,10 @@ def test_a_stored_order_is_gone_on_with_before_all_of_its_parts_are_known() -> N
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
-        (OrderTerms(qty=D(4)), "4 are filled already"),
-        (OrderTerms(stop_price=D(80)), "the order is a limit and has none"),
-        (OrderTerms(trail=D(1)), "the order is a limit and has none"),
-        (OrderTerms(limit_price=D(90)), "the order has these terms already"),
+        (OrderTerms(qty=D(4)), "the order has filled 4 already"),
+        (OrderTerms(stop_price=D(80)), "a limit order has none"),
+        (OrderTerms(trail=D(1)), "a limit order has none"),
+        (OrderTerms(limit_price=D(90)), "it has these terms already"),
     ],
 )
 def test_terms_that_are_none_are_refused_with_a_sentence(terms: OrderTerms, words: str) -> None:
