@@ -35,11 +35,15 @@ class Covers:
         self._cancel = cancel
 
     def orders(self, run_id: str, symbol: str, side: OrderSide) -> list[OrderLife]:
-        """Return what works on a side of a run, oldest first, but for exits that the broker holds until their entry is filled."""
+        """Return what works on a side of a run, oldest first, but for exits that the broker holds for an entry which has filled nothing."""
         state = self._desk.state
-        working = (life for life in state.working(run_id) if not state.is_held(life.order))
+        working = (life for life in state.working(run_id) if not self._waits_there(life.order))
         found = [life for life in working if (life.order.request.symbol, life.order.request.side) == (symbol, side)]
         return sorted(found, key=lambda life: (life.order.created_ns, life.order.id))
+
+    def _waits_there(self, order: Order) -> bool:
+        """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
+        return self._desk.state.is_held(order) and not self._desk.state.lives[order.parent_id or ""].known_qty
 
     def qty(self, run_id: str, symbol: str, side: OrderSide, *, exits_only: bool = False) -> Decimal:
         """Return over how many units it is; of two orders of which one cancels the other the larger counts.
@@ -49,6 +53,22 @@ class Covers:
         working = self.orders(run_id, symbol, side)
         counted = [life for life in working if not exits_only or life.order.parent_id is not None or life.order.request.reduce_only]
         return sum(map(_open, _grouped(counted)), ZERO)
+
+    def left_of(self, spoken_for: dict[str, Decimal], life: OrderLife) -> Decimal | None:
+        """Return what an entry left to be closed: what it filled, as far as it is held still and no exit is over it.
+
+        None while it is not known what the broker keeps of a bought coin. `spoken_for`: by symbol, what leaves at the same time.
+        """
+        state, order = self._desk.state, life.order
+        if state.awaits_fee({order.id}):
+            return None
+        symbol, side = order.request.symbol, order.request.side
+        closing = OrderSide.SELL if side is OrderSide.BUY else OrderSide.BUY
+        held = max(ZERO, side.sign * state.books[order.run_id].held(symbol))
+        taken = self.qty(order.run_id, symbol, closing, exits_only=True) + spoken_for.get(symbol, ZERO)
+        left = max(ZERO, min(state.net_qty(life), held - taken))
+        spoken_for[symbol] = spoken_for.get(symbol, ZERO) + left
+        return left
 
     def check_entries(self, run_id: str, symbol: str, closing: OrderSide) -> None:
         """Raise InvalidValue while an entry that its exits left with fills on: they would work over all of it, whatever is closed now."""
@@ -87,7 +107,7 @@ class Covers:
     async def _take_back(self, lives: Sequence[OrderLife]) -> None:
         for life in lives:
             await self._cancel(life.order.id)
-        await self._until(lambda: all(self._now(life).order.status.is_final for life in lives))
+        await self._until(lambda: all(self._now(life).is_settled for life in lives))
 
     async def _make_smaller(self, life: OrderLife, wanted: Decimal) -> None:
         """Change an order to `wanted` units that are left of it; where that cannot be, take it back."""

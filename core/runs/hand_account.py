@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
-from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
+from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, StoreError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -35,6 +35,7 @@ from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
+from core.runs.store_away import StoreAway
 from core.trading.books import RunBook
 from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
@@ -68,11 +69,14 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
+        self._away = StoreAway(run.id, runs, log)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reverses = Reverses(self.desk, self._commit)
         self._covers = Covers(self.desk, self.cancel)
+        self._turning: set[tuple[str, str]] = set()
+        """Symbol and run of the positions that are just being closed or reversed."""
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -84,6 +88,7 @@ class HandAccount:
         """Let the person's own run trade here for the length of the block."""
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
+        desk.state.hand_run_id = run.id
         desk.sit(run.id, book, Seat(self._changed.set, self._stop))
         try:
             yield self
@@ -97,7 +102,13 @@ class HandAccount:
         await self._reverses.recall(self._log)
 
     async def go_on(self) -> None:
-        """Mind the exits and tell of every change until the account is let go."""
+        """Mind the exits and tell of every change until the account is let go. Raises StoreError for what waiting does not mend."""
+        try:
+            await self._go_on()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _go_on(self) -> None:
         async with asyncio.TaskGroup() as group:
             own = [
                 group.create_task(self._mind_exits(), name="exits"),
@@ -127,31 +138,15 @@ class HandAccount:
         state = self.desk.state
         while True:
             self._changed.clear()
-            left_of = partial(self._left_of, {})
+            left_of = partial(self._covers.left_of, {})
             leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.pairs)
             if leaving:
-                await self.desk.place(leaving)
+                await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             with suppress(TimeoutError):
                 async with asyncio.timeout(SOON_S if state.awaits_fee() else None):
                     await self._changed.wait()
-
-    def _left_of(self, spoken_for: dict[str, Decimal], life: OrderLife) -> Decimal | None:
-        """Return what an entry left to be closed: what it filled, as far as it is held still and no exit is over it.
-
-        None while it is not known what the broker keeps of a bought coin. `spoken_for`: by symbol, what leaves at the same time.
-        """
-        state, order = self.desk.state, life.order
-        if state.awaits_fee({order.id}):
-            return None
-        symbol, side = order.request.symbol, order.request.side
-        closing = OrderSide.SELL if side is OrderSide.BUY else OrderSide.BUY
-        held = max(ZERO, side.sign * state.books[self.run.id].held(symbol))
-        taken = self._covers.qty(self.run.id, symbol, closing, exits_only=True) + spoken_for.get(symbol, ZERO)
-        left = max(ZERO, min(state.net_qty(life), held - taken))
-        spoken_for[symbol] = spoken_for.get(symbol, ZERO) + left
-        return left
 
     async def _tell_changes(self) -> None:
         while True:
@@ -305,6 +300,8 @@ class HandAccount:
 
     async def cancel(self, order_id: str) -> None:
         """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName."""
+        if self._families.is_gone(order_id):
+            return  # with the one it was paired with
         waiting = self._families.find(order_id)
         order = waiting or self._known(order_id).order
         if order.status.is_final:
@@ -336,11 +333,19 @@ class HandAccount:
         self._tell()
 
     async def cancel_all(self) -> int:
-        """Ask for the cancel of every working order of ours here; return how many."""
+        """Ask for the cancel of every working order of ours here; return how many. Raises StoreError when all were asked for."""
         # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
         wanted = self._families.waiting_orders() + [life.order for life in self.desk.state.working()]
+        refused: StoreError | None = None
         for order in wanted:
-            await self.cancel(order.id)
+            try:
+                await self.cancel(order.id)
+            except StoreError as error:
+                refused = error
+                if order.id in self.desk.state.lives:
+                    await self.desk.cancel(order.id)  # the broker is asked, whether that can be stored or not
+        if refused is not None:
+            raise refused
         return len(wanted)
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
@@ -356,19 +361,18 @@ class HandAccount:
             raise InvalidValue("qty", plain(qty), "it must be above zero.")
         if qty is not None and qty > abs(held):
             raise InvalidValue(f"{plain(qty)} {symbol}", "closed", f"the position is {plain(held)}.")
-        name = self.run.id if owner_id == OUTSIDE else owner_id
+        name = self._name(owner_id)
         request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
-        self._covers.check_entries(name, symbol, request.side)
-        if not self._may_leave(request, name):
-            return await self._place(request, name)  # it is refused, and its exits stay as they are
-        if qty is None or qty == abs(held):
-            await self._covers.clear(name, symbol, request.side)
-        else:
-            await self._covers.shrink(name, symbol, request.side, self._allowed(symbol, owner_id, request.side, qty))
-        held = self._owned(symbol, owner_id)  # an exit may have been faster
-        if held * request.side.sign >= 0:
-            raise InvalidValue(symbol, "closed", "one of its exits has closed it just now.")
-        return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
+        with self._alone(symbol, owner_id):
+            if not self._may_leave(request, name):
+                return await self._place(request, name)  # it is refused, and its exits stay as they are
+            if qty is None or qty == abs(held):
+                held = await self._cleared(symbol, owner_id, held)
+            else:
+                self._covers.check_entries(name, symbol, request.side)
+                await self._covers.shrink(name, symbol, request.side, self._allowed(symbol, owner_id, request.side, qty))
+                held = self._still_held(symbol, owner_id, held)
+            return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
         """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
@@ -383,19 +387,17 @@ class HandAccount:
             raise InvalidValue(symbol, "turned around", "coins cannot be sold short; close the position instead.")
         if held > 0 and not self._money().shorting_enabled:
             raise InvalidValue(symbol, "turned around", "this account cannot sell short; close the position instead.")
-        side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        name = self.run.id if owner_id == OUTSIDE else owner_id
-        closing = self._closing(symbol, owner_id, held, abs(held), "reversed by hand")
-        self._covers.check_entries(name, symbol, side)
-        if self._may_leave(closing, name):
-            await self._covers.clear(name, symbol, side)
-            held = self._owned(symbol, owner_id)
-            if held * side.sign >= 0:
-                raise InvalidValue(symbol, "turned around", "one of its exits has closed it just now.")
+        with self._alone(symbol, owner_id):
+            if self._may_leave(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), self._name(owner_id)):
+                held = await self._cleared(symbol, owner_id, held)
+            return await self._reverse(symbol, owner_id, held)
+
+    async def _reverse(self, symbol: str, owner_id: str, held: Decimal) -> Order:
+        side, name = OrderSide.SELL if held > 0 else OrderSide.BUY, self._name(owner_id)
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
-        order = self._made(msgspec.structs.replace(closing, qty=abs(held)), name)
+        order = self._made(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), name)
         await self._reverses.begin(order)
         return self.desk.state.lives[order.id].order
 
@@ -458,6 +460,44 @@ class HandAccount:
         beyond = max(ZERO, self._covers.qty(self.run.id, symbol, side) - own)
         return own - qty + min(beyond, outside)
 
+    @contextmanager
+    def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
+        """One at a time closes or reverses a position: each looks at what is held, and nobody else changes it until its order is committed.
+
+        Raises InvalidValue.
+        """
+        key = (symbol, self._name(owner_id))
+        if key in self._turning:
+            raise InvalidValue(symbol, "closed or turned around", "that is under way already.")
+        self._turning.add(key)
+        try:
+            yield
+        finally:
+            self._turning.discard(key)
+
+    async def _cleared(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
+        """Take back what works on the closing side, and return what is held then.
+
+        Raises InvalidValue where nothing is left to close, or something works on: the broker holds its units back.
+        """
+        name, side = self._name(owner_id), OrderSide.SELL if held > 0 else OrderSide.BUY
+        await self._covers.clear(name, symbol, side)
+        left = self._still_held(symbol, owner_id, held)
+        if self._covers.qty(name, symbol, side):
+            raise InvalidValue(symbol, "closed", "the broker has not cancelled yet what works to close it; try again in a moment.")
+        return left
+
+    def _still_held(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
+        """Return what is held of a position now: an exit may have been faster. Raises InvalidValue where nothing is."""
+        left = self._owned(symbol, owner_id)
+        if left * held <= 0:
+            raise InvalidValue(symbol, "closed", "one of its exits has closed it just now.")
+        return left
+
+    def _name(self, owner_id: str) -> str:
+        """Return in which run's name a position of an owner is closed."""
+        return self.run.id if owner_id == OUTSIDE else owner_id
+
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""
         state = self.desk.state
@@ -490,10 +530,9 @@ class HandAccount:
             return outside.get(symbol, ZERO)
         if owner_id == self.run.id:
             return by_hand.get(symbol, ZERO)
-        book = self.desk.state.books.get(owner_id)
-        if book is None:
+        if owner_id not in self.desk.state.books:
             raise UnknownName("owner of a position", owner_id, (OUTSIDE, *self.desk.state.books))
-        return book.held(symbol)
+        return self.desk.state.to_close().get((owner_id, symbol), ZERO)
 
     # --- prices ---
 

@@ -5,10 +5,12 @@ for: an order that closes late does what was wanted, an order that opens late ma
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
+from core.errors import StoreError
 from core.events.live_payloads import NotReversed, OrderAskedByHand
 from core.model.money import plain
 from core.model.order import Order, OrderStatus
@@ -46,12 +48,15 @@ class Reverses:
             for closing_id in [each for each in self._pending if self._is_over(each)]:
                 # From here on it is the desk's: what it has begun to commit, it commits whoever goes.
                 del self._pending[closing_id]
-                closing = state.lives[closing_id].order
-                if closing.status is OrderStatus.FILLED:
-                    await self._place(_opening(closing, state.clock.now_ns()), "place")
-                else:
-                    filled = f" with {plain(closing.filled_qty)} of {plain(closing.request.qty)} filled" if closing.filled_qty else ""
-                    await self._tell(closing, f"The order that was to close it is {closing.status}{filled}.")
+                with suppress(StoreError):  # what was not stored is said when the account is opened again
+                    await self._go_on(state.lives[closing_id].order)
+
+    async def _go_on(self, closing: Order) -> None:
+        if closing.status is OrderStatus.FILLED:
+            await self._place(_opening(closing, self._desk.state.clock.now_ns()), "place")
+            return
+        filled = f" with {plain(closing.filled_qty)} of {plain(closing.request.qty)} filled" if closing.filled_qty else ""
+        await self._tell(closing, f"The order that was to close it is {closing.status}{filled}.")
 
     async def give_up(self) -> None:
         """Say of what is under way still that it goes no further. Raises StoreError."""

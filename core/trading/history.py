@@ -14,13 +14,14 @@ from core.events.live_payloads import (
     OrderChangeSent,
     OrdersLeftTogether,
     OutsideFilled,
+    SwitchCarriedOut,
     SwitchThrown,
 )
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
-from core.model.run import RunMode
+from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import RunBook
 from core.trading.changes import Change, number_of
@@ -28,6 +29,7 @@ from core.trading.order_fold import revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
+_OVER = frozenset({RunStatus.COMPLETED, RunStatus.STOPPED, RunStatus.ERROR})
 
 
 class Thrown(NamedTuple):
@@ -61,9 +63,7 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
     await _remember_orders(state, runs, log)
     async for event in _all(log, OrdersLeftTogether.wire):
         if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
-            left = [state.lives[each] for each in (event.payload.order_id, *event.payload.others)]
-            state.left_together([life.order for life in left])
-            state.recall(left[0])  # what is held counts anew
+            state.left_together([state.lives[each].order for each in (event.payload.order_id, *event.payload.others)])
     known_ns: int | None = None
     after = 0
     while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
@@ -105,6 +105,16 @@ async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown]
     return list(newest.values()), after_seq
 
 
+async def read_carried_out(log: EventLog, account: str) -> set[str]:
+    """Return the events that threw the kill switch and whose wish is done at an account, with nothing left."""
+    done = set()
+    async for event in _all(log, SwitchCarriedOut.wire):
+        told = event.payload
+        if isinstance(told, SwitchCarriedOut) and told.account == account and not told.left and event.causation_id is not None:
+            done.add(event.causation_id)
+    return done
+
+
 async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
     """Return what is stored of the changes of orders, by order."""
     found: dict[str, _Changes] = {}
@@ -141,6 +151,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         fills: dict[str, list[Fill]] = {}
         for fill in await runs.fills(run.id):
             fills.setdefault(fill.order_id, []).append(fill)
+        if run.config.is_by_hand:
+            state.hand_run_id = run.id
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
             own = fills.get(order.id, [])
@@ -148,6 +160,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             if changed is not None:
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
+            if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
+                state.left_over.append(order.id)
             for fill in own:
                 book.book(fill)
                 state.booked.add(fill.id)
