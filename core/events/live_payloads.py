@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from core.events.envelope import Kind, Payload
-from core.model.order import RejectCode
+from core.model.order import OrderSide, RejectCode
 from core.model.risk import SwitchLevel
 
 # --- live.* -----------------------------------------------------------------------------------------------
@@ -74,10 +74,20 @@ class MarketClosed(Payload, frozen=True, kw_only=True):
     """When it opens next, UTC ns."""
 
 
+class MinuteLate(Payload, frozen=True, kw_only=True):
+    """A minute of the stream came after the decision at its end, or after a larger bar was made without it; it is left out for good."""
+
+    wire: ClassVar[str] = "live.MinuteLate"
+    symbol: str
+    start_ns: int
+    """When it began, UTC ns."""
+
+
 class AccountAdopted(Payload, frozen=True, kw_only=True):
     """An account was met for the first time; what it held then is nobody's of ours."""
 
     wire: ClassVar[str] = "live.AccountAdopted"
+    remembered: ClassVar[bool] = True
     account: str
     positions: tuple[tuple[str, Decimal], ...]
     """Symbol and signed units."""
@@ -85,10 +95,20 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     """The broker's ids of the newest executions in these positions: the broker's clock may be off, so no instant tells them apart."""
 
 
+class Reconciled(Payload, frozen=True, kw_only=True):
+    """An account was compared with its broker, and nothing of before `until_ns` is open: the next start asks from there on. Told hourly."""
+
+    wire: ClassVar[str] = "live.Reconciled"
+    account: str
+    until_ns: int
+    """UTC ns."""
+
+
 class OrderAdopted(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
 
     wire: ClassVar[str] = "live.OrderAdopted"
+    remembered: ClassVar[bool] = True
     account: str
     broker_id: str
     client_order_id: str
@@ -103,11 +123,27 @@ class OutsideFilled(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was executed; `qty` is signed."""
 
     wire: ClassVar[str] = "live.OutsideFilled"
+    remembered: ClassVar[bool] = True
     account: str
     execution_id: str
     symbol: str
     qty: Decimal
     price: Decimal
+
+
+class DifferenceAccepted(Payload, frozen=True, kw_only=True):
+    """A person took a difference that nothing else healed as the broker has it: `qty` units, signed, are somebody else's from now on."""
+
+    wire: ClassVar[str] = "live.DifferenceAccepted"
+    remembered: ClassVar[bool] = True
+    account: str
+    what: str
+    symbol: str
+    qty: Decimal
+    """Signed units. With an order: so many of it are filled at the broker, and nobody waits for their executions."""
+    reason: str
+    """Why it was accepted, in the person's words."""
+    order_id: str | None = None
 
 
 class Differed(Payload, frozen=True, kw_only=True):
@@ -129,6 +165,7 @@ class CoinFee(Payload, frozen=True, kw_only=True):
     """The broker took the fee of a bought coin from the coin: less is held than was bought. Below zero: a fee that was too much."""
 
     wire: ClassVar[str] = "account.CoinFee"
+    remembered: ClassVar[bool] = True
     account: str
     symbol: str
     fill_id: str
@@ -153,12 +190,26 @@ class AccountChanged(Payload, frozen=True, kw_only=True):
 
 
 class OrderAskedByHand(Payload, frozen=True, kw_only=True):
-    """A person asked for something of an order. `what`: `place`, `change` or `cancel`."""
+    """A person asked for something of an order. `what`: `place`, `change`, `cancel`; `reverse`: place it, and another after it."""
 
     wire: ClassVar[str] = "orders.AskedByHand"
     kind: ClassVar[Kind] = Kind.COMMAND
     order_id: str
     what: str
+
+
+class NotReversed(Payload, frozen=True, kw_only=True):
+    """A position was not turned around: the order that closes it was sent, and the one after it was not and will not be.
+
+    `order_id`: of the first; `side` and `qty`: of the second.
+    """
+
+    wire: ClassVar[str] = "orders.NotReversed"
+    order_id: str
+    symbol: str
+    side: OrderSide
+    qty: Decimal
+    reason: str
 
 
 class OrderChangeSent(Payload, frozen=True, kw_only=True):
@@ -168,6 +219,7 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """
 
     wire: ClassVar[str] = "orders.ChangeSent"
+    remembered: ClassVar[bool] = True
     order_id: str
     client_order_id: str
     qty: Decimal
@@ -178,14 +230,13 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
 
 
 class OrdersLeftTogether(Payload, frozen=True, kw_only=True):
-    """An order and others left as one, under the id of the first, and the broker minds how they hang together.
-
-    `others`: the exits of an entry, or of a pair the stop.
-    """
+    """An order and others left as one, under the id of the first, and the broker minds how they hang together."""
 
     wire: ClassVar[str] = "orders.LeftTogether"
+    remembered: ClassVar[bool] = True
     order_id: str
     others: tuple[str, ...]
+    """The exits of an entry, or of a pair the stop."""
 
 
 # --- risk.* -----------------------------------------------------------------------------------------------
@@ -223,6 +274,7 @@ class SwitchThrown(Payload, frozen=True, kw_only=True):
     """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
 
     wire: ClassVar[str] = "risk.SwitchThrown"
+    remembered: ClassVar[bool] = True
     level: SwitchLevel
     reason: str
 
@@ -231,6 +283,7 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
     """What the kill switch asked for is done at an account: the broker acknowledged each step, or `left` says what remains."""
 
     wire: ClassVar[str] = "risk.SwitchCarriedOut"
+    remembered: ClassVar[bool] = True
     account: str
     level: SwitchLevel
     cancelled: int
@@ -248,12 +301,14 @@ class SwitchUnreached(Payload, frozen=True, kw_only=True):
 
 
 class EquityMarked(Payload, frozen=True, kw_only=True):
-    """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
+    """The equity of a run or of a whole account is higher than ever, or its day began: losses are counted from here on."""
 
     wire: ClassVar[str] = "risk.EquityMarked"
     peak: Decimal
-    """The highest equity of the run, account currency."""
+    """The highest equity, account currency."""
     day: int
-    """The day, counted from 1970, UTC."""
+    """The day, counted from 1970: of a run in UTC, of an account the one of its session."""
     day_start: Decimal
     """The equity with which it began, account currency."""
+    account: str | None = None
+    """Of which account, where it is not of the event's run."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import partial
 from typing import Any, Final
@@ -24,27 +23,28 @@ from core.errors import (
     RateLimited,
     RunError,
 )
-from core.events.live_payloads import FaultsDeclared, MarketClosed, StreamChanged
+from core.events.live_payloads import FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
-from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
-from core.model.desk import Lease
+from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
-from core.model.money import MONEY_CONTEXT, exact, to_float
+from core.model.money import MONEY_CONTEXT, ZERO, exact, to_float
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
-from core.model.run import Manifest, Run, RunConfig, RunMode
-from core.ports import LiveClock, Rows, Store, StrategySource, UnitOfWork
-from core.runs.desks import Desks, OpenAccount
+from core.model.run import Manifest, Run, RunMode
+from core.ports import UnitOfWork
+from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks, MarkTeller
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
+from core.runs.live_materials import LiveMaterials
 from core.runs.live_result import live_result
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
 from core.runs.past import Past
+from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
@@ -84,37 +84,6 @@ def account_of(mode: RunMode) -> AccountName:
     return AccountName.LIVE if mode is RunMode.LIVE else AccountName.PAPER
 
 
-def check_at(config: RunConfig, features: Features) -> None:
-    """Raise InvalidValue for a paper or live run that a broker of these features cannot carry out."""
-    account = account_of(config.mode)
-    if account not in features.accounts:
-        raise InvalidValue("broker", config.broker, f"it has no {account} account.")
-    if Timeframe.parse(config.timeframe).ns % MINUTE_NS:
-        raise InvalidValue("timeframe", config.timeframe, f"a {config.mode} run is made of whole minutes.")
-    has_sessions = any(asset_class_of(symbol).has_sessions for symbol in config.symbols)
-    if config.feed is not None and (config.feed not in features.feeds or not has_sessions):
-        feeds = f"{config.broker} has {', '.join(features.feeds)}" if features.feeds else f"{config.broker} has none to choose from"
-        raise InvalidValue("feed", repr(config.feed), f"{feeds}; crypto has none." if features.feeds else f"{feeds}.")
-    if config.extended_hours and (features.always_open or not has_sessions):
-        raise InvalidValue("extended_hours", "true", "the market of these symbols never closes.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveMaterials:
-    """Where a paper or live run takes its things from."""
-
-    store: Store
-    rows: Rows
-    strategies: StrategySource
-    desks: Desks
-    clock: LiveClock
-    callback_limit_s: float
-    lease: Lease
-    """That of the run."""
-    is_ours: Callable[[], bool]
-    """Whether this desk has the run still, as far as it knows."""
-
-
 class LiveWork:
     """See `core.runs.session.RunWork`."""
 
@@ -135,7 +104,7 @@ class LiveWork:
         self._book = RunBook(config.cash, config.limits, config.account)
         self._orders = LiveOrders(run.id)
         self._journal = RunJournal(run.id, PRODUCER)
-        self._mark = MarkTeller(self._book, self._journal)
+        self._mark = MarkTeller(self._book.losses, self._journal)
         self._venue = LiveVenue(self._bars, self._book, self._orders, self._journal)
         self._router = DomainRouter(run.id, journal=self._journal, orders=self._orders, now_ns=lambda: self._now_ns, commands=LIVE)
         self._router.connect(self._venue)
@@ -146,6 +115,9 @@ class LiveWork:
         self._held: list[Bar] | None = []
         """What the stream brings from the beginning of a gap until it is filled: it follows on that. None at other times."""
         self._statuses: list[StreamStatus] = []
+        self._late: list[MinuteLate] = []
+        self._deaf: set[str] = set()
+        """Streams that do not bring anything now."""
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._sent: list[str] = []
@@ -168,7 +140,7 @@ class LiveWork:
         config, strategies = self._run.config, self._materials.strategies
         for symbol in config.symbols:
             await calendar.load(asset_class_of(symbol))
-        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book)
+        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book.losses)
         loaded: list[type] = []
         await self._slices.run(lambda _: loaded.append(strategies.load(self._info)), limit_s=IMPORT_LIMIT_S)
         settled = StrategyConfig(
@@ -214,7 +186,7 @@ class LiveWork:
     async def _take_up(self, past: Past) -> None:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
         state = self._account.desk.state
-        await self._account.desk.reconcile()
+        await settled(self._account.desk)
         if any(order.account not in {None, state.key} for order in past.orders):
             raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
         earlier = state.books.get(self._run.id)
@@ -324,7 +296,7 @@ class LiveWork:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
             feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                self._bars.add(self._hours.inside(page))
+                self._note_late(symbol, self._bars.add(self._hours.inside(page)))
 
     def _watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
@@ -347,7 +319,10 @@ class LiveWork:
         def on_status(status: StreamStatus) -> None:
             self._statuses.append(status)
             self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
-            if status.state is StreamState.LISTENING:
+            if status.state is not StreamState.LISTENING:
+                self._deaf.add(what)
+            else:
+                self._deaf.discard(what)
                 self._has_gap()  # what was told while nobody listened is asked for
 
         await self._account.market.listen(watch, on_tick, on_status)
@@ -358,9 +333,13 @@ class LiveWork:
         if self._held is not None:
             self._held.append(bar)
         else:
-            self._bars.add(one_bar(bar))
+            self._note_late(bar.symbol, self._bars.add(one_bar(bar), is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
+
+    def _note_late(self, symbol: str, starts: Sequence[int]) -> None:
+        """Note minutes that came after what they belong to was seen without them; they are told with the next decision."""
+        self._late += [MinuteLate(symbol=symbol, start_ns=start_ns) for start_ns in starts]
 
     async def _bars_until(self, now_ns: int) -> None:
         """Return once every symbol's minutes up to now are there, or will not come."""
@@ -400,7 +379,7 @@ class LiveWork:
         self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
         for bar in held:
             if until_ns is None or bar.end_ns <= until_ns:
-                self._bars.add(one_bar(bar))
+                self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
 
     def _has_gap(self) -> None:
         self._is_gap = True
@@ -453,7 +432,7 @@ class LiveWork:
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
             await self._bars_until(next_ns)
             await self._answers()
-            new, larger = self._bars.ended(next_ns)
+            new, larger = self._bars.ended(next_ns, is_gap=self._is_gap or bool(self._deaf))
             await self._decide(next_ns, new, larger)
             await self._tell_streams()
             await self._keep(on_commit)
@@ -539,9 +518,12 @@ class LiveWork:
                     await self._changed.wait()
 
     def _left_of(self, life: OrderLife) -> Decimal | None:
-        """Return what an entry left to be closed; None while it is not known what the broker keeps of a bought coin."""
-        state = self._account.desk.state
-        return None if state.awaits_fee({life.order.id}) else state.net_qty(life)
+        """Return what an entry left to be closed, and is held; None while it is not known what the broker keeps of a bought coin."""
+        state, request = self._account.desk.state, life.order.request
+        if state.awaits_fee({life.order.id}):
+            return None
+        # A person may have closed a part of it by hand, while the rest was still to fill.
+        return max(ZERO, min(state.net_qty(life), request.side.sign * self._book.held(request.symbol)))
 
     def _look(self) -> None:
         self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])
@@ -572,6 +554,9 @@ class LiveWork:
         return events
 
     async def _tell_streams(self) -> None:
+        late, self._late = self._late, []
+        for minute in late:
+            self._journal.record(minute, self._clock.now_ns(), None, None)
         told, self._statuses = self._statuses, []
         for status in told:
             if status.state in {StreamState.LOST, StreamState.STALE}:
@@ -583,7 +568,7 @@ class LiveWork:
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
         equity = self._venue.equity
         self._equity.append((self._now_ns, to_float(equity), held))
-        self._book.watch(equity, self._now_ns // DAY_NS)
+        self._book.losses.watch(equity, self._now_ns // DAY_NS)
         self._mark.tell(self._now_ns)
 
     def _stop(self, why: KnownError) -> None:

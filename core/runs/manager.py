@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -35,16 +35,18 @@ from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.bar_choice import choose_set
-from core.runs.desks import Desks, OpenAccount
+from core.runs.desks import Desks
 from core.runs.endings import RunEndings
 from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.handing_over import HandingOver, Reconcile, nothing_outside
 from core.runs.leases import FencedRuns, LeaseKeeper
-from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
+from core.runs.live import LiveWork, account_of, recorded
+from core.runs.live_config import check_at
+from core.runs.live_materials import LiveMaterials
 from core.runs.past import Past, read_past
-from core.runs.reconciling import reconcile_account
-from core.runs.removal import check_removable
+from core.runs.reconciling import reconcile_account, settled
+from core.runs.removal import left_to_account
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
@@ -92,8 +94,8 @@ class RunManager:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
         self.switch_reach: Final = SwitchReach(self._desks, brokers, store, self._supervisor, clock, on_bug)
-        self._held_open: dict[str, AsyncExitStack] = {}
-        """Accounts held open for runs: live ones that a person let them trade on, and those of runs that were taken up again."""
+        self._armed: dict[str, AsyncExitStack] = {}
+        """The accounts that runs trade on and that outlive the program, held open for them from before they start."""
         self._endings = RunEndings(store, brokers, clock)
         self._handing = HandingOver(store, self._desks, self._leases, self._endings, clock)
         self._taking: list[asyncio.Task[None]] = []
@@ -190,8 +192,8 @@ class RunManager:
     async def start(self, run_id: str, confirm: str = "") -> Run:
         """Start a pending run; it goes on by itself and ends by itself.
 
-        `confirm`: the name of the account, typed by a person, where real money is. Raises RunNotStartable; of a live run NotArmed and
-        BrokerError, and the run stays pending.
+        `confirm`: the name of the account, typed by a person, where real money is. Raises RunNotStartable; of a run on an account that
+        outlives the program NotArmed, HeldElsewhere and BrokerError, and the run stays pending.
         """
         run = await self.get(run_id)
         if run.status is not RunStatus.PENDING or run.id in self._sessions:
@@ -204,7 +206,7 @@ class RunManager:
     async def resume(self, run_id: str, confirm: str = "") -> Run:
         """Let an interrupted paper or live run go on with its own positions and cash; `confirm` as for `start`.
 
-        Raises RunNotStartable, StrategyBroken, BrokerError, HeldElsewhere; of a live run NotArmed. Then the run stays interrupted.
+        Raises RunNotStartable, StrategyBroken, NotArmed, HeldElsewhere and BrokerError, and the run stays interrupted.
         """
         run = await self.get(run_id)
         if not self._may_go_on(run):
@@ -244,7 +246,7 @@ class RunManager:
     async def _wind_up(self, run: Run, *, flatten: bool) -> str:
         """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
         async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
-            await opened.desk.reconcile()
+            await settled(opened.desk)  # what the broker kept of a bought coin cannot be sold
             return await opened.desk.wind_up(run.id, flatten=flatten)
 
     async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], confirm: str) -> Run:
@@ -253,29 +255,39 @@ class RunManager:
         except HeldElsewhere as error:
             raise RunNotStartable(f"Run {run.id} is started at the desk {error.desk}.", "Look at it there, or run it again.") from error
         try:
-            if run.config.mode is RunMode.LIVE:
+            if self._has_account(run.config):
                 await self._arm(run, confirm)
-            elif run.status is RunStatus.INTERRUPTED:
-                await self._hold_account(run)  # where it cannot be had, the run stays as it is
             return await self._start(run, info, keys, rows)
         except BaseException:
-            await self._let_account_go(run.id)
+            await self._disarm(run.id)
             await self._leases.give_back(LeaseKind.RUN, run.id)
             raise
 
     async def _arm(self, run: Run, confirm: str) -> None:
-        """Open the account of a live run and let orders leave there. Raises NotArmed, BrokerError."""
-        await (await self._hold_account(run)).arm(confirm, run.id)
-
-    async def _hold_account(self, run: Run) -> OpenAccount:
-        """Open a run's account and hold it until the run is over. Raises BrokerError, HeldElsewhere."""
+        """Open the account of a run and let orders leave there. Raises NotArmed, HeldElsewhere, BrokerError."""
         opened = AsyncExitStack()
         account = await opened.enter_async_context(self._desks.open(run.config.broker, account_of(run.config.mode)))
-        self._held_open[run.id] = opened
-        return account
+        self._armed[run.id] = opened
+        await account.arm(confirm, run.id)
 
-    async def _let_account_go(self, run_id: str) -> None:
-        opened = self._held_open.pop(run_id, None)
+    def _has_account(self, config: RunConfig) -> bool:
+        """Tell whether a run trades on an account that others may have, too: not one that is made for this program."""
+        return config.mode is RunMode.LIVE or (config.mode is RunMode.PAPER and self._brokers.outlives_program(config.broker))
+
+    @asynccontextmanager
+    async def holding_account(self, config: RunConfig) -> AsyncGenerator[None]:
+        """Have the account that a run would trade on, for the length of the block: who cannot have it is told before there is a run.
+
+        Raises what `create` does of the config, HeldElsewhere and BrokerError.
+        """
+        config, _ = await self._settled(config)
+        async with AsyncExitStack() as stack:
+            if self._has_account(config):
+                await stack.enter_async_context(self._desks.open(config.broker, account_of(config.mode)))
+            yield
+
+    async def _disarm(self, run_id: str) -> None:
+        opened = self._armed.pop(run_id, None)
         if opened is not None:
             await opened.aclose()
 
@@ -343,23 +355,24 @@ class RunManager:
     async def again(self, run_id: str, confirm: str = "") -> Run:
         """Create and start a run with the same config; `confirm` as for `start`. Where it cannot be started none is left."""
         run = await self.get(run_id)
-        fresh = await self.create(run.config, demo=run.demo)
-        try:
-            return await self.start(fresh.id, confirm)
-        except NotArmed:
-            await self.delete(fresh.id)
-            raise
+        async with self.holding_account(run.config):
+            fresh = await self.create(run.config, demo=run.demo)
+            try:
+                return await self.start(fresh.id, confirm)
+            except NotArmed:
+                await self.delete(fresh.id)
+                raise
 
     async def delete(self, run_id: str) -> None:
-        """Remove a run that does not go on, with all that belongs to it. Raises RunError."""
+        """Remove a run that does not go on, with all that belongs to it; what it traded stays in its account. Raises RunError."""
         run = await self.get(run_id)
         if run.status is RunStatus.RUNNING:
             raise RunError(f"Run {run.id} is running and cannot be removed.", f"Stop it first{_at(run)}.")
-        if self._endings.outlives_program(run):
-            await check_removable(run, self._store)
+        now_ns = self._clock.now_ns()
+        left = await left_to_account(run, self._store, now_ns) if self._endings.outlives_program(run) else []
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
-            work.append([run_event(run.id, RunDeleted(), self._clock.now_ns())])
+            work.append([*left, run_event(run.id, RunDeleted(), now_ns)])
         if run.config.mode is not RunMode.BACKTEST:
             for symbol in run.config.symbols:
                 await self._store.bars.delete(recorded(run.id, symbol, run.config.timeframe))
@@ -372,9 +385,9 @@ class RunManager:
             return await self.get(run_id) if session.is_taken else session.run
         return await self.get(run_id)
 
-    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+    async def reconcile_account(self, broker_id: str, account: AccountName, accepts: str | None = None) -> Reconciliation:
         """Compare an account with its broker and heal what differs. Raises BrokerError, HeldElsewhere, UnknownName."""
-        return await reconcile_account(self._desks, self._store.log, broker_id, account)
+        return await reconcile_account(self._desks, self._store.log, broker_id, account, accepts)
 
     # --- questions ---
 
@@ -515,7 +528,7 @@ class RunManager:
                 self._unstored.add(session.run, rows)
             self._sessions.pop(run_id, None)
             self._tasks.pop(run_id, None)
-            await self._let_account_go(run_id)
+            await self._disarm(run_id)
             if session.is_stored:
                 await self._leases.give_back(LeaseKind.RUN, run_id)
             elif self._storing is None or self._storing.done():

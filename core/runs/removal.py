@@ -1,33 +1,34 @@
-"""What keeps a run from being removed: its rows are all that tells its orders and positions at a broker from those of strangers."""
+"""What the removal of a run leaves to its account: what it traded stays there, as somebody else's from then on."""
 
-from decimal import Decimal
+from uuid import uuid4
+
+import msgspec
 
 from core.errors import RunError
-from core.events.payloads import SplitApplied
-from core.model.money import ZERO, plain
-from core.model.run import Run, RunStatus
+from core.events.envelope import Envelope, envelope
+from core.events.live_payloads import CoinFee, OutsideFilled
+from core.model.run import Run
 from core.ports import Store
-from core.runs.net_fills import net_fills
+
+_PAGE = 1_000
 
 
-async def check_removable(run: Run, store: Store) -> None:
-    """Raise RunError where orders of a run at a broker may work on, or where an interrupted one has positions there."""
-    working = sum(not order.status.is_final for order in await store.runs.orders(run.id))
-    is_left = run.status is RunStatus.INTERRUPTED
-    held = await _held(run, store) if is_left else {}
-    parts = [f"{working} order{'s' if working > 1 else ''} that may work at the broker"] if working else []
-    parts += [f"{plain(qty)} {symbol}" for symbol, qty in held.items()]
-    if not parts:
-        return
-    first = f"Close it first: weaver runs close {run.id} (--flatten closes its positions too), or let it go on."
-    todo = first if is_left else f"Reconcile the account first: weaver reconcile --broker {run.config.broker}."
-    raise RunError(f"Run {run.id} has {' and '.join(parts)}: without its rows nobody would mind them.", todo)
-
-
-async def _held(run: Run, store: Store) -> dict[str, Decimal]:
-    if await store.log.read(run_id=run.id, pattern=SplitApplied.wire, limit=1):
-        return {}  # sums of fills are no positions then; working orders are looked at all the same
-    held: dict[str, Decimal] = {}
-    for fill in await net_fills(run.id, store):
-        held[fill.symbol] = held.get(fill.symbol, ZERO) + fill.side.sign * fill.qty
-    return {symbol: qty for symbol, qty in sorted(held.items()) if qty}
+async def left_to_account(run: Run, store: Store, now_ns: int) -> list[Envelope]:
+    """Return the events that keep an account's books what they are without the run. Raises RunError while orders of it work."""
+    orders = {order.id: order for order in await store.runs.orders(run.id)}
+    working = [order for order in orders.values() if not order.status.is_final]
+    if working:
+        what = f"Run {run.id} has {len(working)} orders that are not over, and cannot be removed."
+        raise RunError(what, f"Close it first: `weaver runs close {run.id}`, or cancel them: `weaver orders cancel`.")
+    left: list[OutsideFilled | CoinFee] = []
+    for fill in await store.runs.fills(run.id):
+        account = orders[fill.order_id].account or ""
+        execution_id = fill.id.removeprefix(f"{account}/")
+        qty = fill.qty * fill.side.sign
+        left.append(OutsideFilled(account=account, execution_id=execution_id, symbol=fill.symbol, qty=qty, price=fill.price))
+    after = 0
+    while page := await store.log.read(after_seq=after, run_id=run.id, pattern=CoinFee.wire, limit=_PAGE):
+        after = page[-1].seq
+        fees = [event.payload for event in page if isinstance(event.payload, CoinFee)]
+        left += [msgspec.structs.replace(fee, order_id=None) for fee in fees]
+    return [envelope(payload, id=uuid4().hex, ts=now_ns, producer="runs") for payload in left]

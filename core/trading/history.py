@@ -6,18 +6,22 @@ from typing import NamedTuple
 
 import msgspec
 
+from core.errors import BugError
 from core.events.envelope import Envelope
 from core.events.live_payloads import (
     AccountAdopted,
     CoinFee,
+    DifferenceAccepted,
     OrderAdopted,
     OrderChangeSent,
     OrdersLeftTogether,
     OutsideFilled,
+    Reconciled,
     SwitchCarriedOut,
     SwitchThrown,
 )
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
@@ -65,33 +69,28 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
         if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
             state.left_together([state.lives[each].order for each in (event.payload.order_id, *event.payload.others)])
     known_ns: int | None = None
-    after = 0
-    while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
-        after = page[-1].seq
-        for event in page:
-            payload = event.payload
-            if isinstance(payload, AccountAdopted) and payload.account == state.key:
-                known_ns = event.ts if known_ns is None else known_ns
-                state.known_outside.update(payload.counted)
-                for symbol, qty in payload.positions:
-                    _add(state.outside, symbol, qty)
-            elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
-                state.known_outside.add(payload.execution_id)
-                _add(state.outside, payload.symbol, payload.qty)
-                state.note_outside(payload)
-            elif isinstance(payload, OrderAdopted) and payload.account == state.key:
-                state.adopted.add(payload.broker_id)
-    await _remember_fees(state, log)
-    return known_ns
-
-
-async def _remember_fees(state: AccountState, log: EventLog) -> None:
-    after = 0
-    while state.features.coin_fees and (page := await log.read(after_seq=after, pattern=CoinFee.wire, limit=_PAGE)):
-        after = page[-1].seq
-        for event in page:
+    told = [event for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted) async for event in _all(log, kind.wire)]
+    for event in sorted(told, key=lambda one: one.seq):
+        payload = event.payload
+        if isinstance(payload, AccountAdopted) and payload.account == state.key:
+            known_ns = event.ts if known_ns is None else known_ns
+            state.meet(payload)
+        elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
+            state.known_outside.add(payload.execution_id)
+            _add(state.outside, payload.symbol, payload.qty)
+            state.note_outside(payload)
+        elif isinstance(payload, OrderAdopted) and payload.account == state.key:
+            state.adopted.add(payload.broker_id)
+        elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
+            state.accept(payload)
+    for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
+        if isinstance(event.payload, Reconciled) and event.payload.account == state.key:
+            state.reconciled_ns = event.payload.until_ns
+    if state.features.coin_fees:
+        async for event in _all(log, CoinFee.wire):
             if isinstance(event.payload, CoinFee) and event.payload.account == state.key:
                 state.charge(event.payload, event.run_id)
+    return known_ns
 
 
 async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown], int]:
@@ -133,6 +132,9 @@ async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
 
 
 async def _all(log: EventLog, wire: str, run_id: str | None = None) -> AsyncGenerator[Envelope]:
+    """Give all events of a type, oldest first. Raises BugError for one that an archive may have taken."""
+    if not payload_class(wire).remembered:
+        raise BugError(f"Events of type {wire} may have been archived, and an account is not made of them.")
     after = 0
     while page := await log.read(after_seq=after, run_id=run_id, pattern=wire, limit=_PAGE):
         after = page[-1].seq
@@ -149,7 +151,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         if not orders:
             continue
         fills: dict[str, list[Fill]] = {}
-        for fill in await runs.fills(run.id):
+        in_time = await runs.fills(run.id)
+        for fill in in_time:
             fills.setdefault(fill.order_id, []).append(fill)
         if run.config.is_by_hand:
             state.hand_run_id = run.id
@@ -162,7 +165,10 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             state.recall(life)
             if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
                 state.left_over.append(order.id)
-            for fill in own:
+        # In the order in which they happened, whichever order they are of: average cost and realised profit hang on it.
+        here = {order.id for order in orders}
+        for fill in in_time:
+            if fill.order_id in here:
                 book.book(fill)
                 state.booked.add(fill.id)
 

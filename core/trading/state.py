@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import CoinFee, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EquityMarked, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.desk import Lease
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -24,8 +24,9 @@ from core.trading.changes import own_id
 from core.trading.coin_fees import CoinBuy
 from core.trading.entries import Causes, Entry
 from core.trading.feed import Feed
+from core.trading.losses import Losses, LossMark
 from core.trading.order_fold import OrderLife
-from core.trading.risk import Sent, Situation
+from core.trading.risk import Own, Sent, Situation
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
@@ -76,6 +77,10 @@ class AccountState:
         self.booked: set[str] = set()
         """Ids of all our fills."""
         self.adopted: set[str] = set()
+        self.accepted: dict[str, Decimal] = {}
+        """By order, units that are filled at the broker and whose executions nobody waits for: a person took it so."""
+        self.reconciled_ns: int | None = None
+        """Up to when it was compared with the broker, as far as that is stored."""
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
         self.left_over: list[str] = []
@@ -83,6 +88,8 @@ class AccountState:
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
+        self.day_of: Callable[[int], int] = lambda now_ns: now_ns // DAY_NS
+        """Returns the trading day of an instant, since 1970."""
         self.together: dict[str, tuple[str, ...]] = {}
         """Orders that left as one request: the one whose id it bore, and those that left with it. See `left_together`."""
         self.leads: dict[str, str] = {}
@@ -97,7 +104,8 @@ class AccountState:
         self.has_ended = False
         self.causes = Causes()
         self._runs = runs
-        self._peak: Decimal | None = None
+        self._losses = Losses(ZERO)
+        self._told_mark: LossMark | None = None
         self._sent: deque[Sent] = deque()
         # What each working order has left, of all and of each run: an order is judged beside hundreds of others.
         self._rests: dict[str, OrderRequest] = {}
@@ -126,7 +134,11 @@ class AccountState:
 
     async def apply(self, entry: Entry) -> None:
         """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned."""
+        mark = self._losses.mark
+        if self.account is not None and mark != self._told_mark:
+            entry.tell(EquityMarked(peak=mark.peak, day=mark.day, day_start=mark.day_start, account=self.key))
         await entry.commit(self._runs)
+        self._told_mark = mark
         for life in entry.lives.values():
             self.recall(life)
             if life.order.status is OrderStatus.FILLED and self.has_exits(life.order.id) and life.order.id in self.causes.of_order:
@@ -179,6 +191,11 @@ class AccountState:
         """Tell whether the broker holds an exit until the entry that it left with is filled."""
         lead = self.lives.get(self.leads.get(order.id, ""))
         return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
+
+    def held_before(self, order: Order) -> tuple[Decimal, Decimal]:
+        """Return what an order's run and the whole account hold of its symbol, signed."""
+        symbol = order.request.symbol
+        return self.books[order.run_id].held(symbol), self.positions().get(symbol, ZERO) + self.outside.get(symbol, ZERO)
 
     def has_exits(self, order_id: str) -> bool:
         """Tell whether exits left with an order."""
@@ -245,6 +262,19 @@ class AccountState:
         seat = self.seats.get(run_id)
         if seat is not None:
             seat.changed()
+
+    def meet(self, told: AccountAdopted) -> None:
+        """Take what an account held when it was met and nobody of ours had bought; what was thought of that before does not count."""
+        self.known_outside.update(told.counted)
+        self.outside.clear()
+        self.outside.update(told.positions)
+        self._outside_buys.clear()
+
+    def accept(self, told: DifferenceAccepted) -> None:
+        """Take what a person accepted as the broker has it."""
+        known = self.outside if told.order_id is None else self.accepted
+        key = told.symbol if told.order_id is None else told.order_id
+        known[key] = known.get(key, ZERO) + told.qty
 
     def note_outside(self, told: OutsideFilled) -> None:
         """Take somebody else's fill, whose fee may be taken from the coin as well."""
@@ -342,7 +372,18 @@ class AccountState:
     def note_account(self, account: Account) -> None:
         """Take what the broker says of its money."""
         self.account = account
-        self._peak = account.equity if self._peak is None else max(self._peak, account.equity)
+        self._losses.watch(account.equity, self.day_of(self.clock.now_ns()))
+
+    def recall_losses(self, before: LossMark) -> None:
+        """Go on from what the account's losses were counted from before; it is stored."""
+        self._losses.recall(before)
+        self._told_mark = before
+
+    def count_losses_anew(self) -> None:
+        """Count the account's losses from its present equity on. It is told with the next commit."""
+        self._losses = Losses(ZERO)
+        if self.account is not None:
+            self.note_account(self.account)
 
     def note_price(self, symbol: str, price: Decimal, time_ns: int) -> None:
         """Take the newest price, and when it was made."""
@@ -379,13 +420,14 @@ class AccountState:
         positions = self.positions()
         for symbol, qty in self.outside.items():
             positions[symbol] = positions.get(symbol, ZERO) + qty
-        account = self.account
+        account, mark = self.account, self._losses.mark
         equity = ZERO if account is None else account.equity
         return Situation(
             now_ns=self.clock.now_ns(),
             equity=equity,
-            day_start_equity=equity if account is None else account.last_equity,
-            peak_equity=equity if self._peak is None else self._peak,
+            # Where the broker says what the day began with, that counts.
+            day_start_equity=equity if account is None else account.last_equity or mark.day_start,
+            peak_equity=equity if account is None else mark.peak,
             positions=positions,
             prices=self.prices,
             working=_with(self._rests, also, without),
@@ -395,18 +437,28 @@ class AccountState:
             silent_s=self.silent_s,
             price_times=self._price_times,
             is_armed=is_armed,
+            own=self._own(run_id, also, without),
         )
+
+    def _own(self, run_id: str, also: list[OrderLife], without: str | None) -> Own:
+        """Return what is a run's; a person closes what others hold, too."""
+        positions = self.books[run_id].positions()
+        if run_id == self.hand_run_id:
+            for symbol, qty in self.outside.items():
+                positions[symbol] = positions.get(symbol, ZERO) + qty
+        mine = [life for life in also if life.order.run_id == run_id]
+        return Own(positions=positions, working=_with(self._rests_of.get(run_id, {}), mine, without))
 
     def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, without: str | None = None) -> Situation:
         """Return what it is judged in by its run's limits."""
         book, now_ns = self.books[run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
-        book.watch(equity, now_ns // DAY_NS)
+        book.losses.watch(equity, now_ns // DAY_NS)
         return Situation(
             now_ns=now_ns,
             equity=equity,
-            day_start_equity=book.day_start_equity,
-            peak_equity=book.peak_equity,
+            day_start_equity=book.losses.mark.day_start,
+            peak_equity=book.losses.mark.peak,
             positions=book.positions(),
             prices=self.prices,
             working=_with(self._rests_of.get(run_id, {}), also, without),

@@ -130,7 +130,8 @@ HEALED: Final = {
     "cancel": "It is cancelled at the broker.",
     "adopt": "It is counted as somebody else's.",
     "wait": "It is looked at again.",
-    "stop": "The runs concerned are stopped.",
+    "stop": "The runs concerned are stopped; `weaver reconcile --adopt` takes it as the broker has it.",
+    "accept": "It is taken as the broker has it.",
 }
 """What was done about a difference, by its word."""
 
@@ -185,6 +186,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     ),
     live.OrderChangeSent: lambda e, find: f"The broker is asked for a change. {_order(e.order_id, find)}.",
     live.OrderAskedByHand: lambda e, find: f"Asked by hand to {e.what}. {_order(e.order_id, find)}.",
+    live.NotReversed: lambda e, _: f"{e.symbol} was not turned around. {e.reason} The order to {e.side} {plain(e.qty)} that was to"
+    " follow is not sent; place it if you still want it.",
     live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
     live.MarketClosed: lambda e, _: f"The market is closed; it opens {iso(e.opens_ns)}. The run waits.",
     live.FaultsDeclared: lambda e, _: e.words,
@@ -192,6 +195,11 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
+    live.Reconciled: lambda e, _: f"{e.account}: compared with the broker up to {iso(e.until_ns)}.",
+    live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",
+    live.DifferenceAccepted: lambda e, _: (
+        f"{e.account}: {plain(e.qty)} {e.symbol}{'' if e.order_id is None else ' of an order'} are taken as the broker has them: {e.reason}"
+    ),
     live.CoinFee: lambda e, _: f"{e.account}: {plain(abs(e.qty))} {e.symbol} {'kept as a fee' if e.qty > 0 else 'of a fee given back'}.",
     live.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
     p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
@@ -203,7 +211,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.SwitchUnreached: lambda e, _: (
         f"Kill switch not carried out at {e.account}: {e.reason} It holds, and is carried out when the account is opened."
     ),
-    live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
+    live.EquityMarked: lambda e, _: (f"{e.account}: losses" if e.account else "Losses")
+    + f" are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 
@@ -215,6 +224,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.RunOffered: Level.WARNING,
     p.RunTakenOver: Level.WARNING,
     p.OrderRejected: Level.WARNING,
+    live.NotReversed: Level.WARNING,
     p.OrderExpired: Level.WARNING,
     p.MarginCall: Level.WARNING,
     p.OrderOutcomeUnknown: Level.WARNING,
@@ -224,6 +234,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
+    live.MinuteLate: Level.WARNING,
     live.Armed: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
