@@ -275,8 +275,7 @@ class HandAccount:
         exits, state = exits_of(order, order.created_ns), self.desk.state
         if not exits:
             return ""
-        held = state.books[order.run_id].held(order.request.symbol)
-        return "with it" if fits_as_one(order, exits, held, state.features) else "after it"
+        return "with it" if fits_as_one(order, exits, state.held_before(order), state.features) else "after it"
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""

@@ -300,8 +300,7 @@ class AccountDesk:
     def _add_exits(self, intent: Intent, placed: list[OrderLife], entry: Entry) -> None:
         """Let the exits of an order that was let through leave with it, where the broker takes that and the gate lets them through, too."""
         order, exits = placed[-1].order, [one.order for one in intent.exits]
-        held = self.state.books[order.run_id].held(order.request.symbol)
-        if order.status.is_final or not fits_as_one(order, exits, held, self.state.features):
+        if order.status.is_final or not fits_as_one(order, exits, self.state.held_before(order), self.state.features):
             return
         if any(self._gate.refusals(one, placed, filled=order) for one in exits):
             return  # they are judged again when it has filled

@@ -170,6 +170,11 @@ class AccountState:
         lead = self.lives.get(self.leads.get(order.id, ""))
         return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
 
+    def held_before(self, order: Order) -> tuple[Decimal, Decimal]:
+        """Return what an order's run and the whole account hold of its symbol, signed."""
+        symbol = order.request.symbol
+        return self.books[order.run_id].held(symbol), self.positions().get(symbol, ZERO) + self.outside.get(symbol, ZERO)
+
     def has_exits(self, order_id: str) -> bool:
         """Tell whether exits left with an order."""
         return any(self.lives[each].order.parent_id == order_id for each in self.together.get(order_id, ()))
