@@ -45,7 +45,8 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `number` is its place among the account's orders. `qty`: units it is over as it works now; a leg's grows with its entry,
     and an amount of money has none before its first price. `money` and `fees`: of what is filled. `live_from_ns`,
-    `dead_from_ns`: the first instants at which it can, and cannot any more, fill.
+    `dead_from_ns`: the first instants at which it can, and cannot any more, fill. `rested`: whether it has waited at its limit, so that
+    the market comes to it.
     """
 
     order: BrokerOrder
@@ -57,6 +58,7 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fees: Decimal = ZERO
     is_live: bool = True
     triggered: bool = False
+    rested: bool = False
     mark: Decimal | None = None
     role: LegRole | None = None
     parent_id: str | None = None

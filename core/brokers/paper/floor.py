@@ -221,6 +221,7 @@ class Floor:
         acting = [order for order in orders if order.can_act(near, near)]
         self._touch(orders, acting)
         if not acting:
+            self._rest(orders)
             return False
         now_ns = self.notes.now_ns()
         left = standing.left(side)
@@ -231,7 +232,15 @@ class Floor:
             if isinstance(outcome, Matched):
                 standing.use(side, outcome.qty)
         self._report(outcomes)
+        self._rest(orders)
         return bool(outcomes)
+
+    def _rest(self, met: Sequence[WorkingOrder]) -> None:
+        """Note which limit orders have met a quote and wait now: from here on the market comes to them."""
+        for order in met:
+            if order.acts_as_limit and not order.rested and not order.gone:
+                order.rested = True
+                self.notes.touch(order.id)
 
     def _touch(self, met: Sequence[WorkingOrder], acting: Sequence[WorkingOrder]) -> None:
         """Note whose state may have moved: of what acted, and the marks that followed the market."""

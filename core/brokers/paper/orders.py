@@ -107,7 +107,7 @@ def working(one: PaperOrder) -> WorkingOrder:
     made.qty = one.qty
     made.filled = made.charged_qty = order.filled_qty
     made.filled_money, made.fees = one.money, one.fees
-    made.triggered, made.mark = one.triggered, one.mark
+    made.triggered, made.rested, made.mark = one.triggered, one.rested, one.mark
     made.tick = CENT if asset_class_of(order.symbol) is AssetClass.EQUITY else None
     if order.filled_qty:
         made.is_plain = False  # what is plain fills whole
@@ -139,5 +139,6 @@ def as_it_is(row: PaperOrder, order: WorkingOrder) -> PaperOrder:
         fees=order.fees,
         is_live=order.is_live,
         triggered=order.triggered,
+        rested=order.rested,
         mark=order.mark,
     )
