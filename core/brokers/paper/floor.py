@@ -22,6 +22,7 @@ from core.matching.outcomes import Activated, Cancelled, Outcome, Refused, Resiz
 from core.matching.outcomes import Execution as Matched
 from core.matching.walk import Legs
 from core.model.broker import BrokerOrder, Print, Quote
+from core.model.broker_entry import BrokerEntryKind
 from core.model.cost_models import FeeModel
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import AssetClass, Bar, asset_class_of
@@ -41,10 +42,15 @@ _ENOUGH: Final = 1e15
 class PaperTerms:
     """How an account trades. `caps_size`: whether a quote fills no more than its size, where that is known."""
 
-    kind: AccountKind
+    account: AccountTerms
     fees: FeeModel
     caps_size: bool = False
     path: PathModel = PathModel.ADAPTIVE
+
+    @property
+    def kind(self) -> AccountKind:
+        """Whether it borrows and sells short."""
+        return self.account.kind
 
 
 class Floor:
@@ -53,7 +59,7 @@ class Floor:
     def __init__(self, books: AccountBooks, now_ns: Callable[[], int], terms: PaperTerms, hours: Hours) -> None:
         self.notes: Final = Notebook(books, now_ns)
         self.hours = hours
-        self.ledger = _ledger(books)
+        self.ledger = _ledger(books, terms.account)
         self.standings: dict[str, Standing] = {}
         self.classes: dict[str, AssetClass] = {one.order.symbol: asset_class_of(one.order.symbol) for one in books.orders}
         filling = Filling(
@@ -103,6 +109,7 @@ class Floor:
             standing = self.standing(bar.symbol)
             if standing.is_quoted:
                 return
+            self.pass_nights(bar.end_ns)
             is_regular = self.hours.opened_ns(bar.symbol, bar.start_ns, extended=False) is not None
             met = [order for order in self.orders_of(bar.symbol) if self._may_meet_bar(order, bar, is_regular)]
             for order in met:
@@ -125,9 +132,18 @@ class Floor:
                 standing.forget()
 
     def pass_time(self) -> None:
-        """Let go of what is over its time, fill what waits for a close, and begin a new day."""
+        """Let go of what is over its time, fill what waits for a close, charge the nights, and begin a new day."""
         with localcontext(MONEY_CONTEXT):
             self.elapse()
+            if self.ledger.terms.borrow_rate and any(one.qty < 0 for one in self.ledger.holdings.values()):
+                self.notes.keep_marks(self.ledger)
+
+    def pass_nights(self, until_ns: int) -> None:
+        """Charge each UTC midnight before `until_ns` that was not charged yet, on the balance then, and begin the day after it."""
+        while (midnight_ns := (self.notes.account.day + 1) * DAY_NS) < until_ns:
+            for charge in self.ledger.charge_night():
+                self.notes.enter(BrokerEntryKind.INTEREST, charge.symbol or "", cash=-charge.amount, time_ns=midnight_ns)
+            self.notes.begin_day(self.ledger)
 
     def elapse(self) -> None:
         """See `pass_time`; within the context of money."""
@@ -136,7 +152,10 @@ class Floor:
             ends = [(order.dead_from_ns, order) for order in self.open.values() if order.dead_from_ns is not None and order.is_live]
             self._expire([order for dead_ns, order in ends if now_ns >= dead_ns + self._patience_ns(order.symbol)])
             self._next_due_ns = min((dead_ns for dead_ns, order in ends if not order.gone), default=NEVER)
-        self.notes.begin_day(now_ns // DAY_NS, self.ledger)
+        if now_ns // DAY_NS > self.notes.account.day:
+            # What a bar that ends at midnight does comes before the night is charged, and that bar comes late.
+            symbols = {one.symbol for one in self.ledger.open_positions()} | {order.symbol for order in self.open.values()}
+            self.pass_nights(now_ns + 1 - max((self._patience_ns(symbol) for symbol in symbols), default=0))
 
     def _patience_ns(self, symbol: str) -> int:
         return 0 if self.standing(symbol).is_quoted else BAR_PATIENCE_NS
@@ -336,11 +355,12 @@ def _reaches(order: WorkingOrder, price: Decimal) -> bool:
     return price >= order.stop if order.is_buy else price <= order.stop
 
 
-def _ledger(books: AccountBooks) -> Ledger:
+def _ledger(books: AccountBooks, terms: AccountTerms) -> Ledger:
     account = books.account
-    ledger = Ledger(account.cash, AccountTerms(kind=account.kind))
+    ledger = Ledger(account.cash, terms)
+    ledger.restricted = account.restricted
     with localcontext(MONEY_CONTEXT):
         for one in account.holdings:
             ledger.holdings[one.symbol] = Holding(one.qty, one.cost, one.realised)
-            ledger.marks[one.symbol] = one.cost / one.qty if one.qty else ZERO
+            ledger.marks[one.symbol] = one.mark if one.mark is not None else one.cost / one.qty if one.qty else ZERO
     return ledger

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.hours import RoundTheClock
 from core.errors import BrokerRefused
 from core.model.broker import OrderChange, OrderClass, RefusalReason
-from core.model.corporate_action import Dividend, Split
-from core.model.instants import parse_instant
 from core.model.money import plain
 from core.model.order import OrderSide, OrderType, TimeInForce
 from tests.unit.brokers.paper.bench import BUY, SELL, PaperBench
@@ -592,44 +589,3 @@ def test_a_new_day_begins_with_the_equity_of_the_old() -> None:
     assert bench.exchange.account().last_equity == D(10_000) + 10 * 5
     bench.restart()
     assert bench.exchange.account().last_equity == 10_050
-
-
-# --- splits and dividends ---------------------------------------------------------------------------------
-
-DAY = exchange_day(parse_instant("2023-11-14T15:00:00Z"))
-
-
-def test_a_split_multiplies_the_holding_and_ends_the_orders_of_its_symbol() -> None:
-    bench = PaperBench()
-    bench.exchange.apply((), DAY)
-    bench.quote("99.98", "100")
-    bench.quote("41999", "42000", "BTC/USD")
-    bench.send("a", qty="9")
-    bench.send("b", SELL, "9", limit_price="200", time_in_force=T.GTC)
-    bench.send("c", qty="0.01", symbol="BTC/USD", limit_price="40000")
-    bench.restart()
-    bench.exchange.apply([Split(symbol="SPY", day=DAY + 1, ratio=D(4)), Split(symbol="SPY", day=DAY, ratio=D(7))], DAY + 1)
-    bench.keep()
-    (held,) = bench.exchange.positions()
-    assert (held.qty, held.avg_price, held.cost_basis) == (D(36), D(25), D(900))
-    assert (bench.state("b")[0], bench.state("c")[0]) == ("canceled", "new")
-    assert [(one.kind.value, one.qty) for one in bench.changes[-1].entries] == [("split", D(27))]
-    bench.restart()
-    bench.exchange.apply([Split(symbol="SPY", day=DAY + 1, ratio=D(4))], DAY + 1)
-    assert bench.held() == 36  # once, whatever happens
-    bench.send("d")
-    assert bench.state("d")[0] == "new"  # the quote of the shares before stands no more
-
-
-@pytest.mark.parametrize(("side", "cash"), [(BUY, D("2.25")), (SELL, D("-2.25"))])
-def test_a_dividend_is_paid_on_longs_and_charged_on_shorts(side: OrderSide, cash: Decimal) -> None:
-    bench = PaperBench(kind="margin")
-    bench.exchange.apply((), DAY)
-    bench.quote("100", "100")
-    bench.send("a", side, "9")
-    before = bench.exchange.account().cash
-    bench.exchange.apply([Dividend(symbol="SPY", day=DAY + 3, amount=D("0.25"))], DAY + 3)
-    bench.keep()
-    assert bench.exchange.account().cash - before == cash
-    (entry,) = bench.changes[-1].entries
-    assert (entry.kind.value, entry.symbol, entry.cash) == ("dividend", "SPY", cash)
