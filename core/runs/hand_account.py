@@ -77,7 +77,7 @@ class HandAccount:
         """Let the person's own run trade here for the length of the block."""
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
-        desk.sit(run.id, book, Seat(self._changed.set, self._stop))
+        desk.sit(run.id, book, Seat(self._changed.set, self._stop, waiting=self._families))
         try:
             yield self
         finally:

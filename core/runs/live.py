@@ -14,7 +14,7 @@ from core.clock import calendar
 from core.clock.slices import SliceThread
 from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited, RunError
 from core.events.live_payloads import MarketClosed, StreamChanged
-from core.events.payloads import ClockLate, StrategyStateSaved
+from core.events.payloads import ClockLate, SplitApplied, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
@@ -37,12 +37,14 @@ from core.runs.router import LIVE, DomainRouter
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
-from core.trading.books import RunBook
+from core.trading.books import RunBook, in_time
 from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
+from core.trading.history import read_changes
 from core.trading.order_fold import OrderLife
 from core.trading.orders import OrderManager
 from core.trading.state import Seat
+from core.views.desk import change_of
 
 PRODUCER: Final = "live"
 _RECORDED: Final = "run-"
@@ -167,7 +169,7 @@ class LiveWork:
         if self._past is not None:
             await self._take_up(self._past)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
-        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed))
+        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed, self._venue.families))
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
@@ -439,7 +441,7 @@ class LiveWork:
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,
-            fills,
+            in_time(fills, await read_changes(self._materials.store.log, self._run.id)),
             {symbol: bars.ends for symbol, bars in own.items()},
             {symbol: bars.series.close.tolist() for symbol, bars in own.items()},
             self._origin_ns,
@@ -560,9 +562,13 @@ class LiveWork:
         runs = self._materials.store.runs
         fills, orders = await runs.fills(self._run.id), await runs.orders(self._run.id)
         fills = net_of_fees(fills, self._account.desk.state.coin_fees)
+        changes = await read_changes(self._materials.store.log, self._run.id)
+        splits = [change_of(change, time_ns) for time_ns, change in changes if isinstance(change, SplitApplied)]
         bars, points = series_of(self._bars.own), tuple(self._equity)
 
         def made() -> RunResult:
-            return live_result(self._run, fills=fills, orders=orders, bars=bars, points=points, book=self._book, runner=self._runner)
+            return live_result(
+                self._run, fills=fills, splits=splits, orders=orders, bars=bars, points=points, book=self._book, runner=self._runner
+            )
 
         return await asyncio.to_thread(made)

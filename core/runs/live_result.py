@@ -7,6 +7,7 @@ import numpy as np
 
 from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
+from core.model.corporate_action import PositionChange
 from core.model.market import BarSeries, asset_class_of
 from core.model.money import MONEY_CONTEXT
 from core.model.order import Fill, Order, Rejection
@@ -24,17 +25,21 @@ def live_result(
     run: Run,
     *,
     fills: Sequence[Fill],
+    splits: Sequence[PositionChange],
     orders: Sequence[Order],
     bars: dict[str, BarSeries],
     points: Sequence[EquityPoint],
     book: RunBook,
     runner: StrategyRunner,
 ) -> RunResult:
-    """Return it; `fills` are net of fees in coin, `bars` the run's own by symbol. Takes a moment: call it off the loop."""
+    """Return it. Takes a moment: call it off the loop.
+
+    `fills` are net of fees in coin, `splits` what those did to positions, `bars` the run's own by symbol.
+    """
     times_ns = np.array([point[0] for point in points], np.int64)
     equity = np.array([point[1] for point in points])
     with localcontext(MONEY_CONTEXT):
-        trades = with_excursions(round_trips(fills, ()), bars)
+        trades = with_excursions(round_trips(fills, splits), bars)
         stats = compute_statistics(
             equity_ns=times_ns,
             equity=equity,

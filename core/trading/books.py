@@ -1,12 +1,14 @@
 """What the orders and fills of an account come to: positions and money, run by run and together."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 
 import msgspec
 
+from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.matching.holding import Holding
+from core.model.corporate_action import units_after
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderRequest, OrderStatus
@@ -14,6 +16,9 @@ from core.model.position import Position
 from core.model.risk import RiskLimits
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent
+
+BookChange = SplitApplied | DividendPaid | InterestCharged
+"""What changes a run's money or units without a fill."""
 
 
 class RunBook:
@@ -47,6 +52,31 @@ class RunBook:
             holding.qty -= qty
             holding.cost = average * holding.qty
             self.fees += qty * price
+
+    def take(self, change: "Fill | BookChange") -> None:
+        """Take what changed money or units, and was not taken before."""
+        if isinstance(change, Fill):
+            self.book(change)
+        elif isinstance(change, SplitApplied):
+            self._split(change)
+        else:
+            self._receive(change.cash if isinstance(change, DividendPaid) else -change.amount)
+
+    def _receive(self, cash: Decimal) -> None:
+        with localcontext(MONEY_CONTEXT):
+            self.cash += cash
+
+    def _split(self, change: SplitApplied) -> None:
+        """Take what a split left; the fraction that was paid is realised."""
+        holding = self.holdings.setdefault(change.symbol, Holding())
+        with localcontext(MONEY_CONTEXT):
+            exact = units_after(holding.qty, change.ratio)
+            if change.cash and exact:
+                given_up = holding.cost * (exact - change.qty) / exact
+                holding.realised += change.cash - given_up
+                holding.cost -= given_up
+            holding.qty = change.qty
+        self._receive(change.cash)
 
     def held(self, symbol: str) -> Decimal:
         """Return the units held, signed."""
@@ -111,3 +141,13 @@ def still_open(life: OrderLife) -> OrderRequest | None:
     if not order.filled_qty:
         return order.request
     return msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty)
+
+
+def in_time(fills: Iterable[Fill], changes: Iterable[tuple[int, BookChange]]) -> Iterator[tuple[int, Fill | BookChange]]:
+    """Return both with their instants, oldest first; `changes` with when each was booked, UTC ns: after the fills of that instant."""
+    waiting = deque(sorted(fills, key=lambda fill: fill.time_ns))
+    for time_ns, change in changes:
+        while waiting and waiting[0].time_ns <= time_ns:
+            yield waiting[0].time_ns, waiting.popleft()
+        yield time_ns, change
+    yield from ((fill.time_ns, fill) for fill in waiting)

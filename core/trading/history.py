@@ -7,14 +7,14 @@ from typing import NamedTuple
 import msgspec
 
 from core.events.envelope import Envelope
-from core.events.live_payloads import AccountAdopted, CoinFee, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.live_payloads import AccountAdopted, CoinFee, EntryTaken, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode
 from core.ports import EventLog, RunStore
-from core.trading.books import RunBook
+from core.trading.books import BookChange, RunBook, in_time
 from core.trading.changes import Change, number_of
 from core.trading.order_fold import revived
 from core.trading.state import AccountState
@@ -66,6 +66,8 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
                 state.known_outside.add(payload.execution_id)
                 _add(state.outside, payload.symbol, payload.qty)
                 state.note_outside(payload)
+            elif isinstance(payload, EntryTaken) and payload.account == state.key:
+                state.note_entry(payload)
             elif isinstance(payload, OrderAdopted) and payload.account == state.key:
                 state.adopted.add(payload.broker_id)
     await _remember_fees(state, log)
@@ -135,8 +137,14 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             if changed is not None:
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
-            for fill in own:
-                book.book(fill)
+        own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
+        for _, one in in_time(own_fills, await read_changes(log, run.id)):
+            book.take(one)
+
+
+async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:
+    """Return what changed a run's money or units without a fill, oldest first, and when it was booked, UTC ns."""
+    return [(event.ts, event.payload) async for event in _all(log, "account.*", run_id) if isinstance(event.payload, BookChange)]
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

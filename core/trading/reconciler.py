@@ -15,10 +15,12 @@ from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
 from core.model.order import RejectCode
 from core.ports import Broker
+from core.trading.account_entries import AccountEntries
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
 from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare
+from core.trading.split_orders import by_own_id
 from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
@@ -48,6 +50,7 @@ class Reconciler:
         # The first time everything since the account was met: who knows what happened while nobody looked.
         self._from_ns = known_ns
         self.settle_ns = settle_ns
+        self._entries = AccountEntries(state)
         self._never_came: list[tuple[str, int]] = []
 
     @property
@@ -58,6 +61,7 @@ class Reconciler:
     async def reconcile(self) -> tuple[Difference, ...]:
         """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer."""
         state = self._state
+        await self.take_entries()
         began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
         theirs = await self._ask(began_ns)
         async with state.turn:
@@ -76,6 +80,41 @@ class Reconciler:
         }
         self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
+
+    async def take_entries(self) -> None:
+        """Take into our books what the broker booked without an execution, each in its place among the executions. Raises BrokerError."""
+        state = self._state
+        new = [one for one in await self._broker.account.entries(after=state.last_entry) if one.id not in state.entries]
+        if not new:
+            return
+        theirs = await self._ask(state.clock.now_ns())  # the orders as they are after all of them
+        async with state.turn:
+            for at, one in enumerate(new):
+                if one.id in state.entries:
+                    continue  # taken by another turn meanwhile
+                if self._known_ns is None and one is not new[-1]:
+                    continue
+                if self._known_ns is None or one.time_ns < self._known_ns:
+                    entry = state.entry()
+                    self._entries.pass_over(one, entry)
+                    await state.apply(entry)
+                    continue
+                await self._book_before(one.time_ns, theirs)
+                is_last = not any(later.symbol == one.symbol and later.kind is one.kind for later in new[at + 1 :])
+                entry = state.entry()
+                after = [execution for execution in theirs.executions if execution.time_ns >= one.time_ns]
+                self._entries.take(one, by_own_id(theirs.orders) if is_last else None, after, entry)
+                await state.apply(entry)
+
+    async def _book_before(self, until_ns: int, theirs: Theirs) -> None:
+        """Book what was executed before an instant and had not been heard of."""
+        state, early = self._state, tuple(one for one in theirs.executions if one.time_ns < until_ns)
+        known = msgspec.structs.replace(theirs, executions=early)
+        entry = state.entry()
+        for one in compare(self._ours(known), known, state.clock.monotonic_ns()):
+            if one.execution is not None:
+                self._heal(one, entry)
+        await state.apply(entry)
 
     # --- asking ---
 
@@ -242,6 +281,8 @@ class Reconciler:
         if execution is None:
             return
         qty = execution.qty * execution.side.sign
+        if one.kind is Kind.LIQUIDATION:
+            qty = self._entries.liquidate(execution, entry) * execution.side.sign
         told = OutsideFilled(account=state.key, execution_id=execution.id, symbol=execution.symbol, qty=qty, price=execution.price)
         entry.tell(told, caused_by=caused_by)
 

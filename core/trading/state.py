@@ -4,17 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import CoinFee, OutsideFilled
+from core.events.live_payloads import CoinFee, EntryTaken, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO
-from core.model.order import Fill, OrderRequest, OrderSide, OrderStatus
+from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
 from core.trading.books import RunBook, note_sent, still_open
@@ -32,16 +32,29 @@ OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
 
 
+class Waiting(Protocol):
+    """Orders of a run that have not left yet."""
+
+    def waiting_orders(self) -> list[Order]:
+        """Return them."""
+        ...
+
+    def change(self, order_id: str, request: OrderRequest) -> None:
+        """Give one of them other terms."""
+        ...
+
+
 class Seat:
     """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error.
 
-    `feed`: its market, where the run minds one.
+    `feed`: its market, and `waiting`: its orders that wait, where the run minds them.
     """
 
-    def __init__(self, changed: OnChange, stop: OnStop, feed: Feed | None = None) -> None:
+    def __init__(self, changed: OnChange, stop: OnStop, feed: Feed | None = None, waiting: Waiting | None = None) -> None:
         self.changed = changed
         self.stop = stop
         self.feed = feed
+        self.waiting = waiting
 
 
 class AccountState:
@@ -87,6 +100,11 @@ class AccountState:
         self._moved = asyncio.Event()
         self._price_times: dict[str, int] = {}
         self._silent_since: dict[str, int] = {}
+        self.entries: set[str] = set()
+        """What the broker booked without an execution, as far as it is in our books, by its ids."""
+        self.last_entry: str | None = None
+        self.called: dict[str, str] = {}
+        """The newest margin call that a run was told of, by run: the event's id."""
         self.coin_fees: dict[str, Decimal] = {}
         """Units that the broker kept of a fill, by its id."""
         self._outside_buys: dict[str, list[CoinBuy]] = {}
@@ -109,9 +127,7 @@ class AccountState:
         for after in entry.afterwards:
             after()
         for run_id in {life.order.run_id for life in entry.lives.values()}:
-            seat = self.seats.get(run_id)
-            if seat is not None:
-                seat.changed()
+            self.changed(run_id)
         self._has_moved()
 
     def recall(self, life: OrderLife) -> None:
@@ -130,6 +146,12 @@ class AccountState:
             del self._rests[order.id], of_run[order.id]
         if order.broker_id is not None:
             self._by_broker_id[order.broker_id] = order.id
+
+    def changed(self, run_id: str) -> None:
+        """Tell a run that trades here that something of it changed."""
+        seat = self.seats.get(run_id)
+        if seat is not None:
+            seat.changed()
 
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
@@ -177,9 +199,14 @@ class AccountState:
             self.outside[fee.symbol] = self.outside.get(fee.symbol, ZERO) - fee.qty
             return
         self.books.setdefault(run_id, RunBook(ZERO, RiskLimits())).charge(fee.symbol, fee.qty, fee.price)
-        seat = self.seats.get(run_id)
-        if seat is not None:
-            seat.changed()
+        self.changed(run_id)
+
+    def note_entry(self, told: EntryTaken) -> None:
+        """Take that an entry of the broker is in our books."""
+        self.entries.add(told.entry_id)
+        self.last_entry = told.entry_id
+        if told.outside is not None:
+            self.outside[told.symbol] = told.outside
 
     def note_outside(self, told: OutsideFilled) -> None:
         """Take somebody else's fill, whose fee may be taken from the coin as well."""

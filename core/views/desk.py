@@ -32,6 +32,7 @@ DESK_PATTERNS = (
     "live.AccountAdopted",
     "live.OrderAdopted",
     "live.OutsideFilled",
+    "live.EntryTaken",
     "live.Differed",
     "risk.Refused",
     "risk.Armed",

@@ -58,6 +58,8 @@ class Keeper:
         self._is_open = False
         self.listeners: Final[list[Callable[[OrderUpdate], None]]] = []
         """Told of each change, in its order, after it is committed."""
+        self.entry_listeners: Final[list[Callable[[], None]]] = []
+        """Told that money or units were moved without an execution, after it is committed."""
 
     async def open(self, account_id: str, number: str, cash: Decimal) -> None:
         """Take up the account, or open it with a deposit of `cash`. Raises StoreError."""
@@ -206,3 +208,5 @@ class Keeper:
         for update in step.updates:
             for listener in tuple(self.listeners):
                 listener(update)
+        for told in tuple(self.entry_listeners) if step.change.entries else ():
+            told()

@@ -17,7 +17,7 @@ from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Bar
 from core.model.order import OrderSide, OrderStatus, OrderType
 from core.model.paper import AccountBooks, PaperChange
-from core.model.run import AccountKind
+from core.model.run import AccountKind, AccountTerms
 from core.ports import Broker
 from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
@@ -74,7 +74,7 @@ class Desk:
             self.market.quote(symbol, bid, ask)
 
     def source(self) -> PaperSource:
-        return hand_source(self.market, self.clock, self.books, kind=self._kind, actions=self.actions)
+        return hand_source(self.market, self.clock, self.books, account=AccountTerms(kind=self._kind), actions=self.actions)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Broker]:
