@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from core.backtest.feeds import Feed, Market
+from core.backtest.replayed_venue import BearingLedger, Refused, ReplayedVenue
 from core.backtest.reports import OrderReports, TradingDays
 from core.backtest.simulator import Simulator
 from core.backtest.upkeep import AccountReports, DatedAction, Upkeep
@@ -42,6 +43,8 @@ class Rules:
     volume_cap: Decimal | None = None
     trade_through: bool = False
     close_at_end: bool = False
+    refused: Mapping[str, Refused] | None = None
+    """Of a paper or live run that is replayed: which of its orders were refused."""
 
 
 _NO_ACTIONS: Final[Mapping[str, Sequence[CorporateAction]]] = {}
@@ -113,8 +116,13 @@ def simulation(
         lots={instrument.symbol: instrument.lot for instrument in instruments},
     )
     feeds = [Feed(at, market) for at, market in enumerate(markets)]
-    ledger = Ledger(rules.cash, terms, classes)
-    venue = SimulatedVenue(feeds=feeds, matching=matching, ledger=ledger, clock=clock, days=days, reports=orders)
+    parts: dict[str, Any] = {"feeds": feeds, "matching": matching, "clock": clock, "days": days, "reports": orders}
+    if rules.refused is None:
+        ledger = Ledger(rules.cash, terms, classes)
+        venue = SimulatedVenue(ledger=ledger, **parts)
+    else:
+        ledger = BearingLedger(rules.cash, terms, classes)
+        venue = ReplayedVenue(rules.refused, ledger=ledger, **parts)
     dated = {market.instrument.symbol: _dated(actions.get(market.instrument.symbol, ()), market, clock.instant_ns) for market in markets}
     charges_nights = ledger.has_rates
     upkeep = None

@@ -247,16 +247,23 @@ class Exchange:
             raise _no(RefusalReason.ORDER_FINAL, 422, 42210000, f'order is already in "{state}" state')
         self._end(order_id, OrderStatus.CANCELLED)
 
-    def show(self, symbol: str, price: Decimal, came_from: Decimal | None = None) -> None:
-        """Let the market stand at `price`: what it reaches fills, and what is over its time expires.
+    def stand(self, symbol: str, price: Decimal) -> None:
+        """Let a minute begin at `price`: new orders meet it, what waits meets it with the next one, and what is over its time expires.
 
-        `came_from`: it went there from that price, through all between; None: it jumped.
+        So what was decided at the end of the minute before, a cancel too, comes before the minute's open, as it does in Greta.
         """
         self._prices[symbol] = price
         now_ns = self._now_ns()
         for order in list(self._working.values()):
             if order.symbol == symbol and order.dead_from_ns is not None and now_ns >= order.dead_from_ns:
                 self._end(order.id, OrderStatus.EXPIRED)
+
+    def show(self, symbol: str, price: Decimal, came_from: Decimal | None = None) -> None:
+        """Let the market stand at `price`: what it reaches fills, and what is over its time expires.
+
+        `came_from`: it went there from that price, through all between; None: it jumped.
+        """
+        self.stand(symbol, price)
         self._meet(symbol, price, [order for order in self._working.values() if order.symbol == symbol], came_from)
 
     def execute(self, order_id: str, qty: Decimal, price: Decimal) -> Execution:

@@ -18,6 +18,7 @@ from core.clock.realtime import ScaledClock
 from core.errors import AdapterBroken, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features
 from core.model.hand import TradingAccount
+from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass
 from core.model.order import OrderType
 from core.model.run import AccountTerms
@@ -42,6 +43,8 @@ INFO: Final = AdapterInfo(
         always_open=True,
     ),
 )
+STANDS_S: Final = 0.05
+"""Real seconds for which the first price of a minute stands at any speed, up to half the minute: time to decide on the one before."""
 _AT_ONCE: Final = 500
 """Steps made before others get their turn, when the market has fallen behind its clock."""
 
@@ -55,17 +58,23 @@ class SimBroker(InsideBroker):
         books = Books(number=f"SIM{secrets.token_hex(4).upper()}", cash=cash)
         exchange = Exchange(books, clock.now_ns, terms)
         super().__init__(exchange, self.feed, Faults(), clock.now_ns)
-        self.feed.shown = exchange.show
+        self.feed.opened, self.feed.moved = exchange.stand, exchange.show
 
     async def run(self) -> None:
         """Make each price when its time has come. Goes on until it is cancelled."""
         while True:
-            await self._clock.sleep_until(self.feed.now_ns + STEP_NS)
+            await self._clock.sleep_until(self._due_ns())
             for _ in range(_AT_ONCE):
-                if self.feed.now_ns + STEP_NS > self._clock.now_ns():
+                if self._due_ns() > self._clock.now_ns():
                     break
                 self.feed.step()
             await asyncio.sleep(0)
+
+    def _due_ns(self) -> int:
+        """Return when the next price is to be made."""
+        begins_minute = self.feed.now_ns % MINUTE_NS == 0
+        stands_ns = min(MINUTE_NS // 2, int(STANDS_S * SECOND_NS * self._clock.speed)) if begins_minute else 0
+        return self.feed.now_ns + max(STEP_NS, stands_ns)
 
 
 class SimSource:

@@ -41,8 +41,10 @@ class SimMarket:
         self._chances = {symbol: Generator(PCG64([seed, crc32(symbol.encode())])) for symbol in SYMBOLS}
         self._at = (begins_ns - self._origin_ns) // STEP_NS
         self._listeners: list[tuple[Watch, OnTick]] = []
-        self.shown: Callable[[str, Decimal, Decimal | None], None] | None = None
-        """Told of each price, before any bar that it ends, and of the one that it came from; a minute begins with a jump."""
+        self.opened: Callable[[str, Decimal], None] | None = None
+        """Told of the first price of each minute, before the bar that it ends."""
+        self.moved: Callable[[str, Decimal, Decimal], None] | None = None
+        """Told of each other price, and of the one that it came from, the first of its minute among them."""
 
     @property
     def now_ns(self) -> int:
@@ -84,8 +86,11 @@ class SimMarket:
         for symbol in SYMBOLS:
             path = self._path(symbol, self._at + 1)
             price = exact(path[self._at])
-            if self.shown is not None:
-                self.shown(symbol, price, exact(path[self._at - 1]) if self._at % STEPS else None)
+            if self._at % STEPS == 0:
+                if self.opened is not None:
+                    self.opened(symbol, price)
+            elif self.moved is not None:
+                self.moved(symbol, price, exact(path[self._at - 1]))
             self._tell_price(symbol, price)
         if self._at % STEPS:
             return

@@ -153,6 +153,16 @@ class Ledger:
             holding.cost -= given_up
             holding.qty -= qty
 
+    def take(self, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> None:
+        """Book a fill that happened at a broker, whatever it leaves."""
+        signed = qty if side is _BUY else -qty
+        self.cash -= signed * price + fee
+        holding = self.holdings.get(symbol)
+        if holding is None:
+            holding = self.holdings[symbol] = Holding()
+            self.marks.setdefault(symbol, price)
+        holding.trade(signed, price)
+
     def _book_on_margin(self, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> None:
         signed = qty if side is _BUY else -qty
         cash = self.cash - signed * price - fee

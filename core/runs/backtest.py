@@ -10,6 +10,7 @@ from typing import Any
 from core import ENGINE_VERSION
 from core.backtest.assembly import Rules, Simulation, larger_market, market_of, simulation
 from core.backtest.feeds import Market
+from core.backtest.replayed_venue import Refused
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
@@ -57,8 +58,19 @@ class Materials:
 class BacktestWork:
     """One backtest, from its bars to its result. `load`, then `drive`, then `result`; `close` on every path."""
 
-    def __init__(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], materials: Materials, *, traced: bool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        info: StrategyInfo,
+        keys: tuple[BarSetKey, ...],
+        materials: Materials,
+        *,
+        traced: bool,
+        refused: Mapping[str, Refused] | None = None,
+    ) -> None:
+        """`refused`: of a paper or live run that is replayed, which of its orders were refused."""
         self._run = run
+        self._refused = refused
         self._info = info
         self._keys = keys
         self._materials = materials
@@ -306,6 +318,7 @@ class BacktestWork:
             return fresh if strategies.loaded_sha256(fresh) == source else strategy_class
 
         original = Original(
+            run_id=self._run.id,
             config=settled,
             markets=self._markets,
             rules=self._rules,
@@ -329,6 +342,7 @@ class BacktestWork:
             volume_cap=config.volume_cap,
             trade_through=config.trade_through,
             close_at_end=config.close_at_end,
+            refused=self._refused,
         )
 
 

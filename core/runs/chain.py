@@ -4,6 +4,7 @@ from typing import Final
 
 from core.errors import InputError, UnknownName
 from core.events.envelope import Envelope
+from core.events.live_payloads import SwitchThrown
 from core.events.payloads import (
     OrderAccepted,
     OrderCancelled,
@@ -42,6 +43,10 @@ async def chain_of(seq: int, log: EventLog) -> list[Envelope]:
         # Of one run alone a page may reach beyond: it is read by number, not by count.
         chain.take([item for item in page if item.seq < before])
         before = after + 1
+    if chain.is_open:
+        # The kill switch of all is no run's, and closes the positions of each.
+        thrown = await log.read(pattern=SwitchThrown.wire, limit=_PAGE)
+        chain.take([item for item in thrown if item.seq < seq])
     return chain.events()
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from core.errors import WeaverError
 from core.events.envelope import Envelope
-from core.events.live_payloads import CoinFee
+from core.events.live_payloads import CoinFee, SwitchThrown
 from core.events.payloads import ClockTick, RunCompleted, RunError, RunStopped, SplitApplied, SubscriberFailed
 from core.model.corporate_action import PositionChange, units_after
 from core.model.findings import Findings
@@ -60,7 +60,7 @@ class _Told:
 
 async def _told(run: Run, store: Store, found: Findings) -> _Told:
     # Of a traced run without ticks they are archived, and with them the causes of its decisions.
-    told, ids, ticked, after = _Told(), set[str](), False, 0
+    told, ids, ticked, after = _Told(), await _ids_of_switches(run, store), False, 0
     while page := await store.log.read(after_seq=after, run_id=run.id, limit=_PAGE):
         if not after and page[0].type != "run.Created":
             told.fold = None  # archived, in part at least
@@ -81,6 +81,18 @@ async def _told(run: Run, store: Store, found: Findings) -> _Told:
     if not after:
         told.fold = None
     return told
+
+
+async def _ids_of_switches(run: Run, store: Store) -> set[str]:
+    """Return what besides its own events can be the cause of a run's orders: the kill switch of all."""
+    ids: set[str] = set()
+    after = 0
+    while run.config.mode is not RunMode.BACKTEST and (
+        page := await store.log.read(after_seq=after, pattern=SwitchThrown.wire, limit=_PAGE)
+    ):
+        ids.update(event.id for event in page)
+        after = page[-1].seq
+    return ids
 
 
 def _check_causes(page: Sequence[Envelope], ids: set[str], found: Findings, run_id: str = "") -> None:

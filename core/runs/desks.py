@@ -6,7 +6,7 @@ unit of work of its desk. Source: docs/adr/0018.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from core.clock import calendar
@@ -83,6 +83,23 @@ class _Held:
         self.enough = asyncio.Event()
         self.closed = asyncio.Event()
         self.is_taken = False
+        self._patience: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def wanted(self) -> AsyncGenerator[None]:
+        """Let the block end with TimeoutError as soon as nobody needs the account any more: a broker may be silent for long."""
+        async with asyncio.timeout(0 if self.enough.is_set() else None) as patience:
+            self._patience = patience
+            try:
+                yield
+            finally:
+                self._patience = None
+
+    def leave(self) -> None:
+        """Nobody needs the account any more."""
+        self.enough.set()
+        if self._patience is not None:
+            self._patience.reschedule(0)
 
     def take(self) -> None:
         """Another desk has taken the account over."""
@@ -130,15 +147,17 @@ class Desks:
         finally:
             held.users -= 1
             if not held.users:
-                held.enough.set()
+                held.leave()
                 await held.closed.wait()
 
     async def _hold(self, key: tuple[str, AccountName], held: _Held) -> None:
         """Keep an account open until nobody needs it: one task, from the connection to its end."""
         broker_id, account = key
         try:
-            async with self._brokers.open(broker_id, account) as broker:
-                known = await broker.account.account()
+            async with AsyncExitStack() as places:
+                async with held.wanted():
+                    broker = await places.enter_async_context(self._brokers.open(broker_id, account))
+                    known = await broker.account.account()
                 check_kind(known, account)
                 name = f"{broker_id}:{known.number}"
                 lease = await self._leases.take(LeaseKind.ACCOUNT, name, held.take)
@@ -150,6 +169,7 @@ class Desks:
         except Exception as error:
             if not held.opened.done():
                 held.opened.set_exception(error)
+                held.opened.exception()  # whoever asked may be gone
             elif not isinstance(error, KnownError):  # who trades there was told of those by the desk
                 self._on_bug(error, f"account {broker_id}")
         finally:
@@ -172,7 +192,9 @@ class Desks:
             is_armed=account is AccountName.PAPER,
             on_bug=self._on_bug,
         )
-        async with desk.open():
+        async with AsyncExitStack() as places:
+            async with held.wanted():
+                await places.enter_async_context(desk.open())
             held.opened.set_result(OpenAccount(account, number, broker, desk, self._store.desk.name))
             await held.enough.wait()
             if held.is_taken:

@@ -33,7 +33,9 @@ class _Connection:
     """An account that is open for the person, or being opened."""
 
     def __init__(self) -> None:
-        self.opened: asyncio.Future[HandAccount] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.task: asyncio.Future[asyncio.Task[None]] = loop.create_future()
+        self.opened: asyncio.Future[HandAccount] = loop.create_future()
         self.closed = asyncio.Event()
 
     @property
@@ -115,17 +117,26 @@ class HandDesk:
             if connection is None:
                 connection = self._connections[key] = _Connection()
                 self._failures.pop(key, None)
-                await self._supervisor.start(self._hold(about, connection, confirm), f"by-hand-{broker_id}-{account}")
+                work = self._hold(about, connection, confirm)
+                connection.task.set_result(await self._supervisor.start(work, f"by-hand-{broker_id}-{account}"))
         return await asyncio.shield(connection.opened)
 
     async def disconnect(self, broker_id: str, account: AccountName) -> None:
         """Let an account go; harmless when it is not open. Its orders work on."""
         connection = self._connections.get((broker_id, account))
-        if connection is not None:
-            await asyncio.wait([connection.opened])
-            if connection.account is not None:
-                connection.account.leave()
+        if connection is None:
+            return
+        task = await connection.task
+        if connection.account is not None:
+            connection.account.leave()
             await connection.closed.wait()
+            return
+        task.cancel()  # a broker that says nothing is not waited for
+        await asyncio.wait({task})
+        self._connections.pop((broker_id, account), None)
+        if not connection.opened.done():
+            connection.opened.set_exception(NotConnected(f"The {account} account was let go before it was connected.", "Connect it again."))
+            connection.opened.exception()
 
     async def close(self) -> None:
         """Let every account go."""
@@ -179,7 +190,7 @@ class HandDesk:
             else:
                 self._on_bug(error, f"account {about.broker_id} by hand")
         finally:
-            del self._connections[key]
+            self._connections.pop(key, None)
             if run_id:
                 with suppress(StoreError, RunError):  # otherwise the next start finds that the process is gone
                     await self._let_go(run_id)

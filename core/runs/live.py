@@ -117,7 +117,7 @@ class LiveWork:
         self._slices = SliceThread(f"run-{run.id}", materials.clock, materials.callback_limit_s)
         self._timeframe = Timeframe.parse(config.timeframe)
         self._bars = LiveBars(config.symbols, self._timeframe)
-        self._book = RunBook(config.cash, config.limits)
+        self._book = RunBook(config.cash, config.limits, config.account)
         self._orders = LiveOrders(run.id)
         self._journal = RunJournal(run.id, PRODUCER)
         self._mark = MarkTeller(self._book, self._journal)

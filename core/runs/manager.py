@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from core.backtest.replayed_venue import Refused
 from core.errors import (
     HeldElsewhere,
     InvalidValue,
@@ -432,7 +433,14 @@ class RunManager:
             corporate_actions=False,
             trace=False,
         )
-        return await self.work_again(msgspec.structs.replace(run, config=config), rows)
+        run = msgspec.structs.replace(run, config=config)
+        refused = {
+            order.id: Refused(order.reject_code, order.reason or "")
+            for order in await self._store.runs.orders(run.id)
+            if order.reject_code is not None and not order.filled_qty
+        }
+        materials = replace(self._materials, runs=rows)
+        return BacktestWork(run, self.strategy_of(run), await self._bar_sets(config), materials, traced=False, refused=refused)
 
     # --- inside ---
 

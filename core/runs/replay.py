@@ -47,6 +47,7 @@ class Original:
     `indicators`: the run's own, with all that they know by now.
     """
 
+    run_id: str
     config: StrategyConfig
     markets: tuple[Market, ...]
     rules: Callable[[StrategyRunner], Rules]
@@ -140,8 +141,8 @@ class Replay:
             self.is_over = True
 
     def _start(self) -> Iterator[None]:
-        original, run_id = self._original, "replay"
-        clock, journal = SimulatedClock(original.start_ns), _Forgetful("replay", "replay")
+        original, run_id = self._original, self._original.run_id
+        clock, journal = SimulatedClock(original.start_ns), _Forgetful(run_id, "replay")
         orders = OrderManager(run_id, journal)
         self._router = DomainRouter(run_id, journal=journal, orders=orders, now_ns=clock.now_ns)
         self._clock = clock

@@ -8,12 +8,14 @@ import msgspec
 
 from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.matching.holding import Holding
+from core.matching.ledger import Ledger
 from core.model.corporate_action import units_after
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderRequest, OrderStatus
 from core.model.position import Position
 from core.model.risk import RiskLimits
+from core.model.run import AccountTerms
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent
 
@@ -22,11 +24,15 @@ BookChange = SplitApplied | DividendPaid | InterestCharged
 
 
 class RunBook:
-    """The part of an account that one run owns: its fills, at average cost, and the money they left of its own."""
+    """The part of an account that one run owns: its fills, at average cost, and the money they left of its own.
 
-    def __init__(self, cash: Decimal, limits: RiskLimits) -> None:
+    `terms`: by which that money and those positions must bear each new order; None: all that is in the account may be used.
+    """
+
+    def __init__(self, cash: Decimal, limits: RiskLimits, terms: AccountTerms | None = None) -> None:
         self.cash = self.start_cash = self.day_start_equity = self.peak_equity = cash
         self.limits = limits
+        self.terms = terms
         self.holdings: dict[str, Holding] = {}
         self.fees = ZERO
         self.sent: deque[Sent] = deque()
@@ -102,6 +108,15 @@ class RunBook:
             return self.cash + sum(
                 (prices[symbol] * one.qty if symbol in prices else one.cost for symbol, one in self.holdings.items()), ZERO
             )
+
+    def own_account(self, prices: Mapping[str, Decimal]) -> Ledger | None:
+        """Return the run's part as an account of its own, to try an order on; None where it has no terms."""
+        if self.terms is None:
+            return None
+        ledger = Ledger(self.cash, self.terms)
+        ledger.holdings = {symbol: Holding(one.qty, one.cost, one.realised) for symbol, one in self.holdings.items()}
+        ledger.marks = {symbol: prices[symbol] for symbol in self.holdings if symbol in prices}
+        return ledger
 
     def watch(self, equity: Decimal, day: int) -> None:
         """Note the equity: the highest there was, and the one with which the day began."""

@@ -25,6 +25,7 @@ from core.trading.entries import Entry
 from core.trading.history import Thrown, read_switches, remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, change_sent, executed, heard
+from core.trading.own_account import what_is_not_borne
 from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
@@ -412,7 +413,11 @@ class AccountDesk:
         own = [life for life in before if life.order.run_id == order.run_id]
         run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]
-        return of_account + [("run", one) for one in judge(order.request, state.books[order.run_id].limits, run)]
+        book = state.books[order.run_id]
+        found = of_account + [("run", one) for one in judge(order.request, book.limits, run)]
+        own_account = book.own_account(state.prices)
+        not_borne = None if own_account is None else what_is_not_borne(order.request, own_account, run.working, state.prices)
+        return found if not_borne is None else [*found, ("run", not_borne)]
 
     # --- what the broker says ---
 

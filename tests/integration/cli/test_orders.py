@@ -6,6 +6,7 @@ import pytest
 
 from core.clock.realtime import SystemClock
 from tests.broker.bench import environment_of, fake_broker
+from tests.broker.faults import Fault, Way
 from tests.broker.server import FakeBroker
 from tests.integration.cli.conftest import Weaver
 from tests.strictness.log_guard import AllowLog
@@ -78,6 +79,39 @@ def test_an_order_that_the_broker_would_not_cancel_is_named(server: FakeBroker, 
     assert said.code == 1
     assert "pending cancel" in said.out
     assert said.err == "error[broker_error]: 1 of 1 orders are not cancelled.\n"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_cancel_that_the_broker_did_not_take_is_asked_for_again_and_the_others_are_asked(
+    server: FakeBroker, weaver: Weaver, status: int
+) -> None:
+    for number in range(3):
+        place(server, f"order-{number}")
+    # Beyond what the client itself asks again.
+    server.fail(*[Fault("DELETE /v2/orders", Way.STATUS, status=status, body='{"message":"busy"}', headers={"Retry-After": "0"})] * 8)
+    said = weaver("orders", "cancel", "--all", "--json")
+    assert said.code == 0, said.err
+    assert [one["cancelled"] for one in said.json()["orders"]] == [True] * 3
+    assert set(statuses(server).values()) == {"canceled"}
+
+
+def test_orders_of_the_account_in_the_database_are_cancelled_too(weaver: Weaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEAVER_PAPER_FEED", "sim")
+    ids = []
+    for price in ("1", "2", "3"):
+        placed = weaver("orders", "place", "DEMO/USD", "buy", "1", "--type", "limit", "--limit", price, "--broker", "paper", "--json")
+        assert placed.code == 0, placed.err
+        ids.append(placed.json()["id"])
+    said = weaver("orders", "cancel", ids[1], "--broker", "paper", "--json")
+    assert said.code == 0, said.err
+    assert [(one["client_order_id"], one["status"], one["cancelled"]) for one in said.json()["orders"]] == [(ids[1], "cancelled", True)]
+    wrong = weaver("orders", "cancel", "frist", "--broker", "paper")
+    assert (wrong.code, wrong.err.splitlines()[0][:22]) == (2, "error[unknown_name]: T")
+    said = weaver("orders", "cancel", "--all", "--broker", "paper")
+    assert said.code == 0, said.err
+    assert ids[0] in said.out
+    assert ids[2] in said.out
+    assert weaver("orders", "list", "--broker", "paper").out.startswith("The paper account has no open orders.")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ With one more argument, the run is to go on for so many minutes.
 
 import asyncio
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 from tests.integration.trading.dying import die
@@ -13,7 +14,7 @@ from tests.unit.runs.lasting import lasting
 
 async def main(folder: Path, wire: str, count: int, minutes: int | None) -> None:
     async with lasting(folder) as scene:
-        await scene.start("keeper", minutes)
+        await scene.start("keeper", minutes, cash=Decimal(1_000_000))
         await scene.until(wire, count)
         die()
 

@@ -133,3 +133,24 @@ def test_a_limit_that_the_price_goes_through_fills_at_itself_and_one_that_it_jum
         filled = market.order(order.id)
         assert filled is not None
         assert (filled.status, filled.avg_fill_price) == (OrderStatus.FILLED, expected)
+
+
+def test_what_waits_meets_the_first_price_of_a_minute_after_what_was_decided_before_it() -> None:
+    market = exchange()
+    market.show("DEMO/USD", D(100))
+    kept = market.submit(request("kept", type=OrderType.LIMIT, limit_price=D(95)))
+    taken_back = market.submit(request("taken-back", type=OrderType.LIMIT, limit_price=D(95)))
+    market.stand("DEMO/USD", D(90))
+    market.cancel(taken_back.id)  # decided at the end of the minute before
+    new = market.submit(request("new"))
+    found = {order.client_order_id: (order.status, order.avg_fill_price) for order in market.orders()}
+    assert found == {
+        "kept": (OrderStatus.ACCEPTED, None),
+        "taken-back": (OrderStatus.CANCELLED, None),
+        "new": (OrderStatus.FILLED, D(90)),
+    }
+    market.show("DEMO/USD", D(97), D(90))
+    filled = market.order(kept.id)
+    assert filled is not None
+    assert (filled.status, filled.avg_fill_price) == (OrderStatus.FILLED, D(90))
+    assert new.client_order_id == "new"

@@ -37,7 +37,8 @@ def test_a_minute_is_told_when_it_is_over_after_the_price_that_ends_it() -> None
     market, told = SimMarket(1, BEGINS), []
     prices: list[tuple[str, Decimal]] = []
     ticks: list[Tick] = []
-    market.shown = lambda symbol, price, _came_from: prices.append((symbol, price))
+    market.opened = lambda symbol, price: prices.append((symbol, price))
+    market.moved = lambda symbol, price, _came_from: prices.append((symbol, price))
 
     def take(tick: Tick) -> None:
         ticks.append(tick)
@@ -61,10 +62,11 @@ def test_a_minute_is_told_when_it_is_over_after_the_price_that_ends_it() -> None
     assert bars[1].high == max(float(price) for price in own[told[0] // len(SYMBOLS) - 1 :][:STEPS])
 
 
-def test_within_a_minute_the_price_goes_from_one_to_the_next_and_a_minute_begins_with_a_jump() -> None:
+def test_within_a_minute_the_price_goes_from_one_to_the_next_and_a_minute_begins_anew() -> None:
     market = SimMarket(1, BEGINS)
     seen: list[tuple[Decimal, Decimal | None]] = []
-    market.shown = lambda symbol, price, came_from: seen.append((price, came_from)) if symbol == "DEMO" else None
+    market.opened = lambda symbol, price: seen.append((price, None)) if symbol == "DEMO" else None
+    market.moved = lambda symbol, price, came_from: seen.append((price, came_from)) if symbol == "DEMO" else None
     for _ in range(2 * STEPS):
         market.step()
     jumps = [place for place, (_, came_from) in enumerate(seen) if came_from is None]

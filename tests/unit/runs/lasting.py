@@ -36,7 +36,7 @@ class LastingBroker(SimBroker):
         books = msgspec.json.decode(path.read_bytes(), type=Books) if path.exists() else Books(number="LASTING", cash=CASH)
         exchange = Exchange(books, clock.now_ns, MARGIN)
         InsideBroker.__init__(self, exchange, self.feed, Faults(), clock.now_ns)
-        self.feed.shown = exchange.show
+        self.feed.opened, self.feed.moved = exchange.stand, exchange.show
 
         def keep(_: OrderUpdate) -> None:
             path.write_bytes(msgspec.json.encode(exchange.books()))

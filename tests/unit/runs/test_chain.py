@@ -16,15 +16,18 @@ from core.model.corporate_action import CorporateAction, Split
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.order import Fill
+from core.model.risk import SwitchLevel
 from core.model.run import AccountKind, AccountTerms, Run, RunConfig, RunStatus
 from core.ports import Store
 from core.runs import chain as reading
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
+from core.runs.checking import check_store
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
 from core.strategy.loader import StrategyLoader
 from core.views.chain import chain_steps
+from tests.unit.runs.live_desk import live
 
 COUNT = 2_000
 DAY = 1_440
@@ -208,3 +211,34 @@ async def test_a_chain_reaches_over_pages_and_other_runs(desk: Desk, monkeypatch
 async def test_an_event_that_is_not_there_is_refused(desk: Desk) -> None:
     with pytest.raises(InputError, match="There is no event 7"):
         await chain_of(7, desk.store.log)
+
+
+HOLDER = '''
+from core.strategy.api import Bar, BarStrategy
+
+
+class Holder(BarStrategy):
+    """Buys one and keeps it."""
+
+    id = "holder"
+    warmup = 2
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.held():
+            self.buy(1)
+'''
+
+
+async def test_a_closing_order_leads_back_to_the_kill_switch_of_all(tmp_path: Path) -> None:
+    (tmp_path / "holder.py").write_text(HOLDER)
+    async with live(tmp_path) as scene:
+        run = await scene.start("holder")
+        await scene.until("orders.Filled")
+        await scene.throw(SwitchLevel.FLATTEN)
+        await scene.until("risk.SwitchCarriedOut")
+        await scene.runs.stop(run.id)
+        (closing,) = [order for order in await scene.store.runs.orders(run.id) if order.request.note == "kill switch"]
+        found = await chain_of_order(run.id, closing.id, scene.store.log)
+        assert found[0].type == "risk.SwitchThrown"
+        assert found[-1].type == "orders.Filled"
+        assert (await check_store(scene.store, lambda _: None)).findings == ()

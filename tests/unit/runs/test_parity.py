@@ -1,11 +1,13 @@
 """Parity: a paper run's own bars through Greta give the same decisions, and where not, the first that differs is named."""
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from core.errors import RunError
+from core.model.order import OrderStatus, RejectCode
 from core.model.run import RunConfig, RunStatus
 from core.runs.live import recorded
 from core.runs.parity import parity_of
@@ -32,6 +34,71 @@ async def test_a_run_on_the_simulated_market_decides_as_greta_does(tmp_path: Pat
             assert parity.compared_fills > 1
             assert parity.slippage_bps is not None
             assert abs(parity.slippage_bps) < 50
+
+
+BIDS = """
+from core.strategy.api import Bar, BarStrategy
+
+
+class Bids(BarStrategy):
+    \"\"\"Takes its bid back at every bar and makes a new one; has a target and a stop when it holds.\"\"\"
+
+    id = "bids"
+    warmup = 2
+
+    def on_bar(self, bar: Bar) -> None:
+        for ref in self.account.working():
+            self.cancel(ref)
+        if self.held():
+            self.sell(self.held(), limit=round(bar.close * 1.0002, 2))
+        else:
+            self.buy(0.5, limit=round(bar.close * 0.9999, 2))
+"""
+ALL_IN = """
+from core.strategy.api import Bar, BarStrategy
+
+
+class AllIn(BarStrategy):
+    \"\"\"Wants everything and a little more at every third bar, and sells twice what it holds.\"\"\"
+
+    id = "all-in"
+    warmup = 2
+    bars = 0
+
+    def on_bar(self, bar: Bar) -> None:
+        self.bars += 1
+        share = (0.5, 1.0, 1.01)[self.bars % 3]
+        if self.held():
+            self.sell(self.held())
+            self.sell(self.held())
+        else:
+            self.buy(round(share * float(self.account.cash) / bar.close, 6))
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("bids", BIDS), ("all-in", ALL_IN)])
+async def test_waiting_orders_and_refused_ones_do_not_part_it_from_greta(
+    tmp_path: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.brokers.sim.STANDS_S", 60.0)  # half of each minute to decide in: no latency on a busy machine either
+    (tmp_path / f"{name.replace('-', '_')}.py").write_text(text)
+    async with live(tmp_path, speed=150.0) as scene:
+        run = await scene.over(await scene.start(name, minutes=36, cash=Decimal(50_000)))
+        assert run.status is RunStatus.COMPLETED, run.error
+        parity = await parity_of(run.id, runs=scene.runs, store=scene.store)
+        assert parity.causes == ()
+        assert parity.divergence is None, parity.divergence.sentence
+        assert parity.decisions == parity.same > 30
+        orders = await scene.store.runs.orders(run.id)
+        filled = [order for order in orders if order.status is OrderStatus.FILLED]
+        codes = {order.reject_code for order in orders} - {None}
+        if name == "bids":
+            assert len(filled) > 5
+            assert any(order.status is OrderStatus.CANCELLED for order in orders)
+            assert parity.fills == parity.replayed_fills
+            assert parity.worst_slippage_bps == 0
+        else:
+            assert codes == {RejectCode.INSUFFICIENT_CASH, RejectCode.INSUFFICIENT_POSITION}
 
 
 async def test_the_first_divergence_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""The venue of a paper or live run that is replayed: what was refused then is refused again, and what was not is borne.
+
+What a broker or the risk gate said is an input of such a run, as its bars are. Its money was in the broker's account, which bears
+what an account of the run's own might not.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from core.backtest.venue import SimulatedVenue
+from core.matching.ledger import Ledger
+from core.model.order import LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
+from core.model.ticket import Ticket
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """What was said of an order that was refused whole."""
+
+    code: RejectCode
+    reason: str
+
+
+class BearingLedger(Ledger):
+    """Books whatever happened."""
+
+    __slots__ = ()
+
+    def book(self, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> None:
+        """Book a fill; nothing is refused."""
+        self.take(symbol, side, qty, price, fee)
+
+
+class ReplayedVenue(SimulatedVenue):
+    """See above. `refused`: by the id of the order."""
+
+    def __init__(self, refused: Mapping[str, Refused], **parts: Any) -> None:
+        super().__init__(**parts)
+        self._refused = refused
+
+    def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
+        if self._is_refused(ticket):
+            for _, leg in legs:
+                self._reports.cancel(leg.order_id, "The order it belongs to was refused.", now_ns=self._clock.instant_ns)
+            return
+        super().place(ticket, [(role, leg) for role, leg in legs if not self._is_refused(leg)])
+
+    def place_plain(self, order_id: str, ref: str, request: OrderRequest, time_in_force: TimeInForce) -> bool:
+        return order_id not in self._refused and super().place_plain(order_id, ref, request, time_in_force)
+
+    def place_pair(self, first: Ticket, second: Ticket) -> None:
+        taken = [ticket for ticket in (first, second) if not self._is_refused(ticket)]
+        if len(taken) == 2:
+            super().place_pair(first, second)
+        for ticket in taken if len(taken) == 1 else ():
+            super().place(ticket)
+
+    def _is_refused(self, ticket: Ticket) -> bool:
+        refused = self._refused.get(ticket.order_id)
+        if refused is not None:
+            self._reject(ticket, refused.reason, refused.code)
+        return refused is not None

@@ -1,0 +1,48 @@
+"""Whether a run's own money and positions bear an order, before it leaves: by the rules of the account that it would have in a backtest.
+
+Several runs, and a person, share an account: without this a run would spend the money of the others and sell what they hold.
+Source: docs/risk.md, docs/simulation.md ("Account").
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, localcontext
+from typing import Final
+
+from core.matching.ledger import Ledger
+from core.matching.ledger import Refusal as NotBorne
+from core.model.money import MONEY_CONTEXT, ZERO
+from core.model.order import OrderRequest, OrderSide, OrderType
+from core.trading.risk import Refusal
+
+RULE: Final = "the run's own account"
+
+
+def what_is_not_borne(request: OrderRequest, own: Ledger, working: Iterable[OrderRequest], prices: Mapping[str, Decimal]) -> Refusal | None:
+    """Return why the order must not leave, or None. `own`: the run's account now, which is changed.
+
+    Market orders on their way count as filled, at the last prices. No money is held back for orders that wait, as in a backtest; a
+    sell that waits may be over what buys on their way or waiting will bring. What only takes off the position always leaves.
+    """
+    with localcontext(MONEY_CONTEXT):
+        for other in working:
+            if _counts(other, request):
+                own.take(other.symbol, other.side, other.qty, _price(other, prices), ZERO)
+        if request.reduce_only or own.closing_part(request.symbol, request.side, request.qty) == request.qty:
+            return None
+        try:
+            own.book(request.symbol, request.side, request.qty, _price(request, prices), ZERO)
+        except NotBorne as not_borne:
+            return Refusal(code=not_borne.code, rule=RULE, limit=not_borne.reason.removesuffix("."), figure="")
+    return None
+
+
+def _counts(other: OrderRequest, request: OrderRequest) -> bool:
+    if other.type is OrderType.MARKET:
+        return True
+    is_waiting_sell = request.side is OrderSide.SELL and request.type is not OrderType.MARKET
+    return is_waiting_sell and other.side is OrderSide.BUY and other.symbol == request.symbol
+
+
+def _price(request: OrderRequest, prices: Mapping[str, Decimal]) -> Decimal:
+    """Return what an order would pay; without any price known only the units are judged."""
+    return request.limit_price or request.stop_price or prices.get(request.symbol, ZERO)

@@ -1,0 +1,93 @@
+"""A run spends its own money and sells what it holds: by the rules of an account in a backtest, before an order leaves."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from core.model.order import Fill, OrderRequest, OrderSide, OrderType, RejectCode
+from core.model.risk import RiskLimits
+from core.model.run import AccountKind, AccountTerms
+from core.trading.books import RunBook
+from core.trading.own_account import what_is_not_borne
+
+D = Decimal
+PRICES = {"SPY": D(100), "BTC/USD": D(1_000)}
+MARGIN = AccountTerms(kind=AccountKind.MARGIN)
+
+
+def order(side: str, qty: str, symbol: str = "SPY", **terms: Any) -> OrderRequest:
+    return OrderRequest(symbol=symbol, side=OrderSide(side), qty=D(qty), **terms)
+
+
+def limit(side: str, qty: str, price: str, symbol: str = "SPY") -> OrderRequest:
+    return order(side, qty, symbol, type=OrderType.LIMIT, limit_price=D(price))
+
+
+def book(terms: AccountTerms | None = None, **held: str) -> RunBook:
+    """A run with 10,000 left, and positions that were bought at 100."""
+    made = RunBook(D(10_000), RiskLimits(), terms or AccountTerms())
+    for at, (symbol, qty) in enumerate(held.items()):
+        symbol = symbol.replace("_", "/")
+        side = OrderSide.BUY if D(qty) > 0 else OrderSide.SELL
+        fill = Fill(str(at), "run", "o", symbol, side, abs(D(qty)), D(100), D(0), D(0), 0)
+        made.book(fill)
+        made.cash = D(10_000)
+    return made
+
+
+CASH, POSITION = RejectCode.INSUFFICIENT_CASH, RejectCode.INSUFFICIENT_POSITION
+MARGIN_CODE, SHORT = RejectCode.INSUFFICIENT_MARGIN, RejectCode.NOT_SHORTABLE
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "working", "code"),
+    [
+        (book(), order("buy", "100"), [], None),  # exactly all it has
+        (book(), order("buy", "100.000000001"), [], CASH),
+        (book(), limit("buy", "101", "99"), [], None),  # at its own limit
+        (book(), limit("buy", "102", "99"), [], CASH),
+        (book(), order("buy", "51"), [order("buy", "50")], CASH),  # a market order on its way is as good as filled
+        (book(), order("buy", "51"), [limit("buy", "50", "99")], None),  # nothing is held back for one that waits
+        (book(SPY="10"), order("buy", "110"), [order("sell", "10")], None),  # a rotation: what is sold pays for it
+        (book(SPY="10"), order("sell", "10"), [], None),
+        (book(SPY="10"), order("sell", "10.5"), [], POSITION),
+        (book(SPY="10"), order("sell", "1"), [order("sell", "10")], POSITION),  # what is on its way is sold already
+        (book(SPY="10"), order("sell", "10"), [limit("sell", "10", "120")], None),  # out, while its target waits
+        (book(), limit("sell", "10", "120"), [], POSITION),
+        (book(), limit("sell", "10", "120"), [limit("buy", "10", "99")], None),  # a bid and an offer
+        (book(), limit("sell", "11", "120"), [order("buy", "10")], POSITION),
+        (book(), order("sell", "10"), [limit("buy", "10", "99")], POSITION),
+        (book(SPY="-10"), order("buy", "10"), [], None),  # out of a short that should not be there
+        (book(), order("sell", "1", reduce_only=True), [], None),  # judged as one that only reduces
+        (book(MARGIN), order("buy", "200"), [], None),
+        (book(MARGIN), order("buy", "200.1"), [], MARGIN_CODE),
+        (book(MARGIN), order("sell", "100"), [], None),
+        (book(MARGIN), order("sell", "1", "BTC/USD"), [], SHORT),
+    ],
+)
+def test_what_a_run_can_bear(own: RunBook, wanted: OrderRequest, working: list[OrderRequest], code: RejectCode | None) -> None:
+    before = (own.cash, own.positions())
+    account = own.own_account(PRICES)
+    assert account is not None
+    refused = what_is_not_borne(wanted, account, working, PRICES)
+    assert (None if refused is None else refused.code) == code
+    assert (own.cash, own.positions()) == before  # it was only tried
+    if refused is not None:
+        assert refused.sentence.startswith("Risk rule the run's own account: ")
+        assert refused.sentence.count(".") < 6
+        assert not refused.sentence.endswith("..")
+
+
+def test_without_a_price_only_the_units_are_judged() -> None:
+    account, again = book(SPY="10").own_account({}), book(SPY="10").own_account({})
+    assert account is not None
+    assert again is not None
+    assert what_is_not_borne(order("buy", "1000"), account, [], {}) is None
+    refused = what_is_not_borne(order("sell", "11"), again, [], {})
+    assert refused is not None
+    assert refused.code is POSITION
+
+
+def test_a_person_may_use_all_that_is_in_the_account() -> None:
+    assert RunBook(D(1), RiskLimits()).own_account(PRICES) is None
