@@ -10,7 +10,7 @@ import msgspec
 
 from core.brokers.paper import orders as rows
 from core.brokers.paper.actions import apply_actions
-from core.brokers.paper.checks import check_order, refused, unbearable
+from core.brokers.paper.checks import check_order, check_restriction, refused, unbearable
 from core.brokers.paper.family import new_family, replacement, take_place
 from core.brokers.paper.floor import Floor
 from core.brokers.paper.margin import settle
@@ -58,6 +58,7 @@ class PaperExchange(Floor):
             held = self.ledger.held(request.symbol)
             if request.order_class is OrderClass.OCO and held * request.side.sign >= 0:
                 raise refused(RefusalReason.QUANTITY_HELD, "an oco closes a position, and there is none", status=403, code=40310000)
+            check_restriction(request, self.ledger)
             self._check_means(request)
             self._take(request)
             self.meet(request.symbol)

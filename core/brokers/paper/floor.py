@@ -117,7 +117,7 @@ class Floor:
             acting = [order for order in met if order.can_act(bar.high, bar.low)]
             if acting:
                 legs = self._legs(bar.symbol)
-                self._report(self._by_bar.meet(acting, legs, bar, self.ledger, is_regular=is_regular))
+                self._report(self._by_bar.meet(acting, legs, bar, self.ledger, is_regular=is_regular), bar.start_ns)
             self._touch(met, acting)
             standing.take_close(exact(bar.close))
             self.mark(bar.symbol)
@@ -272,7 +272,8 @@ class Floor:
         if notional is not None and not order.qty:
             order.qty = floor_to(notional / price, rows.UNIT) or rows.UNIT
 
-    def _report(self, outcomes: Sequence[Outcome]) -> None:
+    def _report(self, outcomes: Sequence[Outcome], since_ns: int | None = None) -> None:
+        """Write down what happened; `since_ns`: the start of the bar in which it did, None: just now."""
         for outcome in outcomes:
             order = outcome.order
             if isinstance(outcome, Matched):
@@ -284,7 +285,7 @@ class Floor:
             elif isinstance(outcome, Cancelled):
                 self.end(order, OrderStatus.CANCELLED)
             elif isinstance(outcome, Activated):
-                order.live_from_ns, order.dead_from_ns = self.life(self.notes.orders[order.id].order)
+                order.live_from_ns, order.dead_from_ns = self.life(self.notes.orders[order.id].order, since_ns)
                 self._next_due_ns = 0
                 self.notes.go_live(order.id, outcome.qty)
             elif isinstance(outcome, Resized):
@@ -333,9 +334,9 @@ class Floor:
             if not leg.is_live and not leg.gone:
                 self.end(leg, OrderStatus.CANCELLED)
 
-    def life(self, order: BrokerOrder) -> tuple[int, int | None]:
-        """Return the first instant at which an order decided now can fill, and the first at which it cannot."""
-        in_force, symbol, now_ns = order.time_in_force, order.symbol, self.notes.now_ns()
+    def life(self, order: BrokerOrder, since_ns: int | None = None) -> tuple[int, int | None]:
+        """Return the first instant at which an order can fill that lives from then on (None: now), and the first at which it cannot."""
+        in_force, symbol, now_ns = order.time_in_force, order.symbol, self.notes.now_ns() if since_ns is None else since_ns
         if in_force is TimeInForce.DAY:
             return now_ns, self.hours.day_end(symbol, now_ns, extended=order.extended_hours)
         if in_force is TimeInForce.GTD:

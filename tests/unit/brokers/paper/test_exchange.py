@@ -241,6 +241,15 @@ def test_the_legs_of_a_bracket_live_inside_the_bar() -> None:
     assert (target.broker_status, target.avg_fill_price, stop.broker_status) == ("filled", D(103), "canceled")
 
 
+def test_an_exit_lives_in_the_day_in_which_its_entry_filled_though_its_bar_comes_after_that() -> None:
+    bench = PaperBench(hours=RoundTheClock(), at="2023-11-14T23:58:00Z")
+    bench.send("a", type=OrderType.MARKET, **BRACKET)
+    bench.at("2023-11-15T00:00:00Z")
+    bench.bar(100.0, 100.0, 100.0, 100.0)
+    assert bench.state("a") == ("filled", "10", "100")
+    assert [leg.broker_status for leg in bench.order("a").legs] == ["expired", "expired"]
+
+
 def test_the_last_bar_of_the_session_closes_it() -> None:
     bench = PaperBench(at="2023-11-14T20:50:00Z")
     bench.send("cls", time_in_force=T.CLS)

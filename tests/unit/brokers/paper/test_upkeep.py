@@ -343,6 +343,14 @@ def test_until_everything_is_closed_nothing_raises_exposure_over_a_restart_too()
     assert bench.state("again")[0] == "filled"
 
 
+def test_an_order_that_would_open_something_is_refused_while_the_account_is_closed() -> None:
+    bench = short_of_margin(caps=True)
+    with pytest.raises(BrokerRefused, match="after a margin call"):
+        bench.send("short", SELL, "60", limit_price="60", time_in_force=GTC)  # it would only rest, and 50 are left
+    bench.send("part", SELL, "10", limit_price="60", time_in_force=GTC)
+    assert bench.state("part")[0] == "new"
+
+
 def test_what_closes_the_account_is_nobodys_to_take_back() -> None:
     bench = short_of_margin(caps=True)
     (closing,) = [row.order for row in bench.exchange.notes.orders.values() if row.order.liquidates and not row.order.status.is_final]
