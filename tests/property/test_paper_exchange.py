@@ -1,4 +1,4 @@
-"""Random orders, quotes, trades, and what else happens to an account: all is conserved, no fill is outside the quote, restarts change nothing."""
+"""Random orders, quotes, trades, splits, nights: all is conserved, no fill is outside the quote, restarts change nothing."""
 
 from collections import defaultdict
 from decimal import Decimal, localcontext

@@ -7,14 +7,14 @@ import numpy as np
 from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.model.order import Fill, OrderSide
 from core.runs.equity_again import equity_until
-from core.trading.books import in_time
+from core.trading.books import BookChange, in_time
 
 D = Decimal
 
 
 def test_each_move_counts_from_its_time_on() -> None:
     fill = Fill("f", "r", "o", "SPY", OrderSide.BUY, D(10), D(100), D(1), D(0), 15)
-    changes = [
+    changes: list[tuple[int, BookChange]] = [
         (25, SplitApplied(symbol="SPY", ratio=D(4), qty_before=D(10), qty=D(40), cash=D(0))),
         (35, DividendPaid(symbol="SPY", per_share=D("0.5"), qty=D(40), cash=D(20))),
         (45, InterestCharged(amount=D(3), symbol="SPY")),
