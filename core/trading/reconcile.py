@@ -178,7 +178,7 @@ def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], fou
             found.append(
                 Difference(
                     kind=Kind.LIQUIDATION if closes else Kind.STRANGE_FILL,
-                    healing=Healing.ADOPT,
+                    healing=Healing.BOOK if closes else Healing.ADOPT,
                     key=f"outside:{execution.id}",
                     symbol=execution.symbol,
                     reason=f"{who} executed {what}.",

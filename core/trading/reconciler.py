@@ -236,7 +236,7 @@ class Reconciler:
                 entry.afterwards.append(lambda: self._spawn_cancel(broker_id))
         elif one.kind is Kind.COIN_FEE:
             self._charge(one, entry, caused_by)
-        elif one.healing is Healing.ADOPT and one.execution is not None:
+        elif one.execution is not None:
             self._take_outside(one, entry, caused_by)
         elif one.healing is Healing.ADOPT and one.order is not None:
             self._adopt(one.order, entry, caused_by)

@@ -12,6 +12,7 @@ from core.brokers.paper.source import PaperFeed, PaperSource
 from core.brokers.sim import ID as SIM
 from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
+from core.events.payloads import SplitApplied
 from core.matching.costs import NoFee
 from core.model.broker import AccountName
 from core.model.corporate_action import Dividend, Split
@@ -112,5 +113,20 @@ async def test_a_run_goes_on_over_a_split_and_a_dividend(tmp_path: Path) -> None
         found = Findings()
         await check_run(over, desk.store, found)
         assert found.report().findings == ()
+        checked = await check_store(desk.store, lambda _: None)
+        assert checked.findings == ()
+
+
+async def test_a_run_that_is_over_keeps_its_part_and_what_is_stored_of_it_agrees_with_itself(tmp_path: Path) -> None:
+    async with scene(tmp_path, "2024-10-04T03:48:30Z") as desk:
+        await desk.store.actions.put([Split(symbol="DEMO", day=DAY, ratio=D(2))])
+        first = await desk.run(6)
+        await desk.run(14)  # the account is open for it when the day begins
+        (told,) = [event.payload for event in await desk.store.log.read(run_id=first.id, pattern=SplitApplied.wire)]
+        assert isinstance(told, SplitApplied)
+        assert (told.qty_before, told.qty) == (D(10), D(20))
+        result = await desk.store.runs.result(first.id)
+        assert result is not None
+        assert [one.qty for one in result.open_positions] == [D(10)]  # as it was at its end
         checked = await check_store(desk.store, lambda _: None)
         assert checked.findings == ()

@@ -53,8 +53,16 @@ def test_a_split_multiplies_the_holding_once_whatever_happens() -> None:
     begin(bench, split("4"))
     assert bench.held() == 36
     assert len(entries(bench)) == 1
-    bench.send("d")
-    assert bench.state("d")[0] == "new"  # the quote of the shares before stands no more
+
+
+def test_no_quote_of_the_shares_before_stands_any_more() -> None:
+    bench = PaperBench()
+    bench.quote("99.98", "100")
+    bench.send("a", qty="9")
+    bench.exchange.apply([split("4")], DAY + 1)
+    bench.send("b")
+    assert bench.state("b")[0] == "new"
+    assert bench.exchange.account().equity == D(10_000) - 9 * D("0.01")
 
 
 def test_what_is_less_than_the_smallest_unit_is_paid_in_cash() -> None:
@@ -119,6 +127,7 @@ def test_of_a_half_filled_order_both_halves_are_counted_anew_and_its_fee_once() 
     order = bench.order("a")
     assert (order.qty, order.filled_qty, order.avg_fill_price, order.limit_price) == (D(20), D(8), D(50), D(50))
     bench.at(NEXT_MORNING)
+    bench.restart()
     bench.quote("49.98", "50", sizes=("9", "100"))
     assert bench.state("a") == ("filled", "20", "50")
     assert [(one.qty, one.fee) for one in bench.exchange.notes.executions] == [(D(4), D(1)), (D(12), D("0.6"))]
