@@ -169,8 +169,10 @@ async def _placed(at: At, order: "HandOrder") -> "Order":
     placed = await at.followed(await at.engine.place_order(*at.key, order))
     exits = (order.target_price is not None) + (order.stop_loss_price is not None)
     if exits:
-        # The program itself minds the exits: it stays until they are at the broker, or have nothing to wait for.
-        sys.stderr.write("Its exits leave when it has filled; this call waits for that. Ctrl+C ends the waiting, and they leave later.\n")
+        # Where the broker does not take them along the program sends them: it stays until it has, or they have nothing to wait for.
+        sys.stderr.write(
+            "This call waits until its exits are at the broker too. Ctrl+C ends the waiting, and what has not left leaves later.\n"
+        )
         await at.until_exits_left(placed, exits)
     return placed
 
@@ -236,6 +238,8 @@ def _show_preview(preview: "OrderPreview", *, as_json: bool) -> None:
         "buying_power": preview.buying_power,
         "buying_power_after": preview.buying_power_after,
     }
+    if preview.exits_leave:
+        figures["exits_leave"] = preview.exits_leave
     if as_json:
         verdicts = [{name: getattr(one, name) for name in one.__struct_fields__} for one in preview.verdicts]
         print_json({**figures, "is_allowed": preview.is_allowed, "verdicts": verdicts})

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from core.model.risk import SwitchLevel
     from core.model.run import RunConfig
 
-WAIT_S: Final = 25.0
-"""How long `weaver kill` waits for the processes that trade to say that it is done."""
+CANCELLED_S: Final = 30.0
+FLAT_S: Final = 80.0
+"""How long `weaver kill` waits for every account to say that orders are cancelled, and that positions are closed."""
 _POLL_S: Final = 0.2
 
 
@@ -205,59 +206,71 @@ def kill(
     if len(chosen) > 1:
         raise InputError("kill takes one of --flatten, --halt, --reduce-only and --off.", "Give one of them, or none to cancel all orders.")
     level = chosen[0] if chosen else SwitchLevel.CANCEL_ALL
-    thrown, trading, done = call.run(lambda engine: _thrown(engine, level, reason, run))
+    thrown, trading, answers = call.run(lambda engine: _thrown(engine, level, reason, run))
+    done = [one for one in answers.values() if one is not None]
     if as_json:
         print_json({"level": str(level), "run_id": thrown.run_id, "seq": thrown.seq, "trading": trading, "carried_out": done})
-        return
-    for line in _said(level, trading, done):
-        sys.stdout.write(line + "\n")
+    else:
+        for line in _said(level, trading, answers):
+            sys.stdout.write(line + "\n")
+    missing = [account for account, answer in answers.items() if answer is None or answer["unreached"] or answer["left"]]
+    if missing:
+        fail("not_carried_out", f"The kill switch is thrown and holds, but is not carried out at {', '.join(missing)}.")
 
 
 async def _thrown(
     engine: "Engine", level: "SwitchLevel", reason: str, run: str | None
-) -> "tuple[Envelope, list[str], list[dict[str, Any]]]":
-    """Throw the switch and wait until every account that trades acknowledged it; return the event, the runs and the answers."""
-    from core.events.live_payloads import SwitchCarriedOut
+) -> "tuple[Envelope, list[str], dict[str, dict[str, Any] | None]]":
+    """Throw the switch and wait until every account concerned answered; return the event, the runs that trade, and the answers."""
+    from core.events.live_payloads import SwitchCarriedOut, SwitchUnreached
     from core.model.risk import SwitchLevel
 
-    thrown = await engine.throw_switch(level, reason, run)
+    thrown, accounts = await engine.throw_switch(level, reason, run)
     trading = [one.id for one in await engine.trading_runs() if thrown.run_id in {None, one.id}]
-    done: list[dict[str, Any]] = []
-    if not trading or level not in {SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN}:
-        return thrown, trading, done
-    try:
-        async with asyncio.timeout(WAIT_S):
-            after = thrown.seq
-            while not done:
-                for event in await engine.events(after_seq=after, pattern=SwitchCarriedOut.wire):
-                    after = event.seq
-                    if isinstance(event.payload, SwitchCarriedOut) and event.run_id == thrown.run_id:
-                        told = event.payload
-                        done.append({"account": told.account, "cancelled": told.cancelled, "closed": told.closed, "left": told.left})
+    answers: dict[str, dict[str, Any] | None] = dict.fromkeys(accounts)
+    after = thrown.seq
+    with suppress(TimeoutError):  # the switch holds all the same
+        async with asyncio.timeout(FLAT_S if level is SwitchLevel.FLATTEN else CANCELLED_S):
+            while None in answers.values():
+                for event in await engine.events(after_seq=after, pattern="risk.*"):
+                    after, told = event.seq, event.payload
+                    if event.causation_id != thrown.id:
+                        continue
+                    if isinstance(told, SwitchCarriedOut):
+                        answers[told.account] = _answer(told.account, told.cancelled, told.closed, told.left)
+                    elif isinstance(told, SwitchUnreached):
+                        answers[told.account] = _answer(told.account, unreached=told.reason)
                 await asyncio.sleep(_POLL_S)
-    except TimeoutError:
-        return thrown, trading, done  # the switch holds all the same
-    return thrown, trading, done
+    return thrown, trading, answers
 
 
-def _said(level: "SwitchLevel", trading: list[str], done: list[dict[str, Any]]) -> Iterator[str]:
+def _answer(account: str, cancelled: int = 0, closed: int = 0, left: str = "", unreached: str = "") -> dict[str, Any]:
+    return {"account": account, "cancelled": cancelled, "closed": closed, "left": left, "unreached": unreached}
+
+
+def _said(level: "SwitchLevel", trading: list[str], answers: "dict[str, dict[str, Any] | None]") -> Iterator[str]:
     from core.model.risk import SwitchLevel
 
     words = {
         SwitchLevel.OFF: "The kill switch is off: orders may leave again.",
         SwitchLevel.REDUCE_ONLY: "Only what takes off a position may leave now.",
         SwitchLevel.HALT: "Nothing new leaves now; working orders stay.",
-        SwitchLevel.CANCEL_ALL: "Nothing new leaves now, and working orders are cancelled.",
-        SwitchLevel.FLATTEN: "Nothing new leaves now, working orders are cancelled and positions are closed.",
+        SwitchLevel.CANCEL_ALL: "Nothing new leaves now; working orders are to be cancelled.",
+        SwitchLevel.FLATTEN: "Nothing new leaves now; working orders are to be cancelled and positions closed.",
     }
     yield words[level]
     if level is not SwitchLevel.OFF:
         yield "It stays so until `weaver kill --off`."
     if not trading:
         yield "No paper or live run is going on."
-    for answer in done:
-        yield f"{answer['account']} acknowledged: {answer['cancelled']} orders cancelled, {answer['closed']} positions closed." + (
-            f" Left: {answer['left']}" if answer["left"] else ""
-        )
-    if trading and not done and level in {SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN}:
-        yield "No process that trades has acknowledged it. It holds all the same, and is carried out when the account is opened."
+    for account, answer in answers.items():
+        if answer is None:
+            yield f"{account} has not acknowledged it. It holds all the same, and is carried out when the account is opened."
+        elif answer["unreached"]:
+            yield f"{account} was not reached: {answer['unreached']} It is carried out when the account is opened."
+        else:
+            yield f"{account} acknowledged: {answer['cancelled']} orders cancelled, {answer['closed']} positions closed." + (
+                f" Left: {answer['left']}" if answer["left"] else ""
+            )
+    if not answers and level in {SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN}:
+        yield "No order of ours works and nothing of ours is held at an account that is known."

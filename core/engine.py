@@ -409,15 +409,17 @@ class Engine:
 
     # --- the kill switch ---
 
-    async def throw_switch(self, level: SwitchLevel, reason: str, run_id: str | None = None) -> Envelope:
+    async def throw_switch(self, level: SwitchLevel, reason: str, run_id: str | None = None) -> tuple[Envelope, list[str]]:
         """Set the kill switch, for one run or for all, in whichever process they go on; it stays so. Raises UnknownName.
 
-        What it asks for is carried out by the desks; each acknowledges with `risk.SwitchCarriedOut`.
+        Returns its event, and the accounts (`BROKER:NUMBER`) that carry out what it asks for: each acknowledges with
+        `risk.SwitchCarriedOut`, or `risk.SwitchUnreached`, caused by it. Those that nobody has open are opened for that here.
         """
         now_ns = self._clock.now_ns()
         run = None if run_id is None else (await self._runs.get(run_id)).id
         thrown = envelope(SwitchThrown(level=level, reason=reason), id=uuid4().hex, ts=now_ns, producer="engine", run_id=run)
-        return (await self._store.log.append([thrown]))[0]
+        (thrown,) = await self._store.log.append([thrown])
+        return thrown, await self._runs.switch_reach.reach(thrown)
 
     async def halt(self) -> tuple[int, bool]:
         """Stop every run of this process; where a paper run goes on, here or elsewhere, throw the kill switch of all first.

@@ -26,6 +26,7 @@ _JOURNAL_PATTERNS: Final = (
     "data.*",
     "risk.SwitchThrown",
     "risk.SwitchCarriedOut",
+    "risk.SwitchUnreached",
     "strategy.Noted",
     "system.*",
     "account.*",

@@ -188,6 +188,17 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """How far it follows from now on: a price or a percent, as the order has it."""
 
 
+class OrdersLeftTogether(Payload, frozen=True, kw_only=True):
+    """An order and others left as one, under the id of the first, and the broker minds how they hang together.
+
+    `others`: the exits of an entry, or of a pair the stop.
+    """
+
+    wire: ClassVar[str] = "orders.LeftTogether"
+    order_id: str
+    others: tuple[str, ...]
+
+
 # --- risk.* -----------------------------------------------------------------------------------------------
 
 
@@ -236,6 +247,15 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
     cancelled: int
     closed: int
     left: str = ""
+
+
+class SwitchUnreached(Payload, frozen=True, kw_only=True):
+    """What the kill switch asked for could not be done at an account that nobody has open: it holds, and is done when that is opened."""
+
+    wire: ClassVar[str] = "risk.SwitchUnreached"
+    account: str
+    level: SwitchLevel
+    reason: str
 
 
 class EquityMarked(Payload, frozen=True, kw_only=True):

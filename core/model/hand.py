@@ -31,8 +31,8 @@ _AMOUNTS: Final = (
 class HandOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What a person asks for. Either `qty`, in units, or `notional`, in money. Checks itself.
 
-    `time_in_force` None: `day`, crypto `gtc`. `target_price` and `stop_loss_price` are exits that leave when the order is
-    over, over what it filled; with `stop_loss_limit` the stop loss is a stop-limit.
+    `time_in_force` None: `day`, crypto `gtc`. `target_price` and `stop_loss_price` are exits that leave with the order where the
+    broker takes that as one, else when it is over, over what it filled; with `stop_loss_limit` the stop loss is a stop-limit.
     """
 
     symbol: str
@@ -133,6 +133,8 @@ class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
     buying_power: Decimal
     buying_power_after: Decimal | None
     verdicts: tuple[RiskVerdict, ...]
+    exits_leave: str = ""
+    """`with it`, as one order that the broker minds, or `after it`; empty where it has none."""
 
     @property
     def is_allowed(self) -> bool:
@@ -169,7 +171,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     """An account as it is now. `key` is `BROKER:NUMBER`.
 
     `working`: our orders that can still fill, of every run, and exits that wait for their entry, as `created`.
-    `outside_orders`: how many orders of others work there. `silent_s`: seconds since the broker was heard of, 0 while it is.
+    `held`: those of them that the broker holds until their entry has filled. `outside_orders`: how many orders of others work
+    there. `silent_s`: seconds since the broker was heard of, 0 while it is.
     """
 
     broker_id: str
@@ -187,3 +190,4 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     reconciled_ns: int | None
     hand_run_id: str
     as_of_ns: int
+    held: frozenset[str] = frozenset()

@@ -127,6 +127,10 @@ class Desks:
         self._on_bug = on_bug
         self._held: dict[tuple[str, AccountName], _Held] = {}
 
+    def has(self, broker_id: str, account: AccountName) -> bool:
+        """Tell whether somebody in this process has an account open, or opens it."""
+        return (broker_id, account) in self._held
+
     @asynccontextmanager
     async def open(self, broker_id: str, account: AccountName) -> AsyncGenerator[OpenAccount]:
         """Give an account with its desk for the length of the block; several may have it at once.

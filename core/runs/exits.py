@@ -78,6 +78,20 @@ def waiting_exits(orders: Sequence[Order], fates: Mapping[str, OrderRequest | No
     return waiting
 
 
+def left_with_entry(orders: Sequence[Order], leads: Mapping[str, str]) -> Mapping[str, list[Order]]:
+    """Return the exits that left with their entry as one order, by that."""
+    found: dict[str, list[Order]] = {}
+    for order in orders:
+        if order.parent_id is not None and leads.get(order.id) == order.parent_id:
+            found.setdefault(order.parent_id, []).append(order)
+    return found
+
+
+def again_id(leg_id: str) -> str:
+    """Return the id of the exit that takes the place of one which the broker ended too early."""
+    return f"{leg_id}.again"
+
+
 def _leg_id(order_id: str, role: LegRole, at: int) -> str:
     counted = _COUNTED.fullmatch(order_id)
     return f"{order_id}.{role}" if counted is None else f"{counted[1]}{int(counted[2]) + at}"

@@ -1,18 +1,26 @@
 """Orders of a paper or live run that hang on one another: exits that wait for their entry, and pairs of which one cancels the other.
 
-The program itself minds them: an exit leaves when its entry is over and filled something, over what it left; the first fill of
-one of a pair takes the other back, unless the pair left as one order and the broker minds it (`core.trading.pairs`).
+Exits that left with their entry as one order are the broker's to mind (`core.trading.brackets`), and so are pairs that left as
+one (`core.trading.pairs`). The others the program itself minds: an exit leaves when its entry is over and filled something, over
+what it left; the first fill of one of a pair takes the other back. Where the broker ends exits before their entry was filled
+whole, they wait again, under another id.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
+from core.model.money import ZERO
 from core.model.order import Order, OrderRequest, OrderStatus
-from core.runs.exits import waiting_exits
+from core.runs.exits import again_id, left_with_entry, waiting_exits
+from core.trading.brackets import is_over_there
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Families:
@@ -20,8 +28,18 @@ class Families:
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Intent]] = {}
+        self._with_entry: dict[str, list[Intent]] = {}
+        """Exits that left with their entry, by that, as they were when they left."""
+        self._before: dict[str, list[str]] = {}
+        """By an entry whose exits wait again: those that left with it."""
         self._siblings: dict[str, str] = {}
         self._taken_back: set[str] = set()
+        self._lives: Mapping[str, OrderLife] = {}
+        self._asked_back: Container[str] = ()
+
+    def know(self, lives: Mapping[str, OrderLife], asked_back: Container[str]) -> None:
+        """Take the account's orders, and those whose cancel was asked for: an exit that has left waits no more."""
+        self._lives, self._asked_back = lives, asked_back
 
     def wait(self, parent_id: str, legs: list[Intent]) -> None:
         """Keep the exits of an order until it is over."""
@@ -29,10 +47,29 @@ class Families:
         if len(legs) == 2:
             self.pair(legs[0].order.id, legs[1].order.id)
 
-    def restore(self, orders: Sequence[Order], fates: Mapping[str, OrderRequest | None], now_ns: int) -> None:
-        """Take the families of a run as its rows have them, after a restart; `fates`: see `core.runs.exits.read_fates`."""
+    def with_exits(self, intent: Intent) -> Intent:
+        """Return an order with its exits as they are by now, for a broker that takes them as one."""
+        legs = self._waiting.get(intent.order.id)
+        return msgspec.structs.replace(intent, exits=tuple(legs)) if legs else intent
+
+    def restore(
+        self,
+        orders: Sequence[Order],
+        fates: Mapping[str, OrderRequest | None],
+        now_ns: int,
+        leads: Mapping[str, str] = _NONE,
+    ) -> None:
+        """Take the families of a run as its rows have them, after a restart.
+
+        `fates`: see `core.runs.exits.read_fates`; `leads`: see `core.trading.state.AccountState`.
+        """
         for parent_id, legs in waiting_exits(orders, fates, now_ns).items():
             self.wait(parent_id, [Intent(order=leg) for leg in legs])
+        for parent_id, rows in left_with_entry(orders, leads).items():
+            if any(again_id(row.id) in {order.id for order in orders} for row in rows):
+                self._before[parent_id] = [row.id for row in rows]
+            elif not any(row.id in fates and fates[row.id] is None for row in rows):
+                self._with_entry[parent_id] = [Intent(order=row) for row in rows]
         known = {order.id: order for order in orders}
         for order in orders:
             if order.sibling_id is not None and order.sibling_id in known:
@@ -50,7 +87,12 @@ class Families:
 
     def waiting_orders(self) -> list[Order]:
         """Return the exits that wait."""
-        return [intent.order for legs in self._waiting.values() for intent in legs]
+        return [intent.order for legs in self._waiting.values() for intent in legs if intent.order.id not in self._lives]
+
+    def newest(self, order_id: str) -> str:
+        """Return the id of an exit, or of the one that took its place."""
+        is_again = any(order_id in before for before in self._before.values())
+        return again_id(order_id) if is_again else order_id
 
     def find(self, order_id: str) -> Order | None:
         """Return an exit that waits."""
@@ -67,7 +109,7 @@ class Families:
     def drop(self, order_id: str) -> bool:
         """Take an exit back that waits, with the one it is paired with; False when it does not wait."""
         for legs in self._waiting.values():
-            if any(intent.order.id == order_id for intent in legs):
+            if any(intent.order.id == order_id and order_id not in self._lives for intent in legs):
                 legs.clear()
                 return True
         return False
@@ -85,6 +127,11 @@ class Families:
         `left_of`: what an entry that is over left to be closed; None: that is not known yet. `minded`: orders whose pair the broker minds.
         """
         leaving: list[Intent] = []
+        for parent_id, legs in list(self._waiting.items()):
+            if any(intent.order.id in lives for intent in legs):
+                self._with_entry[parent_id] = self._waiting.pop(parent_id)
+        for parent_id in list(self._with_entry):
+            self._mind(parent_id, lives, now_ns)
         for parent_id in list(self._waiting):
             life = lives.get(parent_id)
             if life is None or not life.is_settled:
@@ -93,7 +140,8 @@ class Families:
             if left is None:
                 continue
             legs = self._waiting.pop(parent_id)
-            if left:
+            left -= sum((lives[each].order.filled_qty for each in self._before.get(parent_id, ())), ZERO)
+            if left > 0:
                 leaving += [_over(intent, left, cause_of(parent_id), now_ns) for intent in legs]
         cancels = []
         for order_id, sibling_id in self._siblings.items():
@@ -106,6 +154,37 @@ class Families:
                 self._taken_back.add(sibling_id)
                 cancels.append(sibling_id)
         return leaving, cancels
+
+    def _mind(self, parent_id: str, lives: Mapping[str, OrderLife], now_ns: int) -> None:
+        """Let exits that left with their entry wait for it again, once the broker ended them before it was filled whole.
+
+        Not before it is the broker's own word that all of them are over: no exit is ever there twice.
+        """
+        entry = lives.get(parent_id)
+        rows = [lives[intent.order.id] for intent in self._with_entry[parent_id] if intent.order.id in lives]
+        if entry is None or not all(is_over_there(row) for row in rows):
+            return
+        legs = self._with_entry.pop(parent_id)
+        if entry.order.status is OrderStatus.FILLED or any(row.order.id in self._asked_back for row in rows):
+            return
+        self._before[parent_id] = [row.order.id for row in rows]
+        self.wait(parent_id, [_again(intent, row.order, now_ns) for intent, row in zip(legs, rows, strict=True)])
+
+
+def _again(intent: Intent, order: Order, now_ns: int) -> Intent:
+    """Return an exit as one that has not left yet, on its newest terms."""
+    new = Order(
+        id=again_id(order.id),
+        run_id=order.run_id,
+        request=order.request,
+        time_in_force=order.time_in_force,
+        status=OrderStatus.CREATED,
+        created_ns=now_ns,
+        updated_ns=now_ns,
+        parent_id=order.parent_id,
+        sibling_id=None if order.sibling_id is None else again_id(order.sibling_id),
+    )
+    return msgspec.structs.replace(intent, order=new)
 
 
 def _over(intent: Intent, qty: Decimal, caused_by: str | None, now_ns: int) -> Intent:

@@ -31,6 +31,7 @@ from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.router import default_time_in_force
 from core.trading.books import RunBook
+from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
@@ -62,6 +63,7 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
+        self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reversing: set[asyncio.Task[None]] = set()
@@ -85,7 +87,8 @@ class HandAccount:
 
     async def remember(self) -> None:
         """Take the exits that wait, and the pairs, as the run's rows have them."""
-        self._families.restore(await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id), self._now_ns())
+        orders, fates = await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id)
+        self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
 
     async def go_on(self) -> None:
         """Mind the exits and tell of every change until the account is let go."""
@@ -117,7 +120,7 @@ class HandAccount:
         state = self.desk.state
         while True:
             self._changed.clear()
-            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns())
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), minded=state.pairs)
             if leaving:
                 await self.desk.place(leaving)
             for order_id in cancels:
@@ -175,6 +178,7 @@ class HandAccount:
             reconciled_ns=self.desk.reconciled_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
+            held=frozenset(order.id for order in working if state.is_held(order)),
         )
 
     def _money(self) -> Account:
@@ -252,7 +256,16 @@ class HandAccount:
                 buying_power=buying_power,
                 buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
                 verdicts=self.desk.verdicts(made),
+                exits_leave=self._exits_leave(made),
             )
+
+    def _exits_leave(self, order: Order) -> str:
+        """Return when the exits of an order would leave; see `OrderPreview`."""
+        exits, state = exits_of(order, order.created_ns), self.desk.state
+        if not exits:
+            return ""
+        held = state.books[order.run_id].held(order.request.symbol)
+        return "with it" if fits_as_one(order, exits, held, state.features) else "after it"
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
@@ -367,7 +380,7 @@ class HandAccount:
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
-        await self.desk.place([Intent(order=order, caused_by=asked.id)], [asked])
+        await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
         return self.desk.state.lives[order.id].order
 
     async def _close(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal) -> Order:
@@ -385,7 +398,9 @@ class HandAccount:
     async def _clear(self, symbol: str, owner_id: str, side: OrderSide) -> None:
         """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""
         state, name = self.desk.state, self.run.id if owner_id == OUTSIDE else owner_id
-        working = [life.order.id for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
+        closing = [life.order for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
+        # An exit that the broker holds for an entry holds no units yet; its cancel would be its entry's, too.
+        working = [order.id for order in closing if not state.is_held(order)]
         for order_id in working:
             await self.cancel(order_id)
         with suppress(TimeoutError):

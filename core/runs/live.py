@@ -166,6 +166,7 @@ class LiveWork:
         await self._slices.run(lambda _: make())
         opened = self._materials.desks.open(config.broker, account_of(config.mode))
         self._account: OpenAccount = await self._places.enter_async_context(opened)
+        self._venue.families.know(self._account.desk.state.lives, self._account.desk.state.taken_back)
         if self._past is not None:
             await self._take_up(self._past)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
@@ -203,7 +204,8 @@ class LiveWork:
         self._router.go_on_after(past.order_count, past.refs)
         self._venue.go_on_with(past.refs)
         # As they are now: what happened while nobody was here has been reconciled.
-        self._venue.families.restore(await self._materials.store.runs.orders(self._run.id), past.fates, self._clock.now_ns())
+        orders = await self._materials.store.runs.orders(self._run.id)
+        self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.leads)
 
     def _initialized(self) -> list[Action]:
         """Let the strategy begin, or go on: what it asks for at its beginning it has asked for already then."""
@@ -515,7 +517,7 @@ class LiveWork:
         self._look()
         with localcontext(MONEY_CONTEXT):
             self._router.route(actions)
-        intents, venue.intents = venue.intents, []
+        intents, venue.intents = [venue.families.with_exits(intent) for intent in venue.intents], []
         cancels, venue.cancels = venue.cancels, []
         if intents:
             await self._account.desk.place(intents, self._take_events())

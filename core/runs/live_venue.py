@@ -108,7 +108,7 @@ class LiveVenue:
             self._equity = self._book.equity(self.closes())
             self._positions = {symbol: self._book.position(symbol) for symbol in self._book.holdings}
         still = frozenset(working) | self.families.waiting()
-        self._refs = {ref: order_id for ref, order_id in self._refs.items() if order_id in still}
+        self._refs = {ref: newest for ref, order_id in self._refs.items() if (newest := self.families.newest(order_id)) in still}
         self._working = tuple(self._refs)
 
     def closes(self) -> dict[str, Decimal]:

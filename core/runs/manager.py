@@ -45,6 +45,7 @@ from core.runs.reconciling import reconcile_account
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
+from core.runs.switch_reach import SwitchReach
 from core.runs.unstored import UnstoredEnds
 
 Reconcile = Callable[[Run], Awaitable[None]]
@@ -94,6 +95,7 @@ class RunManager:
         self._sessions: dict[str, RunSession] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
+        self.switch_reach: Final = SwitchReach(self._desks, brokers, store, self._supervisor, clock, on_bug)
         self._armed: dict[str, AsyncExitStack] = {}
         """The live accounts that a person let runs trade on, held open for them."""
         self._endings = RunEndings(store, brokers, clock)
@@ -150,6 +152,7 @@ class RunManager:
         """Stop every run, let every account go, and wait for them."""
         await self.stop_all()
         await self.by_hand.close()
+        await self.switch_reach.close()
         self._unstored.close()
         self._leases.close()
         await self._supervisor.close()

@@ -7,7 +7,16 @@ from typing import NamedTuple
 import msgspec
 
 from core.events.envelope import Envelope
-from core.events.live_payloads import AccountAdopted, CoinFee, EntryTaken, OrderAdopted, OrderChangeSent, OutsideFilled, SwitchThrown
+from core.events.live_payloads import (
+    AccountAdopted,
+    CoinFee,
+    EntryTaken,
+    OrderAdopted,
+    OrderChangeSent,
+    OrdersLeftTogether,
+    OutsideFilled,
+    SwitchThrown,
+)
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
@@ -51,6 +60,11 @@ class _Changes:
 async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
     """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
     await _remember_orders(state, runs, log)
+    async for event in _all(log, OrdersLeftTogether.wire):
+        if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
+            left = [state.lives[each] for each in (event.payload.order_id, *event.payload.others)]
+            state.left_together([life.order for life in left])
+            state.recall(left[0])  # what is held counts anew
     known_ns: int | None = None
     after = 0
     while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
@@ -138,6 +152,7 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
         own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
+        state.booked.update(fill.id for fill in own_fills)
         for _, one in in_time(own_fills, await read_changes(log, run.id)):
             book.take(one)
 

@@ -23,7 +23,7 @@ from core.events.payloads import (
     OrderReplaceRefused,
 )
 from core.model.broker import BrokerOrder, Execution
-from core.model.money import ZERO
+from core.model.money import ZERO, plain
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, RejectCode
 from core.trading.changes import Change, Part, change_id, number_of, part_of, terms_of
 
@@ -220,7 +220,8 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
     filled, money = before.filled_qty + fill.qty, life.money + fill.qty * fill.price
     order = msgspec.structs.replace(before, filled_qty=filled, avg_fill_price=money / filled)
     after = _settle(msgspec.structs.replace(life, order=order, fills=fills, money=money), "", now_ns, at_fill=True)
-    kind = OrderFilled if after.life.order.status is _S.FILLED else OrderPartiallyFilled
+    status = after.life.order.status
+    kind = OrderFilled if status is _S.FILLED else OrderPartiallyFilled
     booked = kind(
         order_id=before.id,
         fill_id=fill_id,
@@ -231,13 +232,15 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
         time_ns=fill.time_ns,
         reason=reason,
     )
-    return Folded(life=after.life, told=(booked,), fill=fill)
+    return Folded(life=after.life, told=(booked, *after.told), fill=fill)
 
 
 def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | None = None, at_fill: bool = False) -> Folded:
     """Move the order to the state that all news together mean, and tell of the move; a fill tells of its own."""
     order = life.order
     status = _status(life)
+    if status is _S.CANCELLED and life.said is _S.FILLED:
+        reason = f"The broker had made it smaller: {plain(life.broker_qty)} of {plain(order.request.qty)} were left of it."
     if status is order.status:
         changed = order if order is life.order and not at_fill else msgspec.structs.replace(order, updated_ns=now_ns)
         return Folded(life=msgspec.structs.replace(life, order=changed))
@@ -272,9 +275,15 @@ def _status(life: OrderLife) -> OrderStatus:
         return _S.FILLED
     if life.said in _ENDED:
         return life.said
+    if life.said is _S.FILLED and order.filled_qty and order.filled_qty == life.broker_qty and life.changing is None and _is_exit(order):
+        return _S.CANCELLED  # the broker took off it what the other of a pair filled; that rest is gone
     if order.filled_qty:
         return _S.PARTIALLY_FILLED
     return _S.ACCEPTED if _RANK[life.said] >= _RANK[_S.ACCEPTED] else order.status
+
+
+def _is_exit(order: Order) -> bool:
+    return order.parent_id is not None or order.sibling_id is not None
 
 
 def _in_time(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:

@@ -267,7 +267,8 @@ def _details(life: OrderLife, order: BrokerOrder, filled: Decimal, missed: Decim
 def _differs(life: OrderLife, order: BrokerOrder) -> bool:
     """Tell whether the broker's state is news: one that ended, or one that it took while we did not know that it had."""
     ended = order.status.is_final and order.status is not OrderStatus.FILLED
-    return ended or life.order.status is OrderStatus.SUBMITTING or life.order.broker_id is None
+    is_smaller = order.status is OrderStatus.FILLED and order.filled_qty == life.order.filled_qty < life.order.request.qty
+    return ended or is_smaller or life.order.status is OrderStatus.SUBMITTING or life.order.broker_id is None
 
 
 def _ghost(life: OrderLife, *, is_old: bool) -> Difference:

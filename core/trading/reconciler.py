@@ -10,12 +10,13 @@ import msgspec
 
 from core.errors import BooksDiffer, BrokerError
 from core.events.live_payloads import AccountAdopted, CoinFee, Differed, OrderAdopted, OutsideFilled
-from core.model.broker import BrokerOrder, OrderClass
+from core.model.broker import BrokerOrder
 from core.model.instants import MINUTE_NS
 from core.model.money import ZERO
-from core.model.order import RejectCode
+from core.model.order import Order, RejectCode
 from core.ports import Broker
 from core.trading.account_entries import AccountEntries
+from core.trading.brackets import legs_as_ours
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
@@ -52,6 +53,8 @@ class Reconciler:
         self.settle_ns = settle_ns
         self._entries = AccountEntries(state)
         self._never_came: list[tuple[str, int]] = []
+        # Orders that left with one that the broker has, and that it did not name.
+        self._unnamed: set[str] = set()
 
     @property
     def is_waiting(self) -> bool:
@@ -123,19 +126,22 @@ class Reconciler:
         unsettled = state.unsettled()
         since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
         listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
-        orders = {order.id: order for order in (*listed, *self._legs(listed))}
+        orders = {order.id: self._as_ours(order) for order in (*listed, *self._legs(listed))}
         seen = {order.client_order_id for order in orders.values()}
         self._never_came = []
+        self._unnamed = set()
         for life in unsettled:
             for wanted in _wanted_ids(life):
                 if wanted in seen or wanted in state.in_flight:
                     continue
                 # A list may be short or late; a question by the order's own id is not.
                 found: BrokerOrder | None = await broker.orders.order_by_client_id(wanted)
-                if found is None and wanted == life.order.id and life.order.broker_id is not None:
-                    found = await broker.orders.order(life.order.broker_id)  # it left as a part of another, under no id of ours
+                if found is None and wanted == life.order.id:
+                    found = await self._ask_for_leg(life.order)  # it may have left with another, under no id of ours
                 if found is not None:
-                    orders[found.id] = msgspec.structs.replace(found, client_order_id=wanted)
+                    # A leg bears an id of the broker's; what a change made of it bears the change's.
+                    is_named = own_id(found.client_order_id) == life.order.id
+                    orders[found.id] = found if is_named else msgspec.structs.replace(found, client_order_id=wanted)
                 elif life.changing is not None and wanted == change_id(life.order.id, life.changing):
                     self._never_came.append((life.order.id, life.changing))
         state.note_account(await broker.account.account())
@@ -143,6 +149,8 @@ class Reconciler:
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=since_ns)
         # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
+        # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
+        executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
         strange = {one.order_id for one in executions if one.id not in state.known_outside and state.find("", one.order_id) is None}
         for broker_id in strange - set(orders) - state.adopted:
             late = await broker.orders.order(broker_id)
@@ -158,16 +166,34 @@ class Reconciler:
             positions={one.symbol: one.qty for one in positions},
         )
 
+    async def _ask_for_leg(self, order: Order) -> BrokerOrder | None:
+        """Return an order that left with another: by the broker's id, else as a leg of that one; None where it never came."""
+        reader, lead_id = self._broker.orders, self._state.leads.get(order.id)
+        if order.broker_id is not None:
+            return await reader.order(order.broker_id)
+        lead = None if lead_id is None else await reader.order_by_client_id(lead_id)
+        if lead is None:
+            return None
+        if not lead.legs:
+            lead = await reader.order(lead.id)  # an answer by our id may leave them out
+        named = [] if lead is None else [leg for leg in self._legs([lead]) if own_id(leg.client_order_id) == order.id]
+        if not named:
+            self._unnamed.add(order.id)  # what it left with is there: it may be, too
+        return named[-1] if named else None
+
     def _legs(self, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
-        """Return our orders that left as a part of another, by our ids: of a pair the broker made one order, and named the other part."""
-        lives = self._state.lives
+        """Return our orders that left with another, by our ids: the broker made one order of them, and names the other parts."""
+        state = self._state
         found = []
         for order in orders:
-            life = lives.get(order.client_order_id)
-            sibling_id = None if life is None else life.order.sibling_id
-            if sibling_id in lives and order.order_class == OrderClass.OCO:
-                found += [msgspec.structs.replace(leg, client_order_id=sibling_id) for leg in order.legs[:1]]
+            others = state.together.get(own_id(order.client_order_id), ())
+            found += legs_as_ours(order, [state.lives[each].order for each in others if each in state.lives])
         return found
+
+    def _as_ours(self, order: BrokerOrder) -> BrokerOrder:
+        """Return a leg that is listed by itself by our id: the broker gave it one of its own."""
+        known = None if own_id(order.client_order_id) in self._state.lives else self._state.find("", order.id)
+        return order if known is None else msgspec.structs.replace(order, client_order_id=known.order.id)
 
     def _refuse_changes(self, entry: Entry) -> None:
         """A change that nobody sends any more and that the broker does not have, by its own id, never came there."""
@@ -190,7 +216,7 @@ class Reconciler:
             outside=state.outside,
             known_outside=state.known_outside,
             adopted=state.adopted,
-            in_flight=state.in_flight,
+            in_flight=state.in_flight | self._unnamed,
             coin_buys=state.coin_buys(),
         )
 

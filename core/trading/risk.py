@@ -49,6 +49,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     is_armed: bool = True
     """Whether orders may go where real money is; a paper account always is."""
 
+    def after(self, filled: OrderRequest) -> "Situation":
+        """Return it as it is once an order has filled, with what its exits are judged in."""
+        held = self.positions.get(filled.symbol, ZERO) + filled.qty * filled.side.sign
+        return msgspec.structs.replace(self, positions={**self.positions, filled.symbol: held})
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that an order breaks, with its limit and the order's figure; empty where a rule has none."""

@@ -10,7 +10,8 @@ from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, Refu
 from core.model.hand import OrderTerms
 from core.model.order import Order, RejectCode
 from core.ports import Broker
-from core.trading.changes import change_id
+from core.trading.brackets import bracket_request, legs_as_ours
+from core.trading.changes import change_id, own_id
 from core.trading.order_fold import change_refused, heard, refused
 from core.trading.pairs import pair_request
 from core.trading.sending import broker_request
@@ -46,12 +47,12 @@ class Sender:
         """Send an order whose row is committed as SUBMITTING, and take the answer."""
         state = self._state
         order = state.lives[order_id].order
-        both = {order_id, state.pairs.get(order_id, order_id)}
+        family = (order_id, *state.together.get(order_id, ()))
         if not state.may_send():
             # It was committed, and then this process stood still: the account may be somebody else's by now.
             await self._reject(order_id, RejectCode.NEVER_SENT, "It was not sent: this desk was away for too long after it was decided.")
             return
-        state.in_flight |= both
+        state.in_flight.update(family)
         try:
             taken = await self._broker.desk.submit(self._request(order))
         except OutcomeUnknown as error:
@@ -72,12 +73,14 @@ class Sender:
         else:
             await self._hear(order_id, taken)
         finally:
-            for each in both:
+            for each in family:
                 state.landed(each)
 
     def _request(self, order: Order) -> BrokerOrderRequest:
-        stop_id = self._state.pairs.get(order.id)
-        return broker_request(order) if stop_id is None else pair_request(order, self._state.lives[stop_id].order)
+        others = [self._state.lives[each].order for each in self._state.together.get(order.id, ())]
+        if not others:
+            return broker_request(order)
+        return bracket_request(order, others) if others[0].parent_id == order.id else pair_request(order, others[0])
 
     async def change(self, order_id: str, number: int, terms: OrderTerms) -> None:
         """Send a change that is committed, take the answer, and return when the broker has made it or said no."""
@@ -190,10 +193,10 @@ class Sender:
         async with state.turn:
             entry = state.entry()
             told = [(order_id, said)]
-            if order_id in state.pairs:
-                told += [(state.pairs[order_id], leg) for leg in said.legs[:1]]
-                if not said.legs:
-                    self._wake()  # the list of orders has the other one
+            others = [state.lives[each].order for each in state.together.get(order_id, ())]
+            told += [(own_id(leg.client_order_id), leg) for leg in legs_as_ours(said, others)]
+            if others and not said.legs:
+                self._wake()  # the list of orders has them
             steps = [heard(state.lives[own], one, state.clock.now_ns()) for own, one in told]
             for step in steps:
                 entry.take(step)
@@ -207,7 +210,7 @@ class Sender:
         async with state.turn:
             entry = state.entry()
             broker_code, words = (None, "") if error is None else (error.broker_code, error.words)
-            for own in dict.fromkeys((order_id, state.pairs.get(order_id, order_id))):
+            for own in (order_id, *state.together.get(order_id, ())):
                 entry.take(refused(state.lives[own], code, reason, state.clock.now_ns(), broker_code=broker_code, words=words))
             await state.apply(entry)
 

@@ -10,15 +10,16 @@ import msgspec
 
 from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, UnknownName, WeaverError
 from core.events.envelope import Envelope
-from core.events.live_payloads import Armed, OrderChangeSent, RiskApproved, RiskRefused, StreamChanged
+from core.events.live_payloads import Armed, OrderChangeSent, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderRequest, OrderStatus, OrderType, RejectCode
+from core.model.order import Order, OrderRequest, OrderStatus, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
+from core.trading.brackets import check_change, fits_as_one
 from core.trading.changes import change_id, changed_request
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
@@ -50,11 +51,15 @@ OnBug = Callable[[BaseException, str], None]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that is wanted, with the event that asked for it."""
+    """An order that is wanted, with the event that asked for it.
+
+    `exits` leave with it where the broker takes them as one order, and are rows from then on; elsewhere nothing becomes of them here.
+    """
 
     order: Order
     caused_by: str | None = None
     trace_id: str | None = None
+    exits: tuple["Intent", ...] = ()
 
 
 class AccountDesk:
@@ -217,6 +222,7 @@ class AccountDesk:
             state = "is being changed" if life.changing is not None else f"is {life.order.status}"
             raise InvalidValue("change", f"of order {order_id}", f"it {state}.")
         request = changed_request(life.order, terms)
+        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=self.state.leads.get(order_id))
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
         await self._outlasted(self._change(order_id, request, terms))
@@ -225,6 +231,7 @@ class AccountDesk:
         """Ask the broker to cancel one of our orders; one that is over is left alone."""
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
+        self.state.taken_back.add(order_id)
         self._spawn(self._sender.cancel(order_id), f"cancel-{order_id}")
 
     async def cancel_working(self, run_id: str, patience_s: float = PATIENCE_S) -> int:
@@ -289,9 +296,32 @@ class AccountDesk:
             placed: list[OrderLife] = []
             for intent in intents:
                 placed.append(self._judged(intent, placed, entry))
-            for target, stop in pairs_of([life.order for life in placed], state.features):
-                state.pairs |= {target.id: stop.id, stop.id: target.id}
+                self._add_exits(intent, placed, entry)
+            for pair in pairs_of([life.order for life in placed], state.features):
+                self._together(pair, entry)
             await state.apply(entry)
+
+    def _add_exits(self, intent: Intent, placed: list[OrderLife], entry: Entry) -> None:
+        """Let the exits of an order that was let through leave with it, where the broker takes that and the gate lets them through, too."""
+        order, exits = placed[-1].order, [one.order for one in intent.exits]
+        held = self.state.books[order.run_id].held(order.request.symbol)
+        if order.status.is_final or not fits_as_one(order, exits, held, self.state.features):
+            return
+        if any(self._refusals(one, placed, filled=order) for one in exits):
+            return  # they are judged again when it has filled
+        leaving = []
+        for one in intent.exits:
+            leg = msgspec.structs.replace(one.order, account=self.state.key)
+            if one.trace_id is not None:
+                self.state.causes.traces[leg.id] = one.trace_id
+            entry.tell_of(leg, OrderCreated(order=leg), one.caused_by)
+            leaving.append(self._approved(leg, entry).order)
+        self._together((order, *leaving), entry)
+
+    def _together(self, orders: Sequence[Order], entry: Entry) -> None:
+        """Let orders leave as one request."""
+        self.state.left_together(orders)
+        entry.tell_of(orders[0], OrdersLeftTogether(order_id=orders[0].id, others=tuple(order.id for order in orders[1:])))
 
     def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:
         """Add an order to the entry, as one that leaves or as one that is refused."""
@@ -313,14 +343,17 @@ class AccountDesk:
             code, reason = wrong or (refusals[0][1].code, " ".join(refusal.sentence for _, refusal in refusals))
             order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
             entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
-            life = OrderLife(order=order, said=OrderStatus.REJECTED)
-        else:
-            entry.tell_of(order, RiskApproved(order_id=order.id))
-            order = msgspec.structs.replace(order, status=OrderStatus.SUBMITTING, updated_ns=now_ns)
-            entry.tell_of(order, OrderSubmitted(order_id=order.id, account=state.key))
-            life = OrderLife(order=order)
-            entry.afterwards.append(lambda: self._leave(life))
-        entry.lives[order.id] = life
+            life = entry.lives[order.id] = OrderLife(order=order, said=OrderStatus.REJECTED)
+            return life
+        return self._approved(order, entry)
+
+    def _approved(self, order: Order, entry: Entry) -> OrderLife:
+        """Add an order to the entry as one that leaves."""
+        entry.tell_of(order, RiskApproved(order_id=order.id))
+        order = msgspec.structs.replace(order, status=OrderStatus.SUBMITTING, updated_ns=self.state.clock.now_ns())
+        entry.tell_of(order, OrderSubmitted(order_id=order.id, account=self.state.key))
+        life = entry.lives[order.id] = OrderLife(order=order)
+        entry.afterwards.append(lambda: self._leave(life))
         return life
 
     async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
@@ -369,7 +402,7 @@ class AccountDesk:
             return
         # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
         wanted = life.changes[number - 1].qty
-        if wanted > life.known_qty:
+        if wanted > life.known_qty and not self.state.has_exits(order_id):
             await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
         else:
             await self._sender.cancel(order_id)
@@ -381,8 +414,8 @@ class AccountDesk:
 
     def _leave(self, life: OrderLife) -> None:
         self.state.left(life, self.state.clock.now_ns())
-        if life.order.id in self.state.pairs and life.order.request.type is not OrderType.LIMIT:
-            return  # it leaves with its target, as one order
+        if life.order.id in self.state.leads:
+            return  # it leaves with another, as one order
         self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
 
     def verdicts(self, order: Order) -> tuple[RiskVerdict, ...]:
@@ -406,12 +439,17 @@ class AccountDesk:
             return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
         return None
 
-    def _refusals(self, order: Order, before: list[OrderLife], *, without: str | None = None) -> list[tuple[str, Refusal]]:
+    def _refusals(
+        self, order: Order, before: list[OrderLife], *, without: str | None = None, filled: Order | None = None
+    ) -> list[tuple[str, Refusal]]:
+        """`before`: those of the same decision; `without`: the order that it replaces; `filled`: the entry that it waits for."""
         state = self.state
         is_open = self._is_open(order.request.symbol, state.clock.now_ns())
         account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed, without=without)
         own = [life for life in before if life.order.run_id == order.run_id]
         run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
+        if filled is not None:
+            account, run = (one.after(filled.request) for one in (account, run))
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]
         book = state.books[order.run_id]
         found = of_account + [("run", one) for one in judge(order.request, book.limits, run)]
@@ -480,6 +518,8 @@ class AccountDesk:
             entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
         if entry.life(known.order.id, known).missing_qty:
             self._missing(known.order.id)
+        for other in state.ended_with(entry.life(known.order.id, known).order):
+            self._missing(other)  # not every broker tells of it
         if execution is not None and state.features.coin_fees:
             self._wake.set()  # what the broker kept of a bought coin, only what it holds tells
 

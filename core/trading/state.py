@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -78,14 +78,22 @@ class AccountState:
         self.seats: dict[str, Seat] = {}
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
+        self.booked: set[str] = set()
+        """Ids of all our fills."""
         self.adopted: set[str] = set()
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
+        self.together: dict[str, tuple[str, ...]] = {}
+        """Orders that left as one request: the one whose id it bore, and those that left with it. See `left_together`."""
+        self.leads: dict[str, str] = {}
+        """The same the other way: of each that left with another, which one that was."""
         self.pairs: dict[str, str] = {}
-        """Orders that left as one: the id of each, and that of the other, both ways. The broker minds that one cancels the other."""
+        """Exits of which the broker minds that one cancels the other: the id of each, and that of the other, both ways."""
+        self.taken_back: set[str] = set()
+        """Orders whose cancel a strategy or a person asked for."""
         self.prices: dict[str, Decimal] = {}
         self.levels: dict[str | None, SwitchLevel] = {}
         self.account: Account | None = None
@@ -122,6 +130,9 @@ class AccountState:
         await entry.commit(self._runs)
         for life in entry.lives.values():
             self.recall(life)
+            if life.order.status is OrderStatus.FILLED and self.has_exits(life.order.id) and life.order.id in self.causes.of_order:
+                # What becomes of its exits from now on follows from its fill.
+                self.causes.of_order |= dict.fromkeys(self.together[life.order.id], self.causes.of_order[life.order.id])
         for fill in entry.fills:
             self._book(fill)
         for after in entry.afterwards:
@@ -139,13 +150,44 @@ class AccountState:
                 kept[order.id] = None
             else:
                 kept.pop(order.id, None)
-        rest, of_run = still_open(life), self._rests_of.setdefault(order.run_id, {})
+        self._count_rest(life)
+        for other in self.together.get(order.id, ()):
+            if other in self.lives:
+                self._count_rest(self.lives[other])
+        if order.broker_id is not None:
+            self._by_broker_id[order.broker_id] = order.id
+
+    def _count_rest(self, life: OrderLife) -> None:
+        """Keep what an order can still fill. An exit that the broker holds for its entry fills nothing yet."""
+        order = life.order
+        rest, of_run = None if self.is_held(order) else still_open(life), self._rests_of.setdefault(order.run_id, {})
         if rest is not None:
             self._rests[order.id] = of_run[order.id] = rest
         elif order.id in self._rests:
             del self._rests[order.id], of_run[order.id]
-        if order.broker_id is not None:
-            self._by_broker_id[order.broker_id] = order.id
+
+    def left_together(self, orders: Sequence[Order]) -> None:
+        """Take that orders leave as one request, under the id of the first; what becomes of one the broker then minds."""
+        first, others = orders[0].id, tuple(order.id for order in orders[1:])
+        self.together[first] = others
+        self.leads |= dict.fromkeys(others, first)
+        self.pairs |= {order.id: order.sibling_id for order in orders if order.sibling_id in {first, *others}}
+
+    def is_held(self, order: Order) -> bool:
+        """Tell whether the broker holds an exit until the entry that it left with is filled."""
+        lead = self.lives.get(self.leads.get(order.id, ""))
+        return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
+
+    def has_exits(self, order_id: str) -> bool:
+        """Tell whether exits left with an order."""
+        return any(self.lives[each].order.parent_id == order_id for each in self.together.get(order_id, ()))
+
+    def ended_with(self, order: Order) -> list[str]:
+        """Return the orders that left with one which is over, and that the broker ends for its sake as far as it has not said so."""
+        if not order.status.is_final or (order.status is OrderStatus.FILLED and self.has_exits(order.id)):
+            return []
+        lead = self.leads.get(order.id, order.id)
+        return [each for each in (lead, *self.together.get(lead, ())) if each in self.lives and not self.lives[each].order.status.is_final]
 
     def changed(self, run_id: str) -> None:
         """Tell a run that trades here that something of it changed."""
@@ -173,6 +215,7 @@ class AccountState:
         self._moved = asyncio.Event()
 
     def _book(self, fill: Fill) -> None:
+        self.booked.add(fill.id)
         book = self.books.get(fill.run_id)
         if book is None:
             book = self.books[fill.run_id] = RunBook(ZERO, RiskLimits())

@@ -83,6 +83,7 @@ _TITLES: Final[Mapping[type[Payload], str]] = {
     p.MarginCall: "Margin call",
     live.OrderAskedByHand: "By hand",
     live.OrderChangeSent: "Change sent",
+    live.OrdersLeftTogether: "As one order",
 }
 
 
@@ -144,6 +145,8 @@ def _created(e: p.OrderCreated) -> str:
 
 def _accepted(e: p.OrderAccepted, find: FindOrder) -> str:
     order = find(e.order_id)
+    if order is not None and order.parent_id is not None and order.account is not None:
+        return f"The broker has order {short_id(e.order_id)}; it works once order {short_id(order.parent_id)} has filled."
     if order is not None and order.parent_id is not None:
         return f"Order {short_id(e.order_id)} works now, because order {short_id(order.parent_id)} has filled."
     return f"The venue works order {short_id(e.order_id)}."

@@ -38,6 +38,7 @@ DESK_PATTERNS = (
     "risk.Armed",
     "risk.SwitchThrown",
     "risk.SwitchCarriedOut",
+    "risk.SwitchUnreached",
     "system.*",
 )
 """What the desk listens to for all runs. Never `*`: an event that nobody asks for need not be made."""

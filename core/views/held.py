@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from core.model.hand import AccountView, HeldPosition
 from core.model.order import Order
@@ -39,18 +39,20 @@ class HoldingTable(RowTable[HeldPosition]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingRow:
-    """An order that can still fill, and whose it is."""
+    """An order that can still fill, and whose it is. `is_held`: the broker keeps it back until its entry has filled."""
 
     order: Order
     owner: str
+    is_held: bool = False
 
 
+HELD: Final = "The broker has it, and works it once its entry has filled, also while the program is off."
 _TAKEN = ("created", "symbol", "side", "type", "role", "qty", "filled", "status", "limit", "stop", "tif", "id")
 
 
 def _of_order(column: Column[Order]) -> Column[WorkingRow]:
     def value(row: WorkingRow) -> Any:
-        return column.value(row.order)
+        return "held" if row.is_held and column.key == "status" else column.value(row.order)
 
     return replace(column, value=value)  # type: ignore[arg-type, return-value]  # the same column of another row
 
@@ -69,6 +71,9 @@ class WorkingTable(RowTable[WorkingRow]):
     def symbol_of(self, row: WorkingRow) -> str:
         return row.order.request.symbol
 
+    def tip_of(self, column: Column[WorkingRow], row: WorkingRow) -> str | None:
+        return HELD if row.is_held and column.key == "status" else None
+
     def saw(self, row: WorkingRow) -> None:
         request = row.order.request
         self.decimals.saw_price(request.symbol, row.order.avg_fill_price or request.limit_price or request.stop_price)
@@ -78,7 +83,7 @@ class WorkingTable(RowTable[WorkingRow]):
 def working_rows(view: AccountView, titles: Mapping[str, str]) -> Iterable[WorkingRow]:
     """Return the working orders with their owners; `titles` are those of runs, by id."""
     owners = {**titles, view.hand_run_id: "By hand"}
-    return [WorkingRow(order=order, owner=owners.get(order.run_id, order.run_id)) for order in view.working]
+    return [WorkingRow(order=order, owner=owners.get(order.run_id, order.run_id), is_held=order.id in view.held) for order in view.working]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

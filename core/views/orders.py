@@ -31,6 +31,7 @@ _IN_FORCE = "day: the session of its decision; gtc: until cancelled; opg, cls: t
 _PATH = "Whether another order of the bar's prices would fill otherwise."
 
 
+_HELD = "The broker has it, and works it once its entry has filled."
 _ROLE = "entry: it brings its own exits; target, stop loss: an exit of the entry above; reduce only: never opens a position."
 
 
@@ -84,6 +85,12 @@ class OrderTable(RowTable[Order]):
         request = row.request
         words = (request.symbol, request.side, request.type, _role(row), row.status, row.id, row.reason, request.note)
         return " ".join(str(word) for word in words if word).lower()
+
+    def tip_of(self, column: Column[Order], row: Order) -> str | None:
+        """Say of an exit that the broker has what it waits for there."""
+        entry = None if row.parent_id is None or row.account is None else self.get(row.parent_id)
+        is_held = column.key == "status" and row.status is OrderStatus.ACCEPTED and entry is not None
+        return _HELD if is_held and entry is not None and not entry.status.is_final else None
 
     def saw(self, row: Order) -> None:
         self.decimals.saw_price(row.request.symbol, row.avg_fill_price or row.request.limit_price or row.request.stop_price)

@@ -133,17 +133,27 @@ def offer_of(features: Features) -> Offer:
     )
 
 
+_EXITS: Final = {
+    "with it": "One order takes them along; the broker minds them, also while the program is off.",
+    "after it": "The program sends them when it is over, over what it filled: until then, and while it is off, they protect nothing.",
+}
+
+
 def preview_figures(preview: OrderPreview) -> tuple[AccountFigure, ...]:
     """Return what an order would come to, as figures."""
     sources = {"quote": "the quote", "limit": "its own limit", "last": "the last price", "none": ""}
     is_sell = preview.order.side is OrderSide.SELL
     at = sources.get(preview.price_source, preview.price_source)
+    exits = AccountFigure(
+        name="exits", title="Exits leave", value=preview.exits_leave, kind=Kind.TEXT, tip=_EXITS.get(preview.exits_leave, "")
+    )
     return (
         AccountFigure(name="price", title="Price", value=preview.price, kind=Kind.PRICE, tip=f"By {at}." if at else ""),
         AccountFigure(name="quantity", title="Quantity", value=preview.qty, kind=Kind.NUMBER),
         AccountFigure(name="cost", title="Brings" if is_sell else "Costs", value=preview.cost),
         AccountFigure(name="power-after", title="Power after", value=preview.buying_power_after, tip="Buying power when it has filled."),
         AccountFigure(name="position-after", title="Then held", value=preview.position_after, kind=Kind.NUMBER, signed=True),
+        *((exits,) if preview.exits_leave else ()),
     )
 
 

@@ -182,6 +182,9 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderOutcomeUnknown: lambda e, find: f"{_order(e.order_id, find)} was sent and no answer came; it is looked up. {e.reason}",
     p.OrderCancelAsked: lambda e, find: f"The broker was asked to cancel. {_order(e.order_id, find)}.",
     p.OrderCancelRefused: lambda e, find: f"{_order(e.order_id, find)} is not cancelled: {e.reason}",
+    live.OrdersLeftTogether: lambda e, find: (
+        f"{_order(e.order_id, find)} and {' and '.join(short_id(each) for each in e.others)} leave as one order; the broker minds them."
+    ),
     live.OrderChangeSent: lambda e, find: f"The broker is asked for a change. {_order(e.order_id, find)}.",
     live.OrderAskedByHand: lambda e, find: f"Asked by hand to {e.what}. {_order(e.order_id, find)}.",
     live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
@@ -199,6 +202,9 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.Armed: lambda e, _: f"{e.account} is armed at {e.desk}: orders may leave for real money.",
     live.SwitchThrown: lambda e, _: f"Kill switch: {e.level.replace('_', ' ')}. {e.reason}",
     live.SwitchCarriedOut: lambda e, _: _carried_out(e),
+    live.SwitchUnreached: lambda e, _: (
+        f"Kill switch not carried out at {e.account}: {e.reason} It holds, and is carried out when the account is opened."
+    ),
     live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip

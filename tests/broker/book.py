@@ -112,8 +112,12 @@ class Book:
         }
         if "trail" in body:
             changed["trail_price" if old["trail_price"] else "trail_percent"] = body["trail"]
-        new = self._add({**old, **changed}, status="pending_new", order_class=old["order_class"])
+        status = "held" if old["status"] == "held" else "pending_new"
+        new = self._add({**old, **changed}, status=status, order_class=old["order_class"])
         new["replaces"], old["replaced_by"] = old["id"], new["id"]
+        new["legs"], old["legs"] = old["legs"], None
+        for lead in self.orders.values():
+            lead["legs"] = lead["legs"] and [new if leg is old else leg for leg in lead["legs"]]
         self._keep(new)
         old["status"] = "replaced"
         self._say("replaced", old)
@@ -155,27 +159,32 @@ class Book:
         }
         self.executions.append(execution)
         self._say(execution["type"], order, execution)
-        if is_whole:
-            self._after_fill(order)
+        self._after_fill(order, amount)
         return execution
 
     def end(self, id: str, status: str) -> None:
-        """End an order: canceled, expired or rejected."""
+        """End an order: canceled, expired or rejected. What hangs together with it is canceled, an entry that works on too."""
         order = self.find(id)
         order["status"], order["updated_at"] = status, self.now()
         self._say(status, order)
-        for leg in order["legs"] or ():
-            if leg["status"] not in FINAL:
-                leg["status"] = "canceled"
-                self._say("canceled", leg)
-        self._end_pair_of(order)
+        self._end_others_of(order, self._group_of(order))
 
-    def _end_pair_of(self, leg: Document) -> None:
-        """Cancel the order whose stop loss this is: of an OCO one ends the other."""
-        for order in self.orders.values():
-            if order["order_class"] == "oco" and leg in (order["legs"] or ()) and order["status"] not in FINAL:
-                order["status"], order["updated_at"] = "canceled", self.now()
-                self._say("canceled", order)
+    def _group_of(self, order: Document) -> list[Document]:
+        """The orders that hang together with one: a lead and its legs."""
+        lead = next((one for one in self.orders.values() if order in (one["legs"] or ())), order)
+        return [lead, *(lead["legs"] or ())]
+
+    def _exits_of(self, order: Document) -> list[Document]:
+        """The exits among which an order is one; none where it is none of two."""
+        group = self._group_of(order)
+        exits = group if order["order_class"] == "oco" else group[1:]
+        return exits if order in exits else []
+
+    def _end_others_of(self, order: Document, group: list[Document]) -> None:
+        for other in group:
+            if other is not order and other["status"] not in FINAL:
+                other["status"], other["updated_at"] = "canceled", self.now()
+                self._say("canceled", other)
 
     def find(self, id: str) -> Document:
         """An order by its id."""
@@ -239,6 +248,11 @@ class Book:
             raise Refused(422, 42210000, "fractional orders must be DAY orders")
         if body.get("extended_hours") and (type_ != "limit" or tif != "day"):
             raise Refused(422, 42210000, "extended hours order must be DAY limit orders")
+        if body.get("order_class", "simple") != "simple":
+            if is_part or is_crypto:
+                raise Refused(422, 42210000, "fractional and crypto orders must be simple orders")
+            if tif not in {"day", "gtc"} or body.get("extended_hours"):
+                raise Refused(422, 42210000, "invalid time_in_force for a complex order")
         limit = body.get("limit_price")
         if limit is not None and not is_crypto and Decimal(limit) >= 1 and Decimal(limit) % Decimal("0.01"):
             raise Refused(422, 42210000, f"invalid limit_price {limit}. sub-penny increment does not fulfill minimum pricing criteria")
@@ -320,16 +334,21 @@ class Book:
         elif order["time_in_force"] in {"ioc", "fok"}:
             self.end(order["id"], "canceled")
 
-    def _after_fill(self, order: Document) -> None:
-        order["filled_at"] = order["updated_at"]
-        self._end_pair_of(order)
-        for leg in order["legs"] or ():
-            if order["order_class"] == "oco":
-                leg["status"], leg["updated_at"] = "canceled", self.now()
-                self._say("canceled", leg)
-            elif leg["status"] == "held":
-                leg["status"] = "new"
+    def _after_fill(self, order: Document, amount: Decimal) -> None:
+        """Do what follows a fill for those that hang together with the order: nothing while an entry is filled in part."""
+        exits = self._exits_of(order)
+        if order["status"] == "filled":
+            order["filled_at"] = order["updated_at"]
+            self._end_others_of(order, exits)
+            held = [leg for leg in order["legs"] or () if leg["status"] == "held" and order["order_class"] != "oco"]
+            # Of two exits the target works; the stop is held on to until the market is there.
+            for leg in [leg for leg in held if leg["type"] == "limit"] or held:
+                leg["status"], leg["updated_at"] = "new", self.now()
                 self._say("new", leg)
+            return
+        for other in exits:
+            if other is not order and other["status"] not in FINAL:
+                other["qty"], other["updated_at"] = str(Decimal(other["qty"]) - amount), self.now()
 
     def _say(self, event: str, order: Document, execution: Document | None = None) -> None:
         update: Document = {"event": event, "timestamp": order["updated_at"], "order": {**order, "legs": None}}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -20,12 +20,13 @@ from core.clock.realtime import SystemClock
 from core.events.envelope import Envelope
 from core.model.broker import AccountName, StreamState, StreamStatus, Watch
 from core.model.market import AssetClass
-from core.model.order import OrderStatus
+from core.model.order import Order, OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.risk import RiskLimits
 from core.ports import Broker, Store
+from core.runs.exits import exits_of
 from core.store.database import DatabaseStore
 from core.trading.feed import Feed
-from core.trading.service import AccountDesk
+from core.trading.service import AccountDesk, Intent
 from core.trading.state import AccountState
 from core.views.words import words
 from tests.broker.bench import HASTY, QUICK_STREAM, environment_of
@@ -83,6 +84,43 @@ class WireScene(Scene):
         order_id = await self.place(qty=qty, **{"limit": "390", **terms})
         await self.until_status(order_id, OrderStatus.ACCEPTED)
         return order_id
+
+    async def place_with_exits(self, qty: int = 10, limit: int = 390, target: int | None = 420, stop: int | None = 380) -> str:
+        """Place a buy that leaves with its exits as one order, and return its id once all of them are committed."""
+        self.count += 1
+        now_ns = SystemClock().now_ns()
+        request = OrderRequest(
+            symbol=self.symbol,
+            side=OrderSide.BUY,
+            qty=Decimal(qty),
+            type=OrderType.LIMIT,
+            limit_price=Decimal(limit),
+            target=None if target is None else OrderLeg(type=OrderType.LIMIT, limit_price=Decimal(target)),
+            stop_loss=None if stop is None else OrderLeg(type=OrderType.STOP, stop_price=Decimal(stop)),
+        )
+        entry = Order(
+            id=f"run-{self.count}",
+            run_id="run",
+            request=request,
+            time_in_force=TimeInForce.DAY,
+            status=OrderStatus.CREATED,
+            created_ns=now_ns,
+            updated_ns=now_ns,
+        )
+        exits = exits_of(entry, now_ns)
+        self.count += len(exits)
+        await self.desk.place([Intent(order=entry, exits=tuple(Intent(order=one) for one in exits))])
+        return entry.id
+
+    def our_ids(self, theirs: Sequence[Document]) -> dict[str, str]:
+        """Return our ids of the broker's orders, by the broker's: of an exit that left with its entry it has one of its own."""
+        lives = self.desk.state.lives
+        found = {one["id"]: one["client_order_id"] for one in theirs if one["client_order_id"] in lives}
+        for one in theirs:
+            for other in self.desk.state.together.get(one["client_order_id"], ()):
+                kind = lives[other].order.request.type.value
+                found |= {leg["id"]: other for leg in one["legs"] or () if leg["type"] == kind}
+        return found
 
     async def until_filled(self, order_id: str, qty: int) -> None:
         await self.until(lambda: self.desk.state.lives[order_id].order.filled_qty == qty)
@@ -159,14 +197,16 @@ class WireScene(Scene):
         """One order at the broker for one intent, in the same state; every fill booked once, in rows as in memory; positions equal."""
         book, state = self.server.book, self.desk.state
         theirs, executions, held = self.do(lambda: ([dict(one) for one in book.orders.values()], list(book.executions), book.positions()))
-        sent = Counter(one["client_order_id"] for one in theirs)
+        ours = self.our_ids(theirs)
+        sent = Counter(ours.get(one["id"], one["client_order_id"]) for one in theirs)
         assert set(sent.values()) <= {1}
-        ours = {one["id"]: one["client_order_id"] for one in theirs if one["client_order_id"] in state.lives}
         for one in theirs:
-            life = state.lives.get(one["client_order_id"])
+            life = state.lives.get(ours.get(one["id"], ""))
             if life is not None:
                 filled = Decimal(one["filled_qty"])
                 theirs_now = status_of(one["status"], filled)
+                if theirs_now is OrderStatus.FILLED and filled < life.order.request.qty:
+                    theirs_now = OrderStatus.CANCELLED  # the broker had made it smaller
                 # What we gave up as refused, and the broker had all the same, is over on both sides.
                 given_up = life.order.status is OrderStatus.REJECTED and theirs_now.is_final and theirs_now is not OrderStatus.FILLED
                 assert life.order.filled_qty == filled, one

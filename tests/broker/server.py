@@ -342,10 +342,11 @@ class FakeBroker:
         return web.Response(text=answer, content_type="application/json")
 
     async def _order(self, request: web.Request) -> web.StreamResponse:
-        return _json(self.book.find(request.match_info["id"]))
+        order = self.book.find(request.match_info["id"])
+        return _json(order if request.query.get("nested") == "true" else {**order, "legs": None})
 
     async def _by_client_id(self, request: web.Request) -> web.StreamResponse:
-        return _json(self.book.by_client_id(request.query["client_order_id"]))
+        return _json({**self.book.by_client_id(request.query["client_order_id"]), "legs": None})  # it has no `nested`
 
     async def _replace(self, request: web.Request) -> web.StreamResponse:
         order = self.book.replace(request.match_info["id"], await request.json())

@@ -47,7 +47,7 @@ class TicketFields(QWidget):
         self.reduce_only = self._check("reduce_only", "Reduce", "Only reduce")
         self.exits = self._check("exits", "Exits", "Add exits")
         self.reduce_only.setToolTip("It takes off a position and opens none.")
-        self.exits.setToolTip("A target and a stop loss, which leave when this order has filled.")
+        self.exits.setToolTip("A target and a stop loss, which protect what this order fills.")
         self._lines = {name: self._line(name, title, hint) for name, title, hint in _EXITS}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

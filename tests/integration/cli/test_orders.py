@@ -172,3 +172,37 @@ def test_limits_that_cannot_be_read_trade_nothing(
     said = weaver("reconcile")
     assert said.code == 2
     assert said.err.splitlines()[-1].startswith("error[unknown_name]: There is no risk limit named 'max_order_vale'.")
+
+
+def test_the_kill_switch_reaches_an_account_that_nobody_has_open(weaver: Weaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEAVER_PAPER_FEED", "sim")
+    by_hand = ("--broker", "paper", "--json")
+    bought = weaver("orders", "place", "DEMO/USD", "buy", "0.1", *by_hand)
+    assert bought.json()["status"] == "filled", bought.err
+    assert weaver("orders", "place", "DEMO/USD", "buy", "1", "--type", "limit", "--limit", "1", *by_hand).code == 0
+    said = weaver("kill", "--flatten", "--json")
+    assert said.code == 0, said.err
+    (answer,) = said.json()["carried_out"]
+    assert (answer["cancelled"], answer["closed"], answer["left"], answer["unreached"]) == (1, 1, "", "")
+    assert weaver("orders", "list", "--broker", "paper").out.startswith("The paper account has no open orders.")
+    assert weaver("positions", "--broker", "paper", "--json").json()["positions"] == []
+    again = weaver("kill")  # nothing is left that anybody would have to be asked about
+    assert again.code == 0
+    assert again.out.splitlines()[-1] == "No order of ours works and nothing of ours is held at an account that is known."
+    assert weaver("db", "check").code == 0
+
+
+def test_an_account_that_the_kill_switch_cannot_reach_is_named(server: FakeBroker, weaver: Weaver) -> None:
+    placed = weaver("orders", "place", "SPY", "buy", "1", "--type", "limit", "--limit", "1", "--json")
+    assert placed.code == 0, placed.err
+    server.do(lambda: setattr(server, "revoked", True))
+    said = weaver("kill")
+    assert said.code == 1
+    assert "alpaca:PA3FAKE00001 was not reached: " in said.out
+    assert said.err.startswith("error[not_carried_out]: The kill switch is thrown and holds, but is not carried out at alpaca:PA3")
+    assert set(statuses(server).values()) == {"new"}
+    server.do(lambda: setattr(server, "revoked", False))
+    again = weaver("kill")
+    assert again.code == 0, again.err
+    assert "alpaca:PA3FAKE00001 acknowledged: 1 orders cancelled, 0 positions closed." in again.out
+    assert set(statuses(server).values()) == {"canceled"}

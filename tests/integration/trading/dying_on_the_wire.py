@@ -1,6 +1,6 @@
-"""A process that trades at a broker over HTTP until it dies; run as `python -m … URL FOLDER STEP`.
+"""A process that trades at a broker over HTTP until it dies; run as `python -m … URL FOLDER STEP WHAT`.
 
-It dies by itself at STEP, or does what comes before and waits to be killed.
+WHAT is an order, or a bracket. It dies by itself at STEP, or does what comes before and waits to be killed.
 """
 
 import asyncio
@@ -34,12 +34,15 @@ def die_at_commit(when: str, *, of_fills: bool) -> None:
     Entry.commit = dying  # type: ignore[method-assign]
 
 
-async def trade(scene: WireScene, step: str) -> None:
+async def trade(scene: WireScene, step: str, *, is_bracket: bool) -> None:
     await scene.run()
     when, _, what = step.partition(" the commit of ")
     if what:
         die_at_commit(when, of_fills=what == "a fill")
-    await scene.place(limit="390")
+    if is_bracket:
+        await scene.place_with_exits()
+    else:
+        await scene.place(limit="390")
     if step == "before the answer":
         await asyncio.Event().wait()  # the broker has it, says nothing, and whoever started us kills us
     await scene.until_status("run-1", OrderStatus.ACCEPTED)
@@ -48,10 +51,10 @@ async def trade(scene: WireScene, step: str) -> None:
     await asyncio.Event().wait()  # the market fills it, or we are killed
 
 
-async def main(url: str, folder: Path, step: str) -> None:
+async def main(url: str, folder: Path, step: str, what: str) -> None:
     async with wired(folder, At(url)) as scene:
-        await trade(scene, step)
+        await trade(scene, step, is_bracket=what == "bracket")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]))

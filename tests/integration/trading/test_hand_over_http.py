@@ -122,7 +122,7 @@ async def test_a_position_whose_exits_hold_its_units_is_closed(tmp_path: Path, s
         assert server.book.holdings == {}
 
 
-async def test_orders_work_on_while_the_program_is_off_and_their_exits_leave_when_it_is_back(tmp_path: Path, server: FakeBroker) -> None:
+async def test_orders_and_their_exits_work_on_while_the_program_is_off(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         entry = await account.place(order(type=OrderType.LIMIT, limit_price=D("390"), target_price=D("420")))
         await status(account, entry, S.ACCEPTED)
@@ -130,14 +130,28 @@ async def test_orders_work_on_while_the_program_is_off_and_their_exits_leave_whe
         await until(account, lambda: account.desk.state.lives[entry.id].at == 1)
         now = account.desk.state.lives[entry.id].order.broker_id or ""
     await asyncio.to_thread(server.do, lambda: server.book.fill(now, "10", "391"))
+    assert [one["status"] for one in server.book.orders.values() if one["side"] == "sell"] == ["new"]  # nobody had to come back for it
     async with by_hand(tmp_path, server) as account:
         lives = account.desk.state.lives
         await status(account, entry, S.FILLED)
-        await until(account, lambda: f"{entry.id}.target" in lives and lives[f"{entry.id}.target"].order.status is S.ACCEPTED)
+        assert lives[f"{entry.id}.target"].order.status is S.ACCEPTED
         assert lives[entry.id].order.request.limit_price == D("391")
         (held,) = (await account.view()).positions
         assert (held.owner, held.qty, held.avg_price) == ("By hand", D(10), D(391))
-        assert {one["client_order_id"] for one in server.book.orders.values()} == {entry.id, f"{entry.id}.r1", f"{entry.id}.target"}
+        assert len(server.book.orders) == 3  # the entry, its change, and the target that left with it
+
+
+async def test_exits_that_no_broker_takes_with_their_entry_leave_when_the_program_is_back(tmp_path: Path, server: FakeBroker) -> None:
+    part = {"type": OrderType.LIMIT, "limit_price": D("390"), "target_price": D("420")}
+    async with by_hand(tmp_path, server) as account:
+        entry = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D("2.5"), **part))  # type: ignore[arg-type]  # each has its own
+        await status(account, entry, S.ACCEPTED)
+        now = account.desk.state.lives[entry.id].order.broker_id or ""
+    await asyncio.to_thread(server.do, lambda: server.book.fill(now, "2.5", "390"))
+    async with by_hand(tmp_path, server) as account:
+        lives = account.desk.state.lives
+        await until(account, lambda: f"{entry.id}.target" in lives and lives[f"{entry.id}.target"].order.status is S.ACCEPTED)
+        assert {one["client_order_id"] for one in server.book.orders.values()} == {entry.id, f"{entry.id}.target"}
 
 
 async def test_a_long_is_turned_into_a_short_in_two_steps(tmp_path: Path, server: FakeBroker) -> None:

@@ -26,9 +26,9 @@ def server() -> Iterator[FakeBroker]:
 
 
 @contextmanager
-def another_process(server: FakeBroker, folder: Path, step: str) -> Iterator[subprocess.Popen[bytes]]:
+def another_process(server: FakeBroker, folder: Path, step: str, what: str = "order") -> Iterator[subprocess.Popen[bytes]]:
     """Trade in a process of its own; at the end of the block it is dead."""
-    command = [sys.executable, "-m", "tests.integration.trading.dying_on_the_wire", server.url, str(folder), step]
+    command = [sys.executable, "-m", "tests.integration.trading.dying_on_the_wire", server.url, str(folder), step, what]
     with subprocess.Popen(command) as process:
         try:
             yield process
@@ -114,4 +114,101 @@ async def test_killed_between_a_cancel_and_its_answer(tmp_path: Path, server: Fa
     async with wired(tmp_path, server) as scene:
         await scene.run()
         assert scene.status("run-1") is (S.ACCEPTED if way is Way.SILENT else S.CANCELLED)
+        await scene.assert_books_equal()
+
+
+# --- an entry with its exits ---
+
+FAMILY = ("run-1", "run-2", "run-3")
+"""The entry, its stop and its target."""
+
+
+def leg(server: FakeBroker, kind: str) -> str:
+    return str(next(one["id"] for one in server.book.by_client_id("run-1")["legs"] if one["type"] == kind))
+
+
+@pytest.mark.parametrize("step", ["before the commit of the order", "after the commit of the order"])
+async def test_a_bracket_that_was_not_sent_never_is(tmp_path: Path, server: FakeBroker, step: str) -> None:
+    with another_process(server, tmp_path, step, "bracket"):
+        pass
+    async with wired(tmp_path, server, settle_ns=0) as scene:
+        await scene.run()
+        if step.startswith("before"):
+            assert scene.desk.state.lives == {}
+        else:
+            for each in FAMILY:
+                assert (await scene.until_status(each, S.REJECTED)).reject_code is RejectCode.NEVER_SENT
+        assert server.requests[POST] == 0
+        await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize(("filled", "sold"), [(0, ""), (4, ""), (10, ""), (10, "limit"), (10, "stop")])
+async def test_a_bracket_whose_answer_was_not_heard_is_found_with_its_exits(
+    tmp_path: Path, server: FakeBroker, filled: int, sold: str
+) -> None:
+    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
+    with another_process(server, tmp_path, "before the answer", "bracket") as process:
+        server.wait_for(lambda: is_there(server), seconds=30)
+        process.kill()
+    if filled:
+        fill(server, str(filled))
+    if sold:
+        server.do(lambda: server.book.fill(leg(server, sold), "10", "400"))
+    async with wired(tmp_path, server, settle_ns=0) as scene:
+        await scene.run()
+        assert scene.status("run-1") is {0: S.ACCEPTED, 4: S.PARTIALLY_FILLED, 10: S.FILLED}[filled]
+        wanted = {"": (S.ACCEPTED, S.ACCEPTED), "limit": (S.CANCELLED, S.FILLED), "stop": (S.FILLED, S.CANCELLED)}[sold]
+        assert (scene.status("run-2"), scene.status("run-3")) == wanted
+        assert server.requests[POST] == 1
+        assert scene.desk.state.outside == {}
+        await scene.assert_books_equal()
+        await scene.desk.reconcile()
+        await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize("step", ["before the commit of a fill", "after the commit of a fill"])
+async def test_killed_between_a_fill_of_a_bracket_and_its_commit(tmp_path: Path, server: FakeBroker, step: str) -> None:
+    with another_process(server, tmp_path, step, "bracket"):
+        server.wait_for(lambda: is_there(server), seconds=30)
+        fill(server, "4")
+    fill(server, "6")  # while nobody lives
+    server.do(lambda: server.book.fill(leg(server, "limit"), "3", "420"))
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        assert [scene.status(each) for each in FAMILY] == [S.FILLED, S.ACCEPTED, S.PARTIALLY_FILLED]
+        await scene.assert_books_equal()
+        server.do(lambda: server.book.fill(leg(server, "limit"), "7", "420"))
+        await scene.until_status("run-3", S.FILLED)
+        await scene.until_status("run-2", S.CANCELLED)
+        await scene.assert_books_equal()
+    async with wired(tmp_path, server) as scene:  # and once more, as nothing happened
+        assert await scene.desk.reconcile() == ()
+        await scene.assert_books_equal()
+
+
+@pytest.mark.parametrize("way", ["the lists are short", "nobody names them"])
+async def test_exits_that_are_not_named_at_once_are_never_taken_for_ones_that_never_came(
+    tmp_path: Path, server: FakeBroker, way: str
+) -> None:
+    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
+    with another_process(server, tmp_path, "before the answer", "bracket") as process:
+        server.wait_for(lambda: is_there(server), seconds=30)
+        process.kill()
+    lead = server.book.by_client_id("run-1")
+    legs = lead["legs"]
+    if way == "the lists are short":
+        for _ in range(2):  # those since an instant, and those that are open
+            server.fail(Fault("GET /v2/orders", Way.STATUS, 200, body="[]"))
+    else:
+        server.do(lambda: [server.book.orders.pop(one["id"]) for one in legs] and lead.update(legs=None))
+    async with wired(tmp_path, server, settle_ns=0) as scene:
+        await scene.run()
+        assert scene.status("run-1") is S.ACCEPTED
+        wanted = S.ACCEPTED if way == "the lists are short" else S.SUBMITTING
+        assert (scene.status("run-2"), scene.status("run-3")) == (wanted, wanted)
+        server.do(lambda: [server.book.orders.update({one["id"]: one}) for one in legs] and lead.update(legs=legs))
+        fill(server, "10")
+        await scene.until_status("run-1", S.FILLED)
+        await scene.desk.reconcile()
+        assert (scene.status("run-2"), scene.status("run-3")) == (S.ACCEPTED, S.ACCEPTED)
         await scene.assert_books_equal()

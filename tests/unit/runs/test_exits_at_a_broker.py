@@ -29,7 +29,7 @@ class Bracket(BarStrategy):
     def on_bar(self, bar: Bar) -> None:
         if not self.bought:
             self.bought = True
-            self.buy(10, target=500, stop_loss=300)
+            self.buy(10, target=500, stop_loss=300, time_in_force="ioc")  # no broker takes a bracket that is ioc
 '''
 S = OrderStatus
 

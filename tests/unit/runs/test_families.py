@@ -74,3 +74,50 @@ def test_an_exit_that_waits_is_taken_back_with_its_sibling() -> None:
     assert families.waiting() == frozenset()
     assert not families.drop("target")
     assert due(families, life("entry", S.FILLED, 10)) == ([], [])
+
+
+# --- exits that left with their entry ---
+
+
+def left_together(target: OrderLife, stop: OrderLife, entry: OrderLife, asked_back: frozenset[str] = frozenset()) -> Families:
+    """A family whose exits have rows."""
+    families = waiting()
+    families.know({one.order.id: one for one in (entry, stop, target)}, asked_back)
+    return families
+
+
+def test_exits_that_left_with_their_entry_wait_no_more() -> None:
+    entry, stop, target = life("entry", S.ACCEPTED), life("stop", S.ACCEPTED), life("target", S.ACCEPTED)
+    families = left_together(target, stop, entry)
+    assert families.waiting() == frozenset()
+    assert families.find("stop") is None
+    assert not families.drop("stop")
+    assert due(families, entry, stop, target) == ([], [])
+    assert due(families, life("entry", S.FILLED, 10), stop, target) == ([], [])
+    # One of them was filled: that is their end.
+    assert due(families, life("entry", S.FILLED, 10), life("stop", S.CANCELLED), life("target", S.FILLED, 10)) == ([], [])
+
+
+@pytest.mark.parametrize("status", [S.CANCELLED, S.EXPIRED])
+def test_they_leave_again_over_what_was_filled_when_the_broker_ended_them_with_it(status: OrderStatus) -> None:
+    entry, stop, target = life("entry", S.PARTIALLY_FILLED, 4), life("stop", S.ACCEPTED), life("target", S.ACCEPTED)
+    families = left_together(target, stop, entry)
+    assert due(families, life("entry", status, 4), stop, target) == ([], [])  # the broker has not said what became of the exits
+    stop, target = life("stop", S.CANCELLED), life("target", status)
+    assert due(families, life("entry", status, 4), stop, target) == ([("stop.again", 4), ("target.again", 4)], [])
+    assert families.newest("stop") == "stop.again"
+    assert due(families, life("entry", status, 4), stop, target) == ([], [])
+
+
+def test_they_do_not_when_somebody_asked_for_their_end() -> None:
+    entry, stop, target = life("entry", S.CANCELLED, 4), life("stop", S.CANCELLED), life("target", S.CANCELLED)
+    families = left_together(target, stop, entry, asked_back=frozenset({"stop"}))
+    assert due(families, entry, stop, target) == ([], [])
+    assert families.newest("stop") == "stop"
+
+
+def test_exits_that_a_broker_refused_are_not_sent_again_while_it_may_have_them() -> None:
+    entry, stop, target = life("entry", S.FILLED, 10), life("stop", S.REJECTED), life("target", S.REJECTED)
+    families = left_together(target, stop, life("entry", S.REJECTED))
+    assert due(families, life("entry", S.REJECTED, 4), stop, target) == ([], [])
+    assert due(families, entry, stop, target) == ([], [])

@@ -245,7 +245,9 @@ async def test_exits_leave_when_their_entry_filled_and_one_takes_the_other_back(
         assert len(entries) > 1
         for entry in entries[:-1]:
             exits = [order for order in orders if order.parent_id == entry.id]
-            assert sorted(order.status for order in exits) == [OrderStatus.CANCELLED, OrderStatus.FILLED]
+            ended = sorted(order.status for order in exits)
+            # A step of this market lasts eight milliseconds: it may be at the other before its cancel. Then there is nothing left to sell.
+            assert ended in ([OrderStatus.CANCELLED, OrderStatus.FILLED], [OrderStatus.FILLED, OrderStatus.REJECTED])
             assert all(order.request.reduce_only and order.request.side == "sell" for order in exits)
         held = sum(fill.qty * fill.side.sign for fill in await scene.store.runs.fills(run.id))
         assert held in {0, 1}

@@ -124,3 +124,16 @@ def test_a_bracket_is_told_by_the_roles_of_its_orders(request_: OrderRequest, pa
     row = structs.replace(order("o2"), request=request_, parent_id=parent_id)
     told = {column.key: column.value(row) for column in OrderTable.columns}
     assert (told["role"], told["type"]) == (role, kind)
+
+
+def test_an_exit_says_that_the_broker_keeps_it_until_its_entry_has_filled() -> None:
+    table = OrderTable()
+    entry = structs.replace(order("o1"), status=OrderStatus.ACCEPTED, account="alpaca:1")
+    stop = structs.replace(entry, id="o2", parent_id="o1")
+    (status,) = [column for column in OrderTable.columns if column.key == "status"]
+    table.load([entry, stop])
+    assert table.tip_of(status, stop) == "The broker has it, and works it once its entry has filled."
+    assert table.tip_of(status, entry) is None
+    assert table.tip_of(status, structs.replace(stop, account=None)) is None  # of a backtest it works when it is accepted
+    table.load([structs.replace(entry, status=OrderStatus.FILLED), stop])
+    assert table.tip_of(status, stop) is None

@@ -121,6 +121,11 @@ def test_why_an_order_cannot_be_sent_is_one_sentence() -> None:
     assert doubt_of(msgspec.structs.replace(preview, buying_power_after=Decimal(1))) == ""
     figures = {figure.name: figure for figure in preview_figures(preview)}
     assert (figures["cost"].title, figures["cost"].value, figures["price"].tip) == ("Costs", Decimal(4_100), "By the quote.")
+    assert "exits" not in figures
+    for when, words in (("with it", "also while the program is off"), ("after it", "they protect nothing")):
+        told = preview_figures(msgspec.structs.replace(preview, exits_leave=when))[-1]
+        assert (told.name, told.title, told.value) == ("exits", "Exits leave", when)
+        assert words in told.tip
 
 
 def test_only_what_the_broker_declares_is_offered() -> None:
@@ -152,6 +157,15 @@ def test_orders_and_positions_have_their_owners_and_only_what_changed_is_told() 
     working.settle()
     assert [row.order.id for row in working.rows] == ["o2"]
     assert [column.key for column in WorkingTable.columns][-1] == "owner"
+
+
+def test_an_exit_that_the_broker_keeps_for_its_entry_is_held() -> None:
+    working = WorkingTable()
+    working.become(working_rows(view(held=frozenset({"o2"})), {}))
+    (status,) = [column for column in WorkingTable.columns if column.key == "status"]
+    assert [status.value(row) for row in working.rows] == ["created", "held"]
+    assert working.tip_of(status, working.rows[0]) is None
+    assert "once its entry has filled" in (working.tip_of(status, working.rows[1]) or "")
 
 
 def test_a_change_since_the_day_before_is_told_only_where_bars_reach_it() -> None:
