@@ -20,11 +20,12 @@ from core.model.broker import AccountName
 from core.model.corporate_action import CorporateAction, Dividend, Split
 from core.model.findings import Findings
 from core.model.instants import DAY_NS, parse_instant
-from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
+from core.model.order import Fill, Order, OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.risk import RiskLimits
 from core.model.run import AccountKind, AccountTerms, Run, RunConfig, RunMode, RunStatus
 from core.ports import Broker
 from core.runs.conservation import check_run
+from core.runs.exits import exits_of
 from core.runs.families import Families
 from core.runs.run_event import run_event
 from core.store.database import DatabaseStore
@@ -175,6 +176,28 @@ def split(ratio: str, day: int = DAY + 1) -> Split:
 
 
 MARGIN = AccountTerms(kind=AccountKind.MARGIN)
+
+
+async def test_exits_that_left_with_their_entry_go_through_a_split_at_the_account(scene: Scene) -> None:
+    await scene.start("one")
+    exits = (OrderLeg(type=OrderType.LIMIT, limit_price=D(110)), OrderLeg(type=OrderType.STOP, stop_price=D(90)))
+    entry = scene.order("one", BUY, "10", type=OrderType.LIMIT, limit_price=D(95), target=exits[0], stop_loss=exits[1])
+    legs = [msgspec.structs.replace(leg, status=OrderStatus.CREATED) for leg in exits_of(entry, entry.created_ns)]
+    await scene.desk.place([Intent(order=entry, exits=tuple(Intent(order=leg) for leg in legs))])
+    await scene.until(lambda: all(scene.life(one.id).status is OrderStatus.ACCEPTED for one in (entry, *legs)))
+    await scene.happens(split("2"))
+    await scene.until(lambda: scene.life(entry.id).request.qty == 20)
+    stop, target = (scene.life(leg.id).request for leg in legs)
+    assert (target.qty, target.limit_price, stop.qty, stop.stop_price) == (D(20), D(55), D(20), D(45))
+    await scene.again("one")
+    scene.clock.now = parse_instant("2023-11-15T15:00:00Z")
+    scene.market.quote("SPY", "47.4", "47.5", size="100")
+    await scene.until(lambda: scene.held("one") == 20)
+    scene.market.quote("SPY", "55", "55.02", size="100")
+    await scene.until(lambda: scene.life(legs[1].id).status is OrderStatus.FILLED)
+    await scene.until(lambda: scene.life(legs[0].id).status is OrderStatus.CANCELLED)
+    assert scene.held("one") == 0
+    await scene.assert_together_they_are_the_account()
 
 
 @pytest.mark.parametrize("restarts", ["never", "before", "after", "off"])
