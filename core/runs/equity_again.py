@@ -28,11 +28,12 @@ def equity_until(
     book, waiting, found = RunBook(cash, RiskLimits()), list(moves)[::-1], []
     for now_ns in times.tolist():
         while waiting and waiting[-1][0] <= now_ns:
-            book.take(waiting.pop()[1])
+            time_ns, move = waiting.pop()
+            book.take(move, time_ns)
         prices = {}
         for symbol, of in ends.items():
             at = int(np.searchsorted(of, now_ns, side="right")) - 1
             if at >= 0:
-                prices[symbol] = exact(closes[symbol][at])
+                prices[symbol] = book.price_now(symbol, exact(closes[symbol][at]), int(of[at]))
         found.append((now_ns, to_float(book.equity(prices)), bool(book.positions())))
     return found

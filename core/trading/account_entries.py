@@ -57,12 +57,13 @@ class AccountEntries:
             entry.afterwards.append(partial(state.note_entry, told))
             if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
                 causes = self._split(one, one.rate, held, later, entry)
+                entry.afterwards.append(partial(state.split_price, symbol, one.rate, one.time_ns))
                 self._adjust(one, one.rate, orders, entry, causes)
             elif one.kind is BrokerEntryKind.DIVIDEND and one.rate is not None:
                 for run_id, qty in held.items():
                     if qty:
                         paid = DividendPaid(symbol=symbol, per_share=one.rate, qty=qty, cash=qty * one.rate)
-                        self._tell(run_id, paid, entry)
+                        self._tell(run_id, paid, one.time_ns, entry)
             elif one.kind is BrokerEntryKind.INTEREST and symbol:
                 # On the account's cash nobody has a part: a run's own money is not the account's.
                 shorts: dict[str | None, Decimal] = {run_id: -qty for run_id, qty in held.items() if qty < 0}
@@ -70,7 +71,7 @@ class AccountEntries:
                     shorts[None] = -outside
                 for owner, cash in portions(one.cash, shorts, _CENT).items():
                     if owner is not None and cash:
-                        self._tell(owner, InterestCharged(amount=-cash, symbol=symbol), entry)
+                        self._tell(owner, InterestCharged(amount=-cash, symbol=symbol), one.time_ns, entry)
             elif one.kind is BrokerEntryKind.MARGIN_CALL:
                 called = MarginCall(equity=one.equity or ZERO, required=one.required or ZERO, exposure=one.exposure or ZERO)
                 for run_id, book in state.books.items():
@@ -137,17 +138,17 @@ class AccountEntries:
             after = whole(qty, ratio)
             cash = ((units_after(qty, ratio) - after) * (one.price or ZERO)).quantize(_DUST)
             told = SplitApplied(symbol=symbol, ratio=ratio, qty_before=book.held(symbol), qty=after + later.get(run_id, ZERO), cash=cash)
-            causes[run_id] = self._tell(run_id, told, entry)
+            causes[run_id] = self._tell(run_id, told, one.time_ns, entry)
         return causes
 
-    def _tell(self, run_id: str, told: BookChange, entry: Entry) -> str:
+    def _tell(self, run_id: str, told: BookChange, time_ns: int, entry: Entry) -> str:
         # What the account as a whole came to belongs to no run, and is no cause within one.
         event_id = entry.tell(told, run_id=run_id)
-        entry.afterwards.append(partial(self._know, run_id, told))
+        entry.afterwards.append(partial(self._know, run_id, told, time_ns))
         return event_id
 
-    def _know(self, run_id: str, told: BookChange) -> None:
-        self._state.books[run_id].take(told)
+    def _know(self, run_id: str, told: BookChange, time_ns: int) -> None:
+        self._state.books[run_id].take(told, time_ns)
         self._state.changed(run_id)
 
     def _adjust(

@@ -9,7 +9,7 @@ import msgspec
 from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.matching.holding import Holding
 from core.matching.ledger import Ledger
-from core.model.corporate_action import units_after
+from core.model.corporate_action import price_after, units_after
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderRequest, OrderStatus
@@ -36,11 +36,14 @@ class RunBook:
         self.holdings: dict[str, Holding] = {}
         self.fees = ZERO
         self.sent: deque[Sent] = deque()
+        self.splits: dict[str, list[tuple[int, Decimal]]] = {}
+        """What split of each symbol, and when, UTC ns, oldest first."""
         self._day = -1
 
     def go_on_with(self, earlier: "RunBook") -> None:
         """Take what an earlier book of the same run has come to."""
         self.cash, self.holdings, self.fees = earlier.cash, earlier.holdings, earlier.fees
+        self.splits = earlier.splits
 
     def book(self, fill: Fill) -> None:
         """Take a fill that was not taken before."""
@@ -59,12 +62,13 @@ class RunBook:
             holding.cost = average * holding.qty
             self.fees += qty * price
 
-    def take(self, change: "Fill | BookChange") -> None:
-        """Take what changed money or units, and was not taken before."""
+    def take(self, change: "Fill | BookChange", time_ns: int) -> None:
+        """Take what changed money or units at an instant, UTC ns, and was not taken before."""
         if isinstance(change, Fill):
             self.book(change)
         elif isinstance(change, SplitApplied):
             self._split(change)
+            self.splits.setdefault(change.symbol, []).append((time_ns, change.ratio))
         else:
             self._receive(change.cash if isinstance(change, DividendPaid) else -change.amount)
 
@@ -83,6 +87,14 @@ class RunBook:
                 holding.cost -= given_up
             holding.qty = change.qty
         self._receive(change.cash)
+
+    def price_now(self, symbol: str, price: Decimal, time_ns: int) -> Decimal:
+        """Return a price of that instant in the units of now: a close of before a split is of other shares than are held."""
+        with localcontext(MONEY_CONTEXT):
+            for split_ns, ratio in self.splits.get(symbol, ()):
+                if split_ns >= time_ns:
+                    price = price_after(price, ratio)
+        return price
 
     def held(self, symbol: str) -> Decimal:
         """Return the units held, signed."""

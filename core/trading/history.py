@@ -153,8 +153,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             state.recall(life)
         own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
         state.booked.update(fill.id for fill in own_fills)
-        for _, one in in_time(own_fills, await read_changes(log, run.id)):
-            book.take(one)
+        for time_ns, one in in_time(own_fills, await read_changes(log, run.id)):
+            book.take(one, time_ns)
 
 
 async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final, Protocol
 
 import msgspec
@@ -11,9 +11,10 @@ import msgspec
 from core.errors import KnownError
 from core.events.live_payloads import CoinFee, EntryTaken, OutsideFilled
 from core.model.broker import Account, Features
+from core.model.corporate_action import price_after
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
-from core.model.money import ZERO
+from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
@@ -328,6 +329,12 @@ class AccountState:
         """Take the newest price, and when it was made."""
         self.prices[symbol] = price
         self._price_times[symbol] = time_ns
+
+    def split_price(self, symbol: str, ratio: Decimal, time_ns: int) -> None:
+        """Let the last price be one of the units of after a split, where it was made before it."""
+        if self._price_times.get(symbol, time_ns) < time_ns:
+            with localcontext(MONEY_CONTEXT):
+                self.prices[symbol] = price_after(self.prices[symbol], ratio)
 
     def note_heard(self, what: str, *, is_heard: bool, since_ns: int | None = None) -> None:
         """Take that a line to the broker works, or does not. `since_ns`: since when it was asked in vain, by the monotonic clock."""

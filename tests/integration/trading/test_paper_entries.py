@@ -210,6 +210,7 @@ async def test_a_split_is_each_runs_own(scene: Scene, restarts: str) -> None:
     exit_ = scene.order("two", SELL, "4", type=OrderType.LIMIT, limit_price=D("120.03"))
     scene.families["two"].wait(entry.id, [Intent(order=exit_)])
     before = {run_id: scene.cash(run_id) for run_id in ("one", "two")}
+    scene.desk.state.note_price("SPY", D(100), scene.clock.now)
     if restarts == "before":
         await scene.again("one", "two")
     if restarts == "off":
@@ -227,6 +228,7 @@ async def test_a_split_is_each_runs_own(scene: Scene, restarts: str) -> None:
     order = scene.life(works)
     assert (order.request.qty, order.request.limit_price, order.status) == (D(32), D("22.5"), OrderStatus.ACCEPTED)
     if restarts == "never":
+        assert scene.desk.state.prices["SPY"] == 25  # no profit and no loss by the old price
         (waiting,) = scene.families["two"].waiting_orders()
         assert (waiting.request.qty, waiting.request.limit_price) == (D(16), D("30.01"))
     (told,) = await scene.told(SplitApplied, "one")

@@ -29,3 +29,12 @@ def test_each_move_counts_from_its_time_on() -> None:
         (40, 1_019.0 + 40 * 30, True),
         (50, 1_016.0 + 40 * 30, True),
     ]
+
+
+def test_a_close_of_before_a_split_is_worth_what_it_was_until_there_is_another() -> None:
+    fill = Fill("f", "r", "o", "SPY", OrderSide.BUY, D(10), D(100), D(0), D(0), 5)
+    changes: list[tuple[int, BookChange]] = [(15, SplitApplied(symbol="SPY", ratio=D(4), qty_before=D(10), qty=D(40), cash=D(0)))]
+    ends = {"SPY": np.array([10, 30]), "BTC/USD": np.array([10, 20, 30])}
+    closes = {"SPY": [100.0, 26.0], "BTC/USD": [1.0, 1.0, 1.0]}
+    points = equity_until(D(1_000), in_time([fill], changes), ends, closes, 0, 40)
+    assert [equity for _, equity, _ in points] == [1_000.0, 1_000.0, 1_040.0]
