@@ -174,6 +174,8 @@ def tell(report: "RunReport", *, as_json: bool) -> None:
         raise typer.Exit(1)
     if run.status is RunStatus.ERROR:
         fail(run.error_code or "run_error", run.error or f"Run {run.id} failed.")
+    if not run.status.is_final:
+        fail("run_error", f"Run {run.id} is over, and how it ended is not stored. Its orders may work on; look at the account.")
 
 
 def kill(

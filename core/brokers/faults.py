@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from core.errors import BrokerUnreachable, KeysRefused, OutcomeUnknown
-from core.model.broker import OrderUpdate
+from core.errors import BrokerRefused, BrokerUnreachable, KeysRefused, OutcomeUnknown, RateLimited
+from core.model.broker import OrderUpdate, RefusalReason
 
 Deliver = Callable[[OrderUpdate], None]
 
@@ -23,6 +23,11 @@ class Faults:
         """The keys were revoked: the stream ends, and nothing is answered."""
         self.unreachable = False
         """No request gets through, and that is known."""
+        self.busy_cancels = 0
+        """So many cancels are too many for the broker now; it takes none of them."""
+        self.refuse_change = False
+        """The next change is pending until a cancel is asked for; that is refused because of it, and then it is refused itself."""
+        self._cancel_wanted = asyncio.Event()
         self.lose_updates = 0
         self.double_updates = False
         self.reorder_updates = False
@@ -56,6 +61,23 @@ class Faults:
         if self.lose_answers:
             self.lose_answers -= 1
             raise _unknown(client_order_id)
+
+    async def change_is_refused(self) -> None:
+        """Raise BrokerRefused where a change is pending, once a cancel was asked for."""
+        if self.refuse_change:
+            await self._cancel_wanted.wait()
+            self.refuse_change = False
+            raise BrokerRefused("The broker refused: no.", reason=RefusalReason.INVALID_ORDER, status=422, words="no")
+
+    def cancel_is_refused(self) -> None:
+        """Raise RateLimited or BrokerRefused when the broker does not take a cancel."""
+        if self.refuse_change:
+            self._cancel_wanted.set()
+            words = "order is pending_replace and cannot be canceled"
+            raise BrokerRefused(f"The broker refused: {words}.", reason=RefusalReason.ORDER_FINAL, status=422, words=words)
+        if self.busy_cancels:
+            self.busy_cancels -= 1
+            raise RateLimited("Cancelling: the broker takes no more requests for now (429).", "Try again in a minute.")
 
     # --- the stream ---
 

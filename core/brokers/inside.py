@@ -147,6 +147,7 @@ class InsideDesk:
 
     async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
         await self._faults.before()
+        await self._faults.change_is_refused()
         self._faults.request_is_lost(change.client_order_id)
         made = self._exchange.replace(order_id, change)
         self._faults.answer_is_lost(change.client_order_id)
@@ -154,6 +155,7 @@ class InsideDesk:
 
     async def cancel(self, order_id: str) -> None:
         await self._faults.before()
+        self._faults.cancel_is_refused()
         self._exchange.cancel(order_id)
 
     async def cancel_all(self) -> list[str]:

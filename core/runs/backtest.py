@@ -58,6 +58,8 @@ class Materials:
 class BacktestWork:
     """One backtest, from its bars to its result. `load`, then `drive`, then `result`; `close` on every path."""
 
+    left = ""
+
     def __init__(
         self,
         run: Run,

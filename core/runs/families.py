@@ -34,6 +34,8 @@ class Families:
         """By an entry whose exits wait again: those that left with it."""
         self._siblings: dict[str, str] = {}
         self._taken_back: set[str] = set()
+        self._gone: set[str] = set()
+        """Exits that never leave: taken back, or their entry filled nothing."""
         self._lives: Mapping[str, OrderLife] = {}
         self._asked_back: Container[str] = ()
 
@@ -110,9 +112,14 @@ class Families:
         """Take an exit back that waits, with the one it is paired with; False when it does not wait."""
         for legs in self._waiting.values():
             if any(intent.order.id == order_id and order_id not in self._lives for intent in legs):
+                self._gone.update(intent.order.id for intent in legs)
                 legs.clear()
                 return True
         return False
+
+    def is_gone(self, order_id: str) -> bool:
+        """Tell whether an exit that waited will never leave."""
+        return order_id in self._gone
 
     def due(
         self,
@@ -143,6 +150,8 @@ class Families:
             left -= sum((lives[each].order.filled_qty for each in self._before.get(parent_id, ())), ZERO)
             if left > 0:
                 leaving += [_over(intent, left, cause_of(parent_id), now_ns) for intent in legs]
+            else:
+                self._gone.update(intent.order.id for intent in legs)
         cancels = []
         for order_id, sibling_id in self._siblings.items():
             one, other = lives.get(order_id), lives.get(sibling_id)

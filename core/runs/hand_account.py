@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 from uuid import uuid4
 
-from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, UnknownName
+from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, StoreError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -30,6 +30,7 @@ from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.router import default_time_in_force
+from core.runs.store_away import StoreAway
 from core.trading.books import RunBook
 from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
@@ -63,10 +64,13 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
+        self._away = StoreAway(run.id, runs, log)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reversing: set[asyncio.Task[None]] = set()
+        self._turning: set[tuple[str, str]] = set()
+        """Symbol and run of the positions that are just being closed or reversed."""
         self._group: asyncio.TaskGroup | None = None
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
@@ -79,6 +83,7 @@ class HandAccount:
         """Let the person's own run trade here for the length of the block."""
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
+        desk.state.hand_run_id = run.id
         desk.sit(run.id, book, Seat(self._changed.set, self._stop, waiting=self._families))
         try:
             yield self
@@ -91,7 +96,13 @@ class HandAccount:
         self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
 
     async def go_on(self) -> None:
-        """Mind the exits and tell of every change until the account is let go."""
+        """Mind the exits and tell of every change until the account is let go. Raises StoreError for what waiting does not mend."""
+        try:
+            await self._go_on()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _go_on(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._group = group
             own = [
@@ -122,7 +133,7 @@ class HandAccount:
             self._changed.clear()
             leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), minded=state.pairs)
             if leaving:
-                await self.desk.place(leaving)
+                await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             await self._changed.wait()
@@ -279,6 +290,8 @@ class HandAccount:
 
     async def cancel(self, order_id: str) -> None:
         """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName."""
+        if self._families.is_gone(order_id):
+            return  # with the one it was paired with
         waiting = self._families.find(order_id)
         order = waiting or self._known(order_id).order
         if order.status.is_final:
@@ -309,11 +322,19 @@ class HandAccount:
         self._tell()
 
     async def cancel_all(self) -> int:
-        """Ask for the cancel of every working order of ours here; return how many."""
+        """Ask for the cancel of every working order of ours here; return how many. Raises StoreError when all were asked for."""
         # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
         wanted = self._families.waiting_orders() + [life.order for life in self.desk.state.working()]
+        refused: StoreError | None = None
         for order in wanted:
-            await self.cancel(order.id)
+            try:
+                await self.cancel(order.id)
+            except StoreError as error:
+                refused = error
+                if order.id in self.desk.state.lives:
+                    await self.desk.cancel(order.id)  # the broker is asked, whether that can be stored or not
+        if refused is not None:
+            raise refused
         return len(wanted)
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
@@ -324,12 +345,10 @@ class HandAccount:
             raise InvalidValue("position", symbol, "nothing of it is held.")
         if qty is not None and not 0 < qty <= abs(held):
             raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
-        if qty is None:
-            await self._clear(symbol, owner_id, OrderSide.SELL if held > 0 else OrderSide.BUY)
-            held = self._owned(symbol, owner_id)  # an exit may have been faster
-            if not held:
-                raise InvalidValue("position", symbol, "it was closed just now.")
-        return await self._close(symbol, owner_id, held, qty or abs(held))
+        with self._alone(symbol, owner_id):
+            if qty is None:
+                held = await self._cleared(symbol, owner_id, held)
+            return await self._close(symbol, owner_id, held, qty or abs(held))
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
         """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
@@ -342,12 +361,11 @@ class HandAccount:
             raise InvalidValue("position", symbol, "nothing of it is held.")
         if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
             raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
-        side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        await self._clear(symbol, owner_id, side)
-        held = self._owned(symbol, owner_id)
-        if not held:
-            raise InvalidValue("position", symbol, "it was closed just now.")
-        name = self.run.id if owner_id == OUTSIDE else owner_id
+        with self._alone(symbol, owner_id):
+            return await self._reverse(symbol, owner_id, await self._cleared(symbol, owner_id, held))
+
+    async def _reverse(self, symbol: str, owner_id: str, held: Decimal) -> Order:
+        side, name = OrderSide.SELL if held > 0 else OrderSide.BUY, self._name(owner_id)
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
@@ -387,7 +405,7 @@ class HandAccount:
         side, is_outside = OrderSide.SELL if held > 0 else OrderSide.BUY, owner_id == OUTSIDE
         # What came from outside is in no book of ours that the order could reduce.
         request = OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=not is_outside, note="closed by hand")
-        return await self._place(request, self.run.id if is_outside else owner_id)
+        return await self._place(request, self._name(owner_id))
 
     async def _open_after(self, closing_id: str, opening: OrderRequest, run_id: str) -> None:
         state = self.desk.state
@@ -395,9 +413,28 @@ class HandAccount:
         if state.lives[closing_id].order.status is OrderStatus.FILLED:
             await self._place(opening, run_id)
 
-    async def _clear(self, symbol: str, owner_id: str, side: OrderSide) -> None:
-        """Take back what works on the closing side, and wait for the broker's word: it holds the units that are to be sold."""
-        state, name = self.desk.state, self.run.id if owner_id == OUTSIDE else owner_id
+    @contextmanager
+    def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
+        """One at a time closes or reverses a position: each looks at what is held, and nobody else changes it until its order is committed.
+
+        Raises InvalidValue.
+        """
+        key = (symbol, self._name(owner_id))
+        if key in self._turning:
+            raise InvalidValue("position", symbol, "it is being closed or reversed already.")
+        self._turning.add(key)
+        try:
+            yield
+        finally:
+            self._turning.discard(key)
+
+    async def _cleared(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
+        """Take back what works on the closing side, wait for the broker's word, and return what is held then.
+
+        The broker holds the units back that are to be sold. Raises InvalidValue where nothing is left to close, or something works on.
+        """
+        state, name = self.desk.state, self._name(owner_id)
+        side = OrderSide.SELL if held > 0 else OrderSide.BUY
         closing = [life.order for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
         # An exit that the broker holds for an entry holds no units yet; its cancel would be its entry's, too.
         working = [order.id for order in closing if not state.is_held(order)]
@@ -405,7 +442,17 @@ class HandAccount:
             await self.cancel(order_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                await state.until(lambda: state.has_ended or all(state.lives[each].order.status.is_final for each in working))
+                await state.until(lambda: state.has_ended or all(state.lives[each].is_settled for each in working))
+        left = self._owned(symbol, owner_id)  # one of them may have been faster
+        if left * held <= 0:
+            raise InvalidValue("position", symbol, "it was closed just now.")
+        if state.working_qty(name, symbol, side):
+            raise InvalidValue("position", symbol, "the broker has not yet cancelled what works to close it; look again in a moment.")
+        return left
+
+    def _name(self, owner_id: str) -> str:
+        """Return in which run's name a position of an owner is closed."""
+        return self.run.id if owner_id == OUTSIDE else owner_id
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""
@@ -439,10 +486,9 @@ class HandAccount:
             return outside.get(symbol, ZERO)
         if owner_id == self.run.id:
             return by_hand.get(symbol, ZERO)
-        book = self.desk.state.books.get(owner_id)
-        if book is None:
+        if owner_id not in self.desk.state.books:
             raise UnknownName("owner of a position", owner_id, (OUTSIDE, *self.desk.state.books))
-        return book.held(symbol)
+        return self.desk.state.to_close().get((owner_id, symbol), ZERO)
 
     # --- prices ---
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +35,7 @@ from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
 from core.runs.past import Past
 from core.runs.router import LIVE, DomainRouter
+from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
@@ -138,6 +140,8 @@ class LiveWork:
         self._began_ns = 0
         self._equity: list[tuple[int, float, bool]] = []
         self._state: dict[str, Any] | None = None
+        self._left = 0
+        self._away = StoreAway(run.id, materials.store.runs, materials.store.log)
         self.bars_done = run.bars
         self.last_bar_ns: int | None = run.last_bar_ns
 
@@ -224,6 +228,8 @@ class LiveWork:
         Raises BooksDiffer, BrokerError, StoreError and what the strategy raises.
         """
         try:
+            if self._failure is not None:
+                raise self._failure  # the desk ended it while it was made ready
             async with asyncio.TaskGroup() as group:
                 streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
@@ -236,7 +242,7 @@ class LiveWork:
         finally:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
-            await self._account.desk.cancel_working(self._run.id)
+            self._left = await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure
 
@@ -251,6 +257,11 @@ class LiveWork:
         return self._venue.stopped
 
     @property
+    def left(self) -> str:
+        """What of it goes on though it is over: orders whose cancel the broker has not answered for."""
+        return f" Orders of it that work on at the broker, which did not take their cancel yet: {self._left}." if self._left else ""
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
         return self._run.elapsed_s + ((self._clock.monotonic_ns() - self._began_ns) / 1e9 if self._began_ns else 0.0)
@@ -261,6 +272,10 @@ class LiveWork:
 
     def cancel_working(self, reason: str) -> None:
         """`drive` did so when it ended."""
+
+    async def _keep(self, on_commit: Callable[[UnitOfWork], None]) -> None:
+        """Commit as `commit` does, however long the store is away."""
+        await self._away.commit(self._materials.rows, self._take_events(), on_commit)
 
     async def commit(self, on_commit: Callable[[UnitOfWork], None]) -> None:
         """Commit what was decided and not handed to the desk, and what `on_commit` adds."""
@@ -390,7 +405,8 @@ class LiveWork:
     async def _record(self, new: dict[str, BarSeries]) -> None:
         """Keep what the run sees, so that it can be replayed."""
         for symbol, bars in new.items():
-            await self._materials.store.bars.merge(recorded(self._run.id, symbol, str(self._timeframe)), bars, simulated=True)
+            key = recorded(self._run.id, symbol, str(self._timeframe))
+            await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
 
     # --- decisions ---
 
@@ -421,7 +437,7 @@ class LiveWork:
             new, larger = self._bars.ended(next_ns)
             await self._decide(next_ns, new, larger)
             await self._tell_streams()
-            await self.commit(on_commit)
+            await self._keep(on_commit)
             on_slice()
 
     async def _opened(self, opens_ns: int, end_ns: int | None, on_commit: Callable[[UnitOfWork], None]) -> int:
@@ -430,7 +446,7 @@ class LiveWork:
         now_ns = self._clock.now_ns()
         if self._hours.opens(now_ns) > now_ns:
             self._journal.record(MarketClosed(opens_ns=self._hours.opens(now_ns)), now_ns, None, None)
-            await self.commit(on_commit)
+            await self._keep(on_commit)
         await self._clock.sleep_until(until_ns)
         return until_ns
 
@@ -496,7 +512,7 @@ class LiveWork:
                 desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), self._left_of, desk.state.pairs
             )
             if leaving:
-                await desk.place(leaving)
+                await self._away.place(desk, leaving)
             for order_id in cancels:
                 await desk.cancel(order_id)
             with suppress(TimeoutError):
@@ -520,7 +536,7 @@ class LiveWork:
         intents, venue.intents = [venue.families.with_exits(intent) for intent in venue.intents], []
         cancels, venue.cancels = venue.cancels, []
         if intents:
-            await self._account.desk.place(intents, self._take_events())
+            await self._away.place(self._account.desk, intents, self._take_events())
             self._sent += [intent.order.id for intent in intents]
         for order_id in cancels:
             await self._account.desk.cancel(order_id, self._orders.commands.get(order_id))

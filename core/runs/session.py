@@ -1,12 +1,13 @@
 """One run from start to end: every exit path commits what happened, says how it ended, and leaves nothing behind."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
-from core.errors import KnownError, LeaseLost, StrategyTooSlow
+from core.errors import KnownError, LeaseLost, StoreError, StrategyTooSlow
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.payloads import RunCompleted, RunError, RunProgressed, RunResumed, RunStarted, RunStopped
 from core.model.money import exact
@@ -16,6 +17,7 @@ from core.ports import Clock, EventLog, UnitOfWork
 
 PROGRESS_NS = 100_000_000
 """Progress is told ten times a second at most."""
+_log = logging.getLogger(__name__)
 
 OnBug = Callable[[BaseException, str], None]
 """Told of an error that is a bug of ours, and in which run."""
@@ -49,6 +51,11 @@ class RunWork(Protocol):
     @property
     def stopped(self) -> str | None:
         """Why the strategy ended the run early, when it did."""
+        ...
+
+    @property
+    def left(self) -> str:
+        """What of it goes on outside though it is over, as a sentence after a blank; empty where nothing does."""
         ...
 
     @property
@@ -136,8 +143,9 @@ class RunSession:
             if stopped is None:
                 end_equity = exact(float(result.equity[-1]))
                 completed = RunCompleted(bars=self._work.bars_done, elapsed_s=self._work.elapsed_s, end_equity=end_equity)
-                await self._end(RunStatus.COMPLETED, completed, result)
+                await self._end(RunStatus.COMPLETED, completed, result, error=self._work.left.strip() or None)
             else:
+                stopped += self._work.left
                 await self._end(RunStatus.STOPPED, RunStopped(bars=self._work.bars_done, reason=stopped), result, error=stopped)
         except LeaseLost:
             self.is_taken = True
@@ -148,7 +156,7 @@ class RunSession:
             if objection is not None:
                 await self._fail(objection.code, str(objection), await self._so_far())
                 raise
-            reason = "It was stopped."
+            reason = f"It was stopped.{self._work.left}"
             await self._end(RunStatus.STOPPED, RunStopped(bars=self._bars_done(), reason=reason), await self._so_far(), error=reason)
             raise
         except KnownError as error:
@@ -158,6 +166,7 @@ class RunSession:
             await self._fail("bug", f"This is a bug in the program: {type(error).__name__}: {error}", None)
 
     async def _fail(self, code: str, sentence: str, result: RunResult | None) -> None:
+        sentence += self._work.left
         await self._end(RunStatus.ERROR, RunError(code=code, error=sentence), result, error=sentence, error_code=code)
 
     async def _end(
@@ -190,8 +199,12 @@ class RunSession:
         await self._work.commit(add)
 
     async def _so_far(self) -> RunResult | None:
-        """Return the result of an unfinished run, or None before its first bar."""
-        return await self._work.result() if self._loaded and self._work.bars_done else None
+        """Return the result of an unfinished run, or None before its first bar, or where what it is made from cannot be read."""
+        try:
+            return await self._work.result() if self._loaded and self._work.bars_done else None
+        except StoreError as error:
+            _log.warning("Run %s ends without a result: %s", self.run.id, error)
+            return None
 
     def _bars_done(self) -> int:
         return self._work.bars_done if self._loaded else 0

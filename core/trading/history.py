@@ -15,13 +15,14 @@ from core.events.live_payloads import (
     OrderChangeSent,
     OrdersLeftTogether,
     OutsideFilled,
+    SwitchCarriedOut,
     SwitchThrown,
 )
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
-from core.model.run import RunMode
+from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import BookChange, RunBook, in_time
 from core.trading.changes import Change, number_of
@@ -29,6 +30,7 @@ from core.trading.order_fold import revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
+_OVER = frozenset({RunStatus.COMPLETED, RunStatus.STOPPED, RunStatus.ERROR})
 
 
 class Thrown(NamedTuple):
@@ -108,6 +110,16 @@ async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown]
     return list(newest.values()), after_seq
 
 
+async def read_carried_out(log: EventLog, account: str) -> set[str]:
+    """Return the events that threw the kill switch and whose wish is done at an account, with nothing left."""
+    done = set()
+    async for event in _all(log, SwitchCarriedOut.wire):
+        told = event.payload
+        if isinstance(told, SwitchCarriedOut) and told.account == account and not told.left and event.causation_id is not None:
+            done.add(event.causation_id)
+    return done
+
+
 async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
     """Return what is stored of the changes of orders, by order."""
     found: dict[str, _Changes] = {}
@@ -144,6 +156,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         fills: dict[str, list[Fill]] = {}
         for fill in await runs.fills(run.id):
             fills.setdefault(fill.order_id, []).append(fill)
+        if run.config.is_by_hand:
+            state.hand_run_id = run.id
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
             own = fills.get(order.id, [])
@@ -151,6 +165,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             if changed is not None:
                 life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
             state.recall(life)
+            if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
+                state.left_over.append(order.id)
         own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
         state.booked.update(fill.id for fill in own_fills)
         for time_ns, one in in_time(own_fills, await read_changes(log, run.id)):

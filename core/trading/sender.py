@@ -1,10 +1,16 @@
-"""Sends each committed order once, and finds out what became of one whose answer was lost. It never sends again."""
+"""Sends each committed order once, and finds out what became of one whose answer was lost. It never sends again.
+
+A cancel is another thing: asked for twice it comes to the same, so it is asked for until the order is over.
+"""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from typing import Final
 
-from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited
+from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited, StoreError
+from core.events.envelope import Payload
 from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
 from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
 from core.model.hand import OrderTerms
@@ -19,6 +25,11 @@ from core.trading.state import AccountState
 
 LOOK_UPS_S: Final = (0.2, 1.0, 5.0, 10.0)
 """Seconds before each look at whether an order arrived whose answer was lost; what never shows up by then never arrived."""
+CANCEL_PAUSE_S: Final = 0.5
+LONGEST_CANCEL_PAUSE_S: Final = 30.0
+"""Between two requests for one cancel, where the broker gives no advice; each pause is twice the one before."""
+_AWAY: Final = "this desk was away for too long after it was decided."
+_log = logging.getLogger(__name__)
 
 _GONE: Final = frozenset({RefusalReason.ORDER_FINAL, RefusalReason.ORDER_UNKNOWN})
 
@@ -42,6 +53,10 @@ class Sender:
         self._wake = wake
         self._missing = missing
         self._look_ups_s = look_ups_s
+        self._cancelling: set[str] = set()
+        self._crowd = asyncio.Lock()
+        self._returns = 0
+        """How often the broker came back: then nobody waits any longer to ask again."""
 
     async def send(self, order_id: str) -> None:
         """Send an order whose row is committed as SUBMITTING, and take the answer."""
@@ -50,7 +65,7 @@ class Sender:
         family = (order_id, *state.together.get(order_id, ()))
         if not state.may_send():
             # It was committed, and then this process stood still: the account may be somebody else's by now.
-            await self._reject(order_id, RejectCode.NEVER_SENT, "It was not sent: this desk was away for too long after it was decided.")
+            await self._reject(order_id, RejectCode.NEVER_SENT, f"It was not sent: {_AWAY}")
             return
         state.in_flight.update(family)
         try:
@@ -89,6 +104,9 @@ class Sender:
         order, client_id = life.order, change_id(order_id, number)
         # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
         qty = life.changes[number - 1].qty - life.known_qty if life.known_qty or terms.qty is not None else None
+        if not state.may_send():
+            await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"The change was not sent: {_AWAY}")
+            return
         state.in_flight.add(client_id)
         try:
             change = OrderChange(
@@ -117,16 +135,32 @@ class Sender:
         return life.order.status.is_final or life.changing != number
 
     async def cancel(self, order_id: str) -> None:
-        """Ask for a cancel. The order is over when the broker says so, not before.
+        """Ask for a cancel, until the broker takes it or the order is over. It is over when the broker says so, not before.
 
         It is asked for at once, also while the order is being changed; what a change made of it meanwhile is cancelled, too.
+        Whoever asks while it is being asked for already is done.
         """
+        if order_id in self._cancelling:
+            return
+        self._cancelling.add(order_id)
+        try:
+            await self._cancel(order_id)
+        finally:
+            self._cancelling.discard(order_id)
+
+    def again(self) -> None:
+        """Ask at once for the cancels that the broker has not taken: it is back."""
+        self._returns += 1
+        self._state.look_again()
+
+    async def _cancel(self, order_id: str) -> None:
         state = self._state
         await state.until(lambda: state.lives[order_id].order.broker_id is not None or state.lives[order_id].order.status.is_final)
         while True:
             order = state.lives[order_id].order
-            if order.status.is_final or order.broker_id is None or not await self._cancel_part(order, order.broker_id):
+            if order.status.is_final or order.broker_id is None:
                 return
+            await self._cancel_part(order, order.broker_id)
             await state.until(lambda: state.has_ended or self._is_unchanging(order_id))
             if state.has_ended or state.lives[order_id].order.broker_id == order.broker_id:
                 return
@@ -135,26 +169,58 @@ class Sender:
         life = self._state.lives[order_id]
         return life.order.status.is_final or life.changing is None
 
-    async def _cancel_part(self, order: Order, broker_id: str) -> bool:
-        """Ask for the cancel of one of the broker's orders; False when it said no, and the order works on."""
-        state = self._state
+    async def _cancel_part(self, order: Order, broker_id: str) -> None:
+        """Ask for the cancel of one of the broker's orders until it takes it, or it is known that there is nothing left to cancel.
+
+        That the broker calls it over is not enough: it does so too of an order that is being changed, and then refuses the change.
+        """
+        pause_s, said = CANCEL_PAUSE_S, ""
+        fault = await self._ask_cancel(order, broker_id)
+        while fault is not None:
+            if fault.what != said and not _says_it_is_over(fault):
+                said = fault.what
+                await self._told(order, OrderCancelRefused(order_id=order.id, reason=said))
+            advice_s = fault.retry_after_s if isinstance(fault, RateLimited) else None
+            # Of hundreds that were too much for the broker one asks at a time.
+            async with self._crowd if isinstance(fault, RateLimited) else nullcontext():
+                if await self._is_gone(order.id, broker_id, pause_s if advice_s is None else max(advice_s, CANCEL_PAUSE_S)):
+                    return
+                fault = await self._ask_cancel(order, broker_id)
+            pause_s = min(2 * pause_s, LONGEST_CANCEL_PAUSE_S)
+
+    async def _ask_cancel(self, order: Order, broker_id: str) -> BrokerError | None:
+        """Ask once; return what went wrong, None: the broker took it."""
         try:
             await self._broker.desk.cancel(broker_id)
         except BrokerError as error:
-            self._wake()
-            if isinstance(error, BrokerRefused) and error.reason in _GONE:
-                return True  # it is over already; what became of it is being asked for
-            async with state.turn:
-                entry = state.entry()
-                entry.tell_of(order, OrderCancelRefused(order_id=order.id, reason=error.what))
-                await state.apply(entry)
-            return False
-        async with state.turn:
-            entry = state.entry()
-            entry.tell_of(order, OrderCancelAsked(order_id=order.id))
-            await state.apply(entry)
+            self._wake()  # what became of the order is asked for
+            return error
+        await self._told(order, OrderCancelAsked(order_id=order.id))
         self._missing(order.id)
-        return True
+        return None
+
+    async def _is_gone(self, order_id: str, broker_id: str, wait_s: float) -> bool:
+        """Wait a while; tell whether there is nothing left to ask for: the order is over, or another one has taken its place."""
+        state, returns = self._state, self._returns
+
+        def is_so() -> bool:
+            order = state.lives[order_id].order
+            return state.has_ended or order.status.is_final or order.broker_id != broker_id
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await state.until(lambda: is_so() or returns != self._returns)
+        return is_so()
+
+    async def _told(self, order: Order, payload: Payload) -> None:
+        """Commit what was said of a cancel. The broker was asked, whether that can be stored or not."""
+        async with self._state.turn:
+            entry = self._state.entry()
+            entry.tell_of(order, payload)
+            try:
+                await self._state.apply(entry)
+            except StoreError as error:
+                _log.warning("%s of order %s was not stored: %s", payload.wire, order.id, error)
 
     # --- answers ---
 
@@ -250,3 +316,7 @@ class Sender:
                 return  # the stream was faster
             missed += 1
         await self._reject(order.id, RejectCode.NEVER_SENT, f"{why} The broker never had it.")
+
+
+def _says_it_is_over(fault: BrokerError) -> bool:
+    return isinstance(fault, BrokerRefused) and fault.reason in _GONE

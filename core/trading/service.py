@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, UnknownName, WeaverError
+from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, StoreError, UnknownName, WeaverError
 from core.events.envelope import Envelope
 from core.events.live_payloads import Armed, OrderChangeSent, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderRequest, OrderStatus, RejectCode
+from core.model.order import Order, OrderRequest, OrderStatus
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
@@ -23,17 +23,16 @@ from core.trading.brackets import check_change, fits_as_one
 from core.trading.changes import change_id, changed_request
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
-from core.trading.history import Thrown, read_switches, remember
+from core.trading.gate import Gate, IsOpen
+from core.trading.history import remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, change_sent, executed, heard
-from core.trading.own_account import what_is_not_borne
 from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
-from core.trading.risk import Refusal, judge
 from core.trading.sender import LOOK_UPS_S, Sender
-from core.trading.sending import what_cannot_be_sent
 from core.trading.state import AccountState, Seat
+from core.trading.switch_watch import SwitchWatch
 
 RECONCILE_S: Final = 120.0
 SOON_S: Final = 2.0
@@ -42,11 +41,8 @@ FEE_S: Final = 1.1
 """The same while the fee of a bought coin is to come."""
 MISSING_S: Final = 1.0
 """How long the stream may take to bring an execution of which an answer told already."""
-SWITCH_S: Final = 0.25
-"""How often the log is asked whether somebody else threw the kill switch."""
 _log = logging.getLogger(__name__)
 
-IsOpen = Callable[[str, int], bool]
 OnBug = Callable[[BaseException, str], None]
 
 
@@ -90,8 +86,7 @@ class AccountDesk:
         self._broker = broker
         self._runs = runs
         self._event_log = log
-        self._is_open = is_open
-        self._is_armed = is_armed
+        self._gate = Gate(state, is_open, is_armed=is_armed)
         self._on_bug = on_bug
         self._reconcile_s = reconcile_s
         self._missing_s = missing_s
@@ -99,21 +94,26 @@ class AccountDesk:
         self._settle_ns = settle_ns
         self._asking: set[str] = set()
         self._is_unreached = False
+        self._is_unhealed = False
         self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
         self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
         self._kill = KillSwitch(
-            state, self._sender.cancel, lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"), self._wake.set
+            state,
+            spawn_cancel=self._spawn_cancel,
+            spawn_send=lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"),
+            wake=self._wake.set,
+            is_reached=lambda: self.reconciled > 0 and not self._is_unreached,
+            on_bug=on_bug,
         )
+        self._switch = SwitchWatch(state, self._kill, log)
         self._dead_man = DeadMan(state, is_open, look_s)
         self._reconciler: Reconciler | None = None
         self._group: asyncio.TaskGroup | None = None
         self._ready = asyncio.Event()
         self._failed: BaseException | None = None
-        self._switch_seq = 0
-        self._thrown: dict[str | None, Thrown] = {}
-        self._spawned: set[asyncio.Task[None]] = set()
+        self._spawned: set[asyncio.Task[Any]] = set()
         self.reconciled = 0
         """How many times it was reconciled."""
         self.reconciled_ns: int | None = None
@@ -128,10 +128,7 @@ class AccountDesk:
         Raises KeysRefused and what else no second attempt would change, in the middle of the block too.
         """
         known_ns = await remember(self.state, self._runs, self._event_log)
-        found, self._switch_seq = await read_switches(self._event_log)
-        for thrown in found:
-            self._thrown[thrown.run_id] = thrown
-            self.state.set_level(thrown.run_id, thrown.level)
+        await self._switch.recall()
         self._reconciler = Reconciler(
             self.state,
             self._broker,
@@ -147,7 +144,8 @@ class AccountDesk:
                     group.create_task(self._tell_statuses(), name="stream-status"),
                     group.create_task(self._fold_updates(), name="fold-updates"),
                     group.create_task(self._reconcile_always(), name="reconcile"),
-                    group.create_task(self._watch_switch(), name="watch-switch"),
+                    group.create_task(self._switch.follow(), name="watch-switch"),
+                    group.create_task(self._carry_out(), name="kill-switch"),
                     group.create_task(self._dead_man.watch(), name="dead-man"),
                 ]
                 try:
@@ -232,13 +230,19 @@ class AccountDesk:
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
         self.state.taken_back.add(order_id)
+        self._spawn_cancel(order_id)
+
+    def _spawn_cancel(self, order_id: str) -> None:
         self._spawn(self._sender.cancel(order_id), f"cancel-{order_id}")
 
     async def cancel_working(self, run_id: str, patience_s: float = PATIENCE_S) -> int:
-        """Cancel all of a run's orders and wait until they are over; return how many the broker has not answered for."""
+        """Cancel all of a run's orders and wait until they are over; return how many the broker has not answered for.
+
+        Those are asked for on, while the desk is open. Orders that the kill switch closes positions with are left to it.
+        """
         if self._group is None:  # the desk ended before its run: nobody would hear the answers
             return len(self.state.working(run_id))
-        return (await self._kill.cancel_working(run_id, patience_s))[1]
+        return await self._kill.cancel_working(run_id, patience_s)
 
     async def arm(self, by: str, run_id: str | None = None) -> None:
         """Let orders leave to where real money is. Whoever calls has made sure that a person wants it. Raises StoreError."""
@@ -246,14 +250,14 @@ class AccountDesk:
             entry = self.state.entry()
             entry.tell(Armed(account=self.state.key, desk=by), run_id=run_id)
             await self.state.apply(entry)
-        self._is_armed = True
+        self._gate.is_armed = True
 
     async def wind_up(self, run_id: str, *, flatten: bool) -> str:
         """Cancel all of a run's orders, with `flatten` close its positions, and return in words what is left of it, if anything."""
         left = await self.cancel_working(run_id)
         if flatten:
             left += await self._kill.flatten(run_id, "closed with its run")
-        held = self.state.books[run_id].positions() if run_id in self.state.books else {}
+        held = {symbol: qty for (own, symbol), qty in self.state.to_close().items() if own == run_id}
         words = f" {left} orders that the broker has not answered for." if left else ""
         return words + (f" Still held: {', '.join(f'{plain(qty)} {symbol}' for symbol, qty in held.items())}." if held else "")
 
@@ -270,23 +274,15 @@ class AccountDesk:
         if self._group is None:
             work.close()
             raise self._failed or BugError("The desk is closed.")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        async def run() -> None:
-            try:
-                await work
-            except Exception as error:
-                if not done.done():
-                    done.set_exception(error)
-            else:
-                if not done.done():
-                    done.set_result(None)
-
-        task = self._group.create_task(run(), name="place")
+        task = self._group.create_task(_kept(work), name="place")
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
         task.add_done_callback(lambda _: work.close())
-        await asyncio.shield(done)
+        await asyncio.wait({task})  # a cancel of whoever waits takes nothing back
+        if task.cancelled():
+            raise self._failed or BrokerError(f"The desk at {self.state.key} was closed before the order left.", "Nothing was sent.")
+        if (error := task.result()) is not None:
+            raise error
 
     async def _place(self, intents: Sequence[Intent], events: Sequence[Envelope]) -> None:
         state = self.state
@@ -307,7 +303,7 @@ class AccountDesk:
         held = self.state.books[order.run_id].held(order.request.symbol)
         if order.status.is_final or not fits_as_one(order, exits, held, self.state.features):
             return
-        if any(self._refusals(one, placed, filled=order) for one in exits):
+        if any(self._gate.refusals(one, placed, filled=order) for one in exits):
             return  # they are judged again when it has filled
         leaving = []
         for one in intent.exits:
@@ -330,7 +326,7 @@ class AccountDesk:
         if intent.trace_id is not None:
             state.causes.traces[order.id] = intent.trace_id
         entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
-        refusals = self._refusals(order, before)
+        refusals = self._gate.refusals(order, before)
         for scope, refusal in refusals:
             entry.tell_of(
                 order,
@@ -338,7 +334,7 @@ class AccountDesk:
                     order_id=order.id, code=refusal.code, scope=scope, rule=refusal.rule, limit=refusal.limit, figure=refusal.figure
                 ),
             )
-        wrong = None if refusals else self._wrong(order)
+        wrong = None if refusals else self._gate.wrong(order, before)
         if refusals or wrong is not None:
             code, reason = wrong or (refusals[0][1].code, " ".join(refusal.sentence for _, refusal in refusals))
             order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
@@ -364,7 +360,7 @@ class AccountDesk:
             if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
                 return  # it was faster: what it came to is told
             left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._refusals(left, [], without=order_id)
+            refusals = self._gate.refusals(left, [], without=order_id)
             if refusals:
                 for scope, one in refusals:
                     entry.tell_of(
@@ -407,11 +403,6 @@ class AccountDesk:
         else:
             await self._sender.cancel(order_id)
 
-    def _reduces(self, order: Order) -> bool:
-        """Whether the order by itself takes off a position of its run and no more."""
-        held = self.state.books[order.run_id].held(order.request.symbol)
-        return held * order.request.side.sign < 0 and order.request.qty <= abs(held)
-
     def _leave(self, life: OrderLife) -> None:
         self.state.left(life, self.state.clock.now_ns())
         if life.order.id in self.state.leads:
@@ -420,42 +411,7 @@ class AccountDesk:
 
     def verdicts(self, order: Order) -> tuple[RiskVerdict, ...]:
         """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted."""
-        found = [
-            RiskVerdict(scope=scope, code=one.code, rule=one.rule, limit=one.limit, figure=one.figure, sentence=one.sentence)
-            for scope, one in self._refusals(order, [])
-        ]
-        wrong = self._wrong(order)
-        if wrong is not None:
-            code, sentence = wrong
-            found.append(RiskVerdict(scope="broker", code=code, rule="broker", limit="", figure="", sentence=sentence))
-        return tuple(found)
-
-    def _wrong(self, order: Order) -> tuple[RejectCode, str] | None:
-        """Return why the broker would not take an order, or why it has nothing to reduce; None: neither."""
-        wrong = what_cannot_be_sent(order.request, order.time_in_force, self.state.features)
-        if wrong is not None:
-            return RejectCode.INVALID_ORDER, wrong
-        if order.request.reduce_only and not self._reduces(order):
-            return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
-        return None
-
-    def _refusals(
-        self, order: Order, before: list[OrderLife], *, without: str | None = None, filled: Order | None = None
-    ) -> list[tuple[str, Refusal]]:
-        """`before`: those of the same decision; `without`: the order that it replaces; `filled`: the entry that it waits for."""
-        state = self.state
-        is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self._is_armed, without=without)
-        own = [life for life in before if life.order.run_id == order.run_id]
-        run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
-        if filled is not None:
-            account, run = (one.after(filled.request) for one in (account, run))
-        of_account = [("account", one) for one in judge(order.request, state.limits, account)]
-        book = state.books[order.run_id]
-        found = of_account + [("run", one) for one in judge(order.request, book.limits, run)]
-        own_account = book.own_account(state.prices)
-        not_borne = None if own_account is None else what_is_not_borne(order.request, own_account, run.working, state.prices)
-        return found if not_borne is None else [*found, ("run", not_borne)]
+        return self._gate.verdicts(order)
 
     # --- what the broker says ---
 
@@ -476,10 +432,7 @@ class AccountDesk:
             status = await self._statuses.get()
             if status.state in {StreamState.LOST, StreamState.STALE} or (status.state is StreamState.LISTENING and lost):
                 lost = status.state is not StreamState.LISTENING
-                async with self.state.turn:
-                    entry = self.state.entry()
-                    entry.tell(StreamChanged(account=self.state.key, stream="orders", state=status.state.value, said=status.said))
-                    await self.state.apply(entry)
+                await self._tell_line("orders", status.state.value, status.said)
 
     async def _fold_updates(self) -> None:
         while True:
@@ -548,6 +501,12 @@ class AccountDesk:
                 if isinstance(error, KeysRefused):
                     raise
                 await self._reached(error, asked_ns)
+            except StoreError as error:
+                # What differs is healed when the store takes it; until then the books are as they were.
+                _log.warning("%s was not reconciled: %s", self.state.key, error)
+                self._is_unhealed = True
+            else:
+                self._is_unhealed = False
             self._ready.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_in_s()):
@@ -559,42 +518,45 @@ class AccountDesk:
         if (error is None) is not self._is_unreached:
             return
         self._is_unreached = error is not None
-        state, said = ("listening", "") if error is None else ("lost", str(error))
+        if error is None:
+            self._sender.again()
+            self._kill.again()
+        await self._tell_line("requests", *(("listening", "") if error is None else ("lost", str(error))))
+
+    async def _tell_line(self, stream: str, state: str, said: str) -> None:
+        """Tell how a line to the broker is. Where the store does not take it nothing is lost but the line in the log."""
         async with self.state.turn:
             entry = self.state.entry()
-            entry.tell(StreamChanged(account=self.state.key, stream="requests", state=state, said=said))
-            await self.state.apply(entry)
-        if error is None:
-            self._carry_out_what_is_left()
+            entry.tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
+            try:
+                await self.state.apply(entry)
+            except StoreError as error:
+                _log.warning("That the line for %s of %s is %s was not stored: %s", stream, self.state.key, state, error)
 
     def _next_in_s(self) -> float:
         if self.state.awaits_fee():
             return FEE_S
-        if self._is_unreached or (self._reconciler is not None and self._reconciler.is_waiting):
+        if self._is_unreached or self._is_unhealed or (self._reconciler is not None and self._reconciler.is_waiting):
             return min(self._reconcile_s, self._soon_s)
         limits = [self.state.limits, *(self.state.books[run_id].limits for run_id in self.state.seats)]
         # A broker that is gone must be found out well before the dead man's limit.
         return min([self._reconcile_s, *(one.halt_silence_s / 3 for one in limits if one.halt_silence_s is not None)])
 
-    # --- the kill switch ---
-
-    async def _watch_switch(self) -> None:
-        """Follow the switch in the log, whoever threw it and in whichever process."""
-        self._carry_out_what_is_left()  # the program ended before it was done
-        while True:
-            await asyncio.sleep(SWITCH_S)
-            found, self._switch_seq = await read_switches(self._event_log, self._switch_seq)
-            for thrown in found:
-                self._thrown[thrown.run_id] = thrown
-                self.state.set_level(thrown.run_id, thrown.level)
-                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
-
-    def _carry_out_what_is_left(self) -> None:
-        """Carry the switch out where orders work on though it is thrown: the broker could not be reached, or the program had ended."""
-        for thrown in self._thrown.values():
-            if self.state.working(thrown.run_id):
-                self._spawn(self._kill.carry_out(*thrown), "kill-switch")
+    async def _carry_out(self) -> None:
+        await self._ready.wait()  # what happened while nobody looked is booked, or the broker does not answer
+        for order_id in self.state.left_over:
+            self._spawn_cancel(order_id)  # its run ended, and the broker did not take the cancel then
+        await self._kill.keep()
 
     def level(self, run_id: str) -> SwitchLevel:
         """Return how far the switch is thrown for a run."""
         return self.state.level(run_id)
+
+
+async def _kept(work: Coroutine[Any, Any, None]) -> Exception | None:
+    """Do it; return what it raised, which is its caller's to know and ends nothing else."""
+    try:
+        await work
+    except Exception as error:
+        return error
+    return None

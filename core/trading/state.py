@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Final, Protocol
+from uuid import uuid4
 
 import msgspec
 
@@ -28,6 +29,8 @@ from core.trading.risk import Sent, Situation
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
+
+_CLOSER: Final = "-k"
 
 OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
@@ -77,6 +80,8 @@ class AccountState:
         self._by_broker_id: dict[str, str] = {}
         self.books: dict[str, RunBook] = {}
         self.seats: dict[str, Seat] = {}
+        self.hand_run_id: str | None = None
+        """The run that holds a person's own orders, where there is one."""
         self.outside: dict[str, Decimal] = {}
         self.known_outside: set[str] = set()
         self.booked: set[str] = set()
@@ -84,6 +89,8 @@ class AccountState:
         self.adopted: set[str] = set()
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
+        self.left_over: list[str] = []
+        """Orders of strategies whose runs are over, and which worked all the same when the account was opened."""
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
@@ -211,6 +218,10 @@ class AccountState:
         self.has_ended = True
         self._has_moved()
 
+    def look_again(self) -> None:
+        """Let whoever waits for something look whether it is so."""
+        self._has_moved()
+
     def _has_moved(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
@@ -303,6 +314,16 @@ class AccountState:
         found = [self.lives[order_id] for order_id in self._open]
         return found if run_id is None else [life for life in found if life.order.run_id == run_id]
 
+    def working_qty(self, run_id: str, symbol: str, side: OrderSide) -> Decimal:
+        """Return what a run's orders on one side of a symbol can still fill. Of a pair only one will."""
+        found: dict[str, Decimal] = {}
+        for life in self.working(run_id):
+            order, rest = life.order, self._rests.get(life.order.id)
+            if rest is not None and (rest.symbol, rest.side) == (symbol, side):
+                pair = min(order.id, order.sibling_id or order.id)
+                found[pair] = max(found.get(pair, ZERO), rest.qty)
+        return sum(found.values(), ZERO)
+
     def unsettled(self) -> list[OrderLife]:
         """Return the orders that are not over, or of which something is missing."""
         return [self.lives[order_id] for order_id in self._unsettled]
@@ -319,6 +340,21 @@ class AccountState:
             for symbol, qty in book.positions().items():
                 total[symbol] = total.get(symbol, ZERO) + qty
         return total
+
+    def to_close(self) -> dict[tuple[str, str], Decimal]:
+        """Return by run and symbol what of its position is in the account, signed: what was closed outside is not closed again.
+
+        A person's own book comes first: there stands what they closed of what is held outside.
+        """
+        outside, found = dict(self.outside), {}
+        for own in sorted(self.books, key=lambda one: one != self.hand_run_id):
+            for symbol, qty in self.books[own].positions().items():
+                other = outside.get(symbol, ZERO)
+                closed = ZERO if qty * other >= 0 else min(abs(qty), abs(other)).copy_sign(qty)
+                outside[symbol] = other + closed
+                if qty != closed:
+                    found[own, symbol] = qty - closed
+        return found
 
     def note_account(self, account: Account) -> None:
         """Take what the broker says of its money."""
@@ -406,6 +442,16 @@ class AccountState:
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()
         return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)
+
+
+def is_closer(order: Order) -> bool:
+    """Tell whether an order was placed to close a position by the kill switch, or with its run."""
+    return order.id.startswith(f"{order.run_id}{_CLOSER}")
+
+
+def closer_id(run_id: str) -> str:
+    """Return the id of a new order that closes a position of a run."""
+    return f"{run_id}{_CLOSER}{uuid4().hex[:10]}"
 
 
 def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife], without: str | None) -> tuple[OrderRequest, ...]:

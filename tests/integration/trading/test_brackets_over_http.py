@@ -313,7 +313,7 @@ async def test_the_kill_switch_takes_entry_and_exits_back(tmp_path: Path, server
         await bracket.fill("entry", 4)
         await until(account, lambda: bracket.row(bracket.id).filled_qty == 4)
         account.desk.state.set_level(None, SwitchLevel.CANCEL_ALL)
-        assert await account.desk._kill.cancel_working(None) == (3, 0)
+        assert await account.desk.cancel_working(account.run.id) == 0
         await bracket.until_again(S.REJECTED)  # said, as all that the switch keeps back
         await bracket.assert_safe()
         assert await bracket.posts() == 1

@@ -193,6 +193,7 @@ async def test_the_end_of_a_run_that_the_store_refused_is_stored_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
 ) -> None:
     allow_log("stored")
+    allow_log("was not reconciled")  # nor does it take what the desk finds out
     async with live(tmp_path) as scene:
         scene.strategy()
         run = await scene.start()

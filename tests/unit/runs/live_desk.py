@@ -57,12 +57,12 @@ class KeptSource(SimSource):
 class LiveScene:
     """What a test holds in its hands."""
 
-    def __init__(self, folder: Path, *, speed: float = 1_200.0, callback_limit_s: float = 5.0) -> None:
+    def __init__(self, folder: Path, *, speed: float = 1_200.0, callback_limit_s: float = 5.0, store: DatabaseStore | None = None) -> None:
         clock = SystemClock()
         self.folder = folder
         self.source = KeptSource(BEGINS_NS, speed=speed)
         self.clock = self.source.clock(ID)
-        self.store = DatabaseStore(folder / "desk.db", clock)
+        self.store = store or DatabaseStore(folder / "desk.db", clock)
         self.bugs: list[str] = []
         self.runs = RunManager(
             store=self.store,

@@ -1,7 +1,7 @@
 """The order path at one account: committed before it leaves, sent once, and right after every fault."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ import pytest
 
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
+from core.errors import BrokerError
 from core.model.broker import BrokerOrderRequest
-from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
+from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.reconcile import Healing, Kind
+from core.trading.service import Intent
 from tests.unit.trading.desk import Scene, opened
 
 S = OrderStatus
@@ -288,3 +290,39 @@ async def test_what_was_committed_before_the_desk_stood_still_does_not_leave(sce
         "It was not sent: this desk was away for too long after it was decided.",
     )
     assert scene.broker.exchange.orders() == []
+
+
+async def test_a_decision_that_closes_a_position_twice_closes_it_once(scene: Scene) -> None:
+    await scene.until_status(await scene.place(), S.FILLED)
+    request = OrderRequest(symbol="DEMO", side=OrderSide.SELL, qty=D(10), reduce_only=True)
+    now = SystemClock().now_ns()
+    closes = [
+        Order(id=own, run_id="run", request=request, time_in_force=TimeInForce.DAY, status=S.CREATED, created_ns=now, updated_ns=now)
+        for own in ("run-a", "run-b")
+    ]
+    await scene.desk.place([Intent(order=one) for one in closes])
+    assert (await scene.until_status("run-b", S.REJECTED)).reject_code is RejectCode.INSUFFICIENT_POSITION
+    await scene.until_status("run-a", S.FILLED)
+    await scene.assert_books_equal()
+
+
+async def test_whoever_places_while_the_desk_closes_is_told(tmp_path: Path) -> None:
+    async with asyncio.TaskGroup() as group:
+        async with opened(tmp_path) as scene:
+            await scene.run()
+            await scene.desk.state.turn.acquire()  # another commit is under way, and the store is slow
+            placing = group.create_task(refusal(scene.place()))
+            for _ in range(3):
+                await asyncio.sleep(0)  # it has begun, and waits for its turn
+        scene.desk.state.turn.release()
+        async with asyncio.timeout(20):
+            assert "was closed before the order left" in str(await placing)
+    assert scene.broker.exchange.orders() == []
+
+
+async def refusal(work: Awaitable[str]) -> BrokerError | None:
+    try:
+        await work
+    except BrokerError as error:
+        return error
+    return None

@@ -250,3 +250,24 @@ async def test_a_cancel_does_not_wait_for_a_change_whose_answer_is_lost(tmp_path
         await scene.until_status(order_id, S.CANCELLED)
         assert [state for _, state, _, _ in at_the_broker(scene)] == (["replaced", "canceled"] if is_made else ["canceled"])
         await scene.assert_books_equal()
+
+
+async def test_a_change_that_was_committed_before_the_desk_stood_still_does_not_leave(scene: Scene) -> None:
+    order_id = await working(scene)
+    scene.desk.state.may_send = lambda: False
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(91)))
+    order = await settled(scene, order_id)
+    assert order.request.limit_price == D(90)
+    assert at_the_broker(scene) == [(order_id, "new", D(10), D(90))]
+    told = await scene.until_told("orders.ReplaceRefused")
+    assert told.reason == "The change was not sent: this desk was away for too long after it was decided."
+
+
+async def test_a_cancel_that_a_change_stood_in_the_way_of_is_asked_for_again(scene: Scene) -> None:
+    """The broker calls an order that is being changed over, and then refuses the change."""
+    order_id = await working(scene)
+    scene.broker.faults.refuse_change = True
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(91)))
+    await scene.desk.cancel(order_id)
+    await scene.until_status(order_id, S.CANCELLED)
+    assert "orders.ReplaceRefused" in await scene.types()
