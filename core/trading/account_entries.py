@@ -22,7 +22,7 @@ from core.trading.books import BookChange
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
 from core.trading.portions import portions
-from core.trading.split_orders import UNIT, split_life, split_request, whole
+from core.trading.split_orders import UNIT, split_life, split_request, went_through, whole
 from core.trading.state import AccountState
 
 _CENT: Final = Decimal("0.01")
@@ -58,7 +58,7 @@ class AccountEntries:
             if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
                 causes = self._split(one, one.rate, held, later, entry)
                 entry.afterwards.append(partial(state.split_price, symbol, one.rate, one.time_ns))
-                self._adjust(one, one.rate, orders, entry, causes)
+                self._adjust(one, one.rate, orders, after, entry, causes)
             elif one.kind is BrokerEntryKind.DIVIDEND and one.rate is not None:
                 for run_id, qty in held.items():
                     if qty:
@@ -137,7 +137,16 @@ class AccountEntries:
                 continue
             after = whole(qty, ratio)
             cash = ((units_after(qty, ratio) - after) * (one.price or ZERO)).quantize(_DUST)
-            told = SplitApplied(symbol=symbol, ratio=ratio, qty_before=book.held(symbol), qty=after + later.get(run_id, ZERO), cash=cash)
+            since = later.get(run_id, ZERO)
+            told = SplitApplied(
+                symbol=symbol,
+                ratio=ratio,
+                qty_before=book.held(symbol),
+                qty=after + since,
+                cash=cash,
+                # Where something is in the books that came after it, it is told of as what it does to them now.
+                time_ns=None if since else one.time_ns,
+            )
             causes[run_id] = self._tell(run_id, told, one.time_ns, entry)
         return causes
 
@@ -152,7 +161,13 @@ class AccountEntries:
         self._state.changed(run_id)
 
     def _adjust(
-        self, one: BrokerEntry, ratio: Decimal, orders: Mapping[str, BrokerOrder] | None, entry: Entry, causes: Mapping[str, str]
+        self,
+        one: BrokerEntry,
+        ratio: Decimal,
+        orders: Mapping[str, BrokerOrder] | None,
+        after: Sequence[Execution],
+        entry: Entry,
+        causes: Mapping[str, str],
     ) -> None:
         """Move the symbol's orders into the units of after: those at the broker to what it made of them, the others by the rules."""
         state = self._state
@@ -162,6 +177,8 @@ class AccountEntries:
             theirs = None if orders is None else orders.get(life.order.id)
             if life.order.request.symbol != one.symbol or (orders is not None and theirs is None):
                 continue  # it is on its way, or never came there
+            if theirs is not None and not went_through(life, ratio, one.time_ns, theirs, self._unheard(life, theirs, after)):
+                continue
             life = split_life(life, ratio, one.time_ns, theirs)
             entry.lives[life.order.id] = life
             told = OrderReplaced(order_id=life.order.id, request=life.order.request, reason=words, filled_qty=life.order.filled_qty)
@@ -172,6 +189,11 @@ class AccountEntries:
                     request = split_request(order.request, ratio)
                     entry.tell_of(order, OrderReplaced(order_id=order.id, request=request, reason=words), causes.get(order.run_id))
                     entry.afterwards.append(partial(waiting.change, order.id, request))
+
+    def _unheard(self, life: OrderLife, theirs: BrokerOrder, after: Sequence[Execution]) -> Decimal:
+        known = {fill.id for fill in life.fills}
+        mine = (one for one in after if one.order_id == theirs.id)
+        return sum((one.qty for one in mine if self._state.fill_id(one.id) not in known), ZERO)
 
     def _fill(self, run_id: str, execution: Execution, qty: Decimal, fee: Decimal, entry: Entry) -> None:
         """Add an order of the run's that is filled, for what was closed of its position."""

@@ -18,7 +18,7 @@ from core.events.live_payloads import (
     SwitchCarriedOut,
     SwitchThrown,
 )
-from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.events.payloads import OrderReplaced, OrderReplaceRefused, SplitApplied
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
@@ -174,8 +174,14 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
 
 
 async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:
-    """Return what changed a run's money or units without a fill, oldest first, and when it was booked, UTC ns."""
-    return [(event.ts, event.payload) async for event in _all(log, "account.*", run_id) if isinstance(event.payload, BookChange)]
+    """Return what changed a run's money or units without a fill, and when, UTC ns: oldest first."""
+    found = []
+    async for event in _all(log, "account.*", run_id):
+        payload = event.payload
+        if isinstance(payload, BookChange):
+            happened_ns = payload.time_ns if isinstance(payload, SplitApplied) else None
+            found.append((event.ts if happened_ns is None else happened_ns, payload))
+    return sorted(found, key=lambda one: one[0])
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

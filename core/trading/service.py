@@ -442,7 +442,8 @@ class AccountDesk:
             if self._reconciler is not None and any(update.event == "restated" for update in batch):
                 try:
                     await self._reconciler.take_entries()  # a split, perhaps: what comes after it is in other units
-                except BrokerError:
+                except WeaverError as error:
+                    _log.warning("What %s booked is asked for again: %s", self.state.key, error)
                     self._wake.set()
             async with self.state.turn:
                 entry = self.state.entry()

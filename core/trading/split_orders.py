@@ -15,7 +15,7 @@ from core.model.corporate_action import price_after, units_after
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO, ceil_to, floor_to
 from core.model.order import OrderLeg, OrderRequest, OrderSide
-from core.trading.changes import own_id
+from core.trading.changes import number_of, own_id
 from core.trading.order_fold import OrderLife
 
 UNIT: Final = Decimal("0.000000001")
@@ -24,15 +24,34 @@ _CENT: Final = Decimal("0.01")
 
 
 def by_own_id(orders: Sequence[BrokerOrder]) -> dict[str, BrokerOrder]:
-    """Return the broker's orders by our ids; of those that a change made of one order, the one that works."""
-    return {own_id(order.client_order_id): order for order in orders if not order.status.is_final}
+    """Return the broker's orders by our ids; of those that a change made of one order, the one that works, or that worked last."""
+    in_turn = sorted(orders, key=lambda order: (not order.status.is_final, number_of(order.client_order_id)))
+    return {own_id(order.client_order_id): order for order in in_turn}
+
+
+def went_through(life: OrderLife, ratio: Decimal, at_ns: int, theirs: BrokerOrder, unheard: Decimal) -> bool:
+    """Tell whether the broker moved an order into the units of after; `unheard`: what was filled since and is not in our books.
+
+    One that is over by now may have ended before the split, or by it, in the units of before.
+    """
+    if not theirs.status.is_final:
+        return True
+    if theirs.updated_ns < at_ns:
+        return False
+    with localcontext(MONEY_CONTEXT):
+        return theirs.filled_qty == filled_after(life, ratio, at_ns) + unheard
+
+
+def filled_after(life: OrderLife, ratio: Decimal, at_ns: int) -> Decimal:
+    """Return what is filled of an order in the units of after a split at that instant. Within `MONEY_CONTEXT`."""
+    later = sum((fill.qty for fill in life.fills if fill.time_ns >= at_ns), ZERO)
+    return units_after(life.order.filled_qty - later, ratio) + later
 
 
 def split_life(life: OrderLife, ratio: Decimal, at_ns: int, theirs: BrokerOrder | None) -> OrderLife:
     """Return an order in the units of after a split at that instant; `theirs`: as the broker has it since, None: by the rules."""
     before = life.order
-    later = sum((fill.qty for fill in life.fills if fill.time_ns >= at_ns), ZERO)
-    filled = units_after(before.filled_qty - later, ratio) + later
+    filled = filled_after(life, ratio, at_ns)
     request = split_request(before.request, ratio, filled=filled, rest=before.request.qty - before.filled_qty)
     parts = life.parts
     if theirs is not None and theirs.qty is not None:

@@ -200,6 +200,22 @@ async def test_exits_that_left_with_their_entry_go_through_a_split_at_the_accoun
     await scene.assert_together_they_are_the_account()
 
 
+async def test_what_fills_right_after_a_split_is_heard_in_its_place(scene: Scene) -> None:
+    await scene.start("one")
+    order_id = await scene.send("one", BUY, "10", limit_price=D(95))
+    scene.market.quote("SPY", "94", "95", size="4")
+    await scene.until(lambda: scene.life(order_id).filled_qty == 4)
+    await scene.happens(split("2"), at="2023-11-15T15:00:00Z")
+    scene.market.quote("SPY", "47", "47.5", size="100")  # before anybody has heard of the split
+    await scene.until(lambda: scene.held("one") == 20)
+    order = scene.life(order_id)
+    assert (order.status, order.filled_qty, order.request.qty) == (OrderStatus.FILLED, D(20), D(20))
+    await scene.assert_together_they_are_the_account()
+    await scene.again("one")
+    assert scene.held("one") == 20
+    await scene.assert_together_they_are_the_account()
+
+
 @pytest.mark.parametrize("restarts", ["never", "before", "after", "off"])
 async def test_a_split_is_each_runs_own(scene: Scene, restarts: str) -> None:
     await scene.start("one", "two")

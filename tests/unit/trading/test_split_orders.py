@@ -9,7 +9,7 @@ from core.model.broker import BrokerOrder
 from core.model.order import Fill, Order, OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.trading.changes import Change, Part
 from core.trading.order_fold import OrderLife
-from core.trading.split_orders import by_own_id, split_life, split_request, whole
+from core.trading.split_orders import by_own_id, split_life, split_request, went_through, whole
 
 D = Decimal
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -35,7 +35,7 @@ def life(*fills: tuple[str, int], **more: Any) -> OrderLife:
 
 
 def theirs(qty: str, filled: str, client_order_id: str = "o", **more: Any) -> BrokerOrder:
-    terms: dict[str, Any] = {"limit_price": D("45.01"), "status": OrderStatus.ACCEPTED} | more
+    terms: dict[str, Any] = {"limit_price": D("45.01"), "status": OrderStatus.ACCEPTED, "updated_ns": 1} | more
     return BrokerOrder(
         id="b",
         client_order_id=client_order_id,
@@ -48,7 +48,6 @@ def theirs(qty: str, filled: str, client_order_id: str = "o", **more: Any) -> Br
         broker_status="new",
         filled_qty=D(filled),
         submitted_ns=1,
-        updated_ns=1,
         qty=D(qty),
         **terms,
     )
@@ -83,6 +82,25 @@ def test_of_several_parts_the_one_that_works_counts() -> None:
     over = theirs("10", "0", status=OrderStatus.CANCELLED)
     works = theirs("40", "0", "o.r1")
     assert by_own_id([works, over]) == {"o": works}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_so"),
+    [
+        (theirs("20", "8"), True),
+        (theirs("10", "4", status=OrderStatus.CANCELLED, updated_ns=AT - 1), False),  # before the split
+        (theirs("10", "4", status=OrderStatus.CANCELLED, updated_ns=AT), False),  # by the split
+        (theirs("20", "8", status=OrderStatus.CANCELLED, updated_ns=AT), True),
+        (theirs("20", "20", status=OrderStatus.FILLED, updated_ns=AT), False),
+    ],
+)
+def test_an_order_that_is_over_went_through_a_split_where_its_units_say_so(said: BrokerOrder, is_so: bool) -> None:
+    assert went_through(life(("4", AT - 1)), D(2), AT, said, D(0)) is is_so
+
+
+def test_what_filled_since_and_was_not_heard_of_counts_too() -> None:
+    filled = theirs("20", "20", status=OrderStatus.FILLED, updated_ns=AT)
+    assert went_through(life(("4", AT - 1)), D(2), AT, filled, D(12))
 
 
 @pytest.mark.parametrize(
