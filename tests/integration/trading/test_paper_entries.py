@@ -200,13 +200,17 @@ async def test_exits_that_left_with_their_entry_go_through_a_split_at_the_accoun
     await scene.assert_together_they_are_the_account()
 
 
-async def test_what_fills_right_after_a_split_is_heard_in_its_place(scene: Scene) -> None:
+@pytest.mark.parametrize("is_woken", [True, False])
+async def test_what_fills_right_after_a_split_is_heard_in_its_place(scene: Scene, *, is_woken: bool) -> None:
     await scene.start("one")
+    keeper: Any = scene.broker.desk._keeper  # type: ignore[attr-defined]  # whose word that there is something new comes late
+    listeners = [] if is_woken else [keeper.entry_listeners.pop()]
     order_id = await scene.send("one", BUY, "10", limit_price=D(95))
     scene.market.quote("SPY", "94", "95", size="4")
     await scene.until(lambda: scene.life(order_id).filled_qty == 4)
     await scene.happens(split("2"), at="2023-11-15T15:00:00Z")
     scene.market.quote("SPY", "47", "47.5", size="100")  # before anybody has heard of the split
+    keeper.entry_listeners.extend(listeners)
     await scene.until(lambda: scene.held("one") == 20)
     order = scene.life(order_id)
     assert (order.status, order.filled_qty, order.request.qty) == (OrderStatus.FILLED, D(20), D(20))
