@@ -171,7 +171,7 @@ async def _placed(at: At, order: "HandOrder") -> "Order":
     if exits:
         # Where the broker does not take them along the program sends them: it stays until it has, or they have nothing to wait for.
         sys.stderr.write(
-            "This call waits until its exits are at the broker too. Ctrl+C ends the waiting, and what has not left leaves later.\n"
+            "Its exits leave with it, or when it has filled: this call waits for that. Ctrl+C ends the waiting, not what waits.\n"
         )
         await at.until_exits_left(placed, exits)
     return placed

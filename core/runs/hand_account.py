@@ -436,8 +436,7 @@ class HandAccount:
         state, name = self.desk.state, self._name(owner_id)
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         closing = [life.order for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
-        # An exit that the broker holds for an entry holds no units yet; its cancel would be its entry's, too.
-        working = [order.id for order in closing if not state.is_held(order)]
+        working = [order.id for order in closing if not self._waits_there(order)]
         for order_id in working:
             await self.cancel(order_id)
         with suppress(TimeoutError):
@@ -453,6 +452,10 @@ class HandAccount:
     def _name(self, owner_id: str) -> str:
         """Return in which run's name a position of an owner is closed."""
         return self.run.id if owner_id == OUTSIDE else owner_id
+
+    def _waits_there(self, order: Order) -> bool:
+        """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
+        return self.desk.state.is_held(order) and not self.desk.state.lives[order.parent_id or ""].known_qty
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""

@@ -14,6 +14,7 @@ from core.backtest.replayed_venue import Refused
 from core.errors import (
     HeldElsewhere,
     InvalidValue,
+    KnownError,
     NoBars,
     NotArmed,
     RunError,
@@ -54,8 +55,8 @@ Reconcile = Callable[[Run], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
-async def nothing_outside(run: Run) -> None:
-    """Reconcile a simulated run: its account is in the store."""
+async def _later(run: Run) -> None:
+    """Leave a run of this desk's own as it is: its account is compared before anything is done with it."""
 
 
 AccountLimits = Callable[[AccountName], RiskLimits]
@@ -99,6 +100,7 @@ class RunManager:
         self._armed: dict[str, AsyncExitStack] = {}
         """The live accounts that a person let runs trade on, held open for them."""
         self._endings = RunEndings(store, brokers, clock)
+        self._taking: list[asyncio.Task[None]] = []
         self._unstored = UnstoredEnds(self._endings.store_again, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
         self._storing: asyncio.Task[None] | None = None
 
@@ -107,7 +109,8 @@ class RunManager:
     async def recover(self) -> list[Run]:
         """Mark runs whose process is gone as interrupted, and cancel what their orders left working.
 
-        A run that another desk has is left alone until its lease has expired.
+        A run that another desk has is left alone until its lease has expired, and where its account is at a broker, until that is
+        compared: that goes on by itself after this returns.
         """
         await self._unstored.store()
         found = []
@@ -120,8 +123,11 @@ class RunManager:
                 continue
             if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
                 continue  # begun by a version of the program that knew no leases
+            if run.desk not in {None, self._store.desk.name} and self._endings.outlives_program(run):
+                self._taking.append(await self._supervisor.start(self._take_over_if_it_can(run.id), f"take-over-{run.id}"))
+                continue
             try:
-                found.append(await self.take_over(run.id))
+                found.append(await self.take_over(run.id, _later))
             except HeldElsewhere:
                 continue
         if self._store.is_shared:
@@ -133,24 +139,42 @@ class RunManager:
         """Tell whether a run outlives the program: the book of a person's orders, where its account does, or while it is open here."""
         return run.config.is_by_hand and (self._brokers.outlives_program(run.config.broker) or self.by_hand.holds(run.id))
 
-    async def take_over(self, run_id: str, reconcile: Reconcile = nothing_outside) -> Run:
-        """Take a running run from a desk that is gone or has offered it, and end it as interrupted. Raises HeldElsewhere, RunError.
+    async def take_over(self, run_id: str, reconcile: Reconcile | None = None) -> Run:
+        """Take a running run from a desk that is gone or has offered it, and end it as interrupted.
 
-        From the first moment nothing more of that desk is stored; `reconcile` comes before anything is done here.
+        From the first moment nothing more of that desk is stored; `reconcile` comes before anything is done here: by default the
+        account is compared with its broker. Raises RunError; HeldElsewhere, also for the account; BrokerError. Then the run is
+        as it was, and nobody's.
         """
         lease = await self._take_lease(run_id)
         try:
             run = await self.get(run_id)
             if run.status is not RunStatus.RUNNING:
                 raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
-            await reconcile(run)
+            await (reconcile or self._compare)(run)
             return await self._endings.interrupt(run, FencedRuns(self._store.runs, lease))
         finally:
             await self._leases.give_back(LeaseKind.RUN, run_id)
 
+    async def _take_over_if_it_can(self, run_id: str) -> None:
+        try:
+            await self.take_over(run_id)
+        except KnownError as error:
+            _log.info("Run %s of another desk is not taken over: %s", run_id, error.what)
+        except Exception as error:
+            self._on_bug(error, f"taking over run {run_id}")
+
+    async def _compare(self, run: Run) -> None:
+        """Compare the account of a run with its broker; a simulated one is in the store, and there is nothing to compare."""
+        if self._endings.outlives_program(run):
+            async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
+                await opened.desk.reconcile()
+
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
         await self.stop_all()
+        for task in self._taking:
+            task.cancel()
         await self.by_hand.close()
         await self.switch_reach.close()
         self._unstored.close()

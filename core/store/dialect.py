@@ -122,8 +122,23 @@ class Database(Protocol):
         """
         ...
 
+    def new_mark(self, connection: Connection) -> str:
+        """Return what `was_committed` asks for, for `append`."""
+        ...
+
+    def append(self, connection: Connection, mark: str, cells: Sequence[Any]) -> int:
+        """Append events in a transaction of their own, commit it, tell other processes, and return the last seq.
+
+        `cells`: of their rows, one after the other; in the place of each seq is a 0. On an error the caller rolls back.
+        """
+        ...
+
     def rollback(self, connection: Connection) -> None:
         """Undo; harmless where the database has done so by itself, or is gone."""
+        ...
+
+    def between_commits(self, connection: Connection) -> None:
+        """Do what makes the next commits faster; the writer calls it after each. What hinders it hinders nothing else."""
         ...
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:

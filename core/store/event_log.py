@@ -139,8 +139,6 @@ class DatabaseEventLog:
         return await told
 
     def _submit(self, steps: Sequence[Step], told: "asyncio.Future[list[Envelope]] | None", appended: list[Envelope]) -> None:
-        work = _Work(steps, self._codec, hash_chain=self._hash_chain)
-
         def settle(stored: list[Envelope] | None, error: Exception | None) -> None:
             if stored is not None:
                 self._dispatcher.tell(stored, lambda failures: done(stored, failures))
@@ -153,8 +151,15 @@ class DatabaseEventLog:
             elif told is not None and not told.done():
                 told.set_result(appended or stored)
 
+        self._threads.write(self._job(steps, settle))
+
+    def _job(self, steps: Sequence[Step], settle: Callable[[list[Envelope] | None, Exception | None], None]) -> Job:
+        if len(steps) == 1 and isinstance(steps[0], Append) and not self._hash_chain:
+            events = rows.EncodedEvents(steps[0].events)
+            return Job(events.write, settle, prepare=partial(events.encode, self._codec), weight=len(events), appends=True, events=events)
+        work = _Work(steps, self._codec, hash_chain=self._hash_chain)
         appends = any(isinstance(step, Append) for step in steps)
-        self._threads.write(Job(work.write, settle, prepare=work.prepare, weight=work.weight, appends=appends))
+        return Job(work.write, settle, prepare=work.prepare, weight=work.weight, appends=appends)
 
 
 class _Work:

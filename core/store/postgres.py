@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from core.errors import BugError, InputError, InvalidValue, StoreError
 from core.store.dialect import Begun, News, driver, mark_engine
-from core.store.postgres_connection import SILENCE_S, DeskConnection, Prepared, Step
+from core.store.postgres_connection import SILENCE_S, DeskConnection, Prepared, Step, first_number
 from core.store.postgres_faults import postgres_fault
-from core.store.postgres_sql import PostgresSql
+from core.store.postgres_sql import NumberedLines, PostgresSql
 from core.store.tables import OUTBOX
 
 PATIENCE_S: Final = 5.0
@@ -26,6 +27,11 @@ CHANNEL: Final = "weaver_log"
 LIVE_CHANNEL: Final = "weaver_live"
 """Where texts go that are told and not stored."""
 
+_AFTER_OWN_S: Final = 0.002
+"""Who hears only of commits of his own looks so seldom: waking for each of them takes the processor from the next."""
+
+_Notice = tuple[str, str, int]
+"""Channel, text, and the server process of who told it."""
 _HEARD: Final = "heard"
 _MIGRATION_LOCK: Final = 7_262_114_390
 """Any number that no other program on the server is likely to lock by."""
@@ -52,6 +58,9 @@ _KEEP_HEAD: Final = f"UPDATE log_head SET seq = $1 RETURNING pg_notify('{CHANNEL
 _INSERT_EVENT: Final = (
     f"INSERT INTO outbox ({', '.join(OUTBOX.columns.keys())}) VALUES ({', '.join(f'${at}' for at in range(1, _WIDTH + 1))})".encode()  # noqa: S608
 )
+_INSERT_AFTER_HEAD: Final = _INSERT_EVENT.replace(b"VALUES ($1,", b"VALUES ((SELECT seq FROM log_head) - $1,")
+_COPY_EVENTS: Final = f"COPY outbox ({', '.join(OUTBOX.columns.keys())}) FROM STDIN"
+_MARK_AND_TAKE: Final = f"WITH mark AS (PUT_MARK) UPDATE log_head SET seq = seq + $3 RETURNING seq, pg_notify('{CHANNEL}', seq::text)"  # noqa: S608 - our own names
 _PUT_MARK: Final = (
     "INSERT INTO commit_marks (writer, number, updated_ms) VALUES ($1, $2, NOW_MS)"
     " ON CONFLICT (writer) DO UPDATE SET number = excluded.number, updated_ms = excluded.updated_ms"
@@ -73,7 +82,11 @@ class PostgresDatabase:
         # Longer than the server lets a statement wait for a lock.
         self._silence_s = min(SILENCE_S, 2 * patience_s)
         self.sql: Final = PostgresSql()
-        self._put_mark: Final = _PUT_MARK.replace("NOW_MS", self.sql.now_ms).encode()
+        put_mark = _PUT_MARK.replace("NOW_MS", self.sql.now_ms)
+        self._put_mark: Final = put_mark.encode()
+        self._mark_and_take: Final = _MARK_AND_TAKE.replace("PUT_MARK", put_mark)
+        self._take_step: Final = self._mark_and_take.encode()
+        self._writing_process = 0
 
     def connect(self) -> DeskConnection:
         """Return a new connection of the driver."""
@@ -103,8 +116,8 @@ class PostgresDatabase:
     def begin(self, connection: Connection, *, alone: bool, appends: bool) -> Begun:
         """See `core.store.dialect.Database`. The mark is the number of the transaction and its server process."""
         of_driver: DeskConnection = driver(connection)
-        number = next(self._numbers)
-        mark = f"{number} {of_driver.pgconn.backend_pid}"
+        mark = self.new_mark(connection)
+        number = _number_of(mark)
         if alone:
             _prepared(connection).forget()  # tables may change, and then the driver lets the server forget everything
             of_driver.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
@@ -120,7 +133,7 @@ class PostgresDatabase:
         """See `core.store.dialect.Database`. One journey, whatever there is to do."""
         steps: list[Step] = [(_INSERT_EVENT, _as_text(late[at : at + _WIDTH])) for at in range(0, len(late), _WIDTH)]
         if begun.head is not None:
-            steps.append(self._mark(int(begun.mark.partition(" ")[0])))
+            steps.append(self._mark(_number_of(begun.mark)))
         if head is not None:
             steps.append((_KEEP_HEAD, _as_text([head])))
         driver(connection).journey([*steps, _COMMIT], _prepared(connection))
@@ -128,15 +141,39 @@ class PostgresDatabase:
     def _mark(self, number: int) -> Step:
         return self._put_mark, _as_text([self._writer, number])
 
+    def new_mark(self, connection: Connection) -> str:
+        """See `core.store.dialect.Database`."""
+        self._writing_process = driver(connection).pgconn.backend_pid
+        return f"{next(self._numbers)} {self._writing_process}"
+
+    def append(self, connection: Connection, mark: str, cells: Sequence[Any]) -> int:
+        """See `core.store.dialect.Database`. One journey, or where the rows are copied two: the server numbers, and commits at its end."""
+        of_driver: DeskConnection = driver(connection)
+        count, number = len(cells) // _WIDTH, _number_of(mark)
+        if count > self.late_events:
+            take = self._mark_and_take.replace("$1", f"'{self._writer}'").replace("$2", str(number)).replace("$3", str(count))
+            return of_driver.copy_journey(f"{take}; {_COPY_EVENTS}".encode(), NumberedLines(cells, _WIDTH))
+        steps: list[Step] = [(self._take_step, _as_text([self._writer, number, count]))]
+        for at in range(count):
+            row = _as_text(cells[at * _WIDTH : (at + 1) * _WIDTH])
+            row[0] = b"%d" % (count - 1 - at)
+            steps.append((_INSERT_AFTER_HEAD, row))
+        return first_number(of_driver.journey(steps, _prepared(connection)))
+
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
+        if connection.invalidated:
+            return  # its loss was noticed in the middle of the work, and the transaction is gone with it
         of_driver = connection.connection.driver_connection
         try:
-            if of_driver is not None and not of_driver.closed:
+            if of_driver is not None and not of_driver.closed and of_driver.pgconn.transaction_status != TransactionStatus.IDLE:
                 # Not by `execute`: the driver would have the server forget all that was ever prepared, ours too.
                 of_driver.journey([_ROLLBACK], _prepared(connection))
         except psycopg.OperationalError:
             return  # the connection is gone, and the transaction with it
+
+    def between_commits(self, connection: Connection) -> None:
+        """See `core.store.dialect.Database`. The server keeps its own house."""
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
         """See `core.store.dialect.Database`. The row that the transaction wrote, if it was committed, tells; its locks, whether it is over.
@@ -157,25 +194,30 @@ class PostgresDatabase:
 
     def listen(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
-        heard: list[tuple[str, str]] = []
+        heard: list[_Notice] = []
         connection.info[_HEARD] = heard
         of_driver = driver(connection)
         # Notices that come with the answer to a query are handed to this; all others are fetched in `wait_for_news`.
-        of_driver.add_notify_handler(lambda notice: heard.append((notice.channel, notice.payload)))
+        of_driver.add_notify_handler(lambda notice: heard.append((notice.channel, notice.payload, notice.pid)))
         of_driver.execute(f"LISTEN {CHANNEL}; LISTEN {LIVE_CHANNEL}")
 
     def wait_for_news(self, connection: Connection, wake: socket.socket) -> News:
         """See `core.store.dialect.Database`. A silent server is asked now and then: a connection may be dead and not know it."""
-        heard: list[tuple[str, str]] = connection.info[_HEARD]
+        heard: list[_Notice] = connection.info[_HEARD]
         of_driver = driver(connection)
         _fetch(of_driver.pgconn, heard)
         if not heard:
             select.select([of_driver.fileno(), wake], [], [], self._silence_s)
             _fetch(of_driver.pgconn, heard)
-        heads = [int(payload) for channel, payload in heard if channel == CHANNEL]
-        live = tuple(payload for channel, payload in heard if channel == LIVE_CHANNEL)
+        # What our own writer appends it tells itself: a look for each of its commits would cost half as much as the commit.
+        heads = [int(payload) for channel, payload, process in heard if channel == CHANNEL and process != self._writing_process]
+        live = tuple(payload for channel, payload, _ in heard if channel == LIVE_CHANNEL)
+        if not heard:
+            return News(None)
         heard.clear()
-        return News(max(heads, default=0 if live else None), live)
+        if not heads and not live:
+            select.select([wake], [], [], _AFTER_OWN_S)
+        return News(max(heads, default=0), live)
 
     def tell_live(self, connection: Connection, text: str) -> bool:
         """See `core.store.dialect.Database`."""
@@ -219,11 +261,15 @@ def _prepared(connection: Connection) -> Prepared:
     return found
 
 
-def _fetch(pgconn: Any, heard: list[tuple[str, str]]) -> None:
+def _number_of(mark: str) -> int:
+    return int(mark.partition(" ")[0])
+
+
+def _fetch(pgconn: Any, heard: list[_Notice]) -> None:
     """Take in what has arrived; some of it may have come behind an earlier answer, and the socket shows nothing any more."""
     pgconn.consume_input()
     while (notice := pgconn.notifies()) is not None:
-        heard.append((notice.relname.decode(), notice.extra.decode()))
+        heard.append((notice.relname.decode(), notice.extra.decode(), notice.be_pid))
 
 
 def _parameters_of(url: str) -> dict[str, Any]:

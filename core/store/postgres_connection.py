@@ -6,13 +6,17 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import errors
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.generators import copy_to
+from psycopg.pq import ConnStatus, ExecStatus, PipelineStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import READY_NONE, READY_R, WAIT_R, WAIT_RW
+
+from core.store.postgres_sql import NumberedLines
 
 SILENCE_S: Final = 10.0
 """How long an answer may take before the server is asked, over another connection, whether it works at it."""
 _IS_AT_IT: Final = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
+_SENT_AT_ONCE: Final = 65_536
 _DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 Step = tuple[bytes, Sequence[bytes | None]]
@@ -56,6 +60,29 @@ class DeskConnection(psycopg.Connection[Any]):
                 prepared.forget()
                 raise errors.error_from_result(result)
         return results
+
+    def copy_journey(self, statements: bytes, lines: NumberedLines) -> int:
+        """Carry out `statements`, which end in a COPY of `lines`, in one transaction.
+
+        The first returns the number of the last line. Raises what the server says; then nothing was done.
+        """
+        pgconn = self.pgconn
+        try:
+            pgconn.send_query(statements)
+            results: list[PGresult] = self.wait(_answers(pgconn))
+            if results[-1].status == ExecStatus.COPY_IN:
+                for piece in lines.pieces(first_number(results)):
+                    for start in range(0, len(piece), _SENT_AT_ONCE):
+                        self.wait(copy_to(pgconn, piece[start : start + _SENT_AT_ONCE], False))
+                pgconn.put_copy_end()
+                results[-1:] = self.wait(_answers(pgconn))
+        except BaseException:
+            pgconn.finish()  # nobody knows what would come next on it
+            raise
+        for result in results:
+            if result.status not in _DONE:
+                raise errors.error_from_result(result)
+        return first_number(results)
 
     def _listened_to(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         since, is_suspect = time.monotonic(), False
@@ -115,8 +142,13 @@ class Prepared:
         self._names.clear()
 
 
+def first_number(results: Sequence[PGresult]) -> int:
+    """Return the first cell that was answered, a number; what a statement answers that is prepared or returns nothing has none."""
+    return next(int(result.get_value(0, 0) or 0) for result in results if result.ntuples)
+
+
 def _answers(pgconn: Any) -> Generator[Any, Any, list[PGresult]]:
-    """Send what is to be sent, and return the answers up to the end of the journey."""
+    """Send what is to be sent, and return the answers up to the end of the journey, or to where the server waits for rows."""
     while pgconn.flush():
         ready = yield WAIT_RW
         if ready & READY_R:
@@ -130,7 +162,11 @@ def _answers(pgconn: Any) -> Generator[Any, Any, list[PGresult]]:
         if result is None:
             if pgconn.status != ConnStatus.OK:
                 raise psycopg.OperationalError(pgconn.get_error_message() or "the connection was lost")
+            if pgconn.pipeline_status == PipelineStatus.OFF:
+                return found
             continue
         if result.status == ExecStatus.PIPELINE_SYNC:
             return found
         found.append(result)
+        if result.status == ExecStatus.COPY_IN:
+            return found

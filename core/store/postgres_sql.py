@@ -1,6 +1,6 @@
 """SQL as PostgreSQL spells it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -61,6 +61,22 @@ def _copy(connection: Connection, into: BulkInsert, values: list[Any]) -> None:
     with driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
         for start in range(0, len(values), _COPIED_AT_ONCE * into.width):
             copy.write(copied_text(values[start : start + _COPIED_AT_ONCE * into.width], into.width))
+
+
+class NumberedLines:
+    """Rows as COPY reads them, but for their first cell: the number that comes before it is said last. `width`: cells of a row."""
+
+    def __init__(self, cells: Sequence[Any], width: int) -> None:
+        others = list(cells)
+        del others[::width]
+        self._lines = copied_text(others, width - 1).encode().split(b"\n")[:-1]
+
+    def pieces(self, last: int) -> Iterator[bytes]:
+        """Yield the text of some rows at a time; the last row has the number `last`, those before it the numbers before."""
+        first = last - len(self._lines) + 1
+        for start in range(0, len(self._lines), _COPIED_AT_ONCE):
+            lines = self._lines[start : start + _COPIED_AT_ONCE]
+            yield b"".join([b"%d\t%b\n" % (number, line) for number, line in enumerate(lines, first + start)])
 
 
 def copied_text(values: Sequence[Any], width: int) -> str:

@@ -21,7 +21,7 @@ from core.store.deletions import delete_events
 from core.store.dialect import database_of, execute
 from core.store.sql import BulkInsert
 from core.store.tables import EVENT_HASHES, FILLS, LOUD, ORDERS, OUTBOX, QUIET, RESULTS, RUNS
-from core.store.transaction import EVENT_COLUMNS, pending_events, write_pending
+from core.store.transaction import EVENT_COLUMNS, pending_events, with_seqs, write_pending
 
 EVENT_LIST: Final = ", ".join(EVENT_COLUMNS)
 _PUT_RUN: Final = BulkInsert(
@@ -62,21 +62,23 @@ class EncodedEvents:
     def __init__(self, events: Sequence[Envelope], *, chained: bool = False) -> None:
         self._events = events
         self._chained = chained
-        self._payloads: list[str] = []
+        self.cells: list[Any] = []
+        """The cells of their rows, one after the other, once encoded; in the place of each seq is a 0."""
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def last_id(self) -> str:
+        """The id of the last of them."""
+        return self._events[-1].id
 
     def encode(self, codec: EventCodec) -> None:
         """Encode the payloads. Raises what `EventCodec.encode` raises."""
-        self._payloads = [data.decode() for data in codec.encode_all(self._events)]
-
-    def write(self, connection: Connection) -> list[Envelope]:
-        """Append them and return them with their seq; the rows are written before the commit."""
-        pending = pending_events(connection)
-        stored: list[Envelope] = []
-        values = pending.values
-        for seq, (event, payload) in enumerate(zip(self._events, self._payloads, strict=True), pending.take(len(self._events))):
-            stored.append(with_seq(event, seq))
-            values += (
-                seq,
+        cells: list[Any] = []
+        for event, payload in zip(self._events, codec.encode_all(self._events), strict=True):
+            cells += (
+                0,
                 event.id,
                 "cmd" if event.kind is _COMMAND else "evt",  # a member's `value` costs more than the rest of its row
                 event.type,
@@ -87,10 +89,21 @@ class EncodedEvents:
                 event.trace_id,
                 event.ts,
                 event.producer,
-                payload,
+                payload.decode(),
             )
+        self.cells = cells
+
+    def numbered(self, first: int) -> list[Envelope]:
+        """Return them with their seqs."""
+        return [with_seq(event, seq) for seq, event in enumerate(self._events, first)]
+
+    def write(self, connection: Connection) -> list[Envelope]:
+        """Append them and return them with their seq; the rows are written before the commit."""
+        pending = pending_events(connection)
+        first = pending.take(len(self._events))
+        pending.values += with_seqs(self.cells, first)
         pending.chained = pending.chained or self._chained
-        return stored
+        return self.numbered(first)
 
 
 def read_events(

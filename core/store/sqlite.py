@@ -15,6 +15,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from core.errors import BugError, DatabaseBusy, DiskFull, InvalidValue, StoreError, StoreReadOnly
 from core.store.dialect import Begun, News, driver, mark_engine
 from core.store.sqlite_sql import SqliteSql
+from core.store.transaction import EVENT_COLUMNS, INSERT_EVENTS, with_seqs
+from core.store.write_ahead import CHECKPOINT_PAGES, WriteAheadRoom
 
 BUSY_TIMEOUT_S: Final = 5.0
 
@@ -23,7 +25,7 @@ _PRAGMAS: Final = (
     _WAL,
     "PRAGMA synchronous=FULL",  # what is committed survives a power cut
     "PRAGMA foreign_keys=ON",
-    "PRAGMA wal_autocheckpoint=4000",  # pages; fewer checkpoints while a backtest's events stream in
+    f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",  # fewer checkpoints while a backtest's events stream in
     "PRAGMA temp_store=MEMORY",
 )
 _BETWEEN_TRIES_S: Final = 0.005
@@ -42,6 +44,7 @@ class SqliteDatabase:
         self.where: Final = str(path)
         self.patience_s: Final = patience_s
         self.sql: Final = SqliteSql()
+        self._room: Final = WriteAheadRoom(path)
 
     def writing_engine(self) -> Engine:
         """See `core.store.dialect.Database`."""
@@ -69,11 +72,30 @@ class SqliteDatabase:
             of_driver.execute("UPDATE log_head SET seq = ?", (head,))
         of_driver.execute("COMMIT")
 
+    def new_mark(self, connection: Connection) -> str:
+        """See `core.store.dialect.Database`."""
+        return ""
+
+    def append(self, connection: Connection, mark: str, cells: Sequence[Any]) -> int:
+        """See `core.store.dialect.Database`."""
+        of_driver = driver(connection)
+        of_driver.execute("BEGIN IMMEDIATE")
+        (before,) = of_driver.execute("SELECT seq FROM log_head").fetchone()
+        head: int = before + len(cells) // len(EVENT_COLUMNS)
+        INSERT_EVENTS.run(connection, with_seqs(cells, before + 1))
+        of_driver.execute("UPDATE log_head SET seq = ?", (head,))
+        of_driver.execute("COMMIT")
+        return head
+
     def rollback(self, connection: Connection) -> None:
         """See `core.store.dialect.Database`."""
         of_driver = driver(connection)
         if of_driver.in_transaction:  # after some errors SQLite has rolled back by itself
             of_driver.execute("ROLLBACK")
+
+    def between_commits(self, connection: Connection) -> None:
+        """See `core.store.dialect.Database`."""
+        self._room.make(driver(connection))
 
     def was_committed(self, connection: Connection, mark: str) -> bool | None:
         """See `core.store.dialect.Database`. A commit in a file is always answered."""

@@ -12,7 +12,7 @@ from core.store.sql import BulkInsert
 from core.store.tables import OUTBOX
 
 EVENT_COLUMNS: Final = tuple(column.name for column in OUTBOX.columns)
-_INSERT_EVENTS: Final = BulkInsert(OUTBOX, EVENT_COLUMNS)
+INSERT_EVENTS: Final = BulkInsert(OUTBOX, EVENT_COLUMNS)
 _PENDING: Final = "pending_events"
 
 
@@ -35,6 +35,13 @@ class PendingEvents:
         return first
 
 
+def with_seqs(cells: Sequence[Any], first: int) -> list[Any]:
+    """Return the cells of events' rows with seqs from `first` on."""
+    values = list(cells)
+    values[:: len(EVENT_COLUMNS)] = range(first, first + len(values) // len(EVENT_COLUMNS))
+    return values
+
+
 def pending_events(connection: Connection) -> PendingEvents:
     """Return what the connection's transaction appends; the log is locked from the first call on."""
     held: PendingEvents | None = connection.info.get(_PENDING)
@@ -50,17 +57,20 @@ def write_pending(connection: Connection) -> None:
     held: PendingEvents | None = connection.info.get(_PENDING)
     if held is not None and held.values:
         values, held.values = held.values, []
-        _INSERT_EVENTS.run(connection, values)
+        INSERT_EVENTS.run(connection, values)
         if held.chained:
             extend_chains(connection, values)
 
 
 class Transaction:
-    """One transaction: `begin`, the work, then `finish` and `commit`, or `rollback`."""
+    """One transaction: `begin`, the work, then `finish` and `commit`, or `rollback`. As a `core.store.writing.Change`, with its work."""
 
-    def __init__(self, connection: Connection, *, alone: bool = False, appends: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, work: Sequence[Callable[[Connection], Any]] = (), *, alone: bool = False, appends: bool = False
+    ) -> None:
         """`alone`, `appends`: see `core.store.dialect.Database.begin`."""
         self._connection = connection
+        self._work = work
         self._appends = appends
         self._database = database_of(connection)
         self._alone = alone
@@ -68,6 +78,8 @@ class Transaction:
         self._late: list[Any] = []
         self.appended: tuple[int, int] | None = None
         """The first and last seq, once finished."""
+        self.results: list[Any] = []
+        """What each piece of work returned."""
 
     @property
     def mark(self) -> str:
@@ -103,16 +115,18 @@ class Transaction:
         """Undo it."""
         self._database.rollback(self._connection)
 
-    def carry_out(self, work: Sequence[Callable[[Connection], Any]]) -> list[Any]:
-        """Return what each of `work` returns, all of it written and not yet committed; an error undoes everything."""
+    def write(self) -> None:
+        """Do the work, all of it written and not yet committed; an error undoes everything."""
         self.begin()
         try:
-            results = [each(self._connection) for each in work]
+            self.results = [each(self._connection) for each in self._work]
             self.finish()
         except BaseException:
             self.rollback()
             raise
-        return results
+
+    def learn(self, connection: Connection, told: int) -> None:
+        """See `core.store.writing.Change`. Its seqs are known from the beginning."""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -11,8 +12,11 @@ from sqlalchemy import Connection, Engine
 from core.events.envelope import Envelope
 from core.store.dialect import Database
 from core.store.faults import faults
+from core.store.plain_append import PlainAppend
+from core.store.rows import EncodedEvents
 from core.store.tail import Tail
-from core.store.writing import WritingConnection
+from core.store.transaction import Transaction
+from core.store.writing import Change, WritingConnection
 
 _GROUP_WEIGHT: Final = 20_000
 
@@ -22,10 +26,11 @@ class Job:
 
     `prepare` runs before the transaction, `work` inside it: possibly more than once, after its group was rolled back for
     another's fault or the connection was lost. `settle` is called in the loop's thread with what `work` returned or with the
-    error; jobs settle in the order of their commits. `appends`: whether it appends to the log.
+    error; jobs settle in the order of their commits. `appends`: whether it appends to the log; `events`: where that is all it
+    does, what `work` would append, encoded by `prepare`.
     """
 
-    __slots__ = ("appends", "prepare", "settle", "weight", "work")
+    __slots__ = ("appends", "events", "prepare", "settle", "weight", "work")
 
     def __init__(
         self,
@@ -35,8 +40,10 @@ class Job:
         prepare: Callable[[], None] | None = None,
         weight: int = 1,
         appends: bool = False,
+        events: EncodedEvents | None = None,
     ) -> None:
         self.work = work
+        self.events = events
         self.settle = settle
         self.prepare = prepare
         self.weight = weight
@@ -100,6 +107,7 @@ class Writer:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._commit(self._group_of(job))
+            self._connection.rest()
         self._connection.drop()
         try:
             if self._last is not None:
@@ -152,7 +160,7 @@ class Writer:
                 self._pass_on([(job, result, None) for job, result in zip(jobs, results, strict=True)])
 
         try:
-            self._connection.carry_out([job.work for job in jobs], hand, appends=any(job.appends for job in jobs))
+            self._connection.carry_out(_change_of(jobs), hand)
         except Exception as error:
             return error
         return None
@@ -169,3 +177,10 @@ class Writer:
         except Exception as error:
             return error
         return None
+
+
+def _change_of(jobs: Sequence[Job]) -> Callable[[Connection], Change]:
+    lots = [job.events for job in jobs if job.events is not None]
+    if len(lots) == len(jobs):
+        return partial(PlainAppend, lots=lots)
+    return partial(Transaction, work=[job.work for job in jobs], appends=any(job.appends for job in jobs))

@@ -1,8 +1,7 @@
 """The writer's connection: made anew when the database dropped it, and asked what became of a commit that was not answered."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
@@ -12,11 +11,40 @@ from core.store.dialect import Database
 from core.store.faults import faults
 from core.store.patience import Patience
 from core.store.tail import Tail
-from core.store.transaction import Transaction
 
-Work = Callable[[Connection], Any]
 Hand = Callable[[Sequence[Envelope], list[Any] | None], None]
 """Takes events of other processes, and the results of the work when it is committed, on their way to the loop."""
+
+
+class Change(Protocol):
+    """What is committed in one transaction. After an error it is undone, and may be made anew on another connection."""
+
+    @property
+    def mark(self) -> str:
+        """What `Database.was_committed` asks for."""
+        ...
+
+    @property
+    def appended(self) -> tuple[int, int] | None:
+        """The first and last seq that it appends, once they are known; None for none."""
+        ...
+
+    @property
+    def results(self) -> list[Any]:
+        """What is handed on once it is committed."""
+        ...
+
+    def write(self) -> None:
+        """Do what comes before the commit."""
+        ...
+
+    def commit(self) -> None:
+        """Make it last. An answer that says no undoes it; no answer leaves it open what happened."""
+        ...
+
+    def learn(self, connection: Connection, told: int) -> None:
+        """Read what an answer that was lost would have said; it is known to be committed, with seqs after `told`."""
+        ...
 
 
 class WritingConnection:
@@ -28,35 +56,37 @@ class WritingConnection:
         self._tail = tail
         self._patience = Patience(database.patience_s)
         self._connection: Connection | None = None
+        self._has_lock = False
 
-    def carry_out(self, work: Sequence[Work], hand: Hand, *, appends: bool) -> None:
-        """Do `work` in one transaction and hand its results on. Raises what the work raised, or StoreError; then nothing was done.
+    def carry_out(self, make: Callable[[Connection], Change], hand: Hand) -> None:
+        """Commit a change and hand its results on. Raises what the change raised, or StoreError; then nothing was done.
 
-        A connection that is lost is made anew, and the work done again, unless it turns out to be committed. `appends`: whether
-        some of it appends to the log.
+        A connection that is lost is made anew, and the change too, unless it turns out to be committed.
         """
         self._patience.begin()
-        with ExitStack() as locked:
-            self._carry_out(work, hand, locked, appends=appends)
+        try:
+            self._carry_out(make, hand)
+        finally:
+            self._unlock()
 
-    def _carry_out(self, work: Sequence[Work], hand: Hand, locked: ExitStack, *, appends: bool) -> None:
-        unsure: tuple[Transaction, list[Any]] | None = None
+    def _carry_out(self, make: Callable[[Connection], Change], hand: Hand) -> None:
+        unsure: Change | None = None
         while True:
             try:
                 with faults(self._database):
                     connection = self._connected()
-                    if unsure is not None and self._is_settled(connection, *unsure, hand):
+                    if unsure is not None and self._is_settled(connection, unsure, hand):
                         return
                     unsure = None
-                    locked.close()
-                    transaction = Transaction(connection, appends=appends)
-                    results = transaction.carry_out(work)
+                    self._unlock()
+                    change = make(connection)
+                    change.write()
                     self._patience.answered()
                     # Until it is known what became of the commit: the listener would take what it wrote for another's.
-                    locked.enter_context(self._tail.lock)
-                    unsure = transaction, results
-                    transaction.commit()
-                    self._hand(connection, transaction, results, hand)
+                    self._lock()
+                    unsure = change
+                    change.commit()
+                    self._hand(connection, change, hand)
             except DatabaseUnreachable as error:
                 if self._connection is not None:
                     self._patience.lost()
@@ -65,6 +95,11 @@ class WritingConnection:
                     raise (_unsure(error) if unsure is not None else error) from error
             else:
                 return
+
+    def rest(self) -> None:
+        """Do what makes the next commits faster."""
+        if self._connection is not None:
+            self._database.between_commits(self._connection)
 
     def drop(self) -> None:
         """Let go of the connection."""
@@ -77,35 +112,44 @@ class WritingConnection:
         """Wait no more for a database that does not answer."""
         self._patience.give_up()
 
+    def _lock(self) -> None:
+        self._tail.lock.acquire()
+        self._has_lock = True
+
+    def _unlock(self) -> None:
+        if self._has_lock:
+            self._has_lock = False
+            self._tail.lock.release()
+
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
         return self._connection
 
-    def _is_settled(self, connection: Connection, transaction: Transaction, results: list[Any], hand: Hand) -> bool:
-        """Tell whether the transaction was committed after all; then its results are handed on."""
-        while (outcome := self._database.was_committed(connection, transaction.mark)) is None:
+    def _is_settled(self, connection: Connection, change: Change, hand: Hand) -> bool:
+        """Tell whether the change was committed after all; then its results are handed on."""
+        while (outcome := self._database.was_committed(connection, change.mark)) is None:
             if not self._patience.wait():
                 raise DatabaseUnreachable(f"{self._database.where} does not say what became of the last change.")
         if outcome:
-            self._hand(connection, transaction, results, hand)
+            change.learn(connection, self._tail.seq)
+            self._hand(connection, change, hand)
         return outcome
 
-    def _hand(self, connection: Connection, transaction: Transaction, results: list[Any], hand: Hand) -> None:
-        if transaction.appended is not None:
-            first, last = transaction.appended
-            with self._missable():
-                while (events := self._tail.page(connection, first)) is not None:
-                    hand(events, None)
+    def _hand(self, connection: Connection, change: Change, hand: Hand) -> None:
+        if change.appended is not None:
+            first, last = change.appended
+            if self._tail.seq < first - 1:
+                self._hand_others(connection, first, hand)
             self._tail.told(first, last)
-        hand((), results)
+        hand((), change.results)
 
-    @contextmanager
-    def _missable(self) -> Iterator[None]:
-        """What others appended can be read later; what was committed here counts now."""
+    def _hand_others(self, connection: Connection, first: int, hand: Hand) -> None:
+        """Hand on what others appended before `first`. It can be read later; what was committed here counts now."""
         try:
             with faults(self._database):
-                yield
+                while (events := self._tail.page(connection, first)) is not None:
+                    hand(events, None)
         except StoreError:
             self.drop()
 

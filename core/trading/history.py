@@ -64,9 +64,7 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
     await _remember_orders(state, runs, log)
     async for event in _all(log, OrdersLeftTogether.wire):
         if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
-            left = [state.lives[each] for each in (event.payload.order_id, *event.payload.others)]
-            state.left_together([life.order for life in left])
-            state.recall(left[0])  # what is held counts anew
+            state.left_together([state.lives[each].order for each in (event.payload.order_id, *event.payload.others)])
     known_ns: int | None = None
     after = 0
     while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):

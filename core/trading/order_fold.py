@@ -220,8 +220,7 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
     filled, money = before.filled_qty + fill.qty, life.money + fill.qty * fill.price
     order = msgspec.structs.replace(before, filled_qty=filled, avg_fill_price=money / filled)
     after = _settle(msgspec.structs.replace(life, order=order, fills=fills, money=money), "", now_ns, at_fill=True)
-    status = after.life.order.status
-    kind = OrderFilled if status is _S.FILLED else OrderPartiallyFilled
+    kind = OrderFilled if after.life.order.status is _S.FILLED else OrderPartiallyFilled
     booked = kind(
         order_id=before.id,
         fill_id=fill_id,

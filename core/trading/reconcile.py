@@ -220,7 +220,7 @@ def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Dif
     is_news = ours.updated_ns >= asked_ns  # what the broker said is older than what we know
     if ours.status.is_final and not order.status.is_final and ours.status is not OrderStatus.FILLED and not is_news:
         found.append(_stray(ours, order))
-    elif not ours.status.is_final and _differs(life, order):
+    elif not ours.status.is_final and _differs(life, order, missed):
         found.append(
             Difference(
                 kind=Kind.MISSED_NEWS,
@@ -264,10 +264,10 @@ def _details(life: OrderLife, order: BrokerOrder, filled: Decimal, missed: Decim
         )
 
 
-def _differs(life: OrderLife, order: BrokerOrder) -> bool:
+def _differs(life: OrderLife, order: BrokerOrder, missed: Decimal) -> bool:
     """Tell whether the broker's state is news: one that ended, or one that it took while we did not know that it had."""
     ended = order.status.is_final and order.status is not OrderStatus.FILLED
-    is_smaller = order.status is OrderStatus.FILLED and order.filled_qty == life.order.filled_qty < life.order.request.qty
+    is_smaller = order.status is OrderStatus.FILLED and order.filled_qty == life.order.filled_qty + missed < life.order.request.qty
     return ended or is_smaller or life.order.status is OrderStatus.SUBMITTING or life.order.broker_id is None
 
 

@@ -316,7 +316,7 @@ class AccountDesk:
 
     def _together(self, orders: Sequence[Order], entry: Entry) -> None:
         """Let orders leave as one request."""
-        self.state.left_together(orders)
+        entry.afterwards.insert(0, lambda: self.state.left_together(orders))  # before any of them leaves
         entry.tell_of(orders[0], OrdersLeftTogether(order_id=orders[0].id, others=tuple(order.id for order in orders[1:])))
 
     def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:

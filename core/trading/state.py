@@ -160,8 +160,7 @@ class AccountState:
                 kept.pop(order.id, None)
         self._count_rest(life)
         for other in self.together.get(order.id, ()):
-            if other in self.lives:
-                self._count_rest(self.lives[other])
+            self._count_rest(self.lives[other])
         if order.broker_id is not None:
             self._by_broker_id[order.broker_id] = order.id
 
@@ -175,11 +174,13 @@ class AccountState:
             del self._rests[order.id], of_run[order.id]
 
     def left_together(self, orders: Sequence[Order]) -> None:
-        """Take that orders leave as one request, under the id of the first; what becomes of one the broker then minds."""
+        """Take that orders which are known leave as one request, under the id of the first; how they hang together the broker minds."""
         first, others = orders[0].id, tuple(order.id for order in orders[1:])
         self.together[first] = others
         self.leads |= dict.fromkeys(others, first)
         self.pairs |= {order.id: order.sibling_id for order in orders if order.sibling_id in {first, *others}}
+        for other in others:
+            self._count_rest(self.lives[other])
 
     def is_held(self, order: Order) -> bool:
         """Tell whether the broker holds an exit until the entry that it left with is filled."""

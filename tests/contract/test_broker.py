@@ -237,6 +237,73 @@ def test_2_4_an_order_that_contradicts_itself_is_never_made(wrong: dict[str, obj
         BrokerOrderRequest(**{"client_order_id": "a", "symbol": "SPY", "side": BUY, "qty": D(1), **wrong})  # type: ignore[arg-type]
 
 
+async def family(bench: Bench, lead: OrderStatus, *legs: OrderStatus) -> BrokerOrder:
+    """A bracket as the lists have it, once it and its target and stop are so."""
+    async with asyncio.timeout(10):
+        while True:
+            (order,) = await bench.broker.orders.orders_since(0)
+            target, stop = sorted(order.legs, key=lambda leg: leg.type is not LIMIT)
+            if (order.status, target.status, stop.status) == (lead, *legs):
+                return order
+
+
+BRACKET = limit("a", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380"))
+S = OrderStatus
+
+
+async def test_2_5_the_end_of_an_entry_ends_its_legs(bench: Bench) -> None:
+    bench.hold()
+    order = await sent(bench, BRACKET)
+    if order is None:
+        return
+    await family(bench, S.ACCEPTED, S.ACCEPTED, S.ACCEPTED)
+    await bench.broker.desk.cancel(order.id)
+    await family(bench, S.CANCELLED, S.CANCELLED, S.CANCELLED)
+
+
+async def test_2_6_the_fill_of_a_leg_ends_the_other(bench: Bench) -> None:
+    bench.hold()
+    order = await sent(bench, BRACKET)
+    if order is None:
+        return
+    bench.fill(order.id, "10", "390")
+    order = await family(bench, S.FILLED, S.ACCEPTED, S.ACCEPTED)
+    target = next(leg for leg in order.legs if leg.type is LIMIT)
+    bench.fill(target.id, "10", "420")
+    order = await family(bench, S.FILLED, S.FILLED, S.CANCELLED)
+    assert await bench.broker.account.positions() == []
+    # Legs are found by the broker's id as well, and executions name them by it.
+    assert (await bench.broker.orders.order(target.id) or order).id == target.id
+    assert [one.order_id for one in await bench.broker.account.executions()] == [order.id, target.id]
+
+
+async def test_2_7_legs_may_still_fill_while_their_entry_is_filled_in_part(bench: Bench) -> None:
+    bench.hold()
+    order = await sent(bench, BRACKET)
+    if order is None:
+        return
+    bench.fill(order.id, "4", "390")
+    order = await family(bench, S.PARTIALLY_FILLED, S.ACCEPTED, S.ACCEPTED)
+    one = await bench.broker.orders.order(order.id)
+    assert one is not None
+    assert {leg.id for leg in one.legs} == {leg.id for leg in order.legs}  # asked for by itself it names them, too
+
+
+async def test_2_8_a_leg_takes_another_price_under_an_id_of_ours(bench: Bench) -> None:
+    bench.hold()
+    order = await sent(bench, BRACKET)
+    if order is None:
+        return
+    stop = next(leg for leg in order.legs if leg.type is not LIMIT)
+    new = await bench.broker.desk.replace(stop.id, OrderChange(client_order_id="a.stop.r1", stop_price=D(385)))
+    assert (new.client_order_id, new.stop_price, new.status.is_final) == ("a.stop.r1", D(385), False)
+    bench.fill(order.id, "10", "390")
+    await settled(bench, "a", S.FILLED)
+    orders = await bench.broker.orders.orders_since(0)
+    lead = next(one for one in orders if one.client_order_id == "a")
+    assert "a.stop.r1" in {one.client_order_id for one in (*orders, *lead.legs)}
+
+
 # --- 3. refusing orders -----------------------------------------------------------------------------------
 
 

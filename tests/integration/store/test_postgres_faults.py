@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Connection, text
 
 from core.errors import BugError, DatabaseMissing, DatabaseNewer, DatabaseRefused, DatabaseUnreachable, DiskFull, StoreError, StoreReadOnly
 from core.events.envelope import Envelope
@@ -86,21 +87,57 @@ async def test_connections_that_the_server_ends_are_made_anew(place: Place, post
         assert len(acknowledged) == ENOUGH
 
 
+@pytest.mark.parametrize("count", [1, 2, 40, 3_000])  # some go in one journey, many are copied
 @pytest.mark.parametrize("reached_the_server", [False, True])
-async def test_a_commit_whose_answer_is_lost_is_looked_up(place: Place, proxy: Proxy, reached_the_server: bool) -> None:
+async def test_a_commit_whose_answer_is_lost_is_looked_up(place: Place, proxy: Proxy, reached_the_server: bool, count: int) -> None:
+    texts = [f"{number}." for number in range(count)]
+    async with opened(through(proxy, place)) as store, opened(place) as other:
+        heard = Hearer()
+        with store.log.subscribe("*", heard, owner="test"):
+            await store.log.append([note("first")])
+            await other.log.append([note("of another")])
+            (proxy.cut_after if reached_the_server else proxy.cut_before)(f'"{texts[-1]}"'.encode())
+            appended = await store.log.append([note(text) for text in texts])
+            assert proxy.cuts == 1
+            assert [event.seq for event in appended] == list(range(3, count + 3))
+            assert [event.seq for event in await store.log.append([note("last")])] == [count + 3]
+        found = await store.log.read(limit=10_000)
+        assert [event.payload for event in found] == [note(text).payload for text in ("first", "of another", *texts, "last")]
+        assert heard.events == found
+
+
+@pytest.mark.parametrize("reached_the_server", [False, True])
+async def test_a_unit_of_work_whose_answer_is_lost_is_looked_up(place: Place, proxy: Proxy, reached_the_server: bool) -> None:
     async with opened(through(proxy, place)) as store:
         heard = Hearer()
         with store.log.subscribe("*", heard, owner="test"):
             await store.log.append([note("first")])
             (proxy.cut_after if reached_the_server else proxy.cut_before)(b"COMMIT")
-            appended = await store.log.append([note("second"), note("third")])
+            async with store.runs.begin() as work:
+                work.put_run(run())
+                work.append([note("second"), note("third")])
             assert proxy.cuts == 1
-            assert [event.seq for event in appended] == [2, 3]
-            assert [event.seq for event in await store.log.append([note("fourth")])] == [4]
-        assert [event.payload for event in await store.log.read()] == [
-            note(text).payload for text in ("first", "second", "third", "fourth")
-        ]
-        assert heard.seqs == [1, 2, 3, 4]
+        assert heard.seqs == [1, 2, 3]
+        assert heard.events == await store.log.read()
+        assert await store.runs.run("run-1") == run()
+
+
+async def test_a_connection_that_is_lost_in_the_middle_of_work_is_made_anew(
+    place: Place, postgres_server: PostgresServer, allow_log: AllowLog
+) -> None:
+    allow_log("does not answer")
+    asked = []
+
+    def work(connection: Connection) -> int:
+        asked.append(connection)
+        if len(asked) == 1:
+            postgres_server.terminate(str(place.url))
+        answer: int = connection.execute(text("SELECT 41 + 1")).scalar_one()
+        return answer
+
+    async with opened(place) as store:
+        assert await store._threads.write_and_wait(work) == 42
+    assert len(asked) == 2
 
 
 async def ask(store: DatabaseStore, statement: bytes) -> None:
@@ -189,7 +226,7 @@ async def test_a_network_that_falls_silent_in_mid_append(place: Place, proxy: Pr
         heard = Hearer()
         with store.log.subscribe("*", heard, owner="test"):
             await store.log.append([note("first")])
-            (proxy.lose_after if reached_the_server else proxy.lose_before)(b"COMMIT")
+            (proxy.lose_after if reached_the_server else proxy.lose_before)(b'"second"')
             (second,) = await store.log.append([note("second")])
             (third,) = await store.log.append([note("third")])
         assert (second.seq, third.seq) == (2, 3)
@@ -477,13 +514,3 @@ async def test_an_event_of_a_newer_program_is_not_shown_and_stops_nothing(
         assert heard.seqs == [1, 3]
         with pytest.raises(DatabaseNewer, match=r"strategy\.Dreamt"):
             await other.log.read()
-
-
-async def test_units_of_work_survive_a_lost_connection_whole(place: Place, proxy: Proxy) -> None:
-    async with opened(through(proxy, place)) as store:
-        proxy.cut_before(b"COMMIT")
-        async with store.runs.begin() as work:
-            work.put_run(run())
-            work.append([note("a")])
-        assert await store.runs.run("run-1") == run()
-        assert len(await store.log.read()) == 1

@@ -143,6 +143,17 @@ async def test_a_stop_over_what_the_target_left_is_over_when_that_is_sold(tmp_pa
         assert account.desk.state.positions() == {}
 
 
+async def test_that_stop_is_over_where_only_the_lists_tell_of_it(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        bracket = await taken(account, server)
+        await bracket.do(lambda: setattr(server, "mischief", Mischief.MISSING))
+        for what, qty in (("entry", 10), ("target", 4), ("stop", 6)):
+            await bracket.fill(what, qty)
+        await account.desk.reconcile()
+        assert bracket.ours() == [S.FILLED, S.CANCELLED, S.CANCELLED]
+        assert account.desk.state.positions() == {}
+
+
 @pytest.mark.parametrize("which", ["target_price", "stop_loss_price"])
 async def test_one_exit_leaves_with_its_entry_too(tmp_path: Path, server: FakeBroker, which: str) -> None:
     async with by_hand(tmp_path, server) as account:
@@ -305,6 +316,18 @@ async def test_a_position_is_closed_beside_a_bracket_that_waits(tmp_path: Path, 
         assert bracket.ours() == [S.FILLED, S.CANCELLED, S.CANCELLED]
         await bracket.assert_safe()
         assert account.desk.state.positions() == {}
+
+
+async def test_what_a_bracket_has_bought_in_part_is_closed_with_all_of_it(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        bracket = await taken(account, server)
+        await bracket.fill("entry", 4)
+        await until(account, lambda: bracket.row(bracket.id).filled_qty == 4)
+        await status(account, await account.close("SPY", account.run.id), S.FILLED)
+        assert bracket.ours() == [S.CANCELLED, S.CANCELLED, S.CANCELLED]  # its exits would be over more than is held
+        await account.desk.reconcile()
+        await bracket.assert_safe()
+        assert (account.desk.state.positions(), await bracket.posts()) == ({}, 2)
 
 
 async def test_the_kill_switch_takes_entry_and_exits_back(tmp_path: Path, server: FakeBroker) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zstandard
 
 from app.logs import FaultReporter, start_logging
 from core.brokers.credentials import Credentials
@@ -162,16 +163,27 @@ def test_the_keys_are_nowhere(
         shown += done.out + done.err
     unpacked = logged / "unpacked.db"  # the export is compressed
     assert weaver("--db", unpacked, "db", "import", logged / "all.weaver").code == 0
+    rows = rows_of(database) + rows_of(unpacked)
+    archive = ("--db", unpacked, "db", "archive", "--older-than", "0d", "--to", logged / "archives")
+    for kind in ("paper-events", "live-events", "desk-events"):
+        assert weaver(*archive, "--class", kind).code == 0
+    archived = ""
+    for path in (logged / "archives").iterdir():
+        archived += zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read().decode()
+        done = weaver("events", "tail", "--archive", path, "--json", "--limit", "10000")
+        assert done.code == 0, done.err
+        shown += done.out + done.err
+    assert archived.count("orders.Rejected") > 10
     files = {path: path.read_bytes() for path in logged.rglob("*") if path.is_file()}
     kinds = {path.suffix for path in files}
     assert {".db", ".log", ".html", ".txt", ".weaver"} <= kinds, kinds
-    rows = rows_of(database) + rows_of(unpacked)
     assert rows.count("orders.Rejected") > 20
     for secret in (KEY, SECRET):
         for where, text in {
             "said": " ".join(said),
             "shown": shown,
             "rows": rows,
+            "archived": archived,
             "terminal": terminal,
             "log": caplog.text,
         }.items():
