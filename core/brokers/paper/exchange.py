@@ -91,7 +91,7 @@ class PaperExchange(Floor):
             self.notes.add(row)
             self.admit(new)
             for other in (*new.legs, new.sibling):
-                if other is not None:
+                if other is not None and not other.gone:  # what is over stays with what it belonged to
                     self.notes.relink(other.id, old.id, new.id)
             self.meet(new.symbol)
             return self.notes.listed(new.id)

@@ -491,6 +491,19 @@ def test_a_replaced_entry_keeps_its_legs() -> None:
     assert bench.order("a").legs == ()
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_leg_that_was_taken_back_stays_with_the_entry_that_was_replaced(*, restarts: bool) -> None:
+    bench = PaperBench()
+    old = bench.send("a", limit_price="95", order_class=OrderClass.BRACKET, target_price="100", stop_loss_price="93")
+    for leg in old.legs:
+        if not bench.order("a").legs[0].status.is_final:
+            bench.exchange.cancel(leg.id)
+    if restarts:
+        bench.restart()
+    new = bench.exchange.replace(old.id, OrderChange(client_order_id="b", limit_price=D("94")))
+    assert (len(new.legs), len(bench.order("a").legs)) == (0, 2)
+
+
 def test_a_replaced_trail_keeps_its_mark() -> None:
     bench = PaperBench()
     old = bench.send("a", trail_price="2")
