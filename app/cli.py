@@ -28,13 +28,19 @@ from app import (
 )
 from app.call import Call
 from app.config import DATABASE_VARIABLE, Paths, database_url
-from app.console import print_error
+from app.console import let_stdout_go, print_error
 from app.options import EVERYWHERE
 from core import ENGINE_VERSION
 from core.errors import InputError, KnownError, UnknownName, nearest
 
 INTERRUPTED: Final = 130
 """What typer makes of a KeyboardInterrupt."""
+
+_PLAINLY: Final = {
+    "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "it must be a number",
+}
+"""What the parser of the command line says → what it means."""
 
 COMMON_OPTIONS: Final = {"--db": True, "--profile": True, "--verbose": False, "--debug": False}
 """Options that may stand anywhere on the line, and whether they take a value."""
@@ -157,7 +163,9 @@ def common_options_first(arguments: Sequence[str]) -> list[str]:
             rest.append(word)
             continue
         first.append(word)
-        if name == word and COMMON_OPTIONS[name] and given:
+        if name == word and COMMON_OPTIONS[name]:
+            if not given:
+                raise InputError(f"{name} is followed by nothing.", "`weaver --help` shows what it takes.")
             first.append(given.pop(0))
     return first + rest
 
@@ -175,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(_usage_error(error), given)
     except BrokenPipeError:
         # The reader of a pipe (`weaver … | head`) has gone: nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_stdout_go()
         return 1
     except Exception as error:  # the outermost frame: known errors are told in plain words, bugs are kept and reported
         return _say(_single_cause(error), given)
@@ -218,4 +226,6 @@ def _usage_error(error: typer.TyperException) -> KnownError:
         near = nearest(wrong, {*options, *COMMON_OPTIONS})
         return InputError(f"{path} has no option {wrong}.", f"Did you mean {near}?" if near else f"`{path} --help` lists them.")
     what = error.format_message().strip().replace("\n", " ")
+    for said, plain in _PLAINLY.items():
+        what = what.replace(said, plain)
     return InputError(what if what.endswith((".", "?")) else what + ".", f"`{path} --help` shows how it is called.")

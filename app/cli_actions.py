@@ -25,7 +25,7 @@ def add_to(group: typer.Typer) -> None:
 
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zip, .zst) with the columns symbol, date, type and value.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="CSV (also .gz, .zip, .zst) with the columns symbol, date, type and value.")],
     symbol: Symbol = None,
     on_bad: OnBadWay = "fail",
     as_json: AsJson = False,

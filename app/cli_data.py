@@ -117,7 +117,7 @@ def gaps(
 
 def export(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Where to write: .csv, .csv.gz, .csv.zst or .parquet.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="Where to write: .csv, .csv.gz, .csv.zst or .parquet.")],
     symbol: Symbol = None,
     timeframe: TimeframeText = None,
     source: Source = None,

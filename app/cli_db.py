@@ -96,7 +96,7 @@ def verify_chain(context: typer.Context, run: RunId, as_json: AsJson = False) ->
 
 def export(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Where to write everything.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="Where to write everything.")],
     as_json: AsJson = False,
 ) -> None:
     """Write everything to one portable file, which any database of this program can import."""
@@ -118,7 +118,7 @@ def export(
 
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file that `weaver db export` wrote.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="A file that `weaver db export` wrote.")],
     as_json: AsJson = False,
 ) -> None:
     """Read everything from such a file into an empty database, all of it or nothing."""
@@ -237,7 +237,7 @@ def archives(context: typer.Context, as_json: AsJson = False) -> None:
 
 def restore_archive(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file of `weaver db archives`, wherever it lies now.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="A file of `weaver db archives`, wherever it lies now.")],
     as_json: AsJson = False,
 ) -> None:
     """Put the events of an archive back into the database, at their numbers, all of them or nothing; the file stays."""

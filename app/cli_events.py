@@ -1,16 +1,16 @@
 """`weaver events`: tail the log, and show the chain of causes of one event."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.call import Call, absolute
-from app.console import print_json, show
-from app.later import refuse_option
+from app.console import let_stdout_go, print_json, print_json_line, show
 from app.options import EVERYWHERE, AsJson
-from core.errors import InvalidValue, UnknownName
+from core.errors import Cancelled, InputError, InvalidValue, UnknownName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from core.store.archive_file import ArchivedEvents
     from core.views.chain import ChainStep
 
-ArchiveFile = Annotated[Path | None, typer.Option("--archive", help="Read archived events instead of the log.", metavar="FILE")]
+ArchiveFile = Annotated[
+    Path | None, typer.Option("--archive", readable=False, help="Read archived events instead of the log.", metavar="FILE")
+]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -35,18 +37,21 @@ def tail(
     type: Annotated[str, typer.Option(help="Only types that fit: orders.*, run.Created.", metavar="PATTERN")] = "*",
     limit: Annotated[int, typer.Option(help="How many, from the end.", metavar="N")] = 50,
     archive: ArchiveFile = None,
-    follow: Annotated[bool, typer.Option("--follow", hidden=True, help="Not in this version.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with each event as it is appended, by whichever process, until Ctrl+C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the last events of the log, oldest first."""
-    from rich.text import Text
-
+    """Print the last events of the log, oldest first. With --follow, --json prints an object a line."""
     call: Call = context.obj
-    if follow:
-        refuse_option("events tail", "--follow")
-    if limit < 1:
-        raise InvalidValue("--limit", limit, "it must be at least 1.")
+    if limit < 1 and not (follow and limit == 0):
+        raise InvalidValue("--limit", limit, "it must be at least 1." if not follow else "it must be at least 0.")
     _check_pattern(type)
+    if follow:
+        if archive is not None:
+            raise InputError("Nothing is appended to an archive.", "Leave out --archive or --follow.")
+        _follow(call, run, type, limit, as_json=as_json)
+        return
 
     async def work(engine: "Engine") -> list["Envelope"]:
         run_id = None if run is None else (await engine.run(run)).id
@@ -56,9 +61,25 @@ def tail(
     if as_json:
         print_json({"events": [event_document(event) for event in events]})
     elif not events:
-        show(Text("No event fits."))
+        show("No event fits.")
     else:
-        show(*(Text(_line(event)) for event in events))
+        show(*map(_text, events))
+
+
+def _follow(call: Call, run: str | None, pattern: str, limit: int, *, as_json: bool) -> None:
+    """Print the end of the log and what comes. To be stopped, or read no further, is how it ends."""
+    from app.following import Follower
+
+    follower = Follower(_print_as_json if as_json else lambda event: show(_text(event)))
+
+    async def work(engine: "Engine") -> None:
+        run_id = None if run is None else (await engine.run(run)).id
+        await follower.follow(engine, run_id=run_id, pattern=pattern, limit=limit)
+
+    with suppress(Cancelled):
+        call.run(work, recover=False)  # who only looks leaves what a crash cut off as it is
+    if follower.is_unread:
+        let_stdout_go()
 
 
 def show_(
@@ -109,12 +130,11 @@ def _step_text(step: "ChainStep") -> "RenderableType":
 
 
 def _check_pattern(pattern: str) -> None:
-    from fnmatch import fnmatchcase
-
+    from core.events.dispatch import fits
     from core.events.registry import event_types
 
     known = event_types()
-    if not any(fnmatchcase(name, pattern) for name in known):
+    if not any(fits(name, pattern) for name in known):
         raise UnknownName("event type", pattern, [*known, *{name.partition(".")[0] + ".*" for name in known}])
 
 
@@ -147,6 +167,16 @@ def _whole(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_whole(item) for item in value]
     return msgspec.to_builtins(value)
+
+
+def _print_as_json(event: "Envelope") -> None:
+    print_json_line(event_document(event))
+
+
+def _text(event: "Envelope") -> "RenderableType":
+    from rich.text import Text
+
+    return Text(_line(event))
 
 
 def _line(event: "Envelope") -> str:

@@ -79,7 +79,7 @@ def _zone(name: str) -> str:
 
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zip, .zst) or Parquet.")],
+    file: Annotated[Path, typer.Argument(readable=False, help="CSV (also .gz, .zip, .zst) or Parquet.")],
     symbol: Symbol = None,
     timeframe: TimeframeText = None,
     tz: Annotated[str | None, typer.Option(help="Zone of times that carry none, like America/New_York.", metavar="ZONE")] = None,

@@ -175,6 +175,10 @@ def reconcile(
     context: typer.Context,
     account: AccountText = "paper",
     broker: Annotated[str | None, typer.Option(help="At this broker, instead of the one that the account is at.", metavar="ID")] = None,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take what nothing else heals as the broker has it.")] = False,
+    reason: Annotated[
+        str, typer.Option(help="Why it is taken so; kept with it.", metavar="TEXT")
+    ] = "A person took it as the broker has it.",
     as_json: AsJson = False,
 ) -> None:
     """Compare an account with what is stored of it, and heal what differs. Sends no order."""
@@ -183,7 +187,7 @@ def reconcile(
     at = broker or call.settings().text(f"account.{name}_adapter")
 
     async def work(engine: "Engine") -> "Reconciliation":
-        return await engine.reconcile_account(at, name)
+        return await engine.reconcile_account(at, name, reason if adopt else None)
 
     found = call.run(work)
     if as_json:
@@ -193,7 +197,10 @@ def reconcile(
     else:
         _tell(found)
     if found.unhealed:
-        fail("books_differ", f"{found.account}: {found.unhealed[0].reason} Nothing heals that; compare it at the broker.")
+        fail(
+            "books_differ",
+            f"{found.account}: {found.unhealed[0].reason} Nothing heals that; compare it there, and take it as it is with --adopt.",
+        )
 
 
 def _tell(found: "Reconciliation") -> None:

@@ -10,11 +10,11 @@ import typer
 
 from app.call import Call
 from app.cli_backtest import run_config, run_to_end
-from app.console import fail, print_json, show
+from app.console import fail, print_error, print_json, show
 from app.options import AsJson
 from app.run_terms import TermWords
 from app.words import one_of
-from core.errors import BugError, InputError, InvalidValue
+from core.errors import BugError, InputError, InvalidValue, UnknownName
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
@@ -27,6 +27,7 @@ CANCELLED_S: Final = 30.0
 FLAT_S: Final = 80.0
 """How long `weaver kill` waits for every account to say that orders are cancelled, and that positions are closed."""
 _POLL_S: Final = 0.2
+_WRONG_CALLS: Final = frozenset({InputError.code, InvalidValue.code, UnknownName.code})
 
 
 def trade(
@@ -173,6 +174,9 @@ def tell(report: "RunReport", *, as_json: bool) -> None:
     if run.error_code == BugError.code:
         raise typer.Exit(1)
     if run.status is RunStatus.ERROR:
+        if run.bars == 0 and run.error_code in _WRONG_CALLS:
+            print_error(run.error_code, run.error or f"Run {run.id} failed.")
+            raise typer.Exit(2)  # the market does not know what was asked for
         fail(run.error_code or "run_error", run.error or f"Run {run.id} failed.")
     if not run.status.is_final:
         fail("run_error", f"Run {run.id} is over, and how it ended is not stored. Its orders may work on; look at the account.")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,9 @@ class ReportTarget:
             raise InputError(f"There is no folder {self.page.parent} for the report.", "Make it, or name another place.")
         if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file, not a folder.", "Name a folder, or a file that ends in .html.")
+        existing = next(place for place in self.page.parents if place.exists())
+        if not os.access(existing, os.W_OK):
+            raise DataError(f"{existing} cannot be written to.", "Choose another place for the report.")
         ours = _is_ours(self.page)
         for file in self.files:
             if file.is_dir() or (file.exists() and not ours):
@@ -118,6 +122,9 @@ def _put(path: Path, text: str) -> None:
             for at in range(0, len(text), _PIECE):
                 file.write(text[at : at + _PIECE])
         part.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # what was asked for, not the name that it has until it is whole
+        raise
     finally:
         part.unlink(missing_ok=True)
 

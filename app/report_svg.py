@@ -268,4 +268,6 @@ def _bar(x: float, thick: float, base: Floats, top: Floats, style: str, tip: str
 
 
 def _svg(label: str, width: int, height: int, parts: Sequence[str]) -> str:
-    return f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {width} {height}">{"".join(parts)}</svg>'
+    plot = f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {width} {height}">{"".join(parts)}</svg>'
+    # On a narrow screen a wide plot is scrolled: shrunk to it, nobody could read its axes.
+    return f'<div class="scroll wide">{plot}</div>' if width == WIDTH else plot

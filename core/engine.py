@@ -435,9 +435,12 @@ class Engine:
         """Return how the kill switch stands, by run; None is for all. What was never thrown is not in it."""
         return {thrown.run_id: thrown.level for thrown in (await read_switches(self._store.log))[0]}
 
-    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
-        """Compare an account with its broker, heal what differs, and return it; no order is sent. Raises BrokerError, HeldElsewhere."""
-        return await self._runs.reconcile_account(broker_id, account)
+    async def reconcile_account(self, broker_id: str, account: AccountName, accepts: str | None = None) -> Reconciliation:
+        """Compare an account with its broker, heal what differs, and return it; no order is sent. Raises BrokerError, HeldElsewhere.
+
+        `accepts`: why a person takes what nothing else heals as the broker has it; None: it is left as it is.
+        """
+        return await self._runs.reconcile_account(broker_id, account, accepts)
 
     async def compare_runs(self, run_ids: Sequence[str]) -> RunComparison:
         """Return two runs or more side by side. Raises InputError."""

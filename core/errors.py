@@ -475,5 +475,8 @@ class BugError(WeaverError):
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """Return the choice that `name` most likely meant, or None. Case does not count."""
     by_folded = {choice.casefold(): choice for choice in choices}
-    found = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    folded = name.casefold()
+    # A slip is seldom at both ends.
+    alike = [choice for choice in by_folded if choice[:1] == folded[:1] or choice[-1:] == folded[-1:]]
+    found = get_close_matches(folded, by_folded, n=1, cutoff=0.6) or get_close_matches(folded, alike, n=1, cutoff=0.5)
     return by_folded[found[0]] if found else None

@@ -50,7 +50,7 @@ SETTINGS: Final = (
     _setting("events.hash_chain", "Hash chains", False, "Store each event of a run with a hash over it and those before, so that a change shows; takes effect at the next start."),
     _setting("retention.backtest_days", "Backtest events", 0, "Days after a backtest's end until `weaver db archive` takes its events; 0 keeps them.", minimum=0, maximum=36_500),
     _setting("retention.trace_days", "Traces", 0, "Days after a traced backtest's end until its ticks and windows are archived; 0 keeps them.", minimum=0, maximum=36_500),
-    _setting("retention.desk_days", "Desk events", 0, "Days until events that belong to no run are archived; 0 keeps them.", minimum=0, maximum=36_500),
+    _setting("retention.desk_days", "Desk events", 0, "Days until events that belong to no run are archived; 0 keeps them. What accounts are made of stays.", minimum=0, maximum=36_500),
     _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
     _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
     _setting("sim.speed", "Speed of the simulated market", 1.0, "How many times as fast as real time it goes in the window; takes effect at the next start.", minimum=0.1, maximum=3_600),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from core.model.market import AssetClass, BarSeries, BarSet, BarSetKey, asset_class_of
-from core.model.order import Fill
+from core.model.order import Fill, Order
 from core.model.position import PositionSide, Trade
 from core.model.run import RunMode
 from core.views.decimals import price_decimals
 from core.views.runs import RunRow, params_words
+from ui.account_marks import AccountMarks, fill_marks, order_lines, own_fills
 from ui.charts.curve import EquityCurve
 from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
 from ui.slices import in_slices, letting_go
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from core.views.desk import DeskViews
     from ui.panels.chart_panel import ChartPanel
     from ui.run_loader import LoadedRun
+
+
+_BESIDE: Final = 0.025
+"""The share of the width that stays free beside the newest bar of a run that goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,7 @@ class ChartFeed(QObject):
         self._trades: tuple[Trade, ...] = ()
         self._places: tuple[int, ...] = ()
         self._equity_points = 0
+        self._account = AccountMarks()
         self._turn = 0
         self.show_gaps_crypto = show_gaps_crypto
         self._chart.trade_clicked.connect(self._on_trade_clicked)
@@ -140,8 +146,10 @@ class ChartFeed(QObject):
         title = f"{key.symbol} · {key.timeframe}"
         view, total = self._chart.scene.view, 0 if self._chart.scene.data is None else len(self._chart.scene.data)
         self._chart.set_data(data, title=title, price_decimals=decimals, keep_view=keep_view)
-        if keep_view and total and view.right >= total:  # the newest bars were in view: they stay so
-            self._chart.set_view(replace(view, left=view.left + len(data) - total))
+        if keep_view and total and view.right >= total:  # the newest bars were in view: they stay so, once the room beside them is filled
+            lacking = len(data) + _BESIDE * view.span - view.right
+            self._chart.set_view(replace(view, left=view.left + min(max(lacking, 0.0), float(len(data) - total))))
+        self._draw_account()
         await self._load_marks(key, turn)
 
     async def grow(self) -> None:
@@ -186,6 +194,26 @@ class ChartFeed(QObject):
         self._chart.set_fills(marks.fills)
         self._chart.set_curve(curve)
         await in_slices(letting_go(fills))
+
+    # --- the account ---
+
+    def show_account(self, marks: AccountMarks) -> None:
+        """Draw what a person did at the connected account, and what works there, upon the bars of its symbols."""
+        if marks != self._account:
+            self._account = marks
+            self._draw_account()
+
+    def _draw_account(self) -> None:
+        series = self._series
+        if series is not None:
+            self._chart.set_by_hand(own_fills(self._account, series))
+            self._chart.set_order_lines(order_lines([*self._account.working, *self._orders_of_run()], series))
+
+    def _orders_of_run(self) -> Sequence[Order]:
+        """The orders of the run on the chart, where it trades: it may do so at an account that nobody has connected."""
+        run = None if self._run is None else self._run.run
+        trades = run is not None and run.config.mode is not RunMode.BACKTEST and run.id == self._views.selected
+        return self._views.orders.rows if trades else ()
 
     # --- while a run goes on ---
 
@@ -277,11 +305,6 @@ def _marks(symbol: str, trades: Sequence[Trade], fills: Sequence[Fill]) -> Marks
             qty=np.array([float(trade.qty) for trade in shown]),
             pnl=np.array([float(trade.pnl) for trade in shown]),
         ),
-        fills=FillMarks(
-            time_ns=np.array([fill.time_ns for fill in single], np.int64),
-            price=np.array([float(fill.price) for fill in single]),
-            side=np.array([fill.side.sign for fill in single], np.int64),
-            qty=np.array([float(fill.qty) for fill in single]),
-        ),
+        fills=fill_marks(single),
         places=places,
     )

@@ -149,7 +149,7 @@ class Docks(QObject):
         window, dock = self._window, self._by_name
         width, height = max(window.width(), 640), max(window.height(), 480)
         scale = self._sizes.font / 13
-        side = round(min(max(width * 0.262, 270 * scale), 424 * scale, width * 0.3))
+        side = round(min(max(width * 0.278, 390 * scale), 444 * scale, width * 0.325))
         report = round(min(max(width * 0.19, 290 * scale), 340 * scale, width * 0.3))
         window.resizeDocks([dock["runs"], dock["chart"], dock["report"]], [side, width - side - report, report], Qt.Orientation.Horizontal)
         bottom = round(height * 0.25)
@@ -226,11 +226,15 @@ class Docks(QObject):
 
 
 def _focusable(dock: QDockWidget) -> QWidget:
-    """Return what takes the focus in a dock: what its panel names, else the first that can; an empty panel's dock itself."""
-    panel = dock.widget()
-    named: QWidget | None = panel.focusProxy()
+    """Return what takes the focus in a dock: what its panel names, else the first that can; an empty panel's dock itself.
+
+    A panel names it as its `first_focus`, not as its focus proxy: Tab would come to the panel and be thrown back to that widget.
+    """
+    panel = named = dock.widget()
+    while (inner := getattr(named, "first_focus", None)) is not None:
+        named = inner
     for widget in (named, *panel.findChildren(QWidget)):
-        if widget is not None and widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             return widget
     dock.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
     return dock

@@ -125,6 +125,9 @@ QDockWidget {{ color: {t.muted}; titlebar-close-icon: none; titlebar-normal-icon
 QDockWidget > QWidget {{ background: {t.panel}; }}
 
 QToolBar {{ background: {t.background}; border: 0; border-bottom: 1px solid {t.line}; padding: {s // 2}px {s * 2}px; spacing: {s}px; }}
+QToolBar#toolbar-data {{ background: {t.panel}; border: 0; padding: {s}px {s}px 0 {s}px; }}
+QToolBar#toolbar-data QToolButton {{ padding: {s}px; }}
+QToolBar QToolButton#qt_toolbar_ext_button {{ padding: 0; color: {t.text}; }}
 QToolBar::separator {{ background: {t.line}; width: 1px; margin: {s}px {s}px; }}
 QToolButton {{
   background: transparent; border: 1px solid transparent; border-radius: {sizes.radius}px; padding: {s}px {s * 2}px;

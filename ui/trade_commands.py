@@ -136,7 +136,10 @@ class TradeCommands(QObject):
         if not found.differences:
             self.said.emit(f"{view.title}: our books and the broker's are the same.", "info")
             return
-        self.said.emit(f"{view.title}: {' '.join(one.reason for one in found.differences)}", "warning")
+        words = " ".join(one.reason for one in found.differences)
+        if found.unhealed:
+            words += " To take it as the broker has it, disconnect and call `weaver reconcile --adopt`."
+        self.said.emit(f"{view.title}: {words}", "warning")
 
     # --- orders ---
 

@@ -14,6 +14,7 @@ from core.views.held import HoldingTable, WorkingRow, WorkingTable, working_rows
 from core.views.pulse import NO_FEED, feed_pulse
 from core.views.stake import Stake, stake_of
 from ui.account_feed import AccountFeed
+from ui.account_marks import AccountMarks
 from ui.models.table_model import TableModel
 from ui.panels.account import AccountPanel
 from ui.panels.table_panel import TablePanel
@@ -43,6 +44,8 @@ class TradingView(QObject):
     """`panels` are what the docks show. `stake_changed` comes when the window is at stake for something else."""
 
     stake_changed = Signal()
+    marks_changed = Signal(object)
+    """AccountMarks: what the connected account does, for the chart."""
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class TradingView(QObject):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self._views, self._bridge = views, bridge
+        self._engine, self._views, self._bridge, self._tasks = engine, views, bridge, tasks
         self._hand_run: str | None = None
         self.stake = Stake()
         self.feed = AccountFeed(engine, tasks, self)
@@ -155,6 +158,8 @@ class TradingView(QObject):
             self._hand_run = hand_run
             self._views.watch_by_hand(hand_run, [] if view is None else view.working)
             self._bridge.watch_by_hand(hand_run)
+            if hand_run is not None and not self._tasks.is_closed:
+                self._tasks.start(self._load_by_hand(hand_run), what="reading your own fills", latest="by-hand")
         titles = {row.run.id: row.title for row in self._views.runs.rows}
         self._working.become(() if view is None else working_rows(view, titles))
         self._holdings.become(() if view is None else view.positions)
@@ -163,7 +168,18 @@ class TradingView(QObject):
         for pair in (self.orders, self.positions):
             if pair.is_connected is not (view is not None):
                 pair.show_account(connected=view is not None)
+        self.marks_changed.emit(
+            AccountMarks(by_hand=tuple(self._views.by_hand_fills.rows), working=() if view is None else tuple(view.working))
+        )
         self.show_stake()
+
+    async def _load_by_hand(self, run_id: str) -> None:
+        """Read the fills of a person's own orders that were there before the account was connected."""
+        fills = await self._engine.fills(run_id)
+        if run_id == self._hand_run:
+            for fill in fills:
+                self._views.by_hand_fills.put(fill)
+            self._show()
 
     def show_stake(self) -> None:
         """Find out anew what is at stake: a run began or ended, or an account was connected or let go."""

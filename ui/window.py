@@ -189,6 +189,7 @@ class MainWindow(QMainWindow):
         self.chart.set_chosen.connect(view.choose_set)
         self.chart.demo_requested.connect(self.commands.open_demo)
         self.chart.import_requested.connect(self.commands.import_data)
+        self.chart.account_requested.connect(lambda: self.docks.show(self.docks["account"]))
         self.data.import_requested.connect(self.commands.import_data)
         self.data.download_requested.connect(self.commands.download_data)
         self.data.actions_requested.connect(self.commands.corporate_actions)
@@ -213,6 +214,7 @@ class MainWindow(QMainWindow):
         trading = self.trading
         self.tables["runs"].model.rows_published.connect(trading.show_stake)
         trading.stake_changed.connect(self._show_stake)
+        trading.marks_changed.connect(self.feed.show_account)
         trading.stake_changed.connect(lambda: trading.show_on(self.toolbar))
         trading.feed.changed.connect(lambda: trading.show_on(self.toolbar))
         trading.commands.said.connect(self._say_act)

@@ -25,7 +25,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     What has its default is not written: of an order's fields most have, and they were more than half of what was stored.
 
     `durable` payloads are stored; the others are dispatched, and stored only when their run is traced. `shared` ones among those
-    are told to other desks all the same.
+    are told to other desks all the same. `remembered` ones say what an account is, however old they are: its desk reads them when it
+    opens, and no archive takes them.
     """
 
     wire: ClassVar[str]
@@ -33,6 +34,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     kind: ClassVar[Kind] = Kind.EVENT
     durable: ClassVar[bool] = True
     shared: ClassVar[bool] = False
+    remembered: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

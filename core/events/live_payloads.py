@@ -65,10 +65,20 @@ class MarketClosed(Payload, frozen=True, kw_only=True):
     """When it opens next, UTC ns."""
 
 
+class MinuteLate(Payload, frozen=True, kw_only=True):
+    """A minute of the stream came after the decision at its end, or after a larger bar was made without it; it is left out for good."""
+
+    wire: ClassVar[str] = "live.MinuteLate"
+    symbol: str
+    start_ns: int
+    """When it began, UTC ns."""
+
+
 class AccountAdopted(Payload, frozen=True, kw_only=True):
     """An account was met for the first time; what it held then is nobody's of ours."""
 
     wire: ClassVar[str] = "live.AccountAdopted"
+    remembered: ClassVar[bool] = True
     account: str
     positions: tuple[tuple[str, Decimal], ...]
     """Symbol and signed units."""
@@ -76,10 +86,20 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     """The broker's ids of the newest executions in these positions: the broker's clock may be off, so no instant tells them apart."""
 
 
+class Reconciled(Payload, frozen=True, kw_only=True):
+    """An account was compared with its broker, and nothing of before `until_ns` is open: the next start asks from there on. Told hourly."""
+
+    wire: ClassVar[str] = "live.Reconciled"
+    account: str
+    until_ns: int
+    """UTC ns."""
+
+
 class OrderAdopted(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was found: somebody else placed it. It is watched, and never touched."""
 
     wire: ClassVar[str] = "live.OrderAdopted"
+    remembered: ClassVar[bool] = True
     account: str
     broker_id: str
     client_order_id: str
@@ -94,6 +114,7 @@ class OutsideFilled(Payload, frozen=True, kw_only=True):
     """An order of the account that is not ours was executed; `qty` is signed."""
 
     wire: ClassVar[str] = "live.OutsideFilled"
+    remembered: ClassVar[bool] = True
     account: str
     execution_id: str
     symbol: str
@@ -108,6 +129,7 @@ class EntryTaken(Payload, frozen=True, kw_only=True):
     """
 
     wire: ClassVar[str] = "live.EntryTaken"
+    remembered: ClassVar[bool] = True
     account: str
     entry_id: str
     """The broker's id of it."""
@@ -119,6 +141,21 @@ class EntryTaken(Payload, frozen=True, kw_only=True):
     """Money that came, minus: went; of the whole account."""
     outside: Decimal | None = None
     """Of a split: what is nobody's here of the symbol after it, signed units."""
+
+
+class DifferenceAccepted(Payload, frozen=True, kw_only=True):
+    """A person took a difference that nothing else healed as the broker has it: `qty` units, signed, are somebody else's from now on."""
+
+    wire: ClassVar[str] = "live.DifferenceAccepted"
+    remembered: ClassVar[bool] = True
+    account: str
+    what: str
+    symbol: str
+    qty: Decimal
+    """Signed units. With an order: so many of it are filled at the broker, and nobody waits for their executions."""
+    reason: str
+    """Why it was accepted, in the person's words."""
+    order_id: str | None = None
 
 
 class Differed(Payload, frozen=True, kw_only=True):
@@ -140,6 +177,7 @@ class CoinFee(Payload, frozen=True, kw_only=True):
     """The broker took the fee of a bought coin from the coin: less is held than was bought. Below zero: a fee that was too much."""
 
     wire: ClassVar[str] = "account.CoinFee"
+    remembered: ClassVar[bool] = True
     account: str
     symbol: str
     fill_id: str
@@ -179,6 +217,7 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """
 
     wire: ClassVar[str] = "orders.ChangeSent"
+    remembered: ClassVar[bool] = True
     order_id: str
     client_order_id: str
     qty: Decimal
@@ -189,14 +228,13 @@ class OrderChangeSent(Payload, frozen=True, kw_only=True):
 
 
 class OrdersLeftTogether(Payload, frozen=True, kw_only=True):
-    """An order and others left as one, under the id of the first, and the broker minds how they hang together.
-
-    `others`: the exits of an entry, or of a pair the stop.
-    """
+    """An order and others left as one, under the id of the first, and the broker minds how they hang together."""
 
     wire: ClassVar[str] = "orders.LeftTogether"
+    remembered: ClassVar[bool] = True
     order_id: str
     others: tuple[str, ...]
+    """The exits of an entry, or of a pair the stop."""
 
 
 # --- risk.* -----------------------------------------------------------------------------------------------
@@ -234,6 +272,7 @@ class SwitchThrown(Payload, frozen=True, kw_only=True):
     """The kill switch was set, for all runs or for the event's own. It stays so until it is set otherwise."""
 
     wire: ClassVar[str] = "risk.SwitchThrown"
+    remembered: ClassVar[bool] = True
     level: SwitchLevel
     reason: str
 
@@ -242,6 +281,7 @@ class SwitchCarriedOut(Payload, frozen=True, kw_only=True):
     """What the kill switch asked for is done at an account: the broker acknowledged each step, or `left` says what remains."""
 
     wire: ClassVar[str] = "risk.SwitchCarriedOut"
+    remembered: ClassVar[bool] = True
     account: str
     level: SwitchLevel
     cancelled: int

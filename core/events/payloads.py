@@ -380,6 +380,7 @@ class OrderReplaced(Payload, frozen=True, kw_only=True):
     """The order's terms are these from now on: changed by its owner, by a split, or by what its partner filled."""
 
     wire: ClassVar[str] = "orders.Replaced"
+    remembered: ClassVar[bool] = True
     order_id: str
     request: OrderRequest
     reason: str
@@ -393,6 +394,7 @@ class OrderReplaceRefused(Payload, frozen=True, kw_only=True):
     """A change of the order was refused; the order goes on as it was."""
 
     wire: ClassVar[str] = "orders.ReplaceRefused"
+    remembered: ClassVar[bool] = True
     order_id: str
     code: RejectCode
     reason: str

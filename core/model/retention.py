@@ -9,17 +9,21 @@ from core.model.instants import DAY_NS
 
 
 class EventClass(StrEnum):
-    """Which events an archive takes. Those of runs are taken run by run, by the day the run ended."""
+    """Which events an archive takes. Those of runs are taken run by run, by the day the run ended.
+
+    What an account is made of stays, whatever is taken: what it held when it was met, what others traded there, fees in coin, changes
+    of orders, and how the kill switch was thrown (`remembered`, see `core.events.envelope`).
+    """
 
     BACKTEST = "backtest-events"
     """Everything that backtests stored."""
     TRACE = "trace-events"
     """Ticks and windows of traced backtests; what they decided stays."""
     PAPER = "paper-events"
-    """Records of dealings with a broker, as those of live runs: taken only when they are named."""
+    """Records of dealings with a broker, as those of live runs: taken only when they are named, and of runs that cannot go on."""
     LIVE = "live-events"
     DESK = "desk-events"
-    """What belongs to no run: imports, faults."""
+    """What belongs to no run: imports and downloads, lines to brokers and what differed there, faults; and what is left of deleted runs."""
 
 
 _UNITS: Final = {"d": 1, "w": 7, "y": 365}

@@ -98,8 +98,8 @@ async def _ids_of_switches(run: Run, store: Store) -> set[str]:
 def _check_causes(page: Sequence[Envelope], ids: set[str], found: Findings, run_id: str = "") -> None:
     for event in page:
         cause = event.causation_id
-        if cause is None or cause in ids:
-            continue
+        if cause is None or cause in ids or event.payload.remembered:
+            continue  # what is remembered outlives what led to it
         # Ticks and windows are stored by traced runs only; so is what was only announced.
         is_announced = isinstance(event.payload, SubscriberFailed) and not event.payload.event_seq
         if not cause.startswith(f"{run_id}@") and not is_announced:

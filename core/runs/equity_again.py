@@ -22,7 +22,7 @@ def equity_until(
 ) -> list[tuple[int, float, bool]]:
     """Return time, equity and whether anything was held, at each end of a bar in `[first_ns, until_ns)`, oldest first.
 
-    `ends`, `closes`: of each symbol's bars. `moves`: the run's fills and what else changed what it has; `core.trading.books.in_time`.
+    `ends`, `closes`: of each symbol's bars. `moves`: the run's fills and what else changed what it has; `core.trading.books.merged`.
     """
     times = np.unique(np.concatenate([of[(of >= first_ns) & (of < until_ns)] for of in ends.values()]))
     book, waiting, found = RunBook(cash, RiskLimits()), list(moves)[::-1], []

@@ -275,8 +275,7 @@ class HandAccount:
         exits, state = exits_of(order, order.created_ns), self.desk.state
         if not exits:
             return ""
-        held = state.books[order.run_id].held(order.request.symbol)
-        return "with it" if fits_as_one(order, exits, held, state.features) else "after it"
+        return "with it" if fits_as_one(order, exits, state.held_before(order), state.features) else "after it"
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
@@ -415,10 +414,7 @@ class HandAccount:
 
     @contextmanager
     def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
-        """One at a time closes or reverses a position: each looks at what is held, and nobody else changes it until its order is committed.
-
-        Raises InvalidValue.
-        """
+        """Close or reverse a position one at a time, until the order is committed: each looks at what is held. Raises InvalidValue."""
         key = (symbol, self._name(owner_id))
         if key in self._turning:
             raise InvalidValue("position", symbol, "it is being closed or reversed already.")

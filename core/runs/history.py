@@ -8,6 +8,7 @@ from typing import Final
 from core.errors import RunError
 from core.events.dispatch import SLICE_NS
 from core.events.envelope import Envelope
+from core.events.payloads import RunCreated
 from core.ports import Clock, EventLog
 from core.views.run_at import SNAPSHOT_EVENTS, RunHistory, RunView
 
@@ -57,6 +58,8 @@ class RunHistories:
     async def _extend(self, run_id: str, history: RunHistory, seq: int) -> None:
         while history.seq < seq:
             page = await self._log.read(after_seq=history.seq, run_id=run_id, limit=_PAGE)
+            if page and not history.first_seq and page[0].type != RunCreated.wire:
+                return  # archived: what stays of it is made into accounts, and shows no run
             await self._fold(history, page)
             if len(page) < _PAGE:
                 return

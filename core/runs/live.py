@@ -14,8 +14,8 @@ from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
 from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited, RunError
-from core.events.live_payloads import MarketClosed, StreamChanged
-from core.events.payloads import ClockLate, SplitApplied, StrategyStateSaved
+from core.events.live_payloads import MarketClosed, MinuteLate, StreamChanged
+from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
@@ -30,7 +30,7 @@ from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks, MarkTeller
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
-from core.runs.live_result import live_result
+from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
 from core.runs.past import Past
@@ -39,14 +39,13 @@ from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
-from core.trading.books import RunBook, in_time
+from core.trading.books import RunBook, merged
 from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
 from core.trading.history import read_changes
 from core.trading.order_fold import OrderLife
 from core.trading.orders import OrderManager
 from core.trading.state import Seat
-from core.views.desk import change_of
 
 PRODUCER: Final = "live"
 _RECORDED: Final = "run-"
@@ -133,6 +132,9 @@ class LiveWork:
         self._held: list[Bar] | None = []
         """What the stream brings from the beginning of a gap until it is filled: it follows on that. None at other times."""
         self._statuses: list[StreamStatus] = []
+        self._late: list[MinuteLate] = []
+        self._deaf: set[str] = set()
+        """Streams that do not bring anything now."""
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._sent: list[str] = []
@@ -305,7 +307,7 @@ class LiveWork:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
             feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                self._bars.add(self._hours.inside(page))
+                self._note_late(symbol, self._bars.add(self._hours.inside(page)))
 
     def _watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
@@ -328,7 +330,10 @@ class LiveWork:
         def on_status(status: StreamStatus) -> None:
             self._statuses.append(status)
             self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
-            if status.state is StreamState.LISTENING:
+            if status.state is not StreamState.LISTENING:
+                self._deaf.add(what)
+            else:
+                self._deaf.discard(what)
                 self._has_gap()  # what was told while nobody listened is asked for
 
         await self._account.market.listen(watch, on_tick, on_status)
@@ -339,9 +344,13 @@ class LiveWork:
         if self._held is not None:
             self._held.append(bar)
         else:
-            self._bars.add(one_bar(bar))
+            self._note_late(bar.symbol, self._bars.add(one_bar(bar), is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
+
+    def _note_late(self, symbol: str, starts: Sequence[int]) -> None:
+        """Note minutes that came after what they belong to was seen without them; they are told with the next decision."""
+        self._late += [MinuteLate(symbol=symbol, start_ns=start_ns) for start_ns in starts]
 
     async def _bars_until(self, now_ns: int) -> None:
         """Return once every symbol's minutes up to now are there, or will not come."""
@@ -381,7 +390,7 @@ class LiveWork:
         self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
         for bar in held:
             if until_ns is None or bar.end_ns <= until_ns:
-                self._bars.add(one_bar(bar))
+                self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
 
     def _has_gap(self) -> None:
         self._is_gap = True
@@ -434,7 +443,7 @@ class LiveWork:
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
             await self._bars_until(next_ns)
             await self._answers()
-            new, larger = self._bars.ended(next_ns)
+            new, larger = self._bars.ended(next_ns, is_gap=self._is_gap or bool(self._deaf))
             await self._decide(next_ns, new, larger)
             await self._tell_streams()
             await self._keep(on_commit)
@@ -459,7 +468,7 @@ class LiveWork:
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,
-            in_time(fills, await read_changes(self._materials.store.log, self._run.id)),
+            merged(fills, await read_changes(self._materials.store.log, self._run.id)),
             {symbol: bars.ends for symbol, bars in own.items()},
             {symbol: bars.series.close.tolist() for symbol, bars in own.items()},
             self._origin_ns,
@@ -553,6 +562,9 @@ class LiveWork:
         return events
 
     async def _tell_streams(self) -> None:
+        late, self._late = self._late, []
+        for minute in late:
+            self._journal.record(minute, self._clock.now_ns(), None, None)
         told, self._statuses = self._statuses, []
         for status in told:
             if status.state in {StreamState.LOST, StreamState.STALE}:
@@ -580,13 +592,7 @@ class LiveWork:
         runs = self._materials.store.runs
         fills, orders = await runs.fills(self._run.id), await runs.orders(self._run.id)
         fills = net_of_fees(fills, self._account.desk.state.coin_fees)
-        changes = await read_changes(self._materials.store.log, self._run.id)
-        splits = [change_of(change, time_ns) for time_ns, change in changes if isinstance(change, SplitApplied)]
+        splits = await splits_of(self._materials.store.log, self._run.id)
         bars, points = series_of(self._bars.own), tuple(self._equity)
-
-        def made() -> RunResult:
-            return live_result(
-                self._run, fills=fills, splits=splits, orders=orders, bars=bars, points=points, book=self._book, runner=self._runner
-            )
-
-        return await asyncio.to_thread(made)
+        terms: dict[str, Any] = {"bars": bars, "points": points, "book": self._book, "runner": self._runner}
+        return await asyncio.to_thread(live_result, self._run, fills=fills, splits=splits, orders=orders, **terms)

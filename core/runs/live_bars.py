@@ -90,13 +90,20 @@ class Building:
 
 
 class LiveBars:
-    """All bars of a run. `add` minutes as they come; `ended` moves what is over at an instant to where the strategy sees it."""
+    """All bars of a run. `add` minutes as they come; `ended` moves what is over at an instant to where the strategy sees it.
+
+    A bar that was seen is never made again: minutes that come too late for theirs are left out for good, so that what the strategy sees,
+    what is recorded of it and what a replay of that makes are the same.
+    """
 
     def __init__(self, symbols: Sequence[str], own: Timeframe) -> None:
         self.own_timeframe = own
         self.minutes = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
         """Those that came and are not moved yet."""
         self._newest_ns = dict.fromkeys(symbols, -1)
+        self._ended_ns = -1
+        self._made_ns = dict.fromkeys(symbols, -1)
+        """When the newest bar that was made of several minutes is over."""
         self.own = {symbol: GrowingBars(symbol, own) for symbol in symbols}
         self._building = {symbol: Building(symbol, MINUTE, own) for symbol in symbols}
         self._larger: dict[tuple[str, str], tuple[Building, GrowingBars]] = {}
@@ -121,26 +128,39 @@ class LiveBars:
         """Return when the newest minute that came is over; −1 when none came."""
         return self._newest_ns[symbol]
 
-    def add(self, minutes: BarSeries) -> None:
-        """Take minutes of a symbol; those that came before, or that are older than what came, are left out."""
+    def add(self, minutes: BarSeries, *, is_live: bool = False) -> list[int]:
+        """Take minutes of a symbol; return when those began that came too late. What came before, or is older than that, is left out.
+
+        Too late is a minute of a larger bar that was made without it; and, where it `is_live` and no history of a gap, one that was over
+        when `ended` was asked last.
+        """
         symbol = minutes.symbol
         fresh = minutes.between(self._newest_ns[symbol] if self._newest_ns[symbol] >= 0 else None, None)
-        if len(fresh):
-            self.minutes[symbol] = joined(self.minutes[symbol], fresh)
-            self._newest_ns[symbol] = int(fresh.start_ns[-1]) + MINUTE_NS
+        if not len(fresh):
+            return []
+        self._newest_ns[symbol] = int(fresh.start_ns[-1]) + MINUTE_NS
+        over_ns = max(self._made_ns[symbol], self._ended_ns if is_live else -1)
+        late = fresh.between(None, over_ns - MINUTE_NS + 1)
+        self.minutes[symbol] = joined(self.minutes[symbol], fresh.slice(len(late), len(fresh)))
+        return [int(start_ns) for start_ns in late.start_ns]
 
-    def ended(self, now_ns: int, *, keep: int | None = None) -> tuple[dict[str, BarSeries], list[tuple[str, Bar]]]:
+    def ended(self, now_ns: int, *, keep: int | None = None, is_gap: bool = False) -> tuple[dict[str, BarSeries], list[tuple[str, Bar]]]:
         """Move all minutes that are over; return the run's new bars by symbol, and the larger ones that ended just now.
 
-        `keep`: only so many of the run's own bars of each symbol, the newest.
+        `keep`: only so many of the run's own bars of each symbol, the newest. `is_gap`: minutes are missing that will be completed; no
+        larger bar is made without them.
         """
+        self._ended_ns = now_ns
         new: dict[str, BarSeries] = {}
         larger: list[tuple[str, Bar]] = []
         for symbol, own in self.own.items():
             waiting = self.minutes[symbol]
             over = waiting.between(None, now_ns - MINUTE_NS + 1)
             self.minutes[symbol] = waiting.slice(len(over), len(waiting))
-            bars, ends = self._building[symbol].take(over, now_ns)
+            until_ns = min(now_ns, self._newest_ns[symbol]) if is_gap else now_ns
+            bars, ends = self._building[symbol].take(over, until_ns)
+            if len(bars) and self.own_timeframe != MINUTE:
+                self._made_ns[symbol] = int(ends[-1])
             if keep is not None:
                 bars, ends = bars.slice(max(0, len(bars) - keep), len(bars)), ends[max(0, len(ends) - keep) :]
             if len(bars):
@@ -149,8 +169,9 @@ class LiveBars:
                 self._reveal(own, bars)
             for (of, timeframe), (building, built) in self._larger.items():
                 if of == symbol:
-                    more, known = building.take(bars, now_ns)
+                    more, known = building.take(bars, until_ns)
                     if len(more):
+                        self._made_ns[symbol] = max(self._made_ns[symbol], int(known[-1]))
                         built.append(more, known)
                         self._reveal(built, more)
                         if known[-1] > now_ns - MINUTE_NS:

@@ -7,6 +7,7 @@ import numpy as np
 
 from core.backtest.stats import compute_statistics
 from core.backtest.stats_trades import with_excursions
+from core.events.payloads import SplitApplied
 from core.model.corporate_action import PositionChange
 from core.model.market import BarSeries, asset_class_of
 from core.model.money import MONEY_CONTEXT
@@ -14,8 +15,11 @@ from core.model.order import Fill, Order, Rejection
 from core.model.result import PlotLine, RunResult
 from core.model.round_trips import round_trips
 from core.model.run import Run
+from core.ports import EventLog
 from core.strategy.runner import StrategyRunner
 from core.trading.books import RunBook
+from core.trading.history import read_changes
+from core.views.desk import change_of
 
 EquityPoint = tuple[int, float, bool]
 """A decision time, UTC ns, the equity at it, and whether anything was held."""
@@ -64,6 +68,12 @@ def live_result(
         plots=tuple(_lines(runner, bars)),
         state=None,
     )
+
+
+async def splits_of(log: EventLog, run_id: str) -> list[PositionChange]:
+    """Return what splits did to a run's positions, oldest first."""
+    changes = await read_changes(log, run_id)
+    return [change_of(change, time_ns) for time_ns, change in changes if isinstance(change, SplitApplied)]
 
 
 def _lines(runner: StrategyRunner, bars: dict[str, BarSeries]) -> list[PlotLine]:

@@ -43,6 +43,7 @@ from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
 from core.runs.past import Past, read_past
 from core.runs.reconciling import reconcile_account
+from core.runs.removal import left_to_account
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.supervisor import Supervisor
@@ -354,13 +355,15 @@ class RunManager:
             raise
 
     async def delete(self, run_id: str) -> None:
-        """Remove a run that does not go on, with all that belongs to it. Raises RunError."""
+        """Remove a run that does not go on, with all that belongs to it; what it traded stays in its account. Raises RunError."""
         run = await self.get(run_id)
         if run.status is RunStatus.RUNNING:
             raise RunError(f"Run {run.id} is running and cannot be removed.", f"Stop it first{_at(run)}.")
+        now_ns = self._clock.now_ns()
+        left = await left_to_account(run, self._store, now_ns) if self._endings.outlives_program(run) else []
         async with self._store.runs.begin() as work:
             work.delete_run(run.id)
-            work.append([run_event(run.id, RunDeleted(), self._clock.now_ns())])
+            work.append([*left, run_event(run.id, RunDeleted(), now_ns)])
         if run.config.mode is not RunMode.BACKTEST:
             for symbol in run.config.symbols:
                 await self._store.bars.delete(recorded(run.id, symbol, run.config.timeframe))
@@ -373,9 +376,9 @@ class RunManager:
             return await self.get(run_id) if session.is_taken else session.run
         return await self.get(run_id)
 
-    async def reconcile_account(self, broker_id: str, account: AccountName) -> Reconciliation:
+    async def reconcile_account(self, broker_id: str, account: AccountName, accepts: str | None = None) -> Reconciliation:
         """Compare an account with its broker and heal what differs. Raises BrokerError, HeldElsewhere, UnknownName."""
-        return await reconcile_account(self._desks, self._store.log, broker_id, account)
+        return await reconcile_account(self._desks, self._store.log, broker_id, account, accepts)
 
     # --- questions ---
 

@@ -17,8 +17,13 @@ PATIENCE_S: Final = 15.0
 _AGAIN_S: Final = 1.0
 
 
-async def reconcile_account(desks: Desks, log: EventLog, broker_id: str, account: AccountName) -> Reconciliation:
-    """Connect, compare and heal. Raises BrokerError, HeldElsewhere, UnknownName."""
+async def reconcile_account(
+    desks: Desks, log: EventLog, broker_id: str, account: AccountName, accepts: str | None = None
+) -> Reconciliation:
+    """Connect, compare and heal. Raises BrokerError, HeldElsewhere, UnknownName.
+
+    `accepts`: why a person takes what nothing else heals as the broker has it.
+    """
     told: list[Differed] = []
     adopted: list[AccountAdopted] = []
 
@@ -37,16 +42,23 @@ async def reconcile_account(desks: Desks, log: EventLog, broker_id: str, account
                     while any(one.healing is Healing.WAIT for one in last):
                         await asyncio.sleep(_AGAIN_S)
                         last = await opened.desk.reconcile()
+            if accepts is not None and any(one.healing is Healing.STOP for one in last):
+                await opened.desk.reconcile(accepts=accepts)
+                last = await opened.desk.reconcile()
             key, working = opened.desk.state.key, len(opened.desk.state.working())
     # What was waited for is told when it is met and when it counts: the last word on it is the one that holds.
-    newest = {(one.what, one.order_id, one.symbol, one.reason): one for one in told if one.account == key}
+    found = [
+        Found(what=one.what, healing=one.healing, symbol=one.symbol, reason=one.reason, order_id=one.order_id)
+        for one in told
+        if one.account == key
+    ]
+    unhealed = tuple(_found(one) for one in last if one.healing in {Healing.STOP, Healing.WAIT})
+    # What lasts was told when it was first met, maybe long ago.
+    newest = {(one.what, one.order_id, one.symbol, one.reason): one for one in (*found, *unhealed)}
     return Reconciliation(
         account=key,
-        differences=tuple(
-            Found(what=one.what, healing=one.healing, symbol=one.symbol, reason=one.reason, order_id=one.order_id)
-            for one in newest.values()
-        ),
-        unhealed=tuple(_found(one) for one in last if one.healing in {Healing.STOP, Healing.WAIT}),
+        differences=tuple(newest.values()),
+        unhealed=unhealed,
         is_new=any(one.account == key for one in adopted),
         orders=working,
     )

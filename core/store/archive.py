@@ -11,7 +11,7 @@ from core.errors import BugError, KnownError
 from core.events.registry import event_types
 from core.model.care import Archive
 from core.model.retention import EventClass
-from core.model.run import Run, RunMode
+from core.model.run import Run, RunMode, RunStatus
 from core.store import rows
 from core.store.archive_file import ArchiveEnd, ArchiveWriter, checked_end
 from core.store.deletions import delete_events
@@ -26,6 +26,9 @@ _MODES: Final = {
     EventClass.PAPER: RunMode.PAPER,
     EventClass.LIVE: RunMode.LIVE,
 }
+
+_IS_FORGOTTEN: Final = OUTBOX.c.type.not_in([wire for wire, payload in event_types().items() if payload.remembered])
+"""Of an event: that nothing is made of it when an account opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,16 @@ def read_archives(connection: Connection) -> list[Archive]:
 def _parts(connection: Connection, kind: EventClass, before_ns: int) -> Iterator[Part]:
     if kind is EventClass.DESK:
         of_no_run = or_(OUTBOX.c.run_id.is_(None), OUTBOX.c.run_id.not_in(select(RUNS.c.id)))
-        yield _part(connection, and_(of_no_run, OUTBOX.c.ts < before_ns))
+        yield _part(connection, and_(of_no_run, OUTBOX.c.ts < before_ns, _IS_FORGOTTEN))
         return
     for run in rows.read_runs(connection):
         if run.config.mode is _MODES[kind] and _is_over(run, before_ns):
             condition = OUTBOX.c.run_id == run.id
-            yield _part(connection, and_(condition, OUTBOX.c.type.in_(_traced_types())) if kind is EventClass.TRACE else condition)
+            if kind is EventClass.TRACE:
+                condition = and_(condition, OUTBOX.c.type.in_(_traced_types()))
+            elif kind is not EventClass.BACKTEST:
+                condition = and_(condition, _IS_FORGOTTEN)
+            yield _part(connection, condition)
 
 
 def _part(connection: Connection, condition: ColumnElement[bool]) -> Part:
@@ -114,7 +121,8 @@ def _part(connection: Connection, condition: ColumnElement[bool]) -> Part:
 
 def _is_over(run: Run, before_ns: int) -> bool:
     ended_ns = run.ended_ns if run.ended_ns is not None else run.created_ns
-    return run.status.is_final and ended_ns < before_ns
+    may_go_on = run.status is RunStatus.INTERRUPTED and run.config.mode is not RunMode.BACKTEST
+    return run.status.is_final and not may_go_on and ended_ns < before_ns
 
 
 def _traced_types() -> list[str]:

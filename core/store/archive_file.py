@@ -123,6 +123,10 @@ class ArchiveReader:
             return self._path.open("rb")
         except FileNotFoundError as error:
             raise UnreadableFile(f"There is no file {self._path}.", "`weaver db archives` lists the archives.") from error
+        except IsADirectoryError as error:
+            raise UnreadableFile(f"{self._path} is a folder.", "Name a file in it.") from error
+        except PermissionError as error:
+            raise UnreadableFile(f"{self._path} may not be read by this user.", "Change its permissions.") from error
         except OSError as error:
             raise UnreadableFile(f"{self._path} cannot be read: {error.strerror or error}.", "Check the disk and try again.") from error
 

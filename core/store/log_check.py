@@ -93,8 +93,8 @@ def _check_causes_of_desk(connection: Connection, codec: EventCodec, found: Find
     query = select(OUTBOX).where(columns.run_id.is_(None), columns.causation_id.is_not(None), unknown)
     for row in connection.execute(query):
         payload = codec.decode(row.type, row.version, row.payload)
-        # What was only announced is not in the log.
-        if not (isinstance(payload, SubscriberFailed) and not payload.event_seq):
+        # What was only announced is not in the log, and what is remembered outlives what led to it.
+        if not payload.remembered and not (isinstance(payload, SubscriberFailed) and not payload.event_seq):
             found.add("events", f"Event {row.seq} ({row.type}) was caused by {row.causation_id}, which is not in the log.")
 
 

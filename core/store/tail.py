@@ -66,7 +66,9 @@ class Tail:
         elif rows:
             self.seq = rows[-1][0]
         elif not self._is_heard():
-            (self.seq,) = execute(connection, "SELECT seq FROM log_head").fetchone()  # what nobody hears need not be read
+            (head,) = execute(connection, "SELECT seq FROM log_head").fetchone()
+            if not self._is_heard():  # still: who has begun to listen meanwhile reads the log up to where we began
+                self.seq = head  # what nobody hears need not be read
         self._join()
         return events if rows else None
 

@@ -143,10 +143,10 @@ class Writer:
         error = self._carry_out(ready)
         if error is None:
             return
-        if len(ready) == 1:
-            self._pass_on([(ready[0], None, error)])
+        if len(ready) == 1 or self._connection.may_be_committed:
+            self._pass_on([(job, None, error) for job in ready])  # what may stand is not done again
             return
-        # One of several is at fault. Alone, each gets its own outcome.
+        # All was rolled back, and one of several is at fault. Alone, each gets its own outcome.
         for job in ready:
             error = self._carry_out([job])
             if error is not None:

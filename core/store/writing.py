@@ -57,13 +57,17 @@ class WritingConnection:
         self._patience = Patience(database.patience_s)
         self._connection: Connection | None = None
         self._has_lock = False
+        self.may_be_committed = False
+        """Whether the change that raised last may stand all the same: then it must not be made again."""
 
     def carry_out(self, make: Callable[[Connection], Change], hand: Hand) -> None:
-        """Commit a change and hand its results on. Raises what the change raised, or StoreError; then nothing was done.
+        """Commit a change and hand its results on. Raises what the change raised, or StoreError.
 
-        A connection that is lost is made anew, and the change too, unless it turns out to be committed.
+        Then nothing was done, or it `may_be_committed`. A connection that is lost is made anew, and the change too, unless it
+        turns out to be committed.
         """
         self._patience.begin()
+        self.may_be_committed = False
         try:
             self._carry_out(make, hand)
         finally:
@@ -77,7 +81,7 @@ class WritingConnection:
                     connection = self._connected()
                     if unsure is not None and self._is_settled(connection, unsure, hand):
                         return
-                    unsure = None
+                    unsure, self.may_be_committed = None, False
                     self._unlock()
                     change = make(connection)
                     change.write()
@@ -86,8 +90,10 @@ class WritingConnection:
                     self._lock()
                     unsure = change
                     change.commit()
+                    self.may_be_committed = True
                     self._hand(connection, change, hand)
             except DatabaseUnreachable as error:
+                self.may_be_committed = unsure is not None
                 if self._connection is not None:
                     self._patience.lost()
                 self.drop()

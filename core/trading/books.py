@@ -170,7 +170,7 @@ def still_open(life: OrderLife) -> OrderRequest | None:
     return msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty)
 
 
-def in_time(fills: Iterable[Fill], changes: Iterable[tuple[int, BookChange]]) -> Iterator[tuple[int, Fill | BookChange]]:
+def merged(fills: Iterable[Fill], changes: Iterable[tuple[int, BookChange]]) -> Iterator[tuple[int, Fill | BookChange]]:
     """Return both with their instants, oldest first; `changes` with when each was booked, UTC ns: after the fills of that instant."""
     waiting = deque(sorted(fills, key=lambda fill: fill.time_ns))
     for time_ns, change in changes:

@@ -24,10 +24,11 @@ _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _LIVES: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC})
 
 
-def fits_as_one(entry: Order, exits: Sequence[Order], held: Decimal, features: Features) -> bool:
+def fits_as_one(entry: Order, exits: Sequence[Order], held: Sequence[Decimal], features: Features) -> bool:
     """Tell whether a broker of these features takes an entry with its exits as one order.
 
-    `held`: what its run holds, signed. An order against that closes before it opens, and its exits would work all the same.
+    `held`: what its run holds and what the account does, signed. An order against either closes before it opens: its exits would
+    work all the same, or the broker refuses all of it.
     """
     request, kinds = entry.request, [one.request.type for one in exits]
     targets, stops = kinds.count(OrderType.LIMIT), sum(kind in _STOPS for kind in kinds)
@@ -38,7 +39,7 @@ def fits_as_one(entry: Order, exits: Sequence[Order], held: Decimal, features: F
         and asset_class_of(request.symbol) is AssetClass.EQUITY
         and request.type in _ENTRIES
         and request.qty == request.qty.to_integral_value()
-        and held * request.side.sign >= 0
+        and all(one * request.side.sign >= 0 for one in held)
         and entry.time_in_force in _LIVES
         and not request.extended_hours
         and all(one.request.qty == request.qty and one.time_in_force is entry.time_in_force for one in exits)

@@ -6,25 +6,29 @@ from typing import NamedTuple
 
 import msgspec
 
+from core.errors import BugError
 from core.events.envelope import Envelope
 from core.events.live_payloads import (
     AccountAdopted,
     CoinFee,
+    DifferenceAccepted,
     EntryTaken,
     OrderAdopted,
     OrderChangeSent,
     OrdersLeftTogether,
     OutsideFilled,
+    Reconciled,
     SwitchCarriedOut,
     SwitchThrown,
 )
 from core.events.payloads import OrderReplaced, OrderReplaceRefused, SplitApplied
+from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
-from core.trading.books import BookChange, RunBook, in_time
+from core.trading.books import BookChange, RunBook, merged
 from core.trading.changes import Change, number_of
 from core.trading.order_fold import revived
 from core.trading.state import AccountState
@@ -66,35 +70,34 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
         if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
             state.left_together([state.lives[each].order for each in (event.payload.order_id, *event.payload.others)])
     known_ns: int | None = None
-    after = 0
-    while page := await log.read(after_seq=after, pattern="live.*", limit=_PAGE):
-        after = page[-1].seq
-        for event in page:
-            payload = event.payload
-            if isinstance(payload, AccountAdopted) and payload.account == state.key:
-                known_ns = event.ts if known_ns is None else known_ns
-                state.known_outside.update(payload.counted)
-                for symbol, qty in payload.positions:
-                    _add(state.outside, symbol, qty)
-            elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
-                state.known_outside.add(payload.execution_id)
-                _add(state.outside, payload.symbol, payload.qty)
-                state.note_outside(payload)
-            elif isinstance(payload, EntryTaken) and payload.account == state.key:
-                state.note_entry(payload)
-            elif isinstance(payload, OrderAdopted) and payload.account == state.key:
-                state.adopted.add(payload.broker_id)
-    await _remember_fees(state, log)
-    return known_ns
-
-
-async def _remember_fees(state: AccountState, log: EventLog) -> None:
-    after = 0
-    while state.features.coin_fees and (page := await log.read(after_seq=after, pattern=CoinFee.wire, limit=_PAGE)):
-        after = page[-1].seq
-        for event in page:
+    told = [
+        event
+        for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted, EntryTaken)
+        async for event in _all(log, kind.wire)
+    ]
+    for event in sorted(told, key=lambda one: one.seq):
+        payload = event.payload
+        if isinstance(payload, AccountAdopted) and payload.account == state.key:
+            known_ns = event.ts if known_ns is None else known_ns
+            state.meet(payload)
+        elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
+            state.known_outside.add(payload.execution_id)
+            _add(state.outside, payload.symbol, payload.qty)
+            state.note_outside(payload)
+        elif isinstance(payload, OrderAdopted) and payload.account == state.key:
+            state.adopted.add(payload.broker_id)
+        elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
+            state.accept(payload)
+        elif isinstance(payload, EntryTaken) and payload.account == state.key:
+            state.note_entry(payload)
+    for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
+        if isinstance(event.payload, Reconciled) and event.payload.account == state.key:
+            state.reconciled_ns = event.payload.until_ns
+    if state.features.coin_fees:
+        async for event in _all(log, CoinFee.wire):
             if isinstance(event.payload, CoinFee) and event.payload.account == state.key:
                 state.charge(event.payload, event.run_id)
+    return known_ns
 
 
 async def read_switches(log: EventLog, after_seq: int = 0) -> tuple[list[Thrown], int]:
@@ -136,6 +139,9 @@ async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
 
 
 async def _all(log: EventLog, wire: str, run_id: str | None = None) -> AsyncGenerator[Envelope]:
+    """Give all events of a type, oldest first. Raises BugError for one that an archive may have taken."""
+    if not payload_class(wire).remembered:
+        raise BugError(f"Events of type {wire} may have been archived, and an account is not made of them.")
     after = 0
     while page := await log.read(after_seq=after, run_id=run_id, pattern=wire, limit=_PAGE):
         after = page[-1].seq
@@ -152,7 +158,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         if not orders:
             continue
         fills: dict[str, list[Fill]] = {}
-        for fill in await runs.fills(run.id):
+        in_time = await runs.fills(run.id)
+        for fill in in_time:
             fills.setdefault(fill.order_id, []).append(fill)
         if run.config.is_by_hand:
             state.hand_run_id = run.id
@@ -167,18 +174,20 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
                 state.left_over.append(order.id)
         own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
         state.booked.update(fill.id for fill in own_fills)
-        for time_ns, one in in_time(own_fills, await read_changes(log, run.id)):
+        for time_ns, one in merged(own_fills, await read_changes(log, run.id)):
             book.take(one, time_ns)
 
 
 async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:
     """Return what changed a run's money or units without a fill, and when, UTC ns: oldest first."""
-    found = []
-    async for event in _all(log, "account.*", run_id):
-        payload = event.payload
-        if isinstance(payload, BookChange):
-            happened_ns = payload.time_ns if isinstance(payload, SplitApplied) else None
-            found.append((event.ts if happened_ns is None else happened_ns, payload))
+    found, after = [], 0
+    while page := await log.read(after_seq=after, run_id=run_id, pattern="account.*", limit=_PAGE):  # of a live run no archive takes them
+        after = page[-1].seq
+        for event in page:
+            payload = event.payload
+            if isinstance(payload, BookChange):
+                happened_ns = payload.time_ns if isinstance(payload, SplitApplied) else None
+                found.append((event.ts if happened_ns is None else happened_ns, payload))
     return sorted(found, key=lambda one: one[0])
 
 

@@ -272,6 +272,8 @@ def _status(life: OrderLife) -> OrderStatus:
     order = life.order
     if order.filled_qty >= order.request.qty:
         return _S.FILLED
+    if order.status is _S.FILLED and life.said is _S.FILLED:
+        return _S.FILLED  # a part before it filled more than was known then: the executions that make that up are to come
     if life.said in _ENDED:
         return life.said
     if life.said is _S.FILLED and order.filled_qty and order.filled_qty == life.broker_qty and life.changing is None and _is_exit(order):

@@ -64,6 +64,8 @@ class Healing(StrEnum):
     """It may be the broker's lag; it is looked at again."""
     STOP = "stop"
     """Nothing heals it: the runs concerned are stopped."""
+    ACCEPT = "accept"
+    """Nothing else heals it, and a person takes it as the broker has it."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     order: BrokerOrder | None = None
     execution: Execution | None = None
     charges: tuple[CoinCharge, ...] = ()
+    qty: Decimal = ZERO
+    """Units that the broker has more than we know of."""
 
 
 class Ours(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +89,8 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
 
     `outside`: units of the account that no order of ours bought. `known_outside`: executions counted in it. `adopted`:
     strange orders that are known. `in_flight`: orders whose answer is still awaited.
-    `coin_buys`: by symbol, fills whose fee may be taken from the coin.
+    `coin_buys`: by symbol, fills whose fee may be taken from the coin. `accepted`: by order, units that are filled at the broker and
+    whose executions nobody waits for.
     """
 
     lives: Mapping[str, OrderLife]
@@ -95,6 +100,7 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     adopted: Set[str] = frozenset()
     in_flight: Set[str] = frozenset()
     coin_buys: Mapping[str, Sequence[CoinBuy]] = {}
+    accepted: Mapping[str, Decimal] = {}
 
 
 class Theirs(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,10 +138,11 @@ def compare(
             found += [_strange(order) for order in parts if order.id not in ours.adopted]
             continue
         is_old = _is_old(f"details:{life.order.id}", seen, now_ns, settle_ns)
+        explained = missed.get(order_id, ZERO) + ours.accepted.get(order_id, ZERO)
         if len(parts) == 1 and not life.changes:
-            _order(life, parts[0], missed.get(order_id, ZERO), found, is_old, theirs.asked_ns)
+            _order(life, parts[0], explained, found, is_old, theirs.asked_ns)
         else:
-            _details(life, parts[-1], sum((part.filled_qty for part in parts), ZERO), missed.get(order_id, ZERO), found, is_old)
+            _details(life, parts[-1], sum((part.filled_qty for part in parts), ZERO), explained, found, is_old)
     for order_id, life in ours.lives.items():
         if not life.order.status.is_final and order_id not in orders and order_id not in ours.in_flight:
             found.append(_ghost(life, is_old=theirs.asked_ns - life.order.updated_ns >= settle_ns))
@@ -260,6 +267,7 @@ def _details(life: OrderLife, order: BrokerOrder, filled: Decimal, missed: Decim
                 reason=f"The broker says that {plain(gap)} {symbol} more of order {ours.id} are filled, and has no executions of them.",
                 order_id=ours.id,
                 order=order,
+                qty=gap,
             )
         )
 
@@ -295,6 +303,11 @@ def _strange(order: BrokerOrder) -> Difference:
     )
 
 
+def moving(ours: Ours, theirs: Theirs) -> set[str]:
+    """Return the symbols in which something happened while the broker was asked: of these nothing can be said now."""
+    return {life.order.request.symbol for life in ours.lives.values() if life.order.updated_ns >= theirs.asked_ns}
+
+
 def _positions(
     ours: Ours,
     theirs: Theirs,
@@ -316,9 +329,8 @@ def _positions(
             counted.add(execution.id)
             expected[execution.symbol] = expected.get(execution.symbol, ZERO) + execution.qty * execution.side.sign
     # A symbol in which something happened while the broker was asked is looked at the next time.
-    moving = {life.order.request.symbol for life in ours.lives.values() if life.order.updated_ns >= theirs.asked_ns}
     found = []
-    for symbol in sorted({*expected, *theirs.positions} - moving):
+    for symbol in sorted({*expected, *theirs.positions} - moving(ours, theirs)):
         want, has = expected.get(symbol, ZERO), theirs.positions.get(symbol, ZERO)
         if want != has:
             key = f"position:{symbol}:{plain(has - want)}"
@@ -334,6 +346,7 @@ def _positions(
                     key=key,
                     symbol=symbol,
                     reason=f"The account holds {plain(has)} {symbol}, and all fills together make {plain(want)}.",
+                    qty=has - want,
                 )
             )
     return found

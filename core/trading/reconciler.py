@@ -1,7 +1,7 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from core.errors import BooksDiffer, BrokerError
-from core.events.live_payloads import AccountAdopted, CoinFee, Differed, OrderAdopted, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, Differed, DifferenceAccepted, OrderAdopted, OutsideFilled, Reconciled
 from core.model.broker import BrokerOrder
-from core.model.instants import MINUTE_NS
+from core.model.instants import HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Order, RejectCode
 from core.ports import Broker
@@ -20,15 +20,23 @@ from core.trading.brackets import legs_as_ours
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
-from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare
+from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare, moving
 from core.trading.split_orders import by_own_id
 from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
 """How much earlier than our own times the broker is asked from: its clock may be off."""
+MEET_S: Final = 20.0
+"""How long a new account is asked in vain what it holds, until it is said that it cannot be opened."""
+_FIRST_LOOKS: Final = 6
+"""How often a new account is looked at, at the most, until it is at rest."""
+_MARK_NS: Final = HOUR_NS
+"""How often it is stored up to when it was compared."""
 _SLICE_NS: Final = 8_000_000
 """How long it computes before the loop gets its turn."""
-_TODO: Final = "Compare the account with the run's fills at the broker; then start a new run."
+_TODO: Final = (
+    "Compare the account with the run's fills at the broker; `weaver reconcile --adopt` takes it as it is there. Then start a new run."
+)
 
 
 class Reconciler:
@@ -48,39 +56,71 @@ class Reconciler:
         self._known_ns = known_ns
         self._spawn_cancel = spawn_cancel
         self._since: dict[str, int] = {}
-        # The first time everything since the account was met: who knows what happened while nobody looked.
-        self._from_ns = known_ns
+        self._before: dict[str, Difference] = {}
+        self._first_looks: list[Theirs] = []
+        # The first time everything since it was compared last, or met: who knows what happened while nobody looked.
+        self._from_ns = self._marked_ns = known_ns if state.reconciled_ns is None else state.reconciled_ns
         self.settle_ns = settle_ns
         self._entries = AccountEntries(state)
+        self._meet_until_ns = state.clock.monotonic_ns() + int(MEET_S * SECOND_NS)
         self._never_came: list[tuple[str, int]] = []
         # Orders that left with one that the broker has, and that it did not name.
         self._unnamed: set[str] = set()
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is to be looked at again soon."""
-        return bool(self._since)
+        """Whether something is to be looked at again soon. What was looked at for long enough, and nothing heals, is not."""
+        return any(one.healing is Healing.WAIT for one in self._before.values())
 
-    async def reconcile(self) -> tuple[Difference, ...]:
-        """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer."""
+    @property
+    def has_met(self) -> bool:
+        """Whether it is known what the account held before anything of ours was done there."""
+        return self._known_ns is not None
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether a new account was asked in vain for so long that nothing can be opened there."""
+        return not self.has_met and self._state.clock.monotonic_ns() >= self._meet_until_ns
+
+    async def reconcile(self, *, accepts: str | None = None) -> tuple[Difference, ...]:
+        """Compare and heal once; return what differed. Raises BrokerError when the broker does not answer.
+
+        `accepts`: why a person takes what nothing else heals as the broker has it.
+        """
+        while (found := await self._look(accepts)) is None:
+            pass
+        return found
+
+    async def _look(self, accepts: str | None) -> tuple[Difference, ...] | None:
+        """Ask, compare and heal; None: the account is new and was not at rest, so that it must be asked again."""
         state = self._state
         await self.take_entries()
         began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
         theirs = await self._ask(began_ns)
         async with state.turn:
-            entry = state.entry()
+            entry, ours = state.entry(), self._ours(theirs)
             if self._known_ns is None:
-                self._adopt_account(theirs, entry)
-            found = compare(self._ours(theirs), theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
-            await self._heal_all(found, entry)
+                if not self._is_at_rest(theirs):
+                    return None
+                met = self._adopt_account(theirs, entry)
+                ours = msgspec.structs.replace(ours, outside=dict(met.positions), known_outside=frozenset(met.counted))
+            found = compare(ours, theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
+            if accepts is not None:
+                found = tuple(_accepted(one) for one in found)
+            await self._heal_all(found, entry, accepts or "")
             self._refuse_changes(entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
+            # What the broker's lists lack may be listed later, with its time.
+            is_whole = not any(one.healing is Healing.WAIT and one.kind in {Kind.POSITION, Kind.FILL_WITHOUT_DETAILS} for one in found)
+            is_marked = is_whole and self._marked_ns is not None and began_ns - self._marked_ns >= _MARK_NS
+            if is_marked:
+                entry.tell(Reconciled(account=state.key, until_ns=began_ns))
             await state.apply(entry)
+        self._marked_ns = began_ns if is_marked or self._marked_ns is None else self._marked_ns
         self._known_ns = began_ns if self._known_ns is None else self._known_ns
-        self._from_ns = began_ns
-        self._since = {
-            one.key: self._since.get(one.key, asked_ns) for one in found if one.healing is Healing.WAIT or one.key in self._since
-        }
+        if is_whole or self._from_ns is None:
+            self._from_ns = began_ns
+        self._note(found, moving(ours, theirs), asked_ns)
         self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
 
@@ -116,15 +156,22 @@ class Reconciler:
         entry = state.entry()
         for one in compare(self._ours(known), known, state.clock.monotonic_ns()):
             if one.execution is not None:
-                self._heal(one, entry)
+                self._heal(one, entry, "")
         await state.apply(entry)
+
+    def _note(self, found: Sequence[Difference], unseen: Set[str], asked_ns: int) -> None:
+        """Remember what differs and since when; `unseen`: symbols of which nothing could be said."""
+        now = {key: one for key, one in self._before.items() if one.symbol in unseen and one.kind is Kind.POSITION}
+        now |= {one.key: one for one in found if one.healing is not Healing.ACCEPT}
+        self._since = {key: self._since.get(key, asked_ns) for key, one in now.items() if one.healing is Healing.WAIT or key in self._since}
+        self._before = now
 
     # --- asking ---
 
     async def _ask(self, now_ns: int) -> Theirs:
         state, broker = self._state, self._broker
         unsettled = state.unsettled()
-        since_ns = min([life.order.created_ns for life in unsettled] + [now_ns if self._from_ns is None else self._from_ns]) - _BEFORE_NS
+        since_ns = (now_ns if self._from_ns is None else self._from_ns) - _BEFORE_NS
         listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
         orders = {order.id: self._as_ours(order) for order in (*listed, *self._legs(listed))}
         seen = {order.client_order_id for order in orders.values()}
@@ -147,7 +194,7 @@ class Reconciler:
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
-        executions = await broker.account.executions(since_ns=since_ns)
+        executions = await broker.account.executions(since_ns=self._executed_since(since_ns, orders.values()))
         # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
         # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
         executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
@@ -165,6 +212,22 @@ class Reconciler:
             executions=tuple(executions),
             positions={one.symbol: one.qty for one in positions},
         )
+
+    def _executed_since(self, since_ns: int, orders: Iterable[BrokerOrder]) -> int:
+        """Return from when on executions are asked for: since the last look, unless one of before is missing of an order of ours.
+
+        An order that rests for months must not make every look ask for all that was executed since it was made.
+        """
+        lives = self._state.lives
+        told: dict[str, Decimal] = {}
+        for order in orders:
+            told[own_id(order.client_order_id)] = told.get(own_id(order.client_order_id), ZERO) + order.filled_qty
+        missing = [
+            life.order.created_ns - _BEFORE_NS
+            for life in (lives[each] for each in told if each in lives)
+            if max(told[life.order.id], life.broker_qty) > life.order.filled_qty + self._state.accepted.get(life.order.id, ZERO)
+        ]
+        return min(since_ns, *missing) if missing else since_ns
 
     async def _ask_for_leg(self, order: Order) -> BrokerOrder | None:
         """Return an order that left with another: by the broker's id, else as a leg of that one; None where it never came."""
@@ -218,24 +281,29 @@ class Reconciler:
             adopted=state.adopted,
             in_flight=state.in_flight | self._unnamed,
             coin_buys=state.coin_buys(),
+            accepted=state.accepted,
         )
 
     # --- healing ---
 
-    async def _heal_all(self, found: Sequence[Difference], entry: Entry) -> None:
+    async def _heal_all(self, found: Sequence[Difference], entry: Entry, accepts: str) -> None:
         """Heal one after the other; after an outage there may be thousands, and the loop has other things to do."""
         clock = self._state.clock
         until_ns = clock.monotonic_ns() + _SLICE_NS
         for one in found:
-            self._heal(one, entry)
+            self._heal(one, entry, accepts)
             if clock.monotonic_ns() > until_ns:
                 await asyncio.sleep(0)
                 until_ns = clock.monotonic_ns() + _SLICE_NS
 
-    def _heal(self, one: Difference, entry: Entry) -> None:
+    def _heal(self, one: Difference, entry: Entry, accepts: str) -> None:
         state, now_ns = self._state, self._state.clock.now_ns()
-        if one.healing is Healing.WAIT and (one.key in self._since or one.kind in {Kind.GHOST_ORDER, Kind.COIN_FEE}):
+        before = self._before.get(one.key)
+        is_told = before is not None and before.healing is one.healing
+        if one.healing is Healing.WAIT and (is_told or one.kind in {Kind.GHOST_ORDER, Kind.COIN_FEE}):
             return  # told when it was first met, or so fresh that it says nothing
+        if one.healing is Healing.STOP and is_told:
+            return  # it is what it was at the last look, and that was told
         run_id = None if one.order_id is None else state.lives[one.order_id].order.run_id
         caused_by = entry.tell(
             Differed(
@@ -248,7 +316,9 @@ class Reconciler:
             ),
             run_id=run_id,
         )
-        if one.order_id is not None:
+        if one.healing is Healing.ACCEPT:
+            self._accept(one, entry, caused_by, accepts)
+        elif one.order_id is not None:
             life = entry.life(one.order_id, state.lives[one.order_id])
             entry.caused(one.order_id, caused_by)
             if one.healing is Healing.BOOK and one.execution is not None:
@@ -267,26 +337,41 @@ class Reconciler:
         elif one.healing is Healing.ADOPT and one.order is not None:
             self._adopt(one.order, entry, caused_by)
 
-    def _adopt_account(self, theirs: Theirs, entry: Entry) -> None:
-        """What an account holds when it is first met, beyond what was executed meanwhile for us, is nobody's of ours."""
+    def _accept(self, one: Difference, entry: Entry, caused_by: str, why: str) -> None:
+        state = self._state
+        told = DifferenceAccepted(account=state.key, what=one.kind.value, symbol=one.symbol, qty=one.qty, reason=why, order_id=one.order_id)
+        entry.tell(told, caused_by=caused_by)
+        entry.afterwards.append(partial(state.accept, told))
+
+    def _is_at_rest(self, theirs: Theirs) -> bool:
+        """Tell whether two looks at a new account show the same: its lists are asked one after the other, and may not fit together."""
+        looks = self._first_looks
+        looks.append(theirs)
+        if len(looks) < 2:
+            return False
+        before = looks[-2]
+        has_moved = any(life.order.updated_ns >= before.asked_ns for life in self._state.lives.values())
+        is_same = before.positions == theirs.positions and {one.id for one in before.executions} == {one.id for one in theirs.executions}
+        return (is_same and not has_moved) or len(looks) >= _FIRST_LOOKS
+
+    def _adopt_account(self, theirs: Theirs, entry: Entry) -> AccountAdopted:
+        """What an account holds when it is first met, beyond what is booked as ours and what is about to be, is nobody's of ours."""
         state = self._state
         ours = state.positions()
-        executed_now: dict[str, Decimal] = {}
         counted = []
-        our_ids = {order.id for order in theirs.orders if own_id(order.client_order_id) in state.lives}
-        for one in theirs.executions:
-            if one.order_id in our_ids:
-                executed_now[one.symbol] = executed_now.get(one.symbol, ZERO) + one.qty * one.side.sign
-            else:
+        our_ids = {order.id: own_id(order.client_order_id) for order in theirs.orders}
+        for one in {each.id: each for each in theirs.executions}.values():
+            life = state.lives.get(our_ids.get(one.order_id, "")) or state.find("", one.order_id)
+            if life is None:
                 counted.append(one.id)
-        state.known_outside.update(counted)
-        held = {}
-        for symbol, qty in theirs.positions.items():
-            rest = qty - ours.get(symbol, ZERO) - executed_now.get(symbol, ZERO)
-            if rest:
-                held[symbol] = rest
-        entry.tell(AccountAdopted(account=state.key, positions=tuple(sorted(held.items())), counted=tuple(counted)))
-        state.outside.update(held)
+            elif state.fill_id(one.id) not in state.booked:
+                ours[one.symbol] = ours.get(one.symbol, ZERO) + one.qty * one.side.sign
+        rests = {symbol: theirs.positions.get(symbol, ZERO) - ours.get(symbol, ZERO) for symbol in {*theirs.positions, *ours}}
+        held = {symbol: rest for symbol, rest in rests.items() if rest}
+        told = AccountAdopted(account=state.key, positions=tuple(sorted(held.items())), counted=tuple(counted))
+        entry.tell(told)
+        entry.afterwards.append(partial(state.meet, told))
+        return told
 
     def _charge(self, one: Difference, entry: Entry, caused_by: str) -> None:
         """Book fees in coin with the fills whose they are."""
@@ -341,6 +426,11 @@ class Reconciler:
             concerned |= {life.order.run_id for life in state.lives.values() if life.order.request.symbol == one.symbol}
             for run_id in concerned & set(state.seats):
                 state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
+
+
+def _accepted(one: Difference) -> Difference:
+    """Return a difference as one that a person takes as it is, where nothing else heals it."""
+    return msgspec.structs.replace(one, healing=Healing.ACCEPT) if one.healing is Healing.STOP else one
 
 
 def _wanted_ids(life: OrderLife) -> list[str]:

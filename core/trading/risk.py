@@ -13,7 +13,7 @@ import msgspec
 
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import ZERO, plain
-from core.model.order import OrderRequest, RejectCode
+from core.model.order import OrderRequest, OrderSide, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 
 _PERCENT: Final = Decimal(100)
@@ -24,6 +24,13 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
 
     request: OrderRequest
     time_ns: int
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run holds, signed units, and which of its orders can still fill."""
+
+    positions: Mapping[str, Decimal]
+    working: tuple[OrderRequest, ...] = ()
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +55,17 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """When each price was made, UTC ns."""
     is_armed: bool = True
     """Whether orders may go where real money is; a paper account always is."""
+    own: "Own | None" = None
+    """Of an account: what is the run's of it whose order it is."""
 
     def after(self, filled: OrderRequest) -> "Situation":
         """Return it as it is once an order has filled, with what its exits are judged in."""
         held = self.positions.get(filled.symbol, ZERO) + filled.qty * filled.side.sign
-        return msgspec.structs.replace(self, positions={**self.positions, filled.symbol: held})
+        own = None
+        if self.own is not None:
+            mine = self.own.positions.get(filled.symbol, ZERO) + filled.qty * filled.side.sign
+            own = msgspec.structs.replace(self.own, positions={**self.own.positions, filled.symbol: mine})
+        return msgspec.structs.replace(self, positions={**self.positions, filled.symbol: held}, own=own)
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +92,12 @@ def judge(request: OrderRequest, limits: RiskLimits, situation: Situation) -> tu
     return tuple(refusal for rule in _RULES if (refusal := rule(request, limits, situation)) is not None)
 
 
-def only_reduces(request: OrderRequest, situation: Situation) -> bool:
+def closes(request: OrderRequest, now: Situation) -> bool:
+    """Tell whether the order can only take off a position, its run's or the account's: rules that keep exposure small let it pass."""
+    return only_reduces(request, now) or (now.own is not None and only_reduces(request, now.own))
+
+
+def only_reduces(request: OrderRequest, situation: Situation | Own) -> bool:
     """Tell whether the order, and all that works on its side, can only take off the position."""
     held = situation.positions.get(request.symbol, ZERO)
     same = sum((one.qty for one in situation.working if one.symbol == request.symbol and one.side is request.side), ZERO)
@@ -87,8 +105,28 @@ def only_reduces(request: OrderRequest, situation: Situation) -> bool:
 
 
 def price_of(request: OrderRequest, situation: Situation) -> Decimal | None:
-    """Return the price an order is valued at: its own limit or stop, else the last one known."""
-    return request.limit_price or request.stop_price or situation.prices.get(request.symbol)
+    """Return the most that a unit of the order can be worth when it fills, as the market stands; None where nobody knows.
+
+    The limit of a buy caps that. Anything else fills at the market, now or once the market has come to its own price: a sale
+    at 1 with the market at 500 is one at 500, and a buy that a stop at 1 lets go pays 500.
+    """
+    if request.side is OrderSide.BUY and request.limit_price is not None:
+        return request.limit_price
+    last = situation.prices.get(request.symbol)
+    if last is None:
+        return None
+    own = [price for price in (request.limit_price, request.stop_price) if price is not None]
+    if request.side is OrderSide.BUY:
+        trail = request.trail_price or (request.trail_percent or ZERO) * last / _PERCENT
+        own.append(last + trail)  # where a stop that trails begins
+    return max((last, *own))
+
+
+def _worth(symbol: str, request: OrderRequest, now: Situation) -> Decimal | None:
+    """Return what a unit that is held would be worth, should the order fill."""
+    last = now.prices.get(symbol)
+    own = price_of(request, now) if symbol == request.symbol else None
+    return max((price for price in (last, own) if price is not None), default=None)
 
 
 # --- the rules ---
@@ -97,8 +135,9 @@ def price_of(request: OrderRequest, situation: Situation) -> Decimal | None:
 def _switch(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     if now.level.halts:
         return Refusal(code=RejectCode.RISK_HALTED, rule="kill switch", limit="nothing new leaves", figure="")
-    if now.level is SwitchLevel.REDUCE_ONLY and not only_reduces(request, now):
-        held = plain(now.positions.get(request.symbol, ZERO))
+    mine = now.own or now  # what others hold beside it, a run does not take off
+    if now.level is SwitchLevel.REDUCE_ONLY and not only_reduces(request, mine):
+        held = plain(mine.positions.get(request.symbol, ZERO))
         figure = f"a {request.side} of {plain(request.qty)} {request.symbol} with {held} held"
         return Refusal(code=RejectCode.RISK_REDUCE_ONLY, rule="reduce only", limit="only what takes off a position leaves", figure=figure)
     return None
@@ -160,7 +199,7 @@ def _value(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal
 
 
 def _share(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
-    if limits.max_order_share is None or only_reduces(request, now):
+    if limits.max_order_share is None or closes(request, now):
         return None
     price = price_of(request, now)
     if price is None:
@@ -187,9 +226,9 @@ def _distance(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refu
 
 
 def _position(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
-    if limits.max_position_value is None or only_reduces(request, now):
+    if limits.max_position_value is None or closes(request, now):
         return None
-    price = now.prices.get(request.symbol) or price_of(request, now)
+    price = _worth(request.symbol, request, now)
     if price is None:
         return _no_price(request, "position")
     worth = abs(_after(request, now)) * price
@@ -199,12 +238,12 @@ def _position(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refu
 
 
 def _gross(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
-    if limits.max_gross_exposure is None or only_reduces(request, now):
+    if limits.max_gross_exposure is None or closes(request, now):
         return None
     total = ZERO
     symbols = {request.symbol, *now.positions, *(one.symbol for one in now.working)}
     for symbol in symbols:
-        price = now.prices.get(symbol) or (price_of(request, now) if symbol == request.symbol else None)
+        price = _worth(symbol, request, now)
         held = abs(_after(request, now)) if symbol == request.symbol else _worst(symbol, now)
         if held and price is None:
             return _no_price(request, "gross exposure")
@@ -240,7 +279,7 @@ def _duplicate(request: OrderRequest, limits: RiskLimits, now: Situation) -> Ref
 
 def _daily_loss(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     lost = now.day_start_equity - now.equity
-    if limits.max_daily_loss is None or lost < limits.max_daily_loss or only_reduces(request, now):
+    if limits.max_daily_loss is None or lost < limits.max_daily_loss or closes(request, now):
         return None
     return Refusal(
         code=RejectCode.RISK_DAILY_LOSS, rule="daily loss", limit=plain(limits.max_daily_loss), figure=f"{plain(lost)} lost already"
@@ -249,7 +288,7 @@ def _daily_loss(request: OrderRequest, limits: RiskLimits, now: Situation) -> Re
 
 def _drawdown(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     lost = now.peak_equity - now.equity
-    if limits.max_drawdown is None or lost < limits.max_drawdown * now.peak_equity or only_reduces(request, now):
+    if limits.max_drawdown is None or lost < limits.max_drawdown * now.peak_equity or closes(request, now):
         return None
     figure = f"{plain(lost)} below the peak of {plain(now.peak_equity)} already"
     return Refusal(code=RejectCode.RISK_DRAWDOWN, rule="drawdown", limit=_percent(limits.max_drawdown), figure=figure)

@@ -125,7 +125,8 @@ class AccountDesk:
     async def open(self) -> "AsyncGenerator[AccountDesk]":
         """Connect, remember and reconcile; the block's end ends every task of the desk. Orders stay at the broker.
 
-        Raises KeysRefused and what else no second attempt would change, in the middle of the block too.
+        Raises KeysRefused and what else no second attempt would change, in the middle of the block too; BrokerError where the broker
+        of a new account does not answer. One that was met before opens while its broker is away.
         """
         known_ns = await remember(self.state, self._runs, self._event_log)
         await self._switch.recall()
@@ -143,7 +144,7 @@ class AccountDesk:
                     group.create_task(self._listen(), name="order-updates"),
                     group.create_task(self._tell_statuses(), name="stream-status"),
                     group.create_task(self._fold_updates(), name="fold-updates"),
-                    group.create_task(self._reconcile_always(), name="reconcile"),
+                    group.create_task(self._reconcile_always(self._reconciler), name="reconcile"),
                     group.create_task(self._switch.follow(), name="watch-switch"),
                     group.create_task(self._carry_out(), name="kill-switch"),
                     group.create_task(self._dead_man.watch(), name="dead-man"),
@@ -261,11 +262,11 @@ class AccountDesk:
         words = f" {left} orders that the broker has not answered for." if left else ""
         return words + (f" Still held: {', '.join(f'{plain(qty)} {symbol}' for symbol, qty in held.items())}." if held else "")
 
-    async def reconcile(self) -> tuple[Difference, ...]:
-        """Compare with the broker and heal, now. Raises BrokerError."""
+    async def reconcile(self, *, accepts: str | None = None) -> tuple[Difference, ...]:
+        """Compare with the broker and heal, now. Raises BrokerError. `accepts`: see `core.trading.reconciler`."""
         if self._reconciler is None:
             raise BugError("The desk is not open.")
-        found = await self._reconciler.reconcile()
+        found = await self._reconciler.reconcile(accepts=accepts)
         self.reconciled += 1
         self.reconciled_ns = self.state.clock.now_ns()
         return found
@@ -300,8 +301,7 @@ class AccountDesk:
     def _add_exits(self, intent: Intent, placed: list[OrderLife], entry: Entry) -> None:
         """Let the exits of an order that was let through leave with it, where the broker takes that and the gate lets them through, too."""
         order, exits = placed[-1].order, [one.order for one in intent.exits]
-        held = self.state.books[order.run_id].held(order.request.symbol)
-        if order.status.is_final or not fits_as_one(order, exits, held, self.state.features):
+        if order.status.is_final or not fits_as_one(order, exits, self.state.held_before(order), self.state.features):
             return
         if any(self._gate.refusals(one, placed, filled=order) for one in exits):
             return  # they are judged again when it has filled
@@ -448,7 +448,10 @@ class AccountDesk:
             async with self.state.turn:
                 entry = self.state.entry()
                 for update in batch:
-                    self._fold(update, entry)
+                    try:
+                        self._fold(update, entry)
+                    except Exception as error:  # of one order; the others have nothing to do with it
+                        self._on_bug(error, f"an update of order {update.order.id}")
                 try:
                     await self.state.apply(entry)
                 except WeaverError as error:
@@ -491,7 +494,7 @@ class AccountDesk:
             self._asking.add(order_id)
             self._spawn(ask(), f"missing-{order_id}", lambda: self._asking.discard(order_id))
 
-    async def _reconcile_always(self) -> None:
+    async def _reconcile_always(self, reconciler: Reconciler) -> None:
         while True:
             self._wake.clear()  # before: what is asked for meanwhile is asked for again
             asked_ns = self.state.clock.monotonic_ns()
@@ -499,7 +502,7 @@ class AccountDesk:
                 await self.reconcile()
                 await self._reached(None, asked_ns)
             except BrokerError as error:
-                if isinstance(error, KeysRefused):
+                if isinstance(error, KeysRefused) or reconciler.gives_up:
                     raise
                 await self._reached(error, asked_ns)
             except StoreError as error:
@@ -508,7 +511,8 @@ class AccountDesk:
                 self._is_unhealed = True
             else:
                 self._is_unhealed = False
-            self._ready.set()
+            if reconciler.has_met:
+                self._ready.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_in_s()):
                     await self._wake.wait()

@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import CoinFee, EntryTaken, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.corporate_action import price_after
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -25,7 +25,7 @@ from core.trading.coin_fees import CoinBuy
 from core.trading.entries import Causes, Entry
 from core.trading.feed import Feed
 from core.trading.order_fold import OrderLife
-from core.trading.risk import Sent, Situation
+from core.trading.risk import Own, Sent, Situation
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
@@ -87,6 +87,10 @@ class AccountState:
         self.booked: set[str] = set()
         """Ids of all our fills."""
         self.adopted: set[str] = set()
+        self.accepted: dict[str, Decimal] = {}
+        """By order, units that are filled at the broker and whose executions nobody waits for: a person took it so."""
+        self.reconciled_ns: int | None = None
+        """Up to when it was compared with the broker, as far as that is stored."""
         self.outside_orders = 0
         """How many orders of others worked when the broker was asked last."""
         self.left_over: list[str] = []
@@ -187,6 +191,11 @@ class AccountState:
         lead = self.lives.get(self.leads.get(order.id, ""))
         return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
 
+    def held_before(self, order: Order) -> tuple[Decimal, Decimal]:
+        """Return what an order's run and the whole account hold of its symbol, signed."""
+        symbol = order.request.symbol
+        return self.books[order.run_id].held(symbol), self.positions().get(symbol, ZERO) + self.outside.get(symbol, ZERO)
+
     def has_exits(self, order_id: str) -> bool:
         """Tell whether exits left with an order."""
         return any(self.lives[each].order.parent_id == order_id for each in self.together.get(order_id, ()))
@@ -263,6 +272,19 @@ class AccountState:
         self.last_entry = told.entry_id
         if told.outside is not None:
             self.outside[told.symbol] = told.outside
+
+    def meet(self, told: AccountAdopted) -> None:
+        """Take what an account held when it was met and nobody of ours had bought; what was thought of that before does not count."""
+        self.known_outside.update(told.counted)
+        self.outside.clear()
+        self.outside.update(told.positions)
+        self._outside_buys.clear()
+
+    def accept(self, told: DifferenceAccepted) -> None:
+        """Take what a person accepted as the broker has it."""
+        known = self.outside if told.order_id is None else self.accepted
+        key = told.symbol if told.order_id is None else told.order_id
+        known[key] = known.get(key, ZERO) + told.qty
 
     def note_outside(self, told: OutsideFilled) -> None:
         """Take somebody else's fill, whose fee may be taken from the coin as well."""
@@ -419,7 +441,17 @@ class AccountState:
             silent_s=self.silent_s,
             price_times=self._price_times,
             is_armed=is_armed,
+            own=self._own(run_id, also, without),
         )
+
+    def _own(self, run_id: str, also: list[OrderLife], without: str | None) -> Own:
+        """Return what is a run's; a person closes what others hold, too."""
+        positions = self.books[run_id].positions()
+        if run_id == self.hand_run_id:
+            for symbol, qty in self.outside.items():
+                positions[symbol] = positions.get(symbol, ZERO) + qty
+        mine = [life for life in also if life.order.run_id == run_id]
+        return Own(positions=positions, working=_with(self._rests_of.get(run_id, {}), mine, without))
 
     def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, without: str | None = None) -> Situation:
         """Return what it is judged in by its run's limits."""

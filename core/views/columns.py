@@ -52,7 +52,8 @@ class Column(Generic[Row]):
     """One column. `value` gives the raw value of a row, None where it has none.
 
     `decimals`: a number; `price` or `qty` follow the instrument; None writes the value as it is. `width` in pixels at
-    normal scale. `signed` colours a loss and writes a plus. `hidden` columns are there to be switched on.
+    normal scale. `signed` colours a loss and writes a plus. `hidden` columns are there to be switched on. `gives_way`: where the
+    panel has no room for all, columns with the highest number are left out first; those with 0 never are.
     """
 
     key: str
@@ -64,4 +65,5 @@ class Column(Generic[Row]):
     decimals: int | str | None = None
     signed: bool = False
     hidden: bool = False
+    gives_way: int = 0
     tip: str = ""

@@ -27,6 +27,7 @@ DESK_PATTERNS = (
     "data.CorporateActionsDeleted",
     "strategy.Noted",
     "clock.Late",
+    "live.MinuteLate",
     "live.StreamChanged",
     "live.MarketClosed",
     "live.AccountAdopted",
@@ -34,6 +35,7 @@ DESK_PATTERNS = (
     "live.OutsideFilled",
     "live.EntryTaken",
     "live.Differed",
+    "live.DifferenceAccepted",
     "risk.Refused",
     "risk.Armed",
     "risk.SwitchThrown",
@@ -59,6 +61,7 @@ class DeskViews:
         self.trades = TradeTable()
         self.by_hand = OrderTable()
         """Orders of the run that holds a person's own, at the account that is connected: for the words of the journal."""
+        self.by_hand_fills = FillTable(self.by_hand)
         self.by_hand_run: str | None = None
         self.activity = ActivityTable(self._order)
         self.equity = EquityView()
@@ -93,6 +96,7 @@ class DeskViews:
                 self._fold_order(event)
             elif event.run_id == self.by_hand_run and self.by_hand_run is not None:
                 self.by_hand.fold(event)
+                self.by_hand_fills.fold(event)
                 self.activity.fold(event, self.source_of(event))
             return
         if isinstance(event.payload, SplitApplied | CoinFee) and event.run_id == self.selected:
@@ -115,6 +119,7 @@ class DeskViews:
         if run_id != self.by_hand_run:
             self.by_hand_run = run_id
             self.by_hand.load(orders)
+            self.by_hand_fills.clear()
 
     def source_of(self, event: Envelope) -> str:
         """Return the words of the event's run, or the part of the program that made it."""

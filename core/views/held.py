@@ -23,7 +23,7 @@ class HoldingTable(RowTable[HeldPosition]):
         Column[HeldPosition]("last", "Last", Kind.PRICE, lambda row: row.price, 92, decimals="price"),
         Column[HeldPosition]("value", "Value", Kind.MONEY, lambda row: row.value, 104, decimals=2),
         Column[HeldPosition]("open", "Open P/L", Kind.MONEY, lambda row: row.open_pnl, 92, decimals=2, signed=True, tip="Before fees."),
-        Column[HeldPosition]("owner", "Owner", Kind.TEXT, lambda row: row.owner, 140, tip="Whose orders made it."),
+        Column[HeldPosition]("owner", "Owner", Kind.TEXT, lambda row: row.owner, 100, tip="Whose orders made it."),
     )  # fmt: skip
 
     def key_of(self, row: HeldPosition) -> str:
@@ -62,7 +62,7 @@ class WorkingTable(RowTable[WorkingRow]):
 
     columns = (
         *(_of_order(column) for key in _TAKEN for column in OrderTable.columns if column.key == key),
-        Column[WorkingRow]("owner", "Owner", Kind.TEXT, lambda row: row.owner, 140),
+        Column[WorkingRow]("owner", "Owner", Kind.TEXT, lambda row: row.owner, 100),
     )
 
     def key_of(self, row: WorkingRow) -> str:

@@ -59,20 +59,20 @@ class OrderTable(RowTable[Order]):
 
     columns = (
         Column[Order]("created", "Decided", Kind.TIME, lambda order: order.created_ns, 142, tip="When the order was decided."),
-        Column[Order]("symbol", "Symbol", Kind.TEXT, lambda order: order.request.symbol, 76),
+        Column[Order]("symbol", "Symbol", Kind.TEXT, lambda order: order.request.symbol, 84),
         Column[Order]("side", "Side", Kind.SIDE, lambda order: order.request.side.value, 48),
         Column[Order]("type", "Type", Kind.TEXT, _type, 88),
-        Column[Order]("role", "Role", Kind.TEXT, _role, 76, tip=_ROLE),
+        Column[Order]("role", "Role", Kind.TEXT, _role, 76, gives_way=1, tip=_ROLE),
         Column[Order]("qty", "Quantity", Kind.NUMBER, lambda order: order.request.qty, 76, decimals="qty"),
         Column[Order]("filled", "Filled", Kind.NUMBER, lambda order: order.filled_qty, 68, decimals="qty"),
         Column[Order]("status", "Status", Kind.STATUS, lambda order: order.status.value, 104),
         Column[Order]("limit", "Limit", Kind.PRICE, lambda order: order.request.limit_price, 84, decimals="price"),
         Column[Order]("stop", "Stop", Kind.PRICE, lambda order: order.request.stop_price, 84, decimals="price"),
         Column[Order]("avg_price", "Avg price", Kind.PRICE, lambda order: order.avg_fill_price, 88, decimals="price"),
-        Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 70, tip=_IN_FORCE),
+        Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 70, gives_way=2, tip=_IN_FORCE),
         Column[Order]("reason", "Reason", Kind.TEXT, lambda order: order.reason or order.request.note, 240),
         Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 142, hidden=True),
-        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 96),
+        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 108, gives_way=3),
     )  # fmt: skip
 
     def key_of(self, row: Order) -> str:
@@ -175,16 +175,16 @@ class FillTable(RowTable[Fill]):
 
     columns = (
         Column[Fill]("time", "Time", Kind.TIME, lambda fill: fill.time_ns, 142, tip="Start of the bar it happened in."),
-        Column[Fill]("symbol", "Symbol", Kind.TEXT, lambda fill: fill.symbol, 76),
+        Column[Fill]("symbol", "Symbol", Kind.TEXT, lambda fill: fill.symbol, 84),
         Column[Fill]("side", "Side", Kind.SIDE, lambda fill: fill.side.value, 48),
         Column[Fill]("qty", "Quantity", Kind.NUMBER, lambda fill: fill.qty, 76, decimals="qty"),
         Column[Fill]("price", "Price", Kind.PRICE, lambda fill: fill.price, 88, decimals="price", tip="Slippage included."),
         Column[Fill]("value", "Value", Kind.MONEY, lambda fill: fill.price * fill.qty, 100, decimals=2),
         Column[Fill]("fee", "Fee", Kind.MONEY, lambda fill: fill.fee, 72, decimals=2),
-        Column[Fill]("slippage", "Slippage", Kind.MONEY, lambda fill: fill.slippage, 76, decimals=2),
-        Column[Fill]("path", "Path", Kind.TEXT, lambda fill: "depends" if fill.path_dependent else None, 64, tip=_PATH),
+        Column[Fill]("slippage", "Slippage", Kind.MONEY, lambda fill: fill.slippage, 76, gives_way=1, decimals=2),
+        Column[Fill]("path", "Path", Kind.TEXT, lambda fill: "depends" if fill.path_dependent else None, 64, gives_way=2, tip=_PATH),
         Column[Fill]("reason", "Reason", Kind.TEXT, lambda fill: fill.reason, 160),
-        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 96),
+        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 108, gives_way=3),
         Column[Fill]("id", "Fill", Kind.ID, lambda fill: fill.id, 96, hidden=True),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from typing import Final
 
 from core.model.corporate_action import PositionChange, price_after, units_after
 from core.model.money import MONEY_CONTEXT, ZERO
@@ -74,6 +75,8 @@ class PositionRow:
         return replace(self, last=price)
 
 
+_MAE: Final = "Worst price while open against the entry."
+_MFE: Final = "Best price while open against the entry."
 _REALISED = "At average cost, before fees."
 
 
@@ -90,7 +93,7 @@ class PositionTable(RowTable[PositionRow]):
         Column[PositionRow]("open", "Open P/L", Kind.MONEY, lambda row: row.open_pnl, 92, decimals=2, signed=True, tip="Before fees."),
         Column[PositionRow]("realised", "Realised", Kind.MONEY, lambda row: row.realised_pnl, 96, decimals=2, signed=True, tip=_REALISED),
         Column[PositionRow]("fees", "Fees", Kind.MONEY, lambda row: row.fees, 76, decimals=2),
-        Column[PositionRow]("updated", "Last fill", Kind.TIME, lambda row: row.updated_ns, 142),
+        Column[PositionRow]("updated", "Last fill", Kind.TIME, lambda row: row.updated_ns, 142, gives_way=1),
     )  # fmt: skip
 
     def key_of(self, row: PositionRow) -> str:
@@ -137,18 +140,18 @@ class TradeTable(RowTable[Trade]):
 
     columns = (
         Column[Trade]("exit", "Closed", Kind.TIME, lambda trade: trade.exit_ns, 142),
-        Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 142),
-        Column[Trade]("symbol", "Symbol", Kind.TEXT, lambda trade: trade.symbol, 76),
+        Column[Trade]("entry", "Opened", Kind.TIME, lambda trade: trade.entry_ns, 142, gives_way=1),
+        Column[Trade]("symbol", "Symbol", Kind.TEXT, lambda trade: trade.symbol, 84),
         Column[Trade]("side", "Side", Kind.SIDE, lambda trade: trade.side.value, 48),
         Column[Trade]("qty", "Quantity", Kind.NUMBER, lambda trade: trade.qty, 96, decimals="qty"),
         Column[Trade]("entry_price", "Entry", Kind.PRICE, lambda trade: trade.entry_price, 88, decimals="price"),
         Column[Trade]("exit_price", "Exit", Kind.PRICE, lambda trade: trade.exit_price, 88, decimals="price"),
         Column[Trade]("pnl", "P/L", Kind.MONEY, lambda trade: trade.pnl, 88, decimals=2, signed=True, tip="Net of fees."),
         Column[Trade]("return", "Return", Kind.PERCENT, _trade_return, 82, decimals=2, signed=True, tip="P/L by the value at entry."),
-        Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 86),
-        Column[Trade]("fees", "Fees", Kind.MONEY, lambda trade: trade.fees, 68, decimals=2),
-        Column[Trade]("mae", "MAE", Kind.PERCENT, lambda trade: trade.mae, 80, decimals=2, tip="Worst price while open against the entry."),
-        Column[Trade]("mfe", "MFE", Kind.PERCENT, lambda trade: trade.mfe, 76, decimals=2, tip="Best price while open against the entry."),
+        Column[Trade]("held", "Held", Kind.DURATION, lambda trade: (trade.exit_ns - trade.entry_ns) / 1e9, 86, gives_way=2),
+        Column[Trade]("fees", "Fees", Kind.MONEY, lambda trade: trade.fees, 68, gives_way=3, decimals=2),
+        Column[Trade]("mae", "MAE", Kind.PERCENT, lambda trade: trade.mae, 80, gives_way=4, decimals=2, tip=_MAE),
+        Column[Trade]("mfe", "MFE", Kind.PERCENT, lambda trade: trade.mfe, 76, gives_way=5, decimals=2, tip=_MFE),
         Column[Trade]("entry_order", "Entry order", Kind.ID, lambda trade: trade.entry_order_id, 96, hidden=True),
         Column[Trade]("exit_order", "Exit order", Kind.ID, lambda trade: trade.exit_order_id, 96, hidden=True),
     )  # fmt: skip

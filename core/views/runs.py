@@ -72,13 +72,13 @@ class RunTable(RowTable[RunRow]):
     """Runs, oldest first. Events that a loaded row already contains change nothing."""
 
     columns: ClassVar[tuple[Column[RunRow], ...]] = (
-        Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 102),
-        Column[RunRow]("mode", "Mode", Kind.MODE, lambda row: row.mode, 52, tip="Paper or live; a backtest has none."),
+        Column[RunRow]("status", "Status", Kind.STATUS, lambda row: row.run.status.value, 98),
+        Column[RunRow]("mode", "Mode", Kind.MODE, lambda row: row.mode, 52, gives_way=1, tip="Paper or live; a backtest has none."),
         Column[RunRow]("desk", "Desk", Kind.TEXT, lambda row: row.run.desk or "", 64, hidden=True, tip="The desk that runs it, or ran it."),
         Column[RunRow]("strategy", "Strategy", Kind.TEXT, lambda row: row.run.config.strategy_id, 78),
-        Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 70),
+        Column[RunRow]("symbols", "Symbols", Kind.TEXT, lambda row: ", ".join(row.run.config.symbols), 82),
         Column[RunRow]("return", "Return", Kind.PERCENT, lambda row: row.total_return, 70, decimals=2, signed=True),
-        Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 40, tip="Equity of the run, start to end."),
+        Column[RunRow]("spark", "Equity", Kind.SPARK, lambda row: row.spark, 56, gives_way=2, tip="Equity of the run, start to end."),
         Column[RunRow]("created", "Created", Kind.TIME, lambda row: row.run.created_ns, 142, hidden=True),
         Column[RunRow]("timeframe", "Bars of", Kind.TEXT, lambda row: row.run.config.timeframe, 52, hidden=True, tip="Length of a bar."),
         Column[RunRow]("params", "Parameters", Kind.TEXT, params_words, 200, hidden=True),

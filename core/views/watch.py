@@ -37,8 +37,8 @@ class WatchTable(RowTable[WatchRow]):
         Column[WatchRow]("symbol", "Symbol", Kind.TEXT, lambda row: row.symbol, 92),
         Column[WatchRow]("last", "Last", Kind.PRICE, lambda row: row.last, 92, decimals="price"),
         Column[WatchRow]("change", "Change", Kind.PERCENT, lambda row: row.change, 84, signed=True, tip="Since the day before."),
-        Column[WatchRow]("age", "Age", Kind.DURATION, lambda row: row.age_s, 84, tip="How old the price is."),
-        Column[WatchRow]("origin", "From", Kind.TEXT, lambda row: row.origin, 60, tip="The account's feed, or stored bars."),
+        Column[WatchRow]("age", "Age", Kind.DURATION, lambda row: row.age_s, 84, gives_way=1, tip="How old the price is."),
+        Column[WatchRow]("origin", "From", Kind.TEXT, lambda row: row.origin, 60, gives_way=2, tip="The account's feed, or stored bars."),
     )
 
     def key_of(self, row: WatchRow) -> str:

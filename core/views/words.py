@@ -136,7 +136,8 @@ HEALED: Final = {
     "cancel": "It is cancelled at the broker.",
     "adopt": "It is counted as somebody else's.",
     "wait": "It is looked at again.",
-    "stop": "The runs concerned are stopped.",
+    "stop": "The runs concerned are stopped; `weaver reconcile --adopt` takes it as the broker has it.",
+    "accept": "It is taken as the broker has it.",
 }
 """What was done about a difference, by its word."""
 
@@ -194,6 +195,11 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     live.EntryTaken: lambda e, _: _entry(e),
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
+    live.Reconciled: lambda e, _: f"{e.account}: compared with the broker up to {iso(e.until_ns)}.",
+    live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",
+    live.DifferenceAccepted: lambda e, _: (
+        f"{e.account}: {plain(e.qty)} {e.symbol}{'' if e.order_id is None else ' of an order'} are taken as the broker has them: {e.reason}"
+    ),
     live.CoinFee: lambda e, _: f"{e.account}: {plain(abs(e.qty))} {e.symbol} {'kept as a fee' if e.qty > 0 else 'of a fee given back'}.",
     live.RiskApproved: lambda e, find: f"{_order(e.order_id, find)} passes the risk rules.",
     p.ClockLate: lambda e, _: f"The decision of {iso(e.due_ns)} came {e.late_ms:,.0f} ms late.",
@@ -223,6 +229,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
+    live.MinuteLate: Level.WARNING,
     live.Armed: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,

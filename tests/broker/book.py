@@ -253,6 +253,11 @@ class Book:
                 raise Refused(422, 42210000, "fractional and crypto orders must be simple orders")
             if tif not in {"day", "gtc"} or body.get("extended_hours"):
                 raise Refused(422, 42210000, "invalid time_in_force for a complex order")
+        if body.get("order_class") in {"bracket", "oto"}:
+            if type_ not in {"market", "limit"}:
+                raise Refused(422, 40010001, "bracket orders must be market or limit orders")
+            if self.holdings.get(symbol, Holding()).qty * (1 if body["side"] == "buy" else -1) < 0:
+                raise Refused(422, 42210000, "bracket orders must be entry orders")
         limit = body.get("limit_price")
         if limit is not None and not is_crypto and Decimal(limit) >= 1 and Decimal(limit) % Decimal("0.01"):
             raise Refused(422, 42210000, f"invalid limit_price {limit}. sub-penny increment does not fulfill minimum pricing criteria")

@@ -50,7 +50,7 @@ class World:
             id=ENTRY, run_id="run", request=request, time_in_force=TimeInForce.DAY, status=S.SUBMITTING, created_ns=1, updated_ns=1
         )
         self.rows = [entry, *exits_of(entry, 1)]
-        assert fits_as_one(entry, self.rows[1:], D(0), FEATURES)
+        assert fits_as_one(entry, self.rows[1:], (D(0), D(0)), FEATURES)
         self._begin([msgspec.structs.replace(row, status=S.SUBMITTING) for row in self.rows])
         self.families.wait(ENTRY, [Intent(order=row) for row in self.rows[1:]])
         self.sent = self.submit(bracket_request(entry, self.rows[1:]))

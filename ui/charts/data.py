@@ -131,8 +131,20 @@ class TradeMarks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """An order that waits for a price. `text` says what for, without the price; `side`: +1 buy, −1 sell."""
+
+    price: float
+    text: str
+    side: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FillMarks:
-    """Fills that belong to no finished round trip. `time_ns`: int64 UTC, start of the bar; `side`: +1 buy, −1 sell."""
+    """Single fills: those that belong to no finished round trip, or a person's own.
+
+    `time_ns`: int64 UTC, start of the bar; `side`: +1 buy, −1 sell.
+    """
 
     time_ns: Instants = field(default_factory=_no_instants)
     price: Floats = field(default_factory=_empty)

@@ -99,7 +99,7 @@ def _scale(scene: Scene, frame: Frame, pane: Pane, room: Room) -> PriceScale | N
         return None
     low, high = padded(*found, log=log, least=10.0**-scene.decimals if pane.name == PRICE else 1e-9)
     if pane.name == PRICE:
-        has_marks = scene.trades is not None or scene.fills is not None
+        has_marks = scene.trades is not None or scene.fills is not None or scene.by_hand is not None
         marker = room.marker if has_marks else 0
         top = pane.top + room.readout + room.edge + marker
         foot = round(pane.height * (VOLUME_SHARE + 0.03)) if frame.has_volume else room.edge

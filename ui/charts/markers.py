@@ -1,6 +1,7 @@
-"""Entries and exits upon the bars: ▲ a buy, under the low; ▼ a sell, above the high; joined by the trade's line."""
+"""Entries and exits upon the bars: ▲ a buy, under the low; ▼ a sell, above the high; joined by the trade's line. ◆ is a person's own."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ from ui.charts.figures import amount, figure
 from ui.charts.frame import Frame
 from ui.charts.ink import Ink
 from ui.charts.layout import Pane
-from ui.charts.marks import Buckets, TradeIndex
+from ui.charts.marks import Buckets, FillIndex, TradeIndex
 from ui.charts.pyramid import Floats, Ints
 from ui.charts.scene import Scene
 from ui.charts.strokes import draw_lines, draw_triangles, fill_rects
@@ -33,7 +34,7 @@ class Hits:
     buckets: Buckets | None = None
 
     def add(self, kind: str, x: Floats, y: Floats, number: Ints) -> None:
-        """Add marks of one kind: `trade`, `fill` or `bucket`."""
+        """Add marks of one kind: `trade`, `fill`, `by hand` or `bucket`."""
         self.kinds.append(kind)
         self.x.append(x)
         self.y.append(y)
@@ -58,6 +59,7 @@ class Glyphs:
     def __init__(self, ink: Ink) -> None:
         self._ink = ink
         self._made: dict[tuple[bool, bool, int, float], QPixmap] = {}
+        self._diamonds: dict[tuple[int, float], QPixmap] = {}
 
     def stamp(self, painter: QPainter, x: Floats, y: Floats, *, up: bool, solid: bool, colour: QColor, size: float) -> None:
         """Draw the glyph with its tip at each point."""
@@ -66,6 +68,16 @@ class Glyphs:
         lift = 0 if up else picture.height()
         for at_x, at_y in zip(np.floor(x).astype(int).tolist(), np.floor(y).astype(int).tolist(), strict=True):
             painter.drawPixmap(at_x - half, at_y - lift, picture)
+
+    def stamp_diamonds(self, painter: QPainter, x: Floats, y: Floats, *, colour: QColor, size: float) -> None:
+        """Draw a diamond around each point: a person's own mark, which no run has."""
+        key = colour.rgba(), size
+        if key not in self._diamonds:
+            self._diamonds[key] = _diamond(self._ink, colour=colour, size=size)
+        picture = self._diamonds[key]
+        half = picture.width() // 2
+        for at_x, at_y in zip(np.floor(x).astype(int).tolist(), np.floor(y).astype(int).tolist(), strict=True):
+            painter.drawPixmap(at_x - half, at_y - half, picture)
 
     def _glyph(self, *, up: bool, solid: bool, colour: QColor, size: float) -> QPixmap:
         key = up, solid, colour.rgba(), size
@@ -79,12 +91,25 @@ def _triangle(ink: Ink, *, up: bool, solid: bool, colour: QColor, size: float) -
     side = math.ceil(size) + 2 * halo
     side += 1 - side % 2
     tall = math.ceil(size * 0.9) + 2 * halo
-    picture = QPixmap(side, tall)
+    tip, foot = (halo + 0.5, tall - halo - 0.5) if up else (tall - halo - 0.5, halo + 0.5)
+    shape = QPolygonF([QPointF(side / 2, tip), QPointF(side / 2 + size / 2, foot), QPointF(side / 2 - size / 2, foot)])
+    return _drawn(ink, shape, side, tall, colour=colour, solid=solid)
+
+
+def _diamond(ink: Ink, *, colour: QColor, size: float) -> QPixmap:
+    side = math.ceil(size) + 2 * ink.line
+    side += 1 - side % 2
+    middle, reach = side / 2, size / 2
+    corners = ((middle, middle - reach), (middle + reach, middle), (middle, middle + reach), (middle - reach, middle))
+    return _drawn(ink, QPolygonF([QPointF(*corner) for corner in corners]), side, side, colour=colour, solid=True)
+
+
+def _drawn(ink: Ink, shape: QPolygonF, width: int, height: int, *, colour: QColor, solid: bool) -> QPixmap:
+    halo = ink.line
+    picture = QPixmap(width, height)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    tip, foot = (halo + 0.5, tall - halo - 0.5) if up else (tall - halo - 0.5, halo + 0.5)
-    shape = QPolygonF([QPointF(side / 2, tip), QPointF(side / 2 + size / 2, foot), QPointF(side / 2 - size / 2, foot)])
     painter.setPen(QPen(ink.background, 2.0 * halo + 1, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
     painter.setBrush(ink.background)
     painter.drawPolygon(shape)
@@ -109,17 +134,28 @@ def paint_marks(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, frame
         else:
             _paint_trades(painter, ink, glyphs, scene.trades, frame, scale, hits)
     if scene.fills is not None:
-        numbers = scene.fills.visible(view.left, view.right)
-        # The newest stay where there are more than anyone could tell apart.
-        numbers = numbers[-max(1, view.width // ink.step) :]
-        sides = scene.fills.fills.side[numbers]
-        for buy in (True, False):
-            chosen = numbers[(sides > 0) == buy]
-            x = _centres(frame, scene.fills.slot[chosen])
-            y = _beside(frame, scale, ink, x, below=buy, reach=ink.step)
+        for buy, x, y, numbers in _single(scene.fills, ink, frame, scale):
             glyphs.stamp(painter, x, y, up=buy, solid=True, colour=ink.accent, size=2.2 * ink.step)
-            hits.add("fill", x, _middle(y, ink, below=buy), chosen)
+            hits.add("fill", x, _middle(y, ink, below=buy), numbers)
+    if scene.by_hand is not None:
+        for buy, x, y, numbers in _single(scene.by_hand, ink, frame, scale):
+            # Beyond the triangle that a run may have there.
+            beyond = y + (1 if buy else -1) * 2.5 * ink.step
+            glyphs.stamp_diamonds(painter, x, beyond, colour=ink.of_sign(1 if buy else -1), size=2.4 * ink.step)
+            hits.add("by hand", x, beyond, numbers)
     return hits
+
+
+def _single(index: FillIndex, ink: Ink, frame: Frame, scale: PriceScale) -> Iterator[tuple[bool, Floats, Floats, Ints]]:
+    """Yield the buys in view, then the sells: where their tips are, and their numbers."""
+    numbers = index.visible(frame.view.left, frame.view.right)
+    # The newest stay where there are more than anyone could tell apart.
+    numbers = numbers[-max(1, frame.view.width // ink.step) :]
+    sides = index.fills.side[numbers]
+    for buy in (True, False):
+        chosen = numbers[(sides > 0) == buy]
+        x = _centres(frame, index.slot[chosen])
+        yield buy, x, _beside(frame, scale, ink, x, below=buy, reach=ink.step), chosen
 
 
 def _paint_trades(painter: QPainter, ink: Ink, glyphs: Glyphs, index: TradeIndex, frame: Frame, scale: PriceScale, hits: Hits) -> None:
@@ -217,13 +253,13 @@ def trade_text(scene: Scene, number: int) -> str:
     return f"{side} {_qty(float(trades.qty[number]))} · {prices} · {amount(float(trades.pnl[number]))}"
 
 
-def fill_text(scene: Scene, number: int) -> str:
+def fill_text(index: FillIndex | None, decimals: int, number: int) -> str:
     """Return the label of a fill."""
-    if scene.fills is None:
+    if index is None:
         return ""
-    fills = scene.fills.fills
+    fills = index.fills
     side = "Bought" if fills.side[number] > 0 else "Sold"
-    return f"{side} {_qty(float(fills.qty[number]))} at {figure(float(fills.price[number]), scene.decimals)}"
+    return f"{side} {_qty(float(fills.qty[number]))} at {figure(float(fills.price[number]), decimals)}"
 
 
 def _qty(qty: float) -> str:

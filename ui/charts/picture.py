@@ -8,10 +8,12 @@ from PySide6.QtGui import QPainter
 from ui.charts import axes
 from ui.charts.candles import paint_candles, paint_volume, stripes_of
 from ui.charts.curves import paint_drawdown, paint_equity, paint_lines
+from ui.charts.data import OrderLine
 from ui.charts.frame import Frame, Room, cut_frame
 from ui.charts.ink import Ink
 from ui.charts.layout import DRAWDOWN, EQUITY, PRICE, Layout, lay_out
 from ui.charts.markers import Glyphs, Hits, paint_marks
+from ui.charts.order_lines import order_rows, paint_order_lines, paint_order_tags
 from ui.charts.readout import place_words, readout
 from ui.charts.scene import Scene
 
@@ -60,7 +62,7 @@ def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, lay
     times = axes.ticks_of_time(scene, frame, ink)
     _paint_highlight(painter, ink, scene, frame)
     axes.paint_grid(painter, ink, frame, ticks, times)
-    hits = Hits()
+    hits, orders = Hits(), list[tuple[int, OrderLine]]()
     for pane in layout.panes:
         painter.setClipRect(0, pane.top, layout.plot_width, pane.height)
         if pane.name == PRICE:
@@ -74,6 +76,8 @@ def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, lay
                 paint_candles(painter, ink, frame, pane, stripes)
                 paint_lines(painter, ink, frame, pane)
             hits = paint_marks(painter, ink, glyphs, scene, frame, pane)
+            orders = order_rows(scene, frame)
+            paint_order_lines(painter, ink, frame, orders)
         elif pane.name == EQUITY:
             paint_equity(painter, ink, frame, pane, scene)
         elif pane.name == DRAWDOWN:
@@ -83,6 +87,7 @@ def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, lay
     painter.setClipping(False)
     last = axes.last_price_row(scene, frame, ink)
     axes.paint_axes(painter, ink, frame, ticks, times, last)
+    paint_order_tags(painter, ink, scene, frame, orders)
     if last is not None:
         axes.paint_last_price(painter, ink, scene, frame, last)
     return Picture(frame, hits, steps, rows)

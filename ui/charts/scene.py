@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from ui.charts.curve import EquityCurve
-from ui.charts.data import ChartData, DrawnLine, FillMarks, TradeMarks, panes_of
+from ui.charts.data import ChartData, DrawnLine, FillMarks, OrderLine, TradeMarks, panes_of
 from ui.charts.layout import DRAWDOWN, EQUITY, PRICE
 from ui.charts.marks import FillIndex, TradeIndex
 from ui.charts.viewport import TimeView
@@ -20,6 +20,10 @@ class Scene:
     lines: list[DrawnLine] = field(default_factory=list)
     trades: TradeIndex | None = None
     fills: FillIndex | None = None
+    by_hand: FillIndex | None = None
+    """A person's own fills."""
+    orders: tuple[OrderLine, ...] = ()
+    """What waits for a price."""
     equity: EquityCurve | None = None
     view: TimeView = field(default_factory=lambda: TimeView(0.0, 100.0, 100))
     manual: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -46,3 +50,7 @@ class Scene:
     def set_fills(self, fills: FillMarks) -> None:
         """Show these single fills."""
         self.fills = FillIndex(fills, self.data.timeline) if self.data is not None and len(fills) else None
+
+    def set_by_hand(self, fills: FillMarks) -> None:
+        """Show these fills of a person's own orders."""
+        self.by_hand = FillIndex(fills, self.data.timeline) if self.data is not None and len(fills) else None

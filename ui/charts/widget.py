@@ -25,7 +25,7 @@ from core.model.market import BarSeries, Floats, Instants
 from ui.charts.axes import paint_empty
 from ui.charts.crosshair import Crosshair, paint_crosshair
 from ui.charts.curve import EquityCurve
-from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
+from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, OrderLine, TradeMarks
 from ui.charts.gestures import Gestures
 from ui.charts.ink import Ink
 from ui.charts.layout import PRICE, Layout, Pane
@@ -134,6 +134,18 @@ class ChartWidget(QWidget):
         self._mark = None
         self.redraw()
 
+    def set_by_hand(self, fills: FillMarks) -> None:
+        """Show these fills of a person's own orders instead of those before."""
+        self.scene.set_by_hand(fills)
+        self._mark = None
+        self.redraw()
+
+    def set_order_lines(self, lines: Sequence[OrderLine]) -> None:
+        """Show these working orders instead of those before."""
+        if tuple(lines) != self.scene.orders:
+            self.scene.orders = tuple(lines)
+            self.redraw()
+
     def set_equity(self, time_ns: Instants, values: Floats, start_equity: float) -> None:
         """Show equity and drawdown below the price. `time_ns`: when each value was known (the end of a bar), ascending."""
         data = self.scene.data
@@ -197,7 +209,7 @@ class ChartWidget(QWidget):
         def latest(view: TimeView) -> TimeView:
             fitting = view.width / (_USUAL_BAR_WIDTH * ratio)
             if total <= fitting:
-                return view.fitted(0, max(total, 24) if total > 2 else total)
+                return view.fitted(0, max(total, 24) if total else 0)  # a run that begins gets room for what comes
             return view.fitted(total - fitting * 0.95, total, 0.025)
 
         self._aim(latest)
@@ -308,7 +320,9 @@ class ChartWidget(QWidget):
         if kind == "trade":
             return trade_text(self.scene, number)
         if kind == "fill":
-            return fill_text(self.scene, number)
+            return fill_text(self.scene.fills, self.scene.decimals, number)
+        if kind == "by hand":
+            return f"By hand: {fill_text(self.scene.by_hand, self.scene.decimals, number)}"
         return bucket_text(self._picture.hits, number)
 
     def hits(self) -> Hits:

@@ -42,7 +42,7 @@ class AccountPanel(QWidget):
         self.hint.setProperty("role", "muted")
         self.figures = FigureGrid("account", look, self)
         self._lay_out(look, acts)
-        self.setFocusProxy(self.choice)
+        self.first_focus: QWidget = self.choice
         self.set_look(look)
         self.show_account((), None, is_busy=False)
 

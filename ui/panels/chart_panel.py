@@ -18,6 +18,7 @@ class ChartPanel(QWidget):
     """BarSetKey that the person chose."""
     demo_requested = Signal()
     import_requested = Signal()
+    account_requested = Signal()
 
     def __init__(self, theme: Theme, sizes: Sizes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,17 +59,18 @@ class ChartPanel(QWidget):
         column.addWidget(self.chart, 1)
         self.empty = EmptyState(
             "No bars yet",
-            "The chart shows price bars, a run's orders and its equity. Start with the simulated market, or with your own file.",
+            "The chart shows price bars, a run's orders and its equity. Start with the simulated market, your own file, or an account.",
             sizes,
         )
         self.empty.setObjectName("empty-chart")
         demo = self.empty.add_button("button-open-demo", "Open the demo", self.demo_requested.emit)
         demo.setProperty("role", "primary")
         self.empty.add_button("button-import-file", "Import a file", self.import_requested.emit)
+        self.empty.add_button("button-connect-broker", "Connect a broker", self.account_requested.emit)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(filled)
         self._stack.addWidget(self.empty)
-        self.setFocusProxy(self.chart)
+        self.first_focus: QWidget = self.chart
         self._keys: list[BarSetKey] = []
 
     def _button(self, name: str, text: str, tip: str) -> QToolButton:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QSplitter, QToolBar, QToolButton, QVBoxLayout, QWidget
 
 from core.errors import KnownError
 from core.model.market import BarSet, Gap
@@ -95,9 +95,9 @@ class DataPanel(QWidget):
 
     def _lay_out(self, look: Look) -> None:
         step = look.sizes.step
-        bar = QHBoxLayout()
-        bar.setContentsMargins(step, step, step, 0)
-        bar.setSpacing(step)
+        bar = QToolBar("Stored bars", self)  # what does not fit stands behind its arrow
+        bar.setObjectName("toolbar-data")
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.import_action = self._action("action-data-import", "Import…", "Import a price file", self.import_requested.emit)
         download = self._action("action-data-download", "Download…", "Fetch bars from a broker", self.download_requested.emit)
         self.export_action = self._action("action-data-export", "Export…", "Write the selected bars to a file", self._export)
@@ -105,12 +105,15 @@ class DataPanel(QWidget):
         self.seal_action = self._action("action-data-seal", "Seal", _SEAL_TIP, self._seal)
         splits = self._action("action-data-actions", "Splits…", "Splits and dividends: import, list, delete", self.actions_requested.emit)
         for action in (self.import_action, download, self.export_action, self.delete_action, splits):
-            button = QToolButton(self)
+            bar.addAction(action)
+            button = bar.widgetForAction(action)
             button.setObjectName(action.objectName().replace("action-", "button-"))
-            button.setDefaultAction(action)
             button.setAccessibleName(action.toolTip())
-            bar.addWidget(button)
-        bar.addStretch(1)
+        more = bar.findChild(QToolButton, "qt_toolbar_ext_button")  # Qt's own, whose picture nobody sees on a dark panel
+        if more is not None:
+            more.setText("»")
+            more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            more.setAccessibleName("More")
         below = QWidget(self)
         below_layout = QVBoxLayout(below)
         below_layout.setContentsMargins(0, step, 0, 0)
@@ -130,7 +133,7 @@ class DataPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addWidget(self._message)
         layout.addWidget(split, 1)
 

@@ -36,11 +36,11 @@ class BarSetTable(RowTable[BarSet]):
 
     columns = (
         Column[BarSet]("symbol", "Symbol", Kind.TEXT, lambda row: row.key.symbol, 86),
-        Column[BarSet]("timeframe", "Bar", Kind.TEXT, lambda row: row.key.timeframe, 42, tip="Length of a bar."),
-        Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 76),
-        Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 64, decimals=0),
-        Column[BarSet]("period", "Period", Kind.TEXT, period_words, 96, tip="First to last bar, UTC; the days on hover."),
-        Column[BarSet]("state", "State", Kind.TEXT, state_words, 44, tip=_STATE),
+        Column[BarSet]("timeframe", "Bar", Kind.TEXT, lambda row: row.key.timeframe, 40, tip="Length of a bar."),
+        Column[BarSet]("source", "Source", Kind.TEXT, lambda row: row.key.source, 76, gives_way=1),
+        Column[BarSet]("bars", "Bars", Kind.NUMBER, lambda row: row.bars, 66, decimals=0),
+        Column[BarSet]("period", "Period", Kind.TEXT, period_words, 94, tip="First to last bar, UTC; the days on hover."),
+        Column[BarSet]("state", "State", Kind.TEXT, state_words, 50, gives_way=2, tip=_STATE),
         Column[BarSet]("first", "First", Kind.TEXT, lambda row: _day(row.first_ns), 88, hidden=True, tip="Day of the first bar, UTC."),
         Column[BarSet]("last", "Last", Kind.TEXT, lambda row: _day(row.last_ns), 88, hidden=True, tip="Day of the last bar, UTC."),
         Column[BarSet]("adjustment", "Adjusted", Kind.TEXT, lambda row: row.key.adjustment.value, 64, hidden=True),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from core.views.columns import Kind
@@ -51,6 +51,11 @@ class DenseTable(QTableView):
         for place, column in enumerate(model.columns):
             if column.kind in PAINTED:
                 self.setItemDelegateForColumn(place, CellDelegate(model, place, self))
+        self._given_way: dict[int, int] = {}
+        """Columns that there is no room for, with the widths they had."""
+        self._kept: set[int] = set()
+        """Columns that a person has switched on."""
+        self._is_fitting = False
         self._flashing = {
             place: CellDelegate(model, place, self) for place, column in enumerate(model.columns) if column.kind in PAINTED_FLASHING
         }
@@ -86,12 +91,60 @@ class DenseTable(QTableView):
     def reset_columns(self) -> None:
         """Give the columns their own order, widths and visibility."""
         header = self.horizontalHeader()
-        factor = self.table_model.look.sizes.table_font / 12
         for place, column in enumerate(self.table_model.columns):
             header.moveSection(header.visualIndex(place), place)
-            self.setColumnWidth(place, round(column.width * factor))
+            self.setColumnWidth(place, self._own_width(place))
             self.setColumnHidden(place, column.hidden)
+        self._given_way.clear()
+        self._kept.clear()
         self._stretch()
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave out what gives way first while there is no room for all, and show it again when there is."""
+        if self._is_fitting:
+            return  # a column that goes or comes resizes the viewport
+        header, columns = self.horizontalHeader(), self.table_model.columns
+        widths = {place: self._given_way.get(place, header.sectionSize(place)) for place in range(len(columns)) if self._is_wanted(place)}
+        shown = widths.keys() - self._given_way.keys()
+        if header.stretchLastSection() and shown:
+            last = max(shown, key=header.visualIndex)
+            widths[last] = self._own_width(last)  # not what it takes of the rest
+        leaving: dict[int, int] = {}
+        for place in sorted(widths, key=lambda place: -columns[place].gives_way):
+            if sum(widths.values()) <= self.viewport().width() or not columns[place].gives_way:
+                break
+            if place not in self._kept:
+                leaving[place] = widths.pop(place)
+        if leaving.keys() == self._given_way.keys():
+            return
+        self._is_fitting = True
+        header.setStretchLastSection(False)  # Qt counts a stretched one that is hidden as if it were there
+        for place in leaving.keys() ^ self._given_way.keys():
+            self.setColumnHidden(place, place in leaving)
+        self._given_way = leaving
+        self._stretch()
+        self.updateGeometries()  # or a bar to scroll by would stay until the next change
+        self._is_fitting = False
+
+    def _is_wanted(self, place: int) -> bool:
+        return place in self._given_way or not self.isColumnHidden(place)
+
+    def _own_width(self, place: int) -> int:
+        return round(self.table_model.columns[place].width * self.table_model.look.sizes.table_font / 12)
+
+    def show_column(self, place: int, shown: bool) -> None:
+        """Show or hide a column, as a person asks: one that was asked for gives way no more."""
+        self._given_way.pop(place, None)
+        self.horizontalHeader().setStretchLastSection(False)
+        self.setColumnHidden(place, not shown)
+        (self._kept.add if shown else self._kept.discard)(place)
+        self._stretch()
+        self._fit()
 
     def _stretch(self) -> None:
         """Let the last column fill the rest, unless it is a number, which would stand far from the others."""
@@ -101,7 +154,14 @@ class DenseTable(QTableView):
 
     def columns_state(self) -> bytes:
         """Return order, widths, visibility and sorting of the columns."""
-        return bytes(self.horizontalHeader().saveState().data())
+        self._is_fitting = True
+        for place in self._given_way:
+            self.setColumnHidden(place, False)  # that there was no room is no wish
+        state = bytes(self.horizontalHeader().saveState().data())
+        for place in self._given_way:
+            self.setColumnHidden(place, True)
+        self._is_fitting = False
+        return state
 
     def restore_columns(self, state: bytes) -> bool:
         """Take over what `columns_state` returned; False when it does not fit any more."""
@@ -109,7 +169,9 @@ class DenseTable(QTableView):
         if not header.restoreState(state) or header.count() != len(self.table_model.columns):
             self.reset_columns()
             return False
+        self._given_way.clear()
         self._stretch()
+        self._fit()
         return True
 
     def _sort_naturally(self) -> None:
@@ -128,7 +190,7 @@ class DenseTable(QTableView):
             action = menu.addAction(column.title)
             action.setCheckable(True)
             action.setChecked(not self.isColumnHidden(place))
-            action.toggled.connect(lambda shown, at=place: self.setColumnHidden(at, not shown))
+            action.toggled.connect(lambda shown, at=place: self.show_column(at, shown))
         menu.addSeparator()
         menu.addAction("Reset columns").triggered.connect(self.reset_columns)
 
@@ -160,10 +222,10 @@ class DenseTable(QTableView):
         return True
 
     def copy_selection(self) -> None:
-        """Copy the selected rows as tab-separated text, in the order and with the columns on the screen."""
+        """Copy the selected rows as tab-separated text, in the order on the screen, with the columns that there was no room for."""
         header = self.horizontalHeader()
         shown = [header.logicalIndex(place) for place in range(header.count())]
-        columns = [place for place in shown if not self.isColumnHidden(place)]
+        columns = [place for place in shown if self._is_wanted(place)]
         displays = self._selected_displays()
         if displays:
             QGuiApplication.clipboard().setText(self.table_model.copied(displays, columns))

@@ -51,7 +51,7 @@ class LogPanel(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.lines)
-        self.setFocusProxy(self.lines)
+        self.first_focus: QWidget = self.lines
         self._relay = _Relay(self)
         self._relay.line.connect(self._append)
         self._handler = _Handler(self._relay, look.zone)

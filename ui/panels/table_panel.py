@@ -112,7 +112,7 @@ class TablePanel(QWidget):
         outer.setSpacing(0)
         outer.addLayout(self.strip)
         outer.addLayout(self._stack, 1)
-        self.setFocusProxy(self.table)
+        self.first_focus: QWidget = self.table
         self.setTabOrder(self.filter, self.table)
 
     def set_look(self, look: Look) -> None:

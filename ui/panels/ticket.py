@@ -76,7 +76,8 @@ class TicketPanel(QWidget):
         self.fields.changed.connect(self._on_edited)
         feed.changed.connect(self._on_account)
         self._lay_out(look)
-        self.setFocusProxy(self.fields.symbol)
+        self.first_focus: QWidget = self.fields.symbol
+        self.setTabOrder(self.fields.last, self.send)
         self.set_look(look)
         self._on_account()
 

@@ -59,6 +59,8 @@ class TicketFields(QWidget):
         order += [self.time, self.extended, self.reduce_only, self.exits, *self._lines.values()]
         for before, after in pairwise(order):
             self.setTabOrder(before, after)
+        self.last: Final = order[-1]
+        """Where Tab leaves them."""
         self._show_rows()
 
     # --- what stands there ---

@@ -75,6 +75,6 @@ class TwoSided(QWidget):
     def _turn(self) -> None:
         front = self.of_account if self.is_of_account else self.of_run
         self._stack.setCurrentWidget(front)
-        self.setFocusProxy(front)
+        self.first_focus = front
         for button in self._acts:
             button.setVisible(self.is_of_account)

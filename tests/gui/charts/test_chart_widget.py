@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 from core.errors import BugError
 from core.model.market import BarSeries, Timeframe
 from tests.gui.charts.conftest import make_series, make_trades
-from ui.charts.data import ChartData, FillMarks, Line
+from ui.charts.data import ChartData, FillMarks, Line, OrderLine
 from ui.charts.figures import figure
 from ui.charts.widget import ChartWidget
 from ui.theme import DARK, LIGHT, Sizes
@@ -268,6 +268,47 @@ def test_single_fills_are_marked(filled: ChartWidget) -> None:
     assert hits.kinds == ["fill", "fill"]
     filled.point_at(980, float(hits.y[0][0]), ("fill", 0))
     assert filled.mark_label() == f"Bought 1.5 at {figure(float(series.close[980]), 2)}"
+
+
+def test_a_persons_own_fills_have_a_mark_of_their_own_beyond_that_of_a_run(filled: ChartWidget) -> None:
+    series = make_series(1000)
+    fills = FillMarks(time_ns=series.start_ns[[980, 990]], price=series.close[[980, 990]], side=np.array([1, -1]), qty=np.array([1.5, 2.0]))
+    filled.set_fills(fills)
+    filled.set_by_hand(fills)
+    hits = filled.hits()
+    assert hits.kinds == ["fill", "fill", "by hand", "by hand"]
+    assert hits.x[0].tolist() == hits.x[2].tolist()
+    step = filled.ink().step
+    assert float(hits.y[2][0] - hits.y[0][0]) >= step  # a buy stands below
+    assert float(hits.y[1][0] - hits.y[3][0]) >= step
+    filled.point_at(980, float(hits.y[2][0]), ("by hand", 0))
+    assert filled.mark_label() == f"By hand: Bought 1.5 at {figure(float(series.close[980]), 2)}"
+
+
+def test_working_orders_are_lines_at_their_price(filled: ChartWidget) -> None:
+    picture = filled.picture()
+    assert picture is not None
+    scale = picture.frame.scales["price"]
+    price = scale.low + (scale.high - scale.low) / 2
+    row = round(scale.y(price))
+
+    def dashes() -> int:
+        image = filled.grab().toImage()
+        ratio = image.devicePixelRatio()
+        return sum(image.pixelColor(x, round(row * ratio / filled.ink().ratio)).name() == DARK.down for x in range(600))
+
+    before = dashes()
+    filled.set_order_lines(
+        [OrderLine(price=price, text="Sell 10 limit", side=-1), OrderLine(price=price * 9, text="Sell 1 limit", side=-1)]
+    )
+    assert dashes() > before + 300
+    filled.set_order_lines([])
+    assert dashes() == before
+
+
+def test_a_run_that_begins_gets_room_for_what_comes(chart: ChartWidget) -> None:
+    chart.set_bars(make_series(1), title="SIM", compress_gaps=True, price_decimals=2)
+    assert chart.scene.view.span >= 24
 
 
 def test_equity_grows_without_moving_the_view(filled: ChartWidget) -> None:

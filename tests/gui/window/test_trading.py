@@ -343,6 +343,25 @@ async def test_the_watchlist_is_priced_by_the_feed_and_remembered(make_desk: Mak
     assert [row.symbol for row in later.window.trading.watchlist.panel.model.table.rows] == ["BTC/USD", "DEMO"]
 
 
+async def test_tab_goes_through_the_ticket_to_its_button_and_on(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    await connected(desk)
+    await previewed(desk, "DEMO/USD", "1", OrderSide.BUY, "50000")
+    window = desk.window
+    window.docks.show(window.docks["ticket"])
+    passed: list[str] = []
+    for _ in range(60):
+        widget = window.focusWidget()
+        assert widget is not None
+        passed.append(widget.objectName())
+        QTest.keyClick(widget, Qt.Key.Key_Tab)
+    ticket = passed.index("field-ticket-symbol"), passed.index("field-ticket-limit"), passed.index("button-send-order")
+    assert ticket == tuple(sorted(ticket))
+    assert "button-menu" in passed  # out of the ticket, and around the window
+    assert passed.count("field-ticket-symbol") <= 2
+    await desk.quiet()
+
+
 async def test_f9_goes_to_the_ticket(make_desk: MakeDesk) -> None:
     desk = await make_desk()
     desk.window.docks["ticket"].close()

@@ -61,7 +61,7 @@ def test_a_position_is_closed_in_part_turned_around_and_closed(by_hand: Weaver) 
 
 def test_exits_leave_before_the_call_ends(by_hand: Weaver) -> None:
     placed = by_hand("orders", "place", "DEMO", "buy", "1", "--target", "100000", "--stop-loss", "1", "--broker", "sim", "--json")
-    assert "This call waits" in placed.err
+    assert "this call waits" in placed.err
     changed = by_hand("orders", "change", f"{placed.json()['id']}.target", "--limit", "90000", "--broker", "sim", "--json").json()
     assert (changed["qty"], changed["limit_price"]) == ("1", "90000")
 

@@ -164,6 +164,29 @@ def test_what_nothing_heals_is_said_with_exit_code_1(server: FakeBroker, weaver:
     assert said.err.startswith("error[books_differ]: alpaca:PA3FAKE00001: The account holds 7 SPY")
 
 
+def test_what_nothing_heals_is_taken_as_the_broker_has_it(server: FakeBroker, weaver: Weaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.trading.service import AccountDesk
+
+    defaults = AccountDesk.__init__.__kwdefaults__ or {}
+    monkeypatch.setitem(defaults, "settle_ns", 0)  # it counts at the second look
+    assert weaver("reconcile").code == 0
+    bought_by_somebody(server)
+    assert weaver("reconcile").code == 0
+
+    def split() -> None:
+        server.book.holdings["SPY"].qty *= 2
+
+    server.do(split)
+    assert weaver("reconcile").code == 1
+    said = weaver("reconcile", "--adopt", "--reason", "2:1 split")
+    assert (said.code, said.out.splitlines()[-1]) == (
+        0,
+        "position: The account holds 20 SPY, and all fills together make 10. It is taken as the broker has it.",
+    )
+    assert weaver("reconcile").out == "alpaca:PA3FAKE00001: nothing differs. 0 of our orders work there.\n"
+    assert "2:1 split" in weaver("events", "tail", "--type", "live.DifferenceAccepted").out
+
+
 def test_limits_that_cannot_be_read_trade_nothing(
     server: FakeBroker, weaver: Weaver, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
 ) -> None:

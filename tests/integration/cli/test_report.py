@@ -1,7 +1,9 @@
 """`--report`: the files of a run, from the call that runs it and from one that looks at it later."""
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,16 @@ def test_a_place_that_is_taken_is_told_before_anything_runs(with_hours: Weaver, 
     assert with_hours(*CROSS, "--benchmark", "X").err.startswith("error[input_error]: --benchmark is for --report.")
     assert with_hours("runs", "list", "--json").json()["runs"] == []
     assert (tmp_path / "mine.html").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="this user may write everywhere")
+def test_a_place_that_may_not_be_written_is_refused_before_anything_is_computed(with_hours: Weaver, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    for place in ("locked/page.html", "locked/deep/folder"):
+        said = with_hours(*CROSS, "--report", tmp_path / place)
+        assert said.code == 1
+        assert said.err == f"error[data_error]: {tmp_path / 'locked'} cannot be written to. Choose another place for the report.\n"
+    assert with_hours("runs", "list", "--json").json()["runs"] == []
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(with_hours: Weaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

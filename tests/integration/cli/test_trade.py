@@ -97,3 +97,9 @@ def test_a_wrong_call_is_one_sentence_and_does_nothing(weaver: Weaver, call: tup
     assert said.code == 2
     assert said.err.startswith(error)
     assert weaver("runs", "list", "--json").json()["runs"] == []
+
+
+def test_a_symbol_that_the_market_does_not_know_is_a_wrong_call(weaver: Weaver) -> None:
+    said = weaver("trade", "sma-cross", "--symbol", "NOPE", "--timeframe", "1m", "--speed", "3600", "--minutes", "2")
+    assert said.code == 2
+    assert said.err.splitlines()[-1].startswith("error[unknown_name]: There is no symbol of the simulated market named 'NOPE'.")

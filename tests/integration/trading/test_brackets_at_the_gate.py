@@ -65,3 +65,17 @@ async def test_while_only_reducing_is_allowed_nothing_leaves(tmp_path: Path, ser
         entry = await scene.place_with_exits()
         assert set(scene.desk.state.lives) == {entry}
         assert scene.desk.state.lives[entry].order.reject_code is RejectCode.RISK_REDUCE_ONLY
+
+
+async def test_an_entry_against_what_the_account_holds_leaves_alone(tmp_path: Path, server: FakeBroker) -> None:
+    body = {"client_order_id": "theirs", "symbol": "SPY", "side": "sell", "type": "market", "qty": "5", "time_in_force": "day"}
+    server.do(lambda: server.book.settle(server.book.place(body)))
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        assert scene.desk.state.outside == {"SPY": Decimal(-5)}
+        entry = await scene.place_with_exits()
+        await scene.until_status(entry, S.ACCEPTED)
+        assert set(scene.desk.state.lives) == {entry}
+        order = scene.at_broker(entry)
+        assert order is not None
+        assert order["order_class"] == ""

@@ -257,6 +257,26 @@ async def test_what_a_part_filled_entry_bought_is_protected_when_it_ends(
         assert account.desk.state.positions() == {}
 
 
+async def test_an_entry_that_is_done_for_the_day_goes_on_with_its_exits(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        bracket = await taken(account, server)
+        await bracket.fill("entry", 4)
+
+        def rest() -> None:
+            lead = server.book.by_client_id(bracket.id)
+            lead["status"] = "done_for_day"
+            server.book._say("done_for_day", lead)
+
+        await bracket.do(rest)
+        await until(account, lambda: bracket.row(bracket.id).filled_qty == 4)
+        await account.desk.reconcile()
+        assert bracket.ours() == [S.PARTIALLY_FILLED, S.ACCEPTED, S.ACCEPTED]
+        await bracket.fill("entry", 6)
+        await bracket.until(S.FILLED, S.ACCEPTED, S.ACCEPTED)
+        await bracket.assert_safe()
+        assert await bracket.posts() == 1
+
+
 async def test_exits_that_the_broker_lost_wait_for_their_entry(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         bracket = await taken(account, server)

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from app import later
 from app.cli import common_options_first, main
 from app.start import WindowOptions
-from core.errors import InputError, NotInThisVersion
+from core.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,6 @@ from core.errors import InputError, NotInThisVersion
         ("data list --debug --profile a --verbose", "--debug --profile a --verbose data list"),
         ("strategies show -- --db", "strategies show -- --db"),
         ("data import f.csv --symbol S", "data import f.csv --symbol S"),
-        ("runs list --db", "--db runs list"),
         ("runs list --debugger", "runs list --debugger"),
     ],
 )
@@ -50,7 +48,19 @@ def test_common_options_may_stand_anywhere(line: str, sorted_line: str) -> None:
         ("--screenshot a.jpg", "error[invalid_value]: --screenshot cannot be a.jpg: the file must end in .png."),
         ("--screenshot a.png --size big", "error[invalid_value]: --size cannot be 'big': write it like 1600x1000."),
         ("--profile ../x runs list", "error[invalid_value]: --profile cannot be '../x': use letters, digits, - and _, at most 40."),
+        ("runs list --db", "error[input_error]: --db is followed by nothing. `weaver --help` shows what it takes."),
+        (
+            "events tail --limit x",
+            "error[input_error]: Invalid value for '--limit': it must be a whole number."
+            " `weaver events tail --help` shows how it is called.",
+        ),
+        (
+            "trade sma-cross --speed fast",
+            "error[input_error]: Invalid value for '--speed': it must be a number. `weaver trade --help` shows how it is called.",
+        ),
         ("events tail --limit 0", "error[invalid_value]: --limit cannot be 0: it must be at least 1."),
+        ("events tail --follow --limit -1", "error[invalid_value]: --limit cannot be -1: it must be at least 0."),
+        ("events tail --follow --archive a.zst", "error[input_error]: Nothing is appended to an archive. Leave out --archive or --follow."),
     ],
 )
 def test_a_wrong_call_ends_in_one_sentence_and_exit_code_2(line: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,19 +68,6 @@ def test_a_wrong_call_ends_in_one_sentence_and_exit_code_2(line: str, sentence: 
     said = capsys.readouterr()
     assert said.err == sentence + "\n"
     assert said.out == ""
-
-
-@pytest.mark.parametrize(("verb", "option"), later.OPTIONS)
-def test_an_option_of_a_later_version_is_refused(verb: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
-    name, _, value = option.partition(" ")
-    assert main([*verb.split(), name, *([value] if value else [])]) == 2
-    assert capsys.readouterr().err.startswith(f"error[not_in_this_version]: {option}: this version cannot ")
-
-
-def test_an_option_that_this_version_has_is_not_refused() -> None:
-    later.refuse_option("events tail", "--limit")
-    with pytest.raises(NotInThisVersion):
-        later.refuse_option("events tail", "--follow")
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

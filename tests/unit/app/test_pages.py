@@ -7,7 +7,6 @@ from typing import Any
 
 import typer.main
 
-from app import later
 from app.cli import COMMON_OPTIONS, build
 from core import errors
 from core.settings import SETTINGS
@@ -65,13 +64,6 @@ def test_the_window_and_the_common_options_are_described() -> None:
 def test_no_section_is_of_a_verb_that_does_not_exist() -> None:
     described = {re.sub(r" [A-Z]+$", "", title).removeprefix("weaver").strip() for title in _sections() if title.startswith("weaver")}
     assert described == {"", *_shown_verbs()}
-
-
-def test_what_this_version_does_not_have_is_listed() -> None:
-    text = _sections()["Not in this version"]
-    for verb_name, option in later.OPTIONS:
-        assert verb_name in text
-        assert f"{option}`" in text
 
 
 def _classes(base: type[errors.WeaverError]) -> Iterator[type[errors.WeaverError]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.report_html import GENERATOR, report_page
-from app.report_svg import Line, bar_plot, histogram_plot, nice_ticks, scatter_plot, time_plot, time_ticks
+from app.report_svg import HALF, Line, bar_plot, histogram_plot, nice_ticks, scatter_plot, time_plot, time_ticks
 from app.report_tables import TRADES_SHOWN, trade_table
 from app.report_words import axis_money, axis_percent, command_of, duration, instant
 from core.backtest.report.report import make_report
@@ -299,7 +299,15 @@ def test_undefined_points_are_left_out() -> None:
     when = START_NS + DAY_NS * np.arange(4)
     drawn = time_plot("x", [Line("x", "second", when, np.array([np.nan, 1, np.nan, 2]))], axis_money, span=(int(when[0]), int(when[-1])))
     assert "nan" not in drawn
-    assert time_plot("x", [Line("x", "second", when, np.full(4, np.nan))], axis_money, span=(0, 0)).startswith("<svg")
+    assert "<svg" in time_plot("x", [Line("x", "second", when, np.full(4, np.nan))], axis_money, span=(0, 0))
+
+
+def test_a_wide_plot_can_be_scrolled_where_the_screen_is_narrow() -> None:
+    when = START_NS + DAY_NS * np.arange(2)
+    line = Line("x", "second", when, np.array([1.0, 2.0]))
+    span = (int(when[0]), int(when[-1]))
+    assert time_plot("x", [line], axis_money, span=span).startswith('<div class="scroll wide"><svg')
+    assert time_plot("x", [line], axis_money, span=span, width=HALF).startswith("<svg")
 
 
 def test_bars_and_marks() -> None:

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from core.clock.realtime import ScaledClock
-from core.errors import InvalidValue, UnknownName
+from core.errors import BooksDiffer, InvalidValue, UnknownName
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.order import OrderStatus, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.live import ASLEEP_S, recorded
+from core.trading.books import RunBook
+from core.trading.service import AccountDesk
+from core.trading.state import Seat
 from tests.unit.runs.live_desk import live
 
 
@@ -113,6 +116,21 @@ async def test_revoked_keys_end_the_run_with_the_brokers_sentence(tmp_path: Path
         # Its account was let go of: the next run opens it anew.
         scene.broker.faults.mend()
         assert (await scene.over(await scene.start(minutes=8))).status is RunStatus.COMPLETED
+
+
+async def test_a_run_that_is_told_to_stop_while_it_loads_does_not_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sit = AccountDesk.sit
+
+    def seated(self: AccountDesk, run_id: str, book: RunBook, seat: Seat) -> None:
+        sit(self, run_id, book, seat)
+        seat.stop(BooksDiffer("The account holds 20 DEMO, and all fills together make 10.", ""))
+
+    monkeypatch.setattr(AccountDesk, "sit", seated)
+    async with live(tmp_path) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=5))
+        assert (run.status, run.error_code) == (RunStatus.ERROR, "books_differ")
+        assert await scene.store.runs.orders(run.id) == []
 
 
 async def test_a_gap_of_the_stream_is_completed_from_the_history(tmp_path: Path) -> None:

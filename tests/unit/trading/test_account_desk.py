@@ -6,12 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
 from core.errors import BrokerError
-from core.model.broker import BrokerOrderRequest
+from core.model.broker import BrokerOrderRequest, OrderUpdate
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.reconcile import Healing, Kind
@@ -214,6 +215,42 @@ async def test_after_a_restart_everything_is_remembered(tmp_path: Path) -> None:
         assert await scene.types("live.Differed") == ["live.Differed"]
 
 
+async def test_average_cost_and_realised_profit_are_the_same_after_a_restart(tmp_path: Path) -> None:
+    """The order that was placed first filled last."""
+    broker = FakeBroker(SystemClock().now_ns)
+    broker.exchange.show("DEMO", D(100))
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        resting = await scene.place("buy", limit="90")
+        await scene.until_status(resting, S.ACCEPTED)
+        await scene.until_status(await scene.place("buy"), S.FILLED)
+        broker.exchange.show("DEMO", D(110))
+        await scene.until_status(await scene.place("sell"), S.FILLED)
+        broker.exchange.show("DEMO", D(90))
+        await scene.until_status(resting, S.FILLED)
+        before = scene.desk.state.books["run"].position("DEMO")
+    assert (before.avg_price, before.realised_pnl) == (D(90), D(100))
+    async with opened(tmp_path, broker) as scene:
+        assert scene.desk.state.books["run"].position("DEMO") == before
+
+
+async def test_what_cannot_be_understood_of_one_order_is_reported_and_ends_nothing(tmp_path: Path) -> None:
+    reported: list[str] = []
+    async with opened(tmp_path, on_bug=lambda error, where: reported.append(where)) as scene:
+        await scene.run()
+        scene.broker.exchange.show("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        resting = await scene.place("buy", limit="90")
+        await scene.until_status(resting, S.ACCEPTED)
+        theirs = scene.broker.exchange.by_client_id(resting)
+        assert theirs is not None
+        scene.desk._updates.put_nowait(OrderUpdate(event="new", order=msgspec.structs.replace(theirs, status="nonsense"), time_ns=1))
+        await scene.until_status(await scene.place("buy"), S.FILLED)
+        assert reported == [f"an update of order {theirs.id}"]
+        assert not scene.stopped
+
+
 async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(tmp_path: Path) -> None:
     async with opened(tmp_path, limits=RiskLimits(max_silence_s=0.000_001)) as scene:
         await scene.run()
@@ -268,6 +305,37 @@ async def test_reduce_only_lets_positions_be_closed(scene: Scene) -> None:
     order = await scene.until_status(await scene.place(qty=1), S.REJECTED)
     assert order.reject_code is RejectCode.RISK_REDUCE_ONLY
     await scene.until_status(await scene.place("sell", qty=10), S.FILLED)
+
+
+async def test_under_reduce_only_a_run_takes_off_its_own_and_a_person_what_others_hold(tmp_path: Path) -> None:
+    broker = FakeBroker(SystemClock().now_ns)
+    broker.exchange.show("DEMO", D(100))
+    broker.exchange.submit(BrokerOrderRequest(client_order_id="theirs", symbol="DEMO", side=OrderSide.BUY, qty=D(100)))
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        await scene.run("hand")
+        scene.desk.state.hand_run_id = "hand"
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        await scene.throw(SwitchLevel.REDUCE_ONLY)
+        await scene.until(lambda: scene.desk.level("run") is SwitchLevel.REDUCE_ONLY)
+        refused = await scene.until_status(await scene.place("sell", qty=5), S.REJECTED)
+        assert refused.reject_code is RejectCode.RISK_REDUCE_ONLY
+        await scene.until_status(await scene.place("sell", qty=100, run_id="hand"), S.FILLED)
+
+
+async def test_runs_that_hold_opposite_positions_may_each_close_its_own(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits=RiskLimits(max_position_value=D(1_000))) as scene:
+        await scene.run("long")
+        await scene.run("short")
+        scene.broker.exchange.show("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        await scene.until_status(await scene.place("buy", qty=10, run_id="long"), S.FILLED)
+        await scene.until_status(await scene.place("sell", qty=10, run_id="short"), S.FILLED)
+        await scene.throw(SwitchLevel.REDUCE_ONLY)
+        await scene.until(lambda: scene.desk.level("long") is SwitchLevel.REDUCE_ONLY)
+        scene.desk.state.note_price("DEMO", D(200), 2)  # what is left of the account then is worth more than its limit
+        await scene.until_status(await scene.place("buy", qty=10, run_id="short"), S.FILLED)
+        await scene.until_status(await scene.place("sell", qty=10, run_id="long"), S.FILLED)
 
 
 async def test_nothing_leaves_an_account_that_is_not_armed(tmp_path: Path) -> None:

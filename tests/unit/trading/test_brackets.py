@@ -47,7 +47,7 @@ def test_an_entry_with_both_exits_is_a_bracket() -> None:
     order, exits = family(
         type=OrderType.LIMIT, limit_price=D(100), stop_loss=msgspec.structs.replace(STOP, type=OrderType.STOP_LIMIT, limit_price=D(89))
     )
-    assert fits_as_one(order, exits, NONE, FEATURES)
+    assert fits_as_one(order, exits, (NONE, NONE), FEATURES)
     request = bracket_request(order, exits)
     assert (request.client_order_id, request.order_class, request.qty, request.limit_price) == ("e", OrderClass.BRACKET, D(10), D(100))
     assert (request.target_price, request.stop_loss_price, request.stop_loss_limit) == (D(110), D(90), D(89))
@@ -56,7 +56,7 @@ def test_an_entry_with_both_exits_is_a_bracket() -> None:
 @pytest.mark.parametrize("missing", ["target", "stop_loss"])
 def test_an_entry_with_one_exit_triggers_it(missing: str) -> None:
     order, exits = family(**{missing: None}, time_in_force=TimeInForce.GTC)
-    assert fits_as_one(order, exits, NONE, FEATURES)
+    assert fits_as_one(order, exits, (NONE, NONE), FEATURES)
     request = bracket_request(order, exits)
     assert (request.order_class, request.time_in_force) == (OrderClass.OTO, TimeInForce.GTC)
     assert (request.target_price, request.stop_loss_price) == ((None, D(90)) if missing == "target" else (D(110), None))
@@ -64,7 +64,7 @@ def test_an_entry_with_one_exit_triggers_it(missing: str) -> None:
 
 def test_a_short_and_its_exits_too() -> None:
     order, exits = family(side=OrderSide.SELL, target=msgspec.structs.replace(TARGET, limit_price=D(80)))
-    assert fits_as_one(order, exits, NONE, FEATURES)
+    assert fits_as_one(order, exits, (NONE, NONE), FEATURES)
     assert bracket_request(order, exits).side is OrderSide.SELL
 
 
@@ -90,7 +90,8 @@ TRAIL = OrderLeg(type=OrderType.TRAILING_STOP, trail_price=D(1))
 )
 def test_what_does_not_fit_leaves_apart(terms: dict[str, Any], held: Decimal, classes: tuple[OrderClass, ...]) -> None:
     order, exits = family(**terms)
-    assert not fits_as_one(order, exits, held, Features(order_classes=classes))
+    for both in ((held, NONE), (NONE, held), (held, held)) if held else ((NONE, NONE),):
+        assert not fits_as_one(order, exits, both, Features(order_classes=classes))
 
 
 def test_exits_are_known_by_what_they_are_then_by_the_brokers_id_then_by_ours() -> None:

@@ -28,6 +28,17 @@ def order(qty: str = "1", side: str = "buy", symbol: str = "DEMO", limit: str | 
     return OrderRequest(symbol=symbol, side=OrderSide(side), qty=D(qty), type=kind, limit_price=None if limit is None else D(limit))
 
 
+def stop(qty: str, side: str, price: str, limit: str | None = None) -> OrderRequest:
+    kind = OrderType.STOP if limit is None else OrderType.STOP_LIMIT
+    return OrderRequest(
+        symbol="DEMO", side=OrderSide(side), qty=D(qty), type=kind, stop_price=D(price), limit_price=None if limit is None else D(limit)
+    )
+
+
+def trailing(qty: str, side: str, percent: str) -> OrderRequest:
+    return OrderRequest(symbol="DEMO", side=OrderSide(side), qty=D(qty), type=OrderType.TRAILING_STOP, trail_percent=D(percent))
+
+
 def with_(**changes: Any) -> Situation:
     return msgspec.structs.replace(CALM, **changes)
 
@@ -46,6 +57,22 @@ CASES: list[tuple[str, dict[str, Any], Situation, OrderRequest, RejectCode | Non
     ("value at the last price", {"max_order_value": D(1_000)}, CALM, order("10"), None),
     ("value above", {"max_order_value": D(1_000)}, CALM, order("10.01"), RejectCode.RISK_ORDER_VALUE),
     ("value at its own limit", {"max_order_value": D(1_000)}, CALM, order("10", limit="101"), RejectCode.RISK_ORDER_VALUE),
+    ("value of a buy below the market", {"max_order_value": D(900)}, CALM, order("10", limit="90"), None),
+    ("value of a sale below the market", {"max_order_value": D(999)}, CALM, order("10", "sell", limit="1"), RejectCode.RISK_ORDER_VALUE),
+    ("value of a sale above", {"max_order_value": D(1_199)}, CALM, order("10", "sell", limit="120"), RejectCode.RISK_ORDER_VALUE),
+    ("value of a sale without a price", {"max_order_value": D(9)}, CALM, order("1", "sell", "NEW", "1"), RejectCode.RISK_NO_PRICE),
+    ("value of a stop that buys at once", {"max_order_value": D(999)}, CALM, stop("10", "buy", "1"), RejectCode.RISK_ORDER_VALUE),
+    ("value of a stop that buys higher", {"max_order_value": D(1_199)}, CALM, stop("10", "buy", "120"), RejectCode.RISK_ORDER_VALUE),
+    ("value of a stop with a limit", {"max_order_value": D(1_210)}, CALM, stop("10", "buy", "1", limit="121"), None),
+    ("value of a stop that sells", {"max_order_value": D(1_000)}, CALM, stop("10", "sell", "90"), None),
+    ("value of a buy that trails, at", {"max_order_value": D(1_050)}, CALM, trailing("10", "buy", "5"), None),
+    ("value of a buy that trails, above", {"max_order_value": D(1_049)}, CALM, trailing("10", "buy", "5"), RejectCode.RISK_ORDER_VALUE),
+    ("value of a sale that trails", {"max_order_value": D(1_000)}, CALM, trailing("10", "sell", "5"), None),
+    ("share of a sale below the market", {"max_order_share": D("0.05")}, CALM, order("10", "sell", limit="1"), RejectCode.RISK_ORDER_SHARE),
+    ("position of a stop above the market", {"max_position_value": D(1_500)}, HELD, stop("4", "buy", "120"), RejectCode.RISK_POSITION),
+    ("position of a sale above", {"max_position_value": D(1_000)}, CALM, order("6", "sell", limit="200"), RejectCode.RISK_POSITION),
+    ("position of a buy below the market", {"max_position_value": D(1_500)}, HELD, order("5", limit="1"), None),
+    ("gross of a stop above the market", {"max_gross_exposure": D(1_500)}, HELD, stop("4", "buy", "120"), RejectCode.RISK_GROSS_EXPOSURE),
     ("value without a price", {"max_order_value": D(1_000)}, CALM, order("1", symbol="NEW"), RejectCode.RISK_NO_PRICE),
     ("share at", {"max_order_share": D("0.1")}, CALM, order("10"), None),
     ("share above", {"max_order_share": D("0.1")}, CALM, order("10.01"), RejectCode.RISK_ORDER_SHARE),
