@@ -98,7 +98,7 @@ def build() -> typer.Typer:
     app.add_typer(accounts, name="accounts")
     app.add_typer(orders, name="orders")
     cli_accounts.add_to(app, accounts, orders)
-    cli_hand.add_to(app, orders, _group("List what an account holds; close or reverse a position of it."))
+    cli_hand.add_to(app, accounts, orders, _group("List what an account holds; close or reverse a position of it."))
     app.command("doctor", epilog=EVERYWHERE)(doctor.doctor)
     cli_orders.add_to(app, orders)
     return app

@@ -225,10 +225,15 @@ async def run_to_end(
 
     `confirm`: what was typed for a live run. One that cannot be started leaves nothing.
     """
+    config = settle(engine)
+    async with engine.holding_account(config):
+        return await _run_to_end(engine, await engine.create_run(config, demo=demo), shows_progress, confirm)
+
+
+async def _run_to_end(engine: "Engine", run: "Run", shows_progress: bool, confirm: str) -> "RunReport":
     from core.events.payloads import RunProgressed
     from core.model.result import Progress
 
-    run = await engine.create_run(settle(engine), demo=demo)
     with progress(shows_progress) as on_progress:
 
         def relay(event: object) -> None:

@@ -24,10 +24,11 @@ SymbolArgument = Annotated[str, typer.Argument(help="Symbol, like SPY or BTC/USD
 Price = Annotated[str | None, typer.Option(metavar="P")]
 
 
-def add_to(app: typer.Typer, orders: typer.Typer, group: typer.Typer) -> None:
+def add_to(app: typer.Typer, accounts: typer.Typer, orders: typer.Typer, group: typer.Typer) -> None:
     """Add the verbs to their groups, and `positions` with them."""
     orders.command("place", epilog=EVERYWHERE)(place)
     orders.command("change", epilog=EVERYWHERE)(change)
+    accounts.command("count-anew", epilog=EVERYWHERE)(count_anew)
     group.callback(invoke_without_command=True)(_positions)
     group.command("close", epilog=EVERYWHERE)(close)
     group.command("reverse", epilog=EVERYWHERE)(reverse)
@@ -153,16 +154,35 @@ def reverse(
     as_json: AsJson = False,
 ) -> None:
     """Turn a position around at the market: a long becomes a short of the same size, and a short a long."""
+    from core.model.order import OrderStatus
 
     async def work(at: At) -> "Order":
         view = await at.view()
         held = at.owner_of(view, symbol, owner)
         before = next(one.qty for one in view.positions if (one.symbol, one.owner_id) == (symbol.upper(), held))
         order = await at.followed(await at.engine.reverse_position(*at.key, symbol, held))
-        await at.until(lambda now: any(one.symbol == order.request.symbol and one.qty * before < 0 for one in now.positions))
+        if order.status is OrderStatus.FILLED:
+            await at.until(lambda now: any(one.symbol == order.request.symbol and one.qty * before < 0 for one in now.positions))
         return order
 
     _show_order(HandCall(context.obj, broker, account, confirm).run(work), as_json=as_json)
+
+
+def count_anew(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="Which account: paper or live.")],
+    broker: BrokerId = None,
+    confirm: Confirm = "",
+    as_json: AsJson = False,
+) -> None:
+    """Count an account's losses from its money as it is now: after some was paid out, which is no loss."""
+    from core.model.money import plain
+
+    money = HandCall(context.obj, broker, account, confirm).run(lambda at: at.engine.count_losses_anew(*at.key))
+    if as_json:
+        print_json({"account": account, "number": money.number, "equity": money.equity})
+    else:
+        show(f"The losses of account {money.number} are counted from {plain(money.equity)} {money.currency} on.")
 
 
 async def _placed(at: At, order: "HandOrder") -> "Order":

@@ -199,6 +199,7 @@ def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 def resume(
     context: typer.Context,
     run: RunId,
+    confirm: Annotated[str, typer.Option(help="Of a live run: the account's number, typed.", metavar="NAME")] = "",
     log_json: Annotated[bool, typer.Option("--log-json", help="What happens, an event a line, as JSON on stderr.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -210,7 +211,7 @@ def resume(
     async def work(engine: "Engine") -> "RunReport":
         found = await engine.run(run)
         with told(engine, log_json=log_json):
-            return await to_end(engine, await engine.resume_run(found.id))
+            return await to_end(engine, await engine.resume_run(found.id, confirm))
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
         done = call.run(work)

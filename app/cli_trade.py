@@ -147,6 +147,7 @@ _QUIET: Final = frozenset(
     {
         "run.Progressed",
         "account.Changed",
+        "risk.EquityMarked",
         "strategy.StateSaved",
         "live.PlaceOrder",
         "live.CancelOrder",

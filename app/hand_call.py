@@ -1,6 +1,7 @@
 """A piece of work at an account that is connected for a person, for the length of one call."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,6 +12,7 @@ from core.errors import InputError, InvalidValue
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.events.envelope import Envelope
     from core.model.broker import AccountName
     from core.model.hand import AccountView
     from core.model.order import Order
@@ -114,7 +116,7 @@ class At:
         held = [one for one in view.positions if one.symbol == symbol.upper()]
         fitting = held if owner is None else [one for one in held if one.owner_id.startswith(owner)]
         if not fitting:
-            raise InvalidValue("position", symbol, "nothing of it is held" + (f" by {owner}." if owner else "."))
+            raise InvalidValue(symbol, "closed or turned around", "nothing of it is held" + (f" by {owner}." if owner else "."))
         if len(fitting) > 1:
             named = ", ".join(f"{one.owner_id} ({one.owner})" for one in fitting)
             raise InputError(f"{symbol} is held by several: {named}.", "Name one with --owner.")
@@ -132,7 +134,17 @@ class HandCall:
 
     def run(self, work: Callable[[At], Awaitable[T]]) -> T:
         async def connected(engine: "Engine") -> T:
-            await engine.connect_account(self._broker, self._account, self._confirm)
-            return await work(At(engine, self._broker, self._account))
+            from core.views.words import words
+
+            def say(event: "Envelope") -> None:
+                sys.stderr.write(words(event, lambda _: None) + "\n")
+
+            # What an earlier call left undone is said at the connection, what this one leaves undone at its end.
+            with engine.subscribe("orders.NotReversed", say, owner="command line"):
+                await engine.connect_account(self._broker, self._account, self._confirm)
+                try:
+                    return await work(At(engine, self._broker, self._account))
+                finally:
+                    await engine.disconnect_account(self._broker, self._account)
 
         return self._call.run(connected)

@@ -4,6 +4,7 @@ Commands are async methods with domain types; what changed comes back as events.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +12,7 @@ from uuid import uuid4
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope, envelope
 from core.events.live_payloads import SwitchThrown
-from core.model.broker import AccountName, Print
+from core.model.broker import Account, AccountName, Print
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
@@ -34,6 +35,7 @@ from core.ports import Subscription as Subscription
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.checking import check_store
 from core.runs.comparing import compare_runs
+from core.runs.equity_marks import EquityMarks
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.runs.parity import parity_of
@@ -159,6 +161,7 @@ class Engine:
 
     async def archive(self, kind: EventClass, age_ns: int, folder: Path, on_progress: OnProgress) -> Archive | None:
         """Move events of a class that are older than `age_ns` to a file in `folder`, and return it; None when there are none."""
+        await EquityMarks(self._store.log, self._store.runs).catch_up()  # what the table does not have yet must not leave the log
         return await self._store.care.archive(kind, self._clock.now_ns() - age_ns, folder, on_progress)
 
     async def restore_archive(self, path: Path, on_progress: OnProgress) -> Archive:
@@ -241,10 +244,17 @@ class Engine:
         """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
         return await self._runs.create(config, demo=demo)
 
+    def holding_account(self, config: RunConfig) -> AbstractAsyncContextManager[None]:
+        """Have the account that a run of `config` would trade on, for the length of the block: `create_run` and `start_run` go in it.
+
+        Entering raises InputError, HeldElsewhere and BrokerError, before anything of the run is there.
+        """
+        return self._runs.holding_account(config)
+
     async def start_run(self, run_id: str, confirm: str = "") -> Run:
         """Start a pending run; it goes on by itself. Raises RunNotStartable.
 
-        `confirm`: for a live run, the account's name as a person typed it. Raises NotArmed, BrokerError; then it stays pending.
+        `confirm`: for a live run, the account's name as a person typed it. Raises NotArmed, HeldElsewhere, BrokerError: it is pending then.
         """
         return await self._runs.start(run_id, confirm)
 
@@ -406,6 +416,10 @@ class Engine:
     async def reverse_position(self, broker_id: str, account: AccountName, symbol: str, owner_id: str) -> Order:
         """Turn a position around and return the order that leaves now. Raises NotConnected, InputError."""
         return await self._runs.by_hand.at(broker_id, account).reverse(symbol, owner_id)
+
+    async def count_losses_anew(self, broker_id: str, account: AccountName) -> Account:
+        """Let the limits on an account's losses count from its present money, and return that. Raises NotConnected, BrokerError."""
+        return await self._runs.by_hand.at(broker_id, account).count_losses_anew()
 
     # --- the kill switch ---
 

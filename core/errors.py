@@ -332,8 +332,8 @@ class HeldElsewhere(RunError):
 
     code = "held_elsewhere"
 
-    def __init__(self, what: str, desk: str) -> None:
-        super().__init__(f"{what} is in the hands of the desk {desk}.", "Do it there, or wait until that desk has let go.")
+    def __init__(self, what: str, desk: str, todo: str = "Do it there, or wait until that desk has let go.") -> None:
+        super().__init__(f"{what} is in the hands of the desk {desk}.", todo)
         self.desk = desk
 
 

@@ -150,7 +150,7 @@ class UnitOfWork(Protocol):
         ...
 
     def put_equity_mark(self, mark: EquityMark) -> None:
-        """Insert or replace what a run's losses are counted from."""
+        """Insert or replace what the losses of a run or an account are counted from."""
         ...
 
     def append(self, events: Sequence[Envelope]) -> None:
@@ -193,8 +193,8 @@ class RunStore(Protocol):
         """Return a run's result, or None while it has none."""
         ...
 
-    async def equity_mark(self, run_id: str) -> EquityMark | None:
-        """Return what a run's losses are counted from, or None while nothing is."""
+    async def equity_mark(self, owner: str) -> EquityMark | None:
+        """Return what the losses of a run (its id) or an account (its key) are counted from, or None while nothing is."""
         ...
 
 

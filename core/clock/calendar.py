@@ -93,6 +93,18 @@ def session_end(decision_ns: int, asset_class: AssetClass) -> int:
     return (decision_ns // DAY_NS + 1) * DAY_NS
 
 
+def trading_day(now_ns: int, asset_class: AssetClass) -> int:
+    """Return the day, since 1970, whose gains and losses an instant belongs to: that of the session that goes on or comes next.
+
+    So the evening after a close belongs to the next session, and a weekend to Monday. Without sessions it is the UTC day.
+    """
+    if asset_class.has_sessions:
+        table = sessions()
+        if table.closes[0] <= now_ns < table.closes[-1]:
+            return int(table.days[int(np.searchsorted(table.closes, now_ns, side="right"))])
+    return now_ns // DAY_NS
+
+
 def session_ends(decision_ns: Instants, asset_class: AssetClass) -> Instants:
     """Return the end of the session of each decision, or of the next one when it is closed.
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from core.events.envelope import Kind, Payload
-from core.model.order import RejectCode
+from core.model.order import OrderSide, RejectCode
 from core.model.risk import SwitchLevel
 
 # --- live.* -----------------------------------------------------------------------------------------------
@@ -202,12 +202,26 @@ class AccountChanged(Payload, frozen=True, kw_only=True):
 
 
 class OrderAskedByHand(Payload, frozen=True, kw_only=True):
-    """A person asked for something of an order. `what`: `place`, `change` or `cancel`."""
+    """A person asked for something of an order. `what`: `place`, `change`, `cancel`; `reverse`: place it, and another after it."""
 
     wire: ClassVar[str] = "orders.AskedByHand"
     kind: ClassVar[Kind] = Kind.COMMAND
     order_id: str
     what: str
+
+
+class NotReversed(Payload, frozen=True, kw_only=True):
+    """A position was not turned around: the order that closes it was sent, and the one after it was not and will not be.
+
+    `order_id`: of the first; `side` and `qty`: of the second.
+    """
+
+    wire: ClassVar[str] = "orders.NotReversed"
+    order_id: str
+    symbol: str
+    side: OrderSide
+    qty: Decimal
+    reason: str
 
 
 class OrderChangeSent(Payload, frozen=True, kw_only=True):
@@ -299,12 +313,14 @@ class SwitchUnreached(Payload, frozen=True, kw_only=True):
 
 
 class EquityMarked(Payload, frozen=True, kw_only=True):
-    """A run's equity is higher than ever, or its day began: its losses are counted from here on."""
+    """The equity of a run or of a whole account is higher than ever, or its day began: losses are counted from here on."""
 
     wire: ClassVar[str] = "risk.EquityMarked"
     peak: Decimal
-    """The highest equity of the run, account currency."""
+    """The highest equity, account currency."""
     day: int
-    """The day, counted from 1970, UTC."""
+    """The day, counted from 1970: of a run in UTC, of an account the one of its session."""
     day_start: Decimal
     """The equity with which it began, account currency."""
+    account: str | None = None
+    """Of which account, where it is not of the event's run."""

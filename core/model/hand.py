@@ -60,7 +60,7 @@ class HandOrder(msgspec.Struct, frozen=True, kw_only=True):
             if amount is not None and (not amount.is_finite() or amount <= 0):
                 raise InvalidValue(field, amount, "it must be above zero.")
         if self.stop_loss_limit is not None and self.stop_loss_price is None:
-            raise InvalidValue("stop_loss_limit", self.stop_loss_limit, "it goes with a stop loss price.")
+            raise InvalidValue("stop_loss_limit", self.stop_loss_limit, "it needs a stop loss price beside it.")
 
     def request(self, symbol: str, qty: Decimal) -> OrderRequest:
         """Return it as an order over `qty` units of `symbol`. Raises InvalidValue for what is no order."""
@@ -100,7 +100,7 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         amounts = {"qty": self.qty, "limit_price": self.limit_price, "stop_price": self.stop_price, "trail": self.trail}
         if all(amount is None for amount in amounts.values()):
-            raise InvalidValue("change", "empty", "it needs a new quantity or price.")
+            raise InvalidValue("The order", "changed", "neither a new quantity nor a new price was given.")
         for field, amount in amounts.items():
             if amount is not None and (not amount.is_finite() or amount <= 0):
                 raise InvalidValue(field, amount, "it must be above zero.")

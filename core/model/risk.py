@@ -129,12 +129,12 @@ def account_limits(text: str, where: str) -> RiskLimits:
 
 
 class EquityMark(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run's losses are counted from, as of the event `seq`: its highest equity, and that with which its day began.
+    """What losses are counted from, as of the event `seq`: the highest equity, and that with which the day began.
 
-    `day`: days since 1970, UTC. Money in account currency.
+    `owner`: a run's id, or the key of an account, `BROKER:NUMBER`. `day`: days since 1970. Money in account currency.
     """
 
-    run_id: str
+    owner: str
     peak: Decimal
     day: int
     day_start: Decimal

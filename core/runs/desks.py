@@ -10,12 +10,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Final
 
 from core.clock import calendar
-from core.errors import AccountTaken, KeysRefused, KnownError, LeaseLost, NotArmed
+from core.errors import AccountTaken, HeldElsewhere, KeysRefused, KnownError, LeaseLost, NotArmed
 from core.model.broker import Account, AccountName, Features
 from core.model.desk import Lease, LeaseKind
-from core.model.market import asset_class_of
+from core.model.market import AssetClass, asset_class_of
 from core.model.risk import RiskLimits
 from core.ports import Broker, BrokerSource, Store, UnitOfWork
+from core.runs.equity_marks import EquityMarks
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.market_line import MarketLines
 from core.runs.supervisor import Supervisor
@@ -164,7 +165,7 @@ class Desks:
                     known = await broker.account.account()
                 check_kind(known, account)
                 name = f"{broker_id}:{known.number}"
-                lease = await self._leases.take(LeaseKind.ACCOUNT, name, held.take)
+                lease = await self._lease(name, held)
                 try:
                     await self._leases.go_on()
                     await self._serve(key, held, broker, known.number, lease)
@@ -181,12 +182,24 @@ class Desks:
             held.enough.set()
             held.closed.set()
 
+    async def _lease(self, name: str, held: _Held) -> Lease:
+        try:
+            return await self._leases.take(LeaseKind.ACCOUNT, name, held.take)
+        except HeldElsewhere as error:
+            where = "Another program of this desk" if error.desk == self._store.desk.name else "That desk"
+            todo = f"{where} has the account open: end what trades there, or let the account go, and try again."
+            raise HeldElsewhere(f"Account {name}", error.desk, todo) from error
+
     async def _serve(self, key: tuple[str, AccountName], held: _Held, broker: Broker, number: str, lease: Lease) -> None:
         broker_id, account = key
         features = (await asyncio.to_thread(self._brokers.info, broker_id)).features
         rows = _AccountRows(FencedRuns(self._store.runs, lease), lease.name)
         state = AccountState(lease.name, features, self._limits(account), runs=rows, clock=self._brokers.clock(broker_id))
         state.may_send = self._leases.is_fresh
+        state.day_of = await _trading_days(features)
+        mark = await EquityMarks(self._store.log, self._store.runs).newest(lease.name)
+        if mark is not None:
+            state.recall_losses(mark)
         desk = AccountDesk(
             state,
             broker,
@@ -212,6 +225,14 @@ def check_kind(known: Account, account: AccountName) -> None:
             f"The keys of the {account} account are those of a {known.kind} account, {known.number}.",
             f"Store those of the {account} account with `weaver accounts set {account}`, or correct its address in the environment.",
         )
+
+
+async def _trading_days(features: Features) -> Callable[[int], int]:
+    """Return what tells the trading day of an instant: that of the exchange's sessions where an account can hold what has some."""
+    has_sessions = not features.always_open and any(one.has_sessions for one in features.assets)
+    days_of = AssetClass.EQUITY if has_sessions else AssetClass.CRYPTO
+    await calendar.load(days_of)
+    return lambda now_ns: calendar.trading_day(now_ns, days_of)
 
 
 def is_regular(symbol: str, now_ns: int) -> bool:

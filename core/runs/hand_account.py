@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Final
 from uuid import uuid4
+
+import msgspec
 
 from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, StoreError, UnknownName
 from core.events.envelope import envelope
@@ -23,12 +26,14 @@ from core.model.hand import (
 )
 from core.model.market import AssetClass, asset_class_of, parse_symbol
 from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
-from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
+from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.run import Run
 from core.ports import EventLog, RunStore
+from core.runs.covers import Covers
 from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
+from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.runs.store_away import StoreAway
 from core.trading.books import RunBook
@@ -44,11 +49,11 @@ SOON_S: Final = 2.0
 """How soon after something happened, and how often at most."""
 QUOTE_S: Final = 2.0
 """How long an order waits for a price that only its valuation needs."""
-PATIENCE_S: Final = 20.0
-"""How long the broker is waited for to take back what stands in the way of closing a position."""
 Names = Callable[[], Awaitable[Mapping[str, str]]]
 _NINE_DECIMALS: Final = Decimal("0.000000001")
 _ONE: Final = Decimal(1)
+_OF_EXITS: Final = frozenset({RejectCode.RISK_REDUCE_ONLY, RejectCode.RISK_OPEN_ORDERS})
+"""Refusals of a closing order that its own exits may be the reason of."""
 
 
 class HandAccount:
@@ -68,10 +73,10 @@ class HandAccount:
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
-        self._reversing: set[asyncio.Task[None]] = set()
+        self._reverses = Reverses(self.desk, self._commit)
+        self._covers = Covers(self.desk, self.cancel)
         self._turning: set[tuple[str, str]] = set()
         """Symbol and run of the positions that are just being closed or reversed."""
-        self._group: asyncio.TaskGroup | None = None
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -91,9 +96,10 @@ class HandAccount:
             desk.rise(run.id)
 
     async def remember(self) -> None:
-        """Take the exits that wait, and the pairs, as the run's rows have them."""
+        """Take the exits that wait, and the pairs, as the run's rows have them; say what an earlier program left undone."""
         orders, fates = await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id)
         self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
+        await self._reverses.recall(self._log)
 
     async def go_on(self) -> None:
         """Mind the exits and tell of every change until the account is let go. Raises StoreError for what waiting does not mend."""
@@ -104,18 +110,19 @@ class HandAccount:
 
     async def _go_on(self) -> None:
         async with asyncio.TaskGroup() as group:
-            self._group = group
             own = [
                 group.create_task(self._mind_exits(), name="exits"),
+                group.create_task(self._reverses.mind(), name="reverses"),
                 group.create_task(self._tell_changes(), name="account-changes"),
                 group.create_task(self._look_after(), name="account-money"),
             ]
             try:
                 await self.is_over.wait()
             finally:
-                self._group = None
-                for task in [*own, *self._reversing]:
+                for task in own:
                     task.cancel()
+        with suppress(KnownError):  # what cannot be stored now is said when the account is opened again
+            await self._reverses.give_up()
 
     def leave(self) -> None:
         """Let it go; its orders work on."""
@@ -131,12 +138,15 @@ class HandAccount:
         state = self.desk.state
         while True:
             self._changed.clear()
-            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), minded=state.pairs)
+            left_of = partial(self._covers.left_of, {})
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.pairs)
             if leaving:
                 await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SOON_S if state.awaits_fee() else None):
+                    await self._changed.wait()
 
     async def _tell_changes(self) -> None:
         while True:
@@ -284,7 +294,7 @@ class HandAccount:
         price, _ = await self._valued(symbol, order) if order.notional is not None else (None, "")
         qty = self._units(order, price)
         if qty is None:
-            raise InvalidValue("notional", order.notional, f"nobody knows a price of {symbol} now; give a quantity.")
+            raise InvalidValue("notional", order.notional, f"nobody has a price of {symbol} now; give a quantity.")
         return await self._place(order.request(symbol, qty), run_id or self.run.id)
 
     async def cancel(self, order_id: str) -> None:
@@ -308,7 +318,8 @@ class HandAccount:
         order = waiting or self._known(order_id).order
         request = changed_request(order, terms)  # before anything is stored of it
         if waiting is None and (order.status.is_final or order.broker_id is None):
-            raise InvalidValue("change", f"of order {order_id}", f"it is {order.status}.")
+            words = f"it is {order.status}." if order.status.is_final else "the broker has not taken it yet; try again in a moment."
+            raise InvalidValue(f"Order {order_id}", "changed", words)
         await self._told(order, "change")
         if waiting is None:
             await self.desk.change(order_id, terms)
@@ -337,17 +348,30 @@ class HandAccount:
         return len(wanted)
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
-        """Close a position, or `qty` of it, at the market, in its owner's name; its exits are taken back first. Raises InputError."""
+        """Close a position, or `qty` of it, at the market, in its owner's name.
+
+        Its exits are taken back first, or made smaller until they are over no more than stays. Raises InputError, BrokerError.
+        """
         symbol = parse_symbol(symbol)
         held = self._owned(symbol, owner_id)
         if not held:
-            raise InvalidValue("position", symbol, "nothing of it is held.")
-        if qty is not None and not 0 < qty <= abs(held):
-            raise InvalidValue("qty", qty, f"the position is {plain(held)}.")
+            raise InvalidValue(symbol, "closed", "nothing of it is held.")
+        if qty is not None and qty <= 0:
+            raise InvalidValue("qty", plain(qty), "it must be above zero.")
+        if qty is not None and qty > abs(held):
+            raise InvalidValue(f"{plain(qty)} {symbol}", "closed", f"the position is {plain(held)}.")
+        name = self._name(owner_id)
+        request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
         with self._alone(symbol, owner_id):
-            if qty is None:
+            if not self._may_leave(request, name):
+                return await self._place(request, name)  # it is refused, and its exits stay as they are
+            if qty is None or qty == abs(held):
                 held = await self._cleared(symbol, owner_id, held)
-            return await self._close(symbol, owner_id, held, qty or abs(held))
+            else:
+                self._covers.check_entries(name, symbol, request.side)
+                await self._covers.shrink(name, symbol, request.side, self._allowed(symbol, owner_id, request.side, qty))
+                held = self._still_held(symbol, owner_id, held)
+            return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
         """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
@@ -357,24 +381,33 @@ class HandAccount:
         symbol = parse_symbol(symbol)
         held = self._owned(symbol, owner_id)
         if not held:
-            raise InvalidValue("position", symbol, "nothing of it is held.")
-        if held > 0 and not (self._money().shorting_enabled and asset_class_of(symbol) is AssetClass.EQUITY):
-            raise InvalidValue("position", symbol, "the account cannot sell it short, so there is nothing to turn it into.")
+            raise InvalidValue(symbol, "turned around", "nothing of it is held.")
+        if held > 0 and asset_class_of(symbol) is not AssetClass.EQUITY:
+            raise InvalidValue(symbol, "turned around", "coins cannot be sold short; close the position instead.")
+        if held > 0 and not self._money().shorting_enabled:
+            raise InvalidValue(symbol, "turned around", "this account cannot sell short; close the position instead.")
         with self._alone(symbol, owner_id):
-            return await self._reverse(symbol, owner_id, await self._cleared(symbol, owner_id, held))
+            if self._may_leave(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), self._name(owner_id)):
+                held = await self._cleared(symbol, owner_id, held)
+            return await self._reverse(symbol, owner_id, held)
 
     async def _reverse(self, symbol: str, owner_id: str, held: Decimal) -> Order:
         side, name = OrderSide.SELL if held > 0 else OrderSide.BUY, self._name(owner_id)
         if self.desk.state.features.reverses:
             request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
-        closing = await self._close(symbol, owner_id, held, abs(held))
-        if self._group is not None and not closing.status.is_final:
-            opening = OrderRequest(symbol=symbol, side=side, qty=abs(held), note="reversed by hand")
-            task = self._group.create_task(self._open_after(closing.id, opening, name), name=f"reverse-{closing.id}")
-            self._reversing.add(task)
-            task.add_done_callback(self._reversing.discard)
-        return closing
+        order = self._made(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), name)
+        await self._reverses.begin(order)
+        return self.desk.state.lives[order.id].order
+
+    async def count_losses_anew(self) -> Account:
+        """Count the account's losses from its equity as it is now, and return that. Raises BrokerError, StoreError."""
+        state = self.desk.state
+        await self._look()
+        async with state.turn:
+            state.count_losses_anew()
+            await state.apply(state.entry())
+        return self._money()
 
     async def last_trades(self, symbols: Sequence[str]) -> dict[str, Print]:
         """Return the market's newest trades; a symbol without one is not in it. Raises BrokerError."""
@@ -386,38 +419,52 @@ class HandAccount:
         if run_id not in self.desk.state.books:
             raise UnknownName("run at this account", run_id, self.desk.state.books)
         order = self._made(request, run_id)
+        await self._commit(order, "place")
+        return self.desk.state.lives[order.id].order
+
+    async def _commit(self, order: Order, what: str) -> None:
+        """Commit and send an order that the person asked for; `what`: see `OrderAskedByHand`."""
         asked = envelope(
-            OrderAskedByHand(order_id=order.id, what="place"),
+            OrderAskedByHand(order_id=order.id, what=what),
             id=uuid4().hex,
             ts=order.created_ns,
             producer="trading",
-            run_id=run_id,
-            corr_id=run_id,
+            run_id=order.run_id,
+            corr_id=order.run_id,
         )
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
         await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
-        return self.desk.state.lives[order.id].order
 
-    async def _close(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal) -> Order:
-        side, is_outside = OrderSide.SELL if held > 0 else OrderSide.BUY, owner_id == OUTSIDE
+    def _closing(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal, note: str) -> OrderRequest:
+        side = OrderSide.SELL if held > 0 else OrderSide.BUY
         # What came from outside is in no book of ours that the order could reduce.
-        request = OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=not is_outside, note="closed by hand")
-        return await self._place(request, self._name(owner_id))
+        return OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=owner_id != OUTSIDE, note=note)
 
-    async def _open_after(self, closing_id: str, opening: OrderRequest, run_id: str) -> None:
-        state = self.desk.state
-        await state.until(lambda: state.has_ended or state.lives[closing_id].is_settled)
-        if state.lives[closing_id].order.status is OrderStatus.FILLED:
-            await self._place(opening, run_id)
+    def _may_leave(self, closing: OrderRequest, run_id: str) -> bool:
+        """Tell whether the gate lets a closing order leave once its exits are out of the way: before they are touched."""
+        if run_id not in self.desk.state.books:
+            raise UnknownName("run at this account", run_id, self.desk.state.books)
+        return all(one.code in _OF_EXITS for one in self.desk.verdicts(self._made(closing, run_id)))
+
+    def _allowed(self, symbol: str, owner_id: str, side: OrderSide, qty: Decimal) -> Decimal:
+        """Return over how many units the orders on the closing side may be when `qty` of a position is closed."""
+        if owner_id not in {OUTSIDE, self.run.id}:
+            return abs(self._owned(symbol, owner_id)) - qty
+        own, outside = (max(ZERO, -side.sign * self._owned(symbol, one)) for one in (self.run.id, OUTSIDE))
+        if owner_id == OUTSIDE:
+            return own + outside - qty
+        # What is over more than the person's own stands for what is held outside.
+        beyond = max(ZERO, self._covers.qty(self.run.id, symbol, side) - own)
+        return own - qty + min(beyond, outside)
 
     @contextmanager
     def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
         """Close or reverse a position one at a time, until the order is committed: each looks at what is held. Raises InvalidValue."""
         key = (symbol, self._name(owner_id))
         if key in self._turning:
-            raise InvalidValue("position", symbol, "it is being closed or reversed already.")
+            raise InvalidValue(symbol, "closed or turned around", "that is under way already.")
         self._turning.add(key)
         try:
             yield
@@ -425,33 +472,27 @@ class HandAccount:
             self._turning.discard(key)
 
     async def _cleared(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
-        """Take back what works on the closing side, wait for the broker's word, and return what is held then.
+        """Take back what works on the closing side, and return what is held then.
 
-        The broker holds the units back that are to be sold. Raises InvalidValue where nothing is left to close, or something works on.
+        Raises InvalidValue where nothing is left to close, or something works on: the broker holds its units back.
         """
-        state, name = self.desk.state, self._name(owner_id)
-        side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        closing = [life.order for life in state.working(name) if life.order.request.symbol == symbol and life.order.request.side is side]
-        working = [order.id for order in closing if not self._waits_there(order)]
-        for order_id in working:
-            await self.cancel(order_id)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
-                await state.until(lambda: state.has_ended or all(state.lives[each].is_settled for each in working))
-        left = self._owned(symbol, owner_id)  # one of them may have been faster
+        name, side = self._name(owner_id), OrderSide.SELL if held > 0 else OrderSide.BUY
+        await self._covers.clear(name, symbol, side)
+        left = self._still_held(symbol, owner_id, held)
+        if self._covers.qty(name, symbol, side):
+            raise InvalidValue(symbol, "closed", "the broker has not cancelled yet what works to close it; try again in a moment.")
+        return left
+
+    def _still_held(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
+        """Return what is held of a position now: an exit may have been faster. Raises InvalidValue where nothing is."""
+        left = self._owned(symbol, owner_id)
         if left * held <= 0:
-            raise InvalidValue("position", symbol, "it was closed just now.")
-        if state.working_qty(name, symbol, side):
-            raise InvalidValue("position", symbol, "the broker has not yet cancelled what works to close it; look again in a moment.")
+            raise InvalidValue(symbol, "closed", "one of its exits has closed it just now.")
         return left
 
     def _name(self, owner_id: str) -> str:
         """Return in which run's name a position of an owner is closed."""
         return self.run.id if owner_id == OUTSIDE else owner_id
-
-    def _waits_there(self, order: Order) -> bool:
-        """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
-        return self.desk.state.is_held(order) and not self.desk.state.lives[order.parent_id or ""].known_qty
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""
@@ -476,7 +517,7 @@ class HandAccount:
     def _known(self, order_id: str) -> OrderLife:
         life = self.desk.state.lives.get(order_id)
         if life is None:
-            raise UnknownName("order of ours at this account", order_id, self.desk.state.lives)
+            raise UnknownName("order of ours", order_id, self.desk.state.lives)
         return life
 
     def _owned(self, symbol: str, owner_id: str) -> Decimal:
@@ -501,7 +542,7 @@ class HandAccount:
         with localcontext(MONEY_CONTEXT):
             qty = floor_to(order.notional / price, step)
         if not qty:
-            raise InvalidValue("notional", order.notional, f"one unit costs {plain(price)}.")
+            raise InvalidValue("notional", order.notional, f"it buys less than the smallest quantity; one unit costs {plain(price)}.")
         return qty
 
     async def _valued(self, symbol: str, order: HandOrder) -> tuple[Decimal | None, str]:

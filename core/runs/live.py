@@ -19,7 +19,7 @@ from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
-from core.model.money import MONEY_CONTEXT, exact, to_float
+from core.model.money import MONEY_CONTEXT, ZERO, exact, to_float
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
@@ -34,6 +34,7 @@ from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
 from core.runs.past import Past
+from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
@@ -121,7 +122,7 @@ class LiveWork:
         self._book = RunBook(config.cash, config.limits, config.account)
         self._orders = LiveOrders(run.id)
         self._journal = RunJournal(run.id, PRODUCER)
-        self._mark = MarkTeller(self._book, self._journal)
+        self._mark = MarkTeller(self._book.losses, self._journal)
         self._venue = LiveVenue(self._bars, self._book, self._orders, self._journal)
         self._router = DomainRouter(run.id, journal=self._journal, orders=self._orders, now_ns=lambda: self._now_ns, commands=LIVE)
         self._router.connect(self._venue)
@@ -157,7 +158,7 @@ class LiveWork:
         config, strategies = self._run.config, self._materials.strategies
         for symbol in config.symbols:
             await calendar.load(asset_class_of(symbol))
-        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book)
+        await EquityMarks(self._materials.store.log, self._materials.store.runs).recall(self._run.id, self._book.losses)
         loaded: list[type] = []
         await self._slices.run(lambda _: loaded.append(strategies.load(self._info)), limit_s=IMPORT_LIMIT_S)
         settled = StrategyConfig(
@@ -200,7 +201,7 @@ class LiveWork:
     async def _take_up(self, past: Past) -> None:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
         state = self._account.desk.state
-        await self._account.desk.reconcile()
+        await settled(self._account.desk)
         if any(order.account not in {None, state.key} for order in past.orders):
             raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
         earlier = state.books.get(self._run.id)
@@ -529,9 +530,12 @@ class LiveWork:
                     await self._changed.wait()
 
     def _left_of(self, life: OrderLife) -> Decimal | None:
-        """Return what an entry left to be closed; None while it is not known what the broker keeps of a bought coin."""
-        state = self._account.desk.state
-        return None if state.awaits_fee({life.order.id}) else state.net_qty(life)
+        """Return what an entry left to be closed, and is held; None while it is not known what the broker keeps of a bought coin."""
+        state, request = self._account.desk.state, life.order.request
+        if state.awaits_fee({life.order.id}):
+            return None
+        # A person may have closed a part of it by hand, while the rest was still to fill.
+        return max(ZERO, min(state.net_qty(life), request.side.sign * self._book.held(request.symbol)))
 
     def _look(self) -> None:
         self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])
@@ -576,7 +580,7 @@ class LiveWork:
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
         equity = self._venue.equity
         self._equity.append((self._now_ns, to_float(equity), held))
-        self._book.watch(equity, self._now_ns // DAY_NS)
+        self._book.losses.watch(equity, self._now_ns // DAY_NS)
         self._mark.tell(self._now_ns)
 
     def _stop(self, why: KnownError) -> None:
@@ -589,10 +593,8 @@ class LiveWork:
 
     async def result(self) -> RunResult:
         """Return statistics, equity and trades of the run so far."""
-        runs = self._materials.store.runs
-        fills, orders = await runs.fills(self._run.id), await runs.orders(self._run.id)
-        fills = net_of_fees(fills, self._account.desk.state.coin_fees)
-        splits = await splits_of(self._materials.store.log, self._run.id)
-        bars, points = series_of(self._bars.own), tuple(self._equity)
-        terms: dict[str, Any] = {"bars": bars, "points": points, "book": self._book, "runner": self._runner}
-        return await asyncio.to_thread(live_result, self._run, fills=fills, splits=splits, orders=orders, **terms)
+        store, run_id = self._materials.store, self._run.id
+        fills = net_of_fees(await store.runs.fills(run_id), self._account.desk.state.coin_fees)
+        terms: dict[str, Any] = {"fills": fills, "orders": await store.runs.orders(run_id), "splits": await splits_of(store.log, run_id)}
+        terms |= {"bars": series_of(self._bars.own), "points": tuple(self._equity), "book": self._book, "runner": self._runner}
+        return await asyncio.to_thread(live_result, self._run, **terms)

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -42,7 +42,7 @@ from core.runs.hand_account import HandAccount
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
 from core.runs.past import Past, read_past
-from core.runs.reconciling import reconcile_account
+from core.runs.reconciling import reconcile_account, settled
 from core.runs.removal import left_to_account
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
@@ -99,7 +99,7 @@ class RunManager:
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
         self.switch_reach: Final = SwitchReach(self._desks, brokers, store, self._supervisor, clock, on_bug)
         self._armed: dict[str, AsyncExitStack] = {}
-        """The live accounts that a person let runs trade on, held open for them."""
+        """The accounts that runs trade on and that outlive the program, held open for them from before they start."""
         self._endings = RunEndings(store, brokers, clock)
         self._taking: list[asyncio.Task[None]] = []
         self._unstored = UnstoredEnds(self._endings.store_again, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
@@ -200,8 +200,8 @@ class RunManager:
     async def start(self, run_id: str, confirm: str = "") -> Run:
         """Start a pending run; it goes on by itself and ends by itself.
 
-        `confirm`: the name of the account, typed by a person, where real money is. Raises RunNotStartable; of a live run NotArmed and
-        BrokerError, and the run stays pending.
+        `confirm`: the name of the account, typed by a person, where real money is. Raises RunNotStartable; of a run on an account that
+        outlives the program NotArmed, HeldElsewhere and BrokerError, and the run stays pending.
         """
         run = await self.get(run_id)
         if run.status is not RunStatus.PENDING or run.id in self._sessions:
@@ -214,7 +214,7 @@ class RunManager:
     async def resume(self, run_id: str, confirm: str = "") -> Run:
         """Let an interrupted paper or live run go on with its own positions and cash; `confirm` as for `start`.
 
-        Raises RunNotStartable, StrategyBroken; of a live run NotArmed and BrokerError, and the run stays interrupted.
+        Raises RunNotStartable, StrategyBroken, NotArmed, HeldElsewhere and BrokerError, and the run stays interrupted.
         """
         run = await self.get(run_id)
         if not self._may_go_on(run):
@@ -254,7 +254,7 @@ class RunManager:
     async def _wind_up(self, run: Run, *, flatten: bool) -> str:
         """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
         async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
-            await opened.desk.reconcile()
+            await settled(opened.desk)  # what the broker kept of a bought coin cannot be sold
             return await opened.desk.wind_up(run.id, flatten=flatten)
 
     async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], confirm: str) -> Run:
@@ -263,7 +263,7 @@ class RunManager:
         except HeldElsewhere as error:
             raise RunNotStartable(f"Run {run.id} is started at the desk {error.desk}.", "Look at it there, or run it again.") from error
         try:
-            if run.config.mode is RunMode.LIVE:
+            if self._has_account(run.config):
                 await self._arm(run, confirm)
             return await self._start(run, info, keys, rows)
         except BaseException:
@@ -272,11 +272,27 @@ class RunManager:
             raise
 
     async def _arm(self, run: Run, confirm: str) -> None:
-        """Open the account of a live run and let orders leave there. Raises NotArmed, BrokerError."""
+        """Open the account of a run and let orders leave there. Raises NotArmed, HeldElsewhere, BrokerError."""
         opened = AsyncExitStack()
-        account = await opened.enter_async_context(self._desks.open(run.config.broker, AccountName.LIVE))
+        account = await opened.enter_async_context(self._desks.open(run.config.broker, account_of(run.config.mode)))
         self._armed[run.id] = opened
         await account.arm(confirm, run.id)
+
+    def _has_account(self, config: RunConfig) -> bool:
+        """Tell whether a run trades on an account that others may have, too: not one that is made for this program."""
+        return config.mode is RunMode.LIVE or (config.mode is RunMode.PAPER and self._brokers.outlives_program(config.broker))
+
+    @asynccontextmanager
+    async def holding_account(self, config: RunConfig) -> AsyncGenerator[None]:
+        """Have the account that a run would trade on, for the length of the block: who cannot have it is told before there is a run.
+
+        Raises what `create` does of the config, HeldElsewhere and BrokerError.
+        """
+        config, _ = await self._settled(config)
+        async with AsyncExitStack() as stack:
+            if self._has_account(config):
+                await stack.enter_async_context(self._desks.open(config.broker, account_of(config.mode)))
+            yield
 
     async def _disarm(self, run_id: str) -> None:
         opened = self._armed.pop(run_id, None)
@@ -347,12 +363,13 @@ class RunManager:
     async def again(self, run_id: str, confirm: str = "") -> Run:
         """Create and start a run with the same config; `confirm` as for `start`. Where it cannot be started none is left."""
         run = await self.get(run_id)
-        fresh = await self.create(run.config, demo=run.demo)
-        try:
-            return await self.start(fresh.id, confirm)
-        except NotArmed:
-            await self.delete(fresh.id)
-            raise
+        async with self.holding_account(run.config):
+            fresh = await self.create(run.config, demo=run.demo)
+            try:
+                return await self.start(fresh.id, confirm)
+            except NotArmed:
+                await self.delete(fresh.id)
+                raise
 
     async def delete(self, run_id: str) -> None:
         """Remove a run that does not go on, with all that belongs to it; what it traded stays in its account. Raises RunError."""

@@ -11,10 +11,22 @@ from core.model.reconciliation import Found, Reconciliation
 from core.ports import EventLog
 from core.runs.desks import Desks
 from core.trading.reconcile import Difference, Healing
+from core.trading.service import AccountDesk
 
 PATIENCE_S: Final = 15.0
 """How long what may be lag is looked at again: longer than it takes to count."""
 _AGAIN_S: Final = 1.0
+
+
+async def settled(desk: AccountDesk) -> tuple[Difference, ...]:
+    """Compare and heal until nothing is waited for, or it has taken too long; return what differed last. Raises BrokerError."""
+    last = await desk.reconcile()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while any(one.healing is Healing.WAIT for one in last):
+                await asyncio.sleep(_AGAIN_S)
+                last = await desk.reconcile()
+    return last
 
 
 async def reconcile_account(
@@ -36,12 +48,7 @@ async def reconcile_account(
 
     with log.subscribe("live.*", hear, owner="reconcile"):
         async with desks.open(broker_id, account) as opened:
-            last = await opened.desk.reconcile()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
-                    while any(one.healing is Healing.WAIT for one in last):
-                        await asyncio.sleep(_AGAIN_S)
-                        last = await opened.desk.reconcile()
+            last = await settled(opened.desk)
             if accepts is not None and any(one.healing is Healing.STOP for one in last):
                 await opened.desk.reconcile(accepts=accepts)
                 last = await opened.desk.reconcile()

@@ -265,6 +265,6 @@ class DatabaseRunStore:
         async with self._long_read:
             return await self._threads.read(lambda connection: rows.read_result(connection, run_id))
 
-    async def equity_mark(self, run_id: str) -> EquityMark | None:
+    async def equity_mark(self, owner: str) -> EquityMark | None:
         """See `core.ports.RunStore`."""
-        return await self._threads.read(lambda connection: read_equity_mark(connection, run_id))
+        return await self._threads.read(lambda connection: read_equity_mark(connection, owner))

@@ -145,7 +145,7 @@ class MemoryRunStore:
         """Hold these rows and nothing else."""
         self._runs = {run.id: run for run in contents.runs}
         self._results = {result.run_id: result for result in contents.results}
-        self._equity_marks = {mark.run_id: mark for mark in contents.equity_marks}
+        self._equity_marks = {mark.owner: mark for mark in contents.equity_marks}
         self._orders, self._fills = {}, {}
         for order in contents.orders:
             self._orders.setdefault(order.run_id, {})[order.id] = order
@@ -174,9 +174,9 @@ class MemoryRunStore:
         """See `core.ports.RunStore`."""
         return self._results.get(run_id)
 
-    async def equity_mark(self, run_id: str) -> EquityMark | None:
+    async def equity_mark(self, owner: str) -> EquityMark | None:
         """See `core.ports.RunStore`."""
-        return self._equity_marks.get(run_id)
+        return self._equity_marks.get(owner)
 
     def _commit(self, steps: list[Step]) -> list[Envelope]:
         # First everything that can be refused, then everything that changes something: nothing is left half done.
@@ -197,7 +197,7 @@ class MemoryRunStore:
                 case PutResult(result):
                     self._results[result.run_id] = result
                 case PutEquityMark(mark):
-                    self._equity_marks[mark.run_id] = mark
+                    self._equity_marks[mark.owner] = mark
                 case DeleteRun(run_id):
                     self._delete_run(run_id)
                 case Append(events):

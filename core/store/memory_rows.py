@@ -135,8 +135,8 @@ def _offsets(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:
 
 
 def _equity_marks(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:
-    for mark in sorted(contents.equity_marks, key=lambda one: one.run_id):
-        yield mark.run_id, mark.seq, str(mark.peak), mark.day, str(mark.day_start)
+    for mark in sorted(contents.equity_marks, key=lambda one: one.owner):
+        yield mark.owner, mark.seq, str(mark.peak), mark.day, str(mark.day_start)
 
 
 def _archives(contents: MemoryContents, _codec: EventCodec) -> Iterator[Row]:

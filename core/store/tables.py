@@ -122,7 +122,7 @@ EQUITY_MARKS: Final = Table(
     Column("day", BigInteger, nullable=False),
     Column("day_start", Text, nullable=False),
 )
-"""What the losses of each paper or live run are counted from, as of the event `seq`; money as exact decimals."""
+"""What losses are counted from, as of the event `seq`; money as exact decimals. `run_id`: of a run, or the key of an account."""
 
 RUNS: Final = Table(
     "runs",

@@ -42,7 +42,7 @@ class PutResult:
 
 @dataclass(frozen=True, slots=True)
 class PutEquityMark:
-    """Insert or replace what a run's losses are counted from."""
+    """Insert or replace what the losses of a run or an account are counted from."""
 
     mark: EquityMark
 

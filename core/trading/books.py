@@ -16,6 +16,7 @@ from core.model.order import Fill, OrderRequest, OrderStatus
 from core.model.position import Position
 from core.model.risk import RiskLimits
 from core.model.run import AccountTerms
+from core.trading.losses import Losses
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent
 
@@ -30,7 +31,8 @@ class RunBook:
     """
 
     def __init__(self, cash: Decimal, limits: RiskLimits, terms: AccountTerms | None = None) -> None:
-        self.cash = self.start_cash = self.day_start_equity = self.peak_equity = cash
+        self.cash = self.start_cash = cash
+        self.losses = Losses(cash)
         self.limits = limits
         self.terms = terms
         self.holdings: dict[str, Holding] = {}
@@ -38,7 +40,6 @@ class RunBook:
         self.sent: deque[Sent] = deque()
         self.splits: dict[str, list[tuple[int, Decimal]]] = {}
         """What split of each symbol, and when, UTC ns, oldest first."""
-        self._day = -1
 
     def go_on_with(self, earlier: "RunBook") -> None:
         """Take what an earlier book of the same run has come to."""
@@ -130,23 +131,6 @@ class RunBook:
         ledger.marks = {symbol: prices[symbol] for symbol in self.holdings if symbol in prices}
         return ledger
 
-    def watch(self, equity: Decimal, day: int) -> None:
-        """Note the equity: the highest there was, and the one with which the day began."""
-        self.peak_equity = max(self.peak_equity, equity)
-        if day != self._day:
-            self._day, self.day_start_equity = day, equity
-
-    @property
-    def mark(self) -> tuple[Decimal, int, Decimal]:
-        """What losses are counted from: the highest equity, the day, and the equity that it began with."""
-        return self.peak_equity, self._day, self.day_start_equity
-
-    def recall(self, peak: Decimal, day: int, day_start: Decimal) -> None:
-        """Go on from what losses were counted from before."""
-        self.peak_equity = max(self.peak_equity, peak)
-        if day >= self._day:
-            self._day, self.day_start_equity = day, day_start
-
     def left(self, request: OrderRequest, now_ns: int) -> None:
         """Note that an order leaves; what is too old to matter is forgotten."""
         kept_ns = max(MINUTE_NS, int((self.limits.duplicate_window_s or 0) * SECOND_NS))
@@ -163,7 +147,7 @@ def note_sent(sent: deque[Sent], newest: Sent, kept_ns: int) -> None:
 def still_open(life: OrderLife) -> OrderRequest | None:
     """Return an order that can still fill, over what it has left; None of one that cannot."""
     order = life.order
-    if order.status.is_final or order.status is OrderStatus.CREATED:
+    if order.status.is_final or order.status is OrderStatus.CREATED or order.filled_qty >= order.request.qty:
         return None
     if not order.filled_qty:
         return order.request

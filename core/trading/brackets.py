@@ -105,7 +105,7 @@ def check_change(life: OrderLife, terms: OrderTerms, *, has_exits: bool, is_held
     if qty is not None and qty != order.request.qty and (has_exits or (is_held_by is not None and is_held_by == order.parent_id)):
         raise InvalidValue("qty", plain(qty), "an entry and the exits that left with it are over one quantity; cancel them instead.")
     if has_exits and life.known_qty:
-        raise InvalidValue("change", f"of order {order.id}", "a part of it is filled, and its exits left with it; cancel it instead.")
+        raise InvalidValue(f"Order {order.id}", "changed", "a part of it is filled, and its exits left with it; cancel it instead.")
 
 
 def _is_kind_of(leg: BrokerOrder, order: Order) -> bool:

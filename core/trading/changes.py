@@ -94,19 +94,19 @@ def changed_request(order: Order, terms: OrderTerms) -> OrderRequest:
     new: dict[str, Decimal] = {}
     if terms.qty is not None:
         if terms.qty <= order.filled_qty:
-            raise InvalidValue("qty", plain(terms.qty), f"{plain(order.filled_qty)} are filled already; cancel the rest instead.")
+            raise InvalidValue("qty", plain(terms.qty), f"the order has filled {plain(order.filled_qty)} already; cancel the rest instead.")
         new["qty"] = terms.qty
     for field, value in (("limit_price", terms.limit_price), ("stop_price", terms.stop_price)):
         if value is not None:
             if getattr(request, field) is None:
-                raise InvalidValue(field, plain(value), f"the order is a {request.type} and has none.")
+                raise InvalidValue(field, plain(value), f"a {request.type.replace('_', ' ')} order has none.")
             new[field] = value
     if terms.trail is not None:
         field = "trail_price" if request.trail_price is not None else "trail_percent"
         if getattr(request, field) is None:
-            raise InvalidValue("trail", plain(terms.trail), f"the order is a {request.type} and has none.")
+            raise InvalidValue("trail", plain(terms.trail), f"a {request.type.replace('_', ' ')} order has none.")
         new[field] = terms.trail
     if all(getattr(request, field) == value for field, value in new.items()):
-        raise InvalidValue("change", "the same", "the order has these terms already.")
+        raise InvalidValue("The order", "changed", "it has these terms already.")
     known = {field: getattr(request, field) for field in request.__struct_fields__}
     return OrderRequest(**(known | new))

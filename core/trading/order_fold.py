@@ -152,12 +152,17 @@ def _moved_on(life: OrderLife, number: int, reason: str, now_ns: int) -> tuple[O
         life = _with_whole(msgspec.structs.replace(life, order=order, at=after))
         words = "The broker made the change."
         told += (OrderReplaced(order_id=order.id, request=life.order.request, reason=words, client_order_id=change_id(order.id, after)),)
+    life, grown = _grown(life)
+    return _with_said(life), told + grown
+
+
+def _grown(life: OrderLife) -> tuple[OrderLife, tuple[Payload, ...]]:
+    """Take that what filled before is known only now, and counts on top of the new order."""
     whole = _with_whole(life)
-    if whole.order.request != life.order.request:
-        # What filled before is known only now, and counts on top of the new order.
-        words, part_id = "What filled before counts, too.", change_id(life.order.id, life.at)
-        told += (OrderReplaced(order_id=life.order.id, request=whole.order.request, reason=words, client_order_id=part_id),)
-    return _with_said(whole), told
+    if whole.order.request == life.order.request:
+        return life, ()
+    words, part_id = "What filled before counts, too.", change_id(life.order.id, life.at)
+    return whole, (OrderReplaced(order_id=life.order.id, request=whole.order.request, reason=words, client_order_id=part_id),)
 
 
 def _with_whole(life: OrderLife) -> OrderLife:
@@ -167,6 +172,9 @@ def _with_whole(life: OrderLife) -> OrderLife:
     if not life.at or qty is None or not numbers <= life.parts.keys():
         return life  # after a restart not all of them are known at once: it is as it was stored
     whole = sum((life.parts[number].filled_qty for number in numbers if number != life.at), qty)
+    if life.order.status is _S.FILLED:
+        # What filled before is known, and its execution is not: an order that is over does not work again, it grows by what comes.
+        whole = max(life.order.request.qty, min(whole, life.order.filled_qty))
     if whole == life.order.request.qty:
         return life
     request = msgspec.structs.replace(life.order.request, qty=whole)
@@ -219,7 +227,8 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
     # Sums that go on, not over all again: an order may fill in thousands of pieces.
     filled, money = before.filled_qty + fill.qty, life.money + fill.qty * fill.price
     order = msgspec.structs.replace(before, filled_qty=filled, avg_fill_price=money / filled)
-    after = _settle(msgspec.structs.replace(life, order=order, fills=fills, money=money), "", now_ns, at_fill=True)
+    life, grown = _grown(msgspec.structs.replace(life, order=order, fills=fills, money=money))
+    after = _settle(life, "", now_ns, at_fill=True)
     kind = OrderFilled if after.life.order.status is _S.FILLED else OrderPartiallyFilled
     booked = kind(
         order_id=before.id,
@@ -231,7 +240,7 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
         time_ns=fill.time_ns,
         reason=reason,
     )
-    return Folded(life=after.life, told=(booked, *after.told), fill=fill)
+    return Folded(life=after.life, told=(*grown, booked, *after.told), fill=fill)
 
 
 def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | None = None, at_fill: bool = False) -> Folded:
@@ -270,7 +279,7 @@ def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | Non
 def _status(life: OrderLife) -> OrderStatus:
     """Return the state that all executions and all that was said mean: filled is what our fills make up, whatever was said."""
     order = life.order
-    if order.filled_qty >= order.request.qty:
+    if order.filled_qty >= order.request.qty and not _may_grow(life):
         return _S.FILLED
     if order.status is _S.FILLED and life.said is _S.FILLED:
         return _S.FILLED  # a part before it filled more than was known then: the executions that make that up are to come
@@ -281,6 +290,12 @@ def _status(life: OrderLife) -> OrderStatus:
     if order.filled_qty:
         return _S.PARTIALLY_FILLED
     return _S.ACCEPTED if _RANK[life.said] >= _RANK[_S.ACCEPTED] else order.status
+
+
+def _may_grow(life: OrderLife) -> bool:
+    """Tell whether a change that makes the order larger is under way, so that what filled may be a part of the larger one."""
+    number = life.changing
+    return number is not None and life.said is not _S.FILLED and life.changes[number - 1].qty > life.order.filled_qty
 
 
 def _is_exit(order: Order) -> bool:

@@ -12,9 +12,9 @@ def what_cannot_be_sent(request: OrderRequest, time_in_force: TimeInForce, featu
     if asset_class_of(request.symbol) not in features.assets:
         return f"The broker does not trade {request.symbol}."
     if request.type not in features.order_types:
-        return f"The broker takes no {request.type} orders."
+        return f"The broker takes no {request.type.replace('_', ' ')} orders."
     if time_in_force not in features.times_in_force:
-        return f"The broker takes no orders that are {time_in_force}."
+        return f"The broker takes no {time_in_force} orders of this kind."
     if request.extended_hours and not features.extended_hours:
         return "The broker does not trade outside regular hours."
     if not features.fractional and request.qty != request.qty.to_integral_value():

@@ -216,10 +216,14 @@ class AccountDesk:
         """
         life = self.state.lives.get(order_id)
         if life is None:
-            raise UnknownName("order of ours at this account", order_id, self.state.lives)
+            raise UnknownName("order of ours", order_id, self.state.lives)
         if life.order.status.is_final or life.changing is not None or life.order.broker_id is None:
-            state = "is being changed" if life.changing is not None else f"is {life.order.status}"
-            raise InvalidValue("change", f"of order {order_id}", f"it {state}.")
+            words = "the broker has not taken it yet; try again in a moment."
+            if life.order.status.is_final:
+                words = f"it is {life.order.status}."
+            elif life.changing is not None:
+                words = "another change of it is under way; wait for the broker's answer."
+            raise InvalidValue(f"Order {order_id}", "changed", words)
         request = changed_request(life.order, terms)
         check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=self.state.leads.get(order_id))
         if caused_by is not None:

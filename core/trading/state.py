@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, EquityMarked, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.corporate_action import price_after
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -24,6 +24,7 @@ from core.trading.changes import own_id
 from core.trading.coin_fees import CoinBuy
 from core.trading.entries import Causes, Entry
 from core.trading.feed import Feed
+from core.trading.losses import Losses, LossMark
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Own, Sent, Situation
 
@@ -98,6 +99,8 @@ class AccountState:
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
+        self.day_of: Callable[[int], int] = lambda now_ns: now_ns // DAY_NS
+        """Returns the trading day of an instant, since 1970."""
         self.together: dict[str, tuple[str, ...]] = {}
         """Orders that left as one request: the one whose id it bore, and those that left with it. See `left_together`."""
         self.leads: dict[str, str] = {}
@@ -112,7 +115,8 @@ class AccountState:
         self.has_ended = False
         self.causes = Causes()
         self._runs = runs
-        self._peak: Decimal | None = None
+        self._losses = Losses(ZERO)
+        self._told_mark: LossMark | None = None
         self._sent: deque[Sent] = deque()
         # What each working order has left, of all and of each run: an order is judged beside hundreds of others.
         self._rests: dict[str, OrderRequest] = {}
@@ -139,7 +143,11 @@ class AccountState:
 
     async def apply(self, entry: Entry) -> None:
         """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned."""
+        mark = self._losses.mark
+        if self.account is not None and mark != self._told_mark:
+            entry.tell(EquityMarked(peak=mark.peak, day=mark.day, day_start=mark.day_start, account=self.key))
         await entry.commit(self._runs)
+        self._told_mark = mark
         for life in entry.lives.values():
             self.recall(life)
             if life.order.status is OrderStatus.FILLED and self.has_exits(life.order.id) and life.order.id in self.causes.of_order:
@@ -382,7 +390,18 @@ class AccountState:
     def note_account(self, account: Account) -> None:
         """Take what the broker says of its money."""
         self.account = account
-        self._peak = account.equity if self._peak is None else max(self._peak, account.equity)
+        self._losses.watch(account.equity, self.day_of(self.clock.now_ns()))
+
+    def recall_losses(self, before: LossMark) -> None:
+        """Go on from what the account's losses were counted from before; it is stored."""
+        self._losses.recall(before)
+        self._told_mark = before
+
+    def count_losses_anew(self) -> None:
+        """Count the account's losses from its present equity on. It is told with the next commit."""
+        self._losses = Losses(ZERO)
+        if self.account is not None:
+            self.note_account(self.account)
 
     def note_price(self, symbol: str, price: Decimal, time_ns: int) -> None:
         """Take the newest price, and when it was made."""
@@ -425,13 +444,14 @@ class AccountState:
         positions = self.positions()
         for symbol, qty in self.outside.items():
             positions[symbol] = positions.get(symbol, ZERO) + qty
-        account = self.account
+        account, mark = self.account, self._losses.mark
         equity = ZERO if account is None else account.equity
         return Situation(
             now_ns=self.clock.now_ns(),
             equity=equity,
-            day_start_equity=equity if account is None else account.last_equity,
-            peak_equity=equity if self._peak is None else self._peak,
+            # Where the broker says what the day began with, that counts.
+            day_start_equity=equity if account is None else account.last_equity or mark.day_start,
+            peak_equity=equity if account is None else mark.peak,
             positions=positions,
             prices=self.prices,
             working=_with(self._rests, also, without),
@@ -457,12 +477,12 @@ class AccountState:
         """Return what it is judged in by its run's limits."""
         book, now_ns = self.books[run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
-        book.watch(equity, now_ns // DAY_NS)
+        book.losses.watch(equity, now_ns // DAY_NS)
         return Situation(
             now_ns=now_ns,
             equity=equity,
-            day_start_equity=book.day_start_equity,
-            peak_equity=book.peak_equity,
+            day_start_equity=book.losses.mark.day_start,
+            peak_equity=book.losses.mark.peak,
             positions=book.positions(),
             prices=self.prices,
             working=_with(self._rests_of.get(run_id, {}), also, without),

@@ -3,6 +3,7 @@
 import msgspec
 
 from core.events.envelope import Envelope
+from core.events.live_payloads import EquityMarked
 from core.events.payloads import OrderAccepted, OrderCreated, StrategyStateSaved
 from core.views.columns import Column, Kind
 from core.views.table import Changes, RowTable
@@ -57,8 +58,11 @@ class ActivityTable(RowTable[ActivityRow]):
 
     def fold(self, event: Envelope, source: str) -> None:
         """Take an event. Steps that go without saying (an order made, an order accepted) are left to the order table."""
-        if isinstance(event.payload, (OrderCreated, OrderAccepted, StrategyStateSaved)) or (event.seq and event.seq in self._seen):
+        payload = event.payload
+        if isinstance(payload, (OrderCreated, OrderAccepted, StrategyStateSaved)) or (event.seq and event.seq in self._seen):
             return
+        if isinstance(payload, EquityMarked) and payload.account is not None:
+            return  # in a rising market an account has one at every look
         if event.seq:
             self._seen.add(event.seq)
         self.rows.append(

@@ -15,6 +15,7 @@ from core.events.payloads import (
     OrderPartiallyFilled,
     OrderRejected,
     OrderReplaced,
+    OrderReplaceRefused,
 )
 from core.model.money import MONEY_CONTEXT, plain
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, OrderType
@@ -121,6 +122,8 @@ def order_after(order: Order, payload: Any, ts: int) -> Order:
         return _moved(order, OrderStatus.ACCEPTED, ts)
     if isinstance(payload, OrderReplaced):
         return order if order.status.is_final else _replaced(order, payload, ts)
+    if isinstance(payload, OrderReplaceRefused) and not order.status.is_final and order.filled_qty >= order.request.qty:
+        return _moved(order, OrderStatus.FILLED, ts)  # what filled was not a part of a larger order
     if isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
         code = payload.code if isinstance(payload, OrderRejected) else None
         return _moved(order, _ENDED[type(payload)], ts, reason=payload.reason, reject_code=code)

@@ -188,6 +188,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     ),
     live.OrderChangeSent: lambda e, find: f"The broker is asked for a change. {_order(e.order_id, find)}.",
     live.OrderAskedByHand: lambda e, find: f"Asked by hand to {e.what}. {_order(e.order_id, find)}.",
+    live.NotReversed: lambda e, _: f"{e.symbol} was not turned around. {e.reason} The order to {e.side} {plain(e.qty)} that was to"
+    " follow is not sent; place it if you still want it.",
     live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
     live.MarketClosed: lambda e, _: f"The market is closed; it opens {iso(e.opens_ns)}. The run waits.",
     live.StreamChanged: lambda e, _: f"{e.account}: the line for {e.stream} is {e.state}." + (f" {e.said}" if e.said else ""),
@@ -211,7 +213,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.SwitchUnreached: lambda e, _: (
         f"Kill switch not carried out at {e.account}: {e.reason} It holds, and is carried out when the account is opened."
     ),
-    live.EquityMarked: lambda e, _: f"Losses are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
+    live.EquityMarked: lambda e, _: (f"{e.account}: losses" if e.account else "Losses")
+    + f" are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 
@@ -221,6 +224,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.RunError: Level.ERROR,
     p.RunInterrupted: Level.WARNING,
     p.OrderRejected: Level.WARNING,
+    live.NotReversed: Level.WARNING,
     p.OrderExpired: Level.WARNING,
     p.MarginCall: Level.WARNING,
     p.OrderOutcomeUnknown: Level.WARNING,

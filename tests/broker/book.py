@@ -37,6 +37,8 @@ class Book:
     """One account. `hold` keeps marketable orders from filling by themselves; a test then fills them."""
 
     hold: bool = False
+    holds_sales: bool = False
+    """The same of sales alone."""
     cancel_slowly: bool = False
     forbids_wash_trades: bool = True
     cash: Decimal = Decimal(100_000)
@@ -88,7 +90,7 @@ class Book:
             return
         order["status"] = "new"
         self._say("new", order)
-        if not self.hold:
+        if not (self.hold or (self.holds_sales and order["side"] == "sell")):
             self._match(order)
 
     def cancel(self, id: str) -> None:

@@ -25,6 +25,7 @@ from core.model.risk import RiskLimits
 from core.ports import Broker, Store
 from core.runs.exits import exits_of
 from core.store.database import DatabaseStore
+from core.trading.changes import number_of, own_id
 from core.trading.feed import Feed
 from core.trading.service import AccountDesk, Intent
 from core.trading.state import AccountState
@@ -115,7 +116,7 @@ class WireScene(Scene):
     def our_ids(self, theirs: Sequence[Document]) -> dict[str, str]:
         """Return our ids of the broker's orders, by the broker's: of an exit that left with its entry it has one of its own."""
         lives = self.desk.state.lives
-        found = {one["id"]: one["client_order_id"] for one in theirs if one["client_order_id"] in lives}
+        found = {one["id"]: own_id(one["client_order_id"]) for one in theirs if own_id(one["client_order_id"]) in lives}
         for one in theirs:
             for other in self.desk.state.together.get(one["client_order_id"], ()):
                 kind = lives[other].order.request.type.value
@@ -198,20 +199,24 @@ class WireScene(Scene):
         book, state = self.server.book, self.desk.state
         theirs, executions, held = self.do(lambda: ([dict(one) for one in book.orders.values()], list(book.executions), book.positions()))
         ours = self.our_ids(theirs)
-        sent = Counter(ours.get(one["id"], one["client_order_id"]) for one in theirs)
+        sent = Counter(one["client_order_id"] for one in theirs)
         assert set(sent.values()) <= {1}
+        # Of a change the broker made another order: all of them are parts of ours.
+        parts: dict[str, list[Document]] = {}
         for one in theirs:
-            life = state.lives.get(ours.get(one["id"], ""))
-            if life is not None:
-                filled = Decimal(one["filled_qty"])
-                theirs_now = status_of(one["status"], filled)
-                if theirs_now is OrderStatus.FILLED and filled < life.order.request.qty:
-                    theirs_now = OrderStatus.CANCELLED  # the broker had made it smaller
-                # What we gave up as refused, and the broker had all the same, is over on both sides.
-                given_up = life.order.status is OrderStatus.REJECTED and theirs_now.is_final and theirs_now is not OrderStatus.FILLED
-                assert life.order.filled_qty == filled, one
-                assert given_up or life.order.status is theirs_now, (life.order, one)
-        never = {life.order.id for life in state.lives.values() if life.order.id not in sent}
+            if one["id"] in ours:
+                parts.setdefault(ours[one["id"]], []).append(one)
+        for own, found in parts.items():
+            life, newest = state.lives[own], max(found, key=lambda one: number_of(one["client_order_id"]))
+            filled = sum((Decimal(one["filled_qty"]) for one in found), Decimal(0))
+            theirs_now = status_of(newest["status"], filled)
+            if theirs_now is OrderStatus.FILLED and filled < life.order.request.qty:
+                theirs_now = OrderStatus.CANCELLED  # the broker had made it smaller
+            # What we gave up as refused, and the broker had all the same, is over on both sides.
+            given_up = life.order.status is OrderStatus.REJECTED and theirs_now.is_final and theirs_now is not OrderStatus.FILLED
+            assert life.order.filled_qty == filled, found
+            assert given_up or life.order.status is theirs_now, (life.order, found)
+        never = {life.order.id for life in state.lives.values() if life.order.id not in parts}
         assert all(state.lives[each].order.status is OrderStatus.REJECTED for each in never)
         assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) + len(theirs) - len(ours)
         rows: list[Any] = []

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QS
 
 from core.errors import InvalidValue, KnownError, UnknownName
 from core.model.plugin import ParamValue
-from core.model.run import RunConfig, RunMode
+from core.model.run import Run, RunConfig, RunMode
 from ui.dialogs.account_fields import AccountFields
 from ui.dialogs.chance_fields import ChanceFields
 from ui.dialogs.cost_fields import CostFields
@@ -335,19 +335,29 @@ class NewRunDialog(QDialog):
 
     async def _create(self, config: RunConfig, *, start: bool) -> None:
         try:
-            run = await self._engine.create_run(config)
-            self._remember(config)
-            try:
-                if start:
-                    await self._engine.start_run(run.id, confirm=self.trading.confirmation())
-            finally:
-                self.run_created.emit(run.id)
+            if start:
+                async with self._engine.holding_account(config):
+                    await self._begin(config)
+            else:
+                self.run_created.emit((await self._create_pending(config)).id)
         except KnownError as error:
             self._refuse(error)
             return
         finally:
             self._set_busy(busy=False)
         self.accept()
+
+    async def _create_pending(self, config: RunConfig) -> Run:
+        run = await self._engine.create_run(config)
+        self._remember(config)
+        return run
+
+    async def _begin(self, config: RunConfig) -> None:
+        run = await self._create_pending(config)
+        try:
+            await self._engine.start_run(run.id, confirm=self.trading.confirmation())
+        finally:
+            self.run_created.emit(run.id)
 
     def _remember(self, config: RunConfig) -> None:
         start, end = self.bars.dates()

@@ -1,19 +1,27 @@
 """The new-run dialog in the modes paper and live."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QLabel, QLineEdit
 
+from app.compose import compose_engine
+from core.clock.realtime import SystemClock
 from core.engine import Engine
 from core.model.broker import AccountName
+from core.model.desk import Desk as Workstation
 from core.model.hand import TradingAccount
 from core.model.risk import RiskLimits
 from core.model.run import RunMode, RunStatus
-from tests.gui.dialogs.desk import Desk, child
+from core.settings import Settings
+from core.store.database import DatabaseStore
+from tests.gui.dialogs.desk import Desk, Failures, child
 from tests.gui.dialogs.test_new_run import opened
 from ui.dialogs.new_run import NewRunDialog
+from ui.tasks import TaskScope
 
 REAL = TradingAccount(broker_id="alpaca", account=AccountName.LIVE, title="Alpaca live", is_real_money=True)
 NO_KEYS = TradingAccount(broker_id="alpaca", account=AccountName.PAPER, title="Alpaca paper", is_real_money=False, error="It has no keys.")
@@ -148,3 +156,33 @@ async def test_without_stored_bars_the_empty_page_leads_to_paper(desk: Desk) -> 
     assert dialog.strategies.chosen_mode() is RunMode.PAPER
     assert dialog.start_button.isEnabled()
     dialog.reject()
+
+
+@asynccontextmanager
+async def workstation(folder: Path, name: str) -> AsyncIterator[Desk]:
+    """One of several on a database."""
+    store = DatabaseStore(folder / "desk.db", SystemClock(), locks=folder / name, desk=Workstation(id=name, name=name))
+    failures = Failures()
+    engine = compose_engine(store, folder, Settings({}, {}), failures.take)
+    await engine.open()
+    tasks = TaskScope(name, failures.take)
+    try:
+        yield Desk(engine=engine, tasks=tasks, failures=failures)
+    finally:
+        await tasks.close()
+        await engine.close()
+    assert failures.errors == []
+
+
+async def test_an_account_that_another_desk_has_is_said_to_be_and_nothing_is_created(tmp_path: Path) -> None:
+    async with workstation(tmp_path, "Berlin") as berlin, workstation(tmp_path, "Rome") as rome:
+        await berlin.engine.connect_account("paper", AccountName.PAPER)
+        dialog = await trading(rome)
+        dialog.trading.broker.setCurrentText("Paper account")
+        dialog.start_button.click()
+        await rome.idle()
+        banner = child(dialog, "new-run-message")
+        assert isinstance(banner, QLabel)
+        assert "is in the hands of the desk Berlin. That desk has the account open" in banner.text()
+        assert await rome.engine.runs() == []
+        dialog.reject()

@@ -248,7 +248,7 @@ async def test_reversing_says_what_is_sent_and_why_it_cannot_be(make_desk: MakeD
     assert consequence == "Sells 20 DEMO at market at Simulated market: the position becomes short."
     # The simulated account is one that cannot sell short: the window says so, and nothing changes.
     await until(lambda: not desk.window.banner.isHidden())
-    assert "cannot sell it short" in desk.window.banner.text.text()
+    assert "cannot be turned around: this account cannot sell short; close the position instead." in desk.window.banner.text.text()
     assert trading.holdings.model.table.rows[0].qty == 10
     await desk.quiet()
 

@@ -44,7 +44,7 @@ def test_an_order_is_changed_and_found_by_the_beginning_of_its_id(by_hand: Weave
     changed = by_hand("orders", "change", order["id"][:15], "--limit", "1.5", "--qty", "3", "--broker", "sim", "--json").json()
     assert (changed["id"], changed["limit_price"], changed["qty"]) == (order["id"], "1.5", "3")
     again = by_hand("orders", "change", order["id"], "--limit", "1.5", "--broker", "sim")
-    assert (again.code, again.err) == (2, "error[invalid_value]: change cannot be the same: the order has these terms already.\n")
+    assert (again.code, again.err) == (2, "error[invalid_value]: The order cannot be changed: it has these terms already.\n")
 
 
 def test_a_position_is_closed_in_part_turned_around_and_closed(by_hand: Weaver) -> None:
@@ -75,8 +75,8 @@ def test_exits_leave_before_the_call_ends(by_hand: Weaver) -> None:
         (("orders", "place", "DEMO", "buy", "1", "--reduce-only"), 1, "There are no 1 DEMO to reduce."),
         (("orders", "place", "DEMO", "buy", "1", "--type", "trailing_stop", "--trail", "x%"), 2, "--trail cannot be 'x'"),
         (("orders", "change", "nothing", "--limit", "1"), 2, "There is no working order"),
-        (("orders", "change", "nothing"), 2, "it needs a new quantity or price"),
-        (("positions", "reverse", "DEMO"), 2, "nothing of it is held"),
+        (("orders", "change", "nothing"), 2, "The order cannot be changed: neither a new quantity nor a new price was given."),
+        (("positions", "reverse", "DEMO"), 2, "cannot be closed or turned around: nothing of it is held."),
     ],
 )
 def test_what_cannot_be_done_is_said(weaver: Weaver, words: tuple[str, ...], code: int, part: str) -> None:
@@ -127,3 +127,28 @@ def test_an_interrupted_run_goes_on_to_its_end(killed: Weaver) -> None:
     assert resumed.json()["run"]["status"] == "completed"
     again = killed("runs", "resume", run["id"])
     assert (again.code, "cannot go on" in again.err) == (1, True)
+
+
+def test_an_account_s_losses_are_counted_anew(by_hand: Weaver) -> None:
+    by_hand("orders", "place", "DEMO", "buy", "3", "--broker", "sim")
+    counted = by_hand("accounts", "count-anew", "paper", "--broker", "sim")
+    assert (counted.code, counted.err) == (0, "")
+    assert counted.out.startswith("The losses of account LASTING are counted from ")
+    assert by_hand("accounts", "count-anew", "paper", "--broker", "sim", "--json").json().keys() == {"account", "number", "equity"}
+
+
+def test_what_is_not_turned_around_is_said_and_opens_nothing(weaver: Weaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def source(*_: object, **__: object) -> LastingSource:
+        return LastingSource(tmp_path / "broker.json", begins_ns=BEGINS_NS, reverses=False)
+
+    monkeypatch.setattr("app.compose.SimSource", source)
+    by_hand = partial(weaver, "--db", f"sqlite:///{tmp_path / 'desk.db'}")
+    by_hand("orders", "place", "DEMO", "buy", "3", "--broker", "sim")
+    by_hand("kill", "--halt")
+    said = by_hand("positions", "reverse", "DEMO", "--broker", "sim")
+    assert said.code == 1
+    assert said.err.startswith("DEMO was not turned around. The order that was to close it is rejected. The order to sell 3 ")
+    by_hand("kill", "--off")
+    assert by_hand("positions", "reverse", "DEMO", "--broker", "sim").err == ""
+    closed = by_hand("positions", "close", "DEMO", "--broker", "sim", "--json").json()
+    assert (closed["side"], closed["qty"]) == ("buy", "3")

@@ -81,6 +81,9 @@ def test_a_second_process_is_told_who_has_the_account_and_kill_reaches_the_first
     _, err = second.communicate(timeout=60)
     assert second.returncode == 1
     assert "error[held_elsewhere]: Account alpaca:PA3FAKE00001 is in the hands of the desk" in err
+    assert "Another program of this desk has the account open: end what trades there" in err
+    out, _ = scene.begin("runs", "list", "--json").communicate(timeout=60)
+    assert [run["status"] for run in json.loads(out)["runs"]] == ["running"]  # what was refused left nothing
     killed = scene.begin("kill", "--flatten", "--json")
     out, err = killed.communicate(timeout=60)
     assert killed.returncode == 0, err

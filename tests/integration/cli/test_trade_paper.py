@@ -98,6 +98,23 @@ def test_the_account_outlives_the_program_and_a_kill(
     assert checked.code == 0, checked.out
 
 
+@on_unix
+def test_a_second_program_is_told_who_has_the_account_and_leaves_nothing(
+    begin: Begin, weaver_process: Weaver, weaver: Weaver, trade: tuple[str, ...]
+) -> None:
+    quick = (*trade, "--symbol", "DEMO/USD", "--speed", "600")
+    first = begin(*quick, "--log-json")
+    read_until(first, '"orders.Filled"')
+    second = weaver_process(*quick)
+    assert second.code == 1
+    assert "error[held_elsewhere]: Account paper:" in second.err
+    assert "Another program of this desk has the account open: end what trades there, or let the account go, and try again." in second.err
+    assert [run["status"] for run in weaver("runs", "list", "--json").json()["runs"]] == ["running"]
+    assert len(events_of(weaver, "run.Created")) == 1
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+
+
 @pytest.mark.soak
 @on_unix
 def test_it_fills_at_a_brokers_quotes_and_no_order_reaches_that_broker(begin: Begin, weaver_home: Path, trade: tuple[str, ...]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from core.errors import HeldElsewhere
+from core.errors import HeldElsewhere, UnknownName
 from core.model.broker import AccountName
 from core.model.desk import LeaseKind
 from core.model.run import RunStatus
@@ -40,11 +41,24 @@ async def test_the_second_desk_is_told_which_one_has_the_account(url: str, tmp_p
     async with two_desks(url, tmp_path) as (ann, ben):
         run = await ann.runs.start((await ann.create()).id)
         await ann.until("orders.Filled")
-        late = await ben.over(await ben.runs.start((await ben.create()).id))
-        assert (late.status, late.error_code) == (RunStatus.ERROR, "held_elsewhere")
-        assert late.error is not None
-        assert late.error.startswith(f"Account {KEY} is in the hands of the desk Ann.")
-        assert await ben.store.runs.orders(late.id) == []
+        late = await ben.create()
+        with pytest.raises(HeldElsewhere) as refused:
+            await ben.runs.start(late.id)
+        assert str(refused.value) == (
+            f"Account {KEY} is in the hands of the desk Ann."
+            " That desk has the account open: end what trades there, or let the account go, and try again."
+        )
+        assert (await ben.runs.get(late.id)).status is RunStatus.PENDING
+        before = len(await ben.runs.all())
+        with pytest.raises(HeldElsewhere):
+            await ben.runs.again(run.id)
+        with pytest.raises(HeldElsewhere):
+            async with ben.runs.holding_account(late.config):
+                raise AssertionError
+        with pytest.raises(UnknownName):  # what is no run is told before anybody asks for its account
+            async with ben.runs.holding_account(msgspec.structs.replace(late.config, strategy_id="nobody's")):
+                raise AssertionError
+        assert len(await ben.runs.all()) == before
         assert (await ann.runs.get(run.id)).status is RunStatus.RUNNING
         await ann.runs.stop(run.id)
         await ann.runs.close()  # and with it the account is free

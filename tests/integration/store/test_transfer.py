@@ -162,7 +162,7 @@ async def test_what_was_done_in_memory_is_carried_whole(tmp_path: Path) -> None:
         await manager.close()
         async with memory.runs.begin() as work:
             work.advance("mail", 0, 17)
-            work.put_equity_mark(EquityMark(run_id="run-1", peak=Decimal("1.50"), day=3, day_start=Decimal(1), seq=5))
+            work.put_equity_mark(EquityMark(owner="run-1", peak=Decimal("1.50"), day=3, day_start=Decimal(1), seq=5))
         await memory.care.export_to(tmp_path / "all.weaver", quiet)
         async with opened(DatabaseStore(tmp_path / "new.db", SystemClock())) as store:
             await store.care.import_from(tmp_path / "all.weaver", quiet)

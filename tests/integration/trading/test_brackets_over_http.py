@@ -17,7 +17,7 @@ from tests.broker.bench import fake_broker
 from tests.broker.book import FINAL, Document
 from tests.broker.faults import Fault, Mischief, Way
 from tests.broker.server import FakeBroker
-from tests.integration.trading.test_hand_over_http import by_hand, order, status, until
+from tests.integration.trading.hand_over_http import by_hand, order, status, until
 
 S, D = OrderStatus, Decimal
 T = TypeVar("T")

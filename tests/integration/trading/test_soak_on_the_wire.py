@@ -1,6 +1,7 @@
 """Orders by the hundred, and by the thousand with `--soak`, over real HTTP and websockets with all faults mixed, seeded.
 
-At the end there is one order at the broker for one intent, every fill is booked once, positions are equal, and no run was stopped.
+A strategy places and cancels, and beside it a person, who changes, closes and turns around, too. At the end there is one order at the
+broker for one intent, every fill is booked once, positions are equal, and no run was stopped.
 """
 
 import asyncio
@@ -23,10 +24,12 @@ from tests.broker.book import FINAL, Refused
 from tests.broker.desk import POST, WireScene, wired
 from tests.broker.faults import Fault, Mischief, Way
 from tests.broker.server import FakeBroker
+from tests.integration.trading.person import WISHES, Person, by_hand
 
 HASTY = replace(QUICK, read_s=0.4, answer_s=0.6)
 OPTIONS: dict[str, Any] = {"patience": HASTY, "look_ups_s": (0.0, 0.02, 0.05), "soon_s": 0.05, "missing_s": 0.05, "reconcile_s": 2.0}
 LOOK_UP, CANCEL, LISTS, STREAM = "GET /v2/orders:by_client_order_id", "DELETE /v2/orders/", "GET /v2/", "GET /stream"
+CHANGE = "PATCH /v2/orders/"
 REFUSAL = '{"code": 42210000, "message": "something went wrong"}'
 FAULTS = (
     *(Fault(POST, way) for way in (Way.RESET_BEFORE, Way.RESET_DURING, Way.RESET_AFTER, Way.NONSENSE)),
@@ -38,6 +41,9 @@ FAULTS = (
     Fault(POST, Way.LATE, delay_s=0.05),
     Fault(POST, Way.SILENT),
     Fault(POST, Way.DONE_THEN_SILENT),
+    *(Fault(CHANGE, way) for way in (Way.RESET_BEFORE, Way.RESET_AFTER, Way.NONSENSE, Way.SILENT, Way.DONE_THEN_SILENT)),
+    Fault(CHANGE, Way.STATUS, 422, body=REFUSAL),
+    Fault(CHANGE, Way.DONE_THEN_STATUS, 503),
     Fault(LOOK_UP, Way.STATUS, 500),
     Fault(LOOK_UP, Way.RESET_BEFORE),
     Fault(LOOK_UP, Way.NONSENSE),
@@ -116,19 +122,31 @@ class Storm:
         server.do(lambda: setattr(server, "mischief", Mischief.NONE))
 
 
-async def trade(scene: WireScene, storm: Storm, orders: int) -> None:
+async def trade(scene: WireScene, storm: Storm, orders: int) -> Person:
+    """A strategy trades, and beside it a person does something every now and then, without waiting for the end of it."""
+    async with by_hand(scene, storm.chance) as person, asyncio.TaskGroup() as group:
+        acts: list[asyncio.Task[None]] = []
+        for number in range(orders):
+            await decide(scene, storm, number)
+            if number % 2 == 0:
+                acts.append(group.create_task(person.act()))
+        for act in acts[-3:]:
+            act.cancel()  # the program ends in the middle of it
+    return person
+
+
+async def decide(scene: WireScene, storm: Storm, number: int) -> None:
     chance = storm.chance
-    for number in range(orders):
-        storm.strike()
-        if chance.random() < 0.3:
-            exits = chance.choice(((450, 350), (450, None), (None, 350)))
-            order_id = await scene.place_with_exits(chance.randint(1, 9), chance.randint(370, 430), *exits)
-        else:
-            order_id = await scene.place(chance.choice(("buy", "sell")), chance.randint(1, 9), limit=str(chance.randint(370, 430)))
-        if chance.random() < 0.25:
-            await scene.desk.cancel(order_id)
-        if number % 3 == 0:
-            scene.do(storm.trade)
+    storm.strike()
+    if chance.random() < 0.3:
+        exits = chance.choice(((450, 350), (450, None), (None, 350)))
+        order_id = await scene.place_with_exits(chance.randint(1, 9), chance.randint(370, 430), *exits)
+    else:
+        order_id = await scene.place(chance.choice(("buy", "sell")), chance.randint(1, 9), limit=str(chance.randint(370, 430)))
+    if chance.random() < 0.25:
+        await scene.desk.cancel(order_id)
+    if number % 3 == 0:
+        scene.do(storm.trade)
 
 
 async def settle(scene: WireScene) -> None:
@@ -158,29 +176,36 @@ async def soak(folder: Path, server: FakeBroker, seed: int, parts: int, orders: 
     storm = Storm(server, seed)
     server.do(lambda: vars(server.book).update(hold=True, forbids_wash_trades=False, cash=Decimal(10**9)))
     stopped: list[str] = []
+    did, refused = Counter[str](), Counter[str]()
     for part in range(parts):
         async with wired(folder, server, **OPTIONS) as scene:
             await scene.run()
             scene.count = part * orders * 3  # an entry has two exits at most
-            await trade(scene, storm, orders)
+            person = await trade(scene, storm, orders)
             stopped += scene.stopped
+            did += person.did
+            refused += person.refused
         storm.calm()
     async with wired(folder, server, **OPTIONS, settle_ns=0) as scene:
         await scene.run()
-        await settle(scene)
+        async with by_hand(scene, storm.chance):
+            await settle(scene)
         await scene.assert_books_equal()
         stopped += scene.stopped
         statuses = Counter(life.order.status.value for life in scene.desk.state.lives.values())
-        entries = sum(life.order.parent_id is None for life in scene.desk.state.lives.values())
+        lives = scene.desk.state.lives.values()
+        entries = sum(life.order.parent_id is None and life.order.id.startswith("run-") and "-h" not in life.order.id for life in lives)
         left_together = len(scene.desk.state.together)
         filled = sum(len(life.fills) for life in scene.desk.state.lives.values())
         told = Counter(event.type for event in await scene.events())
-    sys.stdout.write(
-        f"{sum(statuses.values())} orders: {dict(statuses)}; {filled} fills\nfaults: {dict(storm.seen)}\nevents: {dict(told)}\n"
-    )
+    sys.stdout.write(f"{sum(statuses.values())} orders: {dict(statuses)}; {filled} fills\nby hand: {dict(did)}, refused: {dict(refused)}\n")
+    sys.stdout.write(f"faults: {dict(storm.seen)}\nevents: {dict(told)}\n")
     assert stopped == []
     assert entries == parts * orders
     assert left_together > orders // 10
+    assert min(did[wish] for wish in WISHES) > 0
+    assert sum(refused.values()) < sum(did.values()) / 2
+    assert told["orders.ChangeSent"] > 0
     assert filled > orders // 4
     assert statuses[OrderStatus.FILLED] > orders // 10
 

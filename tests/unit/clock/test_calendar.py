@@ -119,3 +119,13 @@ def test_every_minute_of_a_month_agrees_with_the_sessions_themselves() -> None:
 async def test_the_table_can_be_made_ahead_in_a_worker_thread() -> None:
     await calendar.load(EQUITY)
     assert calendar.sessions() is calendar.sessions()
+
+
+def test_the_trading_day_of_an_instant_is_that_of_the_session_that_goes_on_or_comes_next() -> None:
+    days = [
+        calendar.trading_day(parse_instant(text), EQUITY) - parse_instant("2019-11-28") // DAY_NS
+        # Before the open of Wednesday, at its close, on Thanksgiving, and on Friday after an early close at 18:00Z.
+        for text in ("2019-11-27T09:00Z", "2019-11-27T21:00Z", "2019-11-28T15:00Z", "2019-11-29T17:59Z", "2019-11-29T18:00Z")
+    ]
+    assert days == [-1, 1, 1, 1, 4]
+    assert calendar.trading_day(parse_instant("2019-11-29T18:00Z"), CRYPTO) == parse_instant("2019-11-29") // DAY_NS

@@ -11,7 +11,6 @@ from core.model.order import RejectCode
 from core.model.risk import RiskLimits
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.equity_marks import EquityMarks
-from core.trading.books import RunBook
 from tests.unit.runs.live_desk import live
 
 
@@ -19,12 +18,10 @@ async def test_a_run_tells_what_its_losses_are_counted_from(tmp_path: Path) -> N
     async with live(tmp_path) as scene:
         scene.strategy()
         run = await scene.over(await scene.start(minutes=8))
-        (*_, last) = await scene.until("risk.EquityMarked")
+        last = [told for told in await scene.until("risk.EquityMarked") if told.account is None][-1]
         result = await scene.store.runs.result(run.id)
         assert result is not None
-        book = RunBook(run.config.cash, run.config.limits)
-        await EquityMarks(scene.store.log, scene.store.runs).recall(run.id, book)
-        assert book.mark == (last.peak, last.day, last.day_start)
+        assert await EquityMarks(scene.store.log, scene.store.runs).newest(run.id) == (last.peak, last.day, last.day_start)
         assert float(last.peak) >= max(result.equity)
 
 

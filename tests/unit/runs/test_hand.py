@@ -265,7 +265,7 @@ async def test_the_exits_of_a_position_are_taken_back_before_it_is_closed(tmp_pa
         assert closing.filled_qty == Decimal(2)
         assert (await hand.view()).positions == ()
         assert {lives[f"{entry.id}.{leg}"].order.status for leg in ("stop", "target")} == {OrderStatus.CANCELLED}
-        with pytest.raises(InputError, match="nothing of it is held"):
+        with pytest.raises(InputError, match="DEMO/USD cannot be closed: nothing of it is held"):
             await hand.account.close("DEMO/USD", hand.run_id)
 
 
@@ -274,7 +274,7 @@ async def test_a_part_of_a_position_is_closed_and_never_more_than_there_is(tmp_p
         await hand.filled(buy(3))
         await hand.until(await hand.account.close("DEMO/USD", hand.run_id, Decimal(1)), OrderStatus.FILLED)
         assert [one.qty for one in (await hand.view()).positions] == [Decimal(2)]
-        with pytest.raises(InputError, match="the position is 2"):
+        with pytest.raises(InputError, match="5 DEMO/USD cannot be closed: the position is 2"):
             await hand.account.close("DEMO/USD", hand.run_id, Decimal(5))
 
 
@@ -291,7 +291,7 @@ async def test_a_position_is_turned_around(tmp_path: Path, *, reverses: bool) ->
 async def test_what_cannot_be_sold_short_is_not_turned_around(tmp_path: Path) -> None:
     async with by_hand(tmp_path) as hand:  # on a cash account
         await hand.filled(buy(3, "DEMO"))
-        with pytest.raises(InputError, match="cannot sell it short"):
+        with pytest.raises(InputError, match="DEMO cannot be turned around: this account cannot sell short"):
             await hand.account.reverse("DEMO", hand.run_id)
         assert len(await hand.store.runs.orders(hand.run_id)) == 1
 

@@ -341,7 +341,7 @@ async def test_a_strategy_changes_its_working_order(tmp_path: Path) -> None:
             walked.append(event.type)
         assert walked == ["orders.ChangeSent", "live.ReplaceOrder", "strategy.ReplaceRequest"]
         refused = await scene.until("orders.ReplaceRefused")
-        assert {one.reason for one in refused} == {"change cannot be the same: the order has these terms already."}
+        assert {one.reason for one in refused} == {"The order cannot be changed: it has these terms already."}
 
 
 async def test_a_strategy_changes_an_exit_that_waits(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ async def test_an_order_over_a_limit_never_leaves(tmp_path: Path) -> None:
         order = await scene.until_status(await scene.place(qty=6), S.REJECTED)
         assert order.reject_code is RejectCode.RISK_ORDER_QTY
         assert order.reason == "Risk rule order size: the limit is 5 units, this order is 6 units."
-        assert (await scene.types("risk.*"), scene.broker.exchange.orders()) == (["risk.Refused"], [])
+        assert (await scene.types("risk.*"), scene.broker.exchange.orders()) == (["risk.EquityMarked", "risk.Refused"], [])
         first = await scene.place(qty=5, limit="90")
         second = await scene.until_status(await scene.place(qty=4, limit="90"), S.REJECTED)
         assert second.reject_code is RejectCode.RISK_OPEN_ORDERS

@@ -128,6 +128,33 @@ CASES = (
         S.PARTIALLY_FILLED, 13, 3, 95, "b1",
     ),
     Case(
+        "the new order fills whole, and then more is told of what filled before: it is over, and grows",
+        10,
+        (
+            (says(0, "partially_filled", qty=10, filled=3), fill("x", 0, 3)),
+            (says(1, "filled", qty=7, filled=7), fill("y", 1, 7, 6)),
+            (says(0, "replaced", qty=10, filled=5), None),
+            (says(0, "replaced", qty=10, filled=5), fill("z", 0, 2, 7)),
+        ),
+        S.FILLED, 12, 12, 90, "b1",
+    ),
+    Case(
+        "it makes the order larger, and what fills of the new one is told first: it is not over",
+        15,
+        (
+            (says(0, "new", qty=10), fill("x", 1, 10)),
+            (says(0, "replaced", qty=10), None),
+            (says(1, "partially_filled", qty=15, filled=10), None),
+        ),
+        S.PARTIALLY_FILLED, 15, 10, 90, "b1",
+    ),
+    Case(
+        "it was to make the order larger, and the old one fills whole instead",
+        15,
+        ((says(0, "new", qty=10), fill("x", 0, 10)), (says(1, "rejected", qty=15), None)),
+        S.FILLED, 10, 10, 90, "b0",
+    ),
+    Case(
         "the new order is cancelled",
         10,
         ((says(0, "replaced", qty=10), None), (says(1, "new", qty=10, limit=95), None), (says(1, "canceled", qty=10, limit=95), None)),
@@ -204,10 +231,10 @@ def test_a_stored_order_is_gone_on_with_before_all_of_its_parts_are_known() -> N
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
-        (OrderTerms(qty=D(4)), "4 are filled already"),
-        (OrderTerms(stop_price=D(80)), "the order is a limit and has none"),
-        (OrderTerms(trail=D(1)), "the order is a limit and has none"),
-        (OrderTerms(limit_price=D(90)), "the order has these terms already"),
+        (OrderTerms(qty=D(4)), "the order has filled 4 already"),
+        (OrderTerms(stop_price=D(80)), "a limit order has none"),
+        (OrderTerms(trail=D(1)), "a limit order has none"),
+        (OrderTerms(limit_price=D(90)), "it has these terms already"),
     ],
 )
 def test_terms_that_are_none_are_refused_with_a_sentence(terms: OrderTerms, words: str) -> None:
