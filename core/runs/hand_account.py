@@ -89,7 +89,7 @@ class HandAccount:
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
         desk.state.hand_run_id = run.id
-        desk.sit(run.id, book, Seat(self._changed.set, self._stop))
+        desk.sit(run.id, book, Seat(self._changed.set, self._stop, waiting=self._families))
         try:
             yield self
         finally:
