@@ -11,7 +11,7 @@ from core.clock.realtime import SystemClock
 from core.matching.costs import fee_model
 from core.model.broker import AccountName
 from core.model.money import exact
-from core.model.run import AccountKind
+from core.model.run import AccountKind, AccountTerms
 from core.ports import Store
 from core.settings import Settings
 
@@ -24,7 +24,12 @@ def paper_source(store: Store, market: SimSource, settings: Settings, accounts: 
 
     def terms() -> PaperTerms:
         return PaperTerms(
-            kind=AccountKind(settings.text("paper.account")),
+            account=AccountTerms(
+                kind=AccountKind(settings.text("paper.account")),
+                borrow_rate=exact(settings.number("paper.borrow_rate")),
+                debit_rate=exact(settings.number("paper.debit_rate")),
+                credit_rate=exact(settings.number("paper.credit_rate")),
+            ),
             fees=fee_model(settings.text("paper.fees")),
             caps_size=settings.flag("paper.quote_size"),
         )

@@ -27,6 +27,7 @@ from core.model.broker import (
     Tick,
     Watch,
 )
+from core.model.broker_entry import BrokerEntry
 from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionMerge, CorporateAction
 from core.model.desk import Desk, DeskSeen, Lease, LeaseKind
@@ -413,6 +414,13 @@ class BrokerAccount(Protocol):
 
     async def executions(self, after: str | None = None, since_ns: int | None = None) -> list[Execution]:
         """Return executions, oldest first, all pages: after a `page_token`, or from an instant on."""
+        ...
+
+    async def entries(self, after: str | None = None) -> list[BrokerEntry]:
+        """Return what moved its money or units without an execution, oldest first, after the entry of that id; None: all.
+
+        A broker whose adapter does not read them has none here: what a split does to an account differs then, and is told.
+        """
         ...
 
 

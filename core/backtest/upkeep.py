@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
 
-import msgspec
-
 from core.backtest.feeds import Feed
 from core.backtest.venue import SimulatedVenue
 from core.events.envelope import Cause
 from core.matching.orders import WorkingOrder
-from core.model.corporate_action import CorporateAction, Split, price_after, units_after
+from core.matching.splits import Dissolved, split_order
+from core.model.corporate_action import CorporateAction, Split
 from core.model.instants import DAY_NS
 from core.model.market import Bar
-from core.model.money import ceil_to, exact, floor_to, plain
+from core.model.money import exact, plain
 from core.model.order import OrderRequest
 
 MARGIN_CALL: Final = "margin_call"
@@ -143,42 +142,11 @@ class Upkeep:
         venue.step(feed)
 
     def _adjust(self, venue: SimulatedVenue, order: WorkingOrder, ratio: Decimal, feed: Feed, now_ns: int) -> None:
-        """Adjust a working order: its quantity times the ratio, its prices divided by it, away from the market."""
-        tick, lot = feed.market.instrument.tick, feed.market.instrument.lot
-        old, filled = order.request, units_after(order.filled, ratio)
-        # What is still to be filled must be whole lots; what was filled is what it was.
-        rest = floor_to(units_after(order.open_qty if order.is_live else old.qty, ratio), lot)
-        limit_price = _away(old.limit_price, ratio, tick, down=order.is_buy)
-        stop_price = _away(old.stop_price, ratio, tick, down=not order.is_buy)
-        if not rest:
-            venue.cancel_alone(order, "A split left less than one lot of it.")
+        instrument = feed.market.instrument
+        try:
+            request = split_order(order, ratio, instrument.tick, instrument.lot)
+        except Dissolved as dissolved:
+            venue.cancel_alone(order, str(dissolved))
             return
-        if limit_price == 0 or stop_price == 0:
-            venue.cancel_alone(order, "A split left its price below one tick.")
-            return
-        # The legs are orders of their own by now, adjusted like this one.
-        request = msgspec.structs.replace(
-            old,
-            qty=filled + rest,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            trail_price=None if old.trail_price is None else ceil_to(price_after(old.trail_price, ratio), tick),
-            target=None,
-            stop_loss=None,
-        )
-        order.filled = filled
-        if order.is_live:
-            order.qty = filled + rest
-        order.request = request
-        order.price(request)
-        if order.mark is not None:
-            order.mark = price_after(order.mark, ratio)
         feed.book.rebuild()
-        self._orders.replace(order.id, request, f"A split, {plain(ratio)} for 1.", now_ns=now_ns, filled_qty=filled)
-
-
-def _away(price: Decimal | None, ratio: Decimal, tick: Decimal | None, *, down: bool) -> Decimal | None:
-    """Return a price after a split, on the tick away from the market."""
-    if price is None:
-        return None
-    return floor_to(price_after(price, ratio), tick) if down else ceil_to(price_after(price, ratio), tick)
+        self._orders.replace(order.id, request, f"A split, {plain(ratio)} for 1.", now_ns=now_ns, filled_qty=order.filled)

@@ -28,6 +28,7 @@ from core.model.broker import (
     Tick,
     Watch,
 )
+from core.model.broker_entry import BrokerEntry
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Adjustment, AssetClass, BarSeries, Timeframe, asset_class_of
 from core.model.order import OrderSide
@@ -102,6 +103,10 @@ class InsideAccount:
         if after is not None:
             return found[int(after) :]
         return [one for one in found if since_ns is None or one.time_ns >= since_ns]
+
+    async def entries(self, after: str | None = None) -> list[BrokerEntry]:
+        """A market inside the program has no companies: nothing is booked without an execution."""
+        return []
 
 
 class InsideOrders:

@@ -131,6 +131,27 @@ class OutsideFilled(Payload, frozen=True, kw_only=True):
     price: Decimal
 
 
+class EntryTaken(Payload, frozen=True, kw_only=True):
+    """The broker booked something without an execution, and it is in our books now. `what`: a split, a dividend, interest, a margin call.
+
+    What a run has of it is an event of that run. A broker's entry is taken once.
+    """
+
+    wire: ClassVar[str] = "live.EntryTaken"
+    remembered: ClassVar[bool] = True
+    account: str
+    entry_id: str
+    """The broker's id of it."""
+    what: str
+    symbol: str
+    qty: Decimal
+    """Units that came, minus: went; of the whole account."""
+    cash: Decimal
+    """Money that came, minus: went; of the whole account."""
+    outside: Decimal | None = None
+    """Of a split: what is nobody's here of the symbol after it, signed units."""
+
+
 class DifferenceAccepted(Payload, frozen=True, kw_only=True):
     """A person took a difference that nothing else healed as the broker has it: `qty` units, signed, are somebody else's from now on."""
 

@@ -493,6 +493,8 @@ class SplitApplied(Payload, frozen=True, kw_only=True):
     qty_before: Decimal
     qty: Decimal
     cash: Decimal = Decimal(0)
+    time_ns: int | None = None
+    """When it happened, UTC ns, where it was learnt of later: what filled since is in the units of after. None: at the event's own time."""
 
 
 class DividendPaid(Payload, frozen=True, kw_only=True):

@@ -42,6 +42,8 @@ class WorkingOrder:
     """Its place among the orders of the run, by which it acts at a price that several reach at once."""
     gone = False
     triggered = False
+    rested = False
+    """Whether it has waited at its limit on a market that comes quote by quote: what takes it then pays the taker's fee."""
     mark: Decimal | None = None
     path_dependent = False
     reason: str | None = None

@@ -133,8 +133,9 @@ class Walk:
                 return
         if self._within_limit(order, spot):
             # What is triggered or becomes live here takes what is there, unless the market must first go on through its limit.
-            rested = self._filling.trade_through or (was_triggered is order.triggered and order.id not in self._born)
-            self._fill(order, here, at, is_maker=rested and not spot.at_open and here == order.limit)
+            waited = self._filling.trade_through or (was_triggered is order.triggered and order.id not in self._born)
+            is_maker = order.rested or (waited and not spot.at_open and here == order.limit)
+            self._fill(order, here, at, is_maker=is_maker)
 
     def _within_limit(self, order: WorkingOrder, spot: Spot) -> bool:
         limit, here = order.limit, spot.here

@@ -272,6 +272,8 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str | None = None
     replaced_by: str | None = None
     legs: tuple["BrokerOrder", ...] = ()
+    liquidates: bool = False
+    """Whether the broker itself placed it, to close a position after a margin call."""
 
     @property
     def is_changing(self) -> bool:

@@ -1,30 +1,35 @@
 """An account inside the program as it is kept: its money and holdings, orders, executions, and what else moved its money."""
 
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from core.model.broker import BrokerOrder, Execution
+from core.model.broker_entry import BrokerEntry
 from core.model.money import ZERO
 from core.model.order import LegRole
 from core.model.run import AccountKind
 
 
 class PaperHolding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held of a symbol: signed units, what they cost without fees (with the same sign), profit realised so far."""
+    """What is held of a symbol: signed units, what they cost without fees (with the same sign), profit realised so far.
+
+    `mark`: what a unit was worth when this was kept; None: nobody knew.
+    """
 
     symbol: str
     qty: Decimal
     cost: Decimal
     realised: Decimal = ZERO
+    mark: Decimal | None = None
 
 
 class PaperAccount(msgspec.Struct, frozen=True, kw_only=True):
     """The account itself. `revision` counts its changes, from 1 on: who changes it says which one he has seen.
 
     `cash` and `holdings` are what entries and executions add up to; a check of the database adds them up again. `day`
-    (UTC, since 1970) began with `day_start_equity`. `time_ns`: the newest instant in the books, which never goes back.
+    (UTC, since 1970) began with `day_start_equity`, and the nights before it are charged. `time_ns`: the newest instant in the
+    books, which never goes back. `restricted`: after a margin call, until nothing is held any more.
     """
 
     id: str
@@ -38,6 +43,7 @@ class PaperAccount(msgspec.Struct, frozen=True, kw_only=True):
     day_start_equity: Decimal = ZERO
     actions_day: int = 0
     """Up to which day of the exchange (since 1970) splits and dividends are applied."""
+    restricted: bool = False
 
 
 class PaperOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +51,8 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `number` is its place among the account's orders. `qty`: units it is over as it works now; a leg's grows with its entry,
     and an amount of money has none before its first price. `money` and `fees`: of what is filled. `live_from_ns`,
-    `dead_from_ns`: the first instants at which it can, and cannot any more, fill.
+    `dead_from_ns`: the first instants at which it can, and cannot any more, fill. `rested`: whether it has waited at its limit, so that
+    the market comes to it.
     """
 
     order: BrokerOrder
@@ -57,29 +64,13 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fees: Decimal = ZERO
     is_live: bool = True
     triggered: bool = False
+    rested: bool = False
     mark: Decimal | None = None
     role: LegRole | None = None
     parent_id: str | None = None
     sibling_id: str | None = None
-
-
-class EntryKind(StrEnum):
-    """What moved money or units without an execution."""
-
-    DEPOSIT = "deposit"
-    SPLIT = "split"
-    DIVIDEND = "dividend"
-
-
-class PaperEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Such a movement: `cash` that came in (minus: went), `qty` units of `symbol` that came (minus: went)."""
-
-    id: str
-    kind: EntryKind
-    time_ns: int
-    cash: Decimal = ZERO
-    symbol: str = ""
-    qty: Decimal = ZERO
+    charged_qty: Decimal | None = None
+    """Units filled as they were counted then, where a split has made others of them; None: as they are counted now."""
 
 
 class PaperChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +79,7 @@ class PaperChange(msgspec.Struct, frozen=True, kw_only=True):
     account: PaperAccount
     orders: tuple[PaperOrder, ...] = ()
     executions: tuple[Execution, ...] = ()
-    entries: tuple[PaperEntry, ...] = ()
+    entries: tuple[BrokerEntry, ...] = ()
 
 
 class AccountBooks(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,4 +88,4 @@ class AccountBooks(msgspec.Struct, frozen=True, kw_only=True):
     account: PaperAccount
     orders: tuple[PaperOrder, ...] = ()
     executions: tuple[Execution, ...] = ()
-    entries: tuple[PaperEntry, ...] = ()
+    entries: tuple[BrokerEntry, ...] = ()

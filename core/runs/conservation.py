@@ -9,7 +9,7 @@ import msgspec
 from core.errors import WeaverError
 from core.events.envelope import Envelope
 from core.events.live_payloads import CoinFee, SwitchThrown
-from core.events.payloads import ClockTick, SplitApplied, SubscriberFailed
+from core.events.payloads import ClockTick, RunCompleted, RunError, RunStopped, SplitApplied, SubscriberFailed
 from core.model.corporate_action import PositionChange, units_after
 from core.model.findings import Findings
 from core.model.money import MONEY_CONTEXT, ZERO, plain
@@ -23,6 +23,7 @@ from core.views.run_at import RunFold
 from core.views.words import request_words
 
 _PAGE: Final = 4_000
+_ENDINGS: Final = (RunCompleted, RunStopped, RunError)
 
 
 async def check_run(run: Run, store: Store, found: Findings) -> None:
@@ -43,7 +44,7 @@ async def check_run(run: Run, store: Store, found: Findings) -> None:
     if told.fold is not None:
         _check_told(run, told.fold, orders, fills, positions, found)
     if result is not None:
-        _check_result(run, result, orders, positions, found)
+        _check_result(run, result, orders, positions if told.at_end is None else told.at_end, found)
 
 
 class _Told:
@@ -53,6 +54,8 @@ class _Told:
         self.fold: RunFold | None = RunFold()
         self.splits: list[PositionChange] = []
         self.coin_fees: list[CoinFee] = []
+        self.at_end: dict[str, Decimal] | None = None
+        """What was held when the run ended: an account goes on, and what it does to a position later is not in the run's result."""
 
 
 async def _told(run: Run, store: Store, found: Findings) -> _Told:
@@ -69,6 +72,8 @@ async def _told(run: Run, store: Store, found: Findings) -> _Told:
                 told.coin_fees.append(event.payload)
             if told.fold is not None:
                 told.fold.fold(event)
+                if isinstance(event.payload, _ENDINGS):
+                    told.at_end = _held(told.fold)
         ticked |= any(isinstance(event.payload, ClockTick) for event in page)
         if told.fold is not None and (ticked or not run.config.trace):
             _check_causes(page, ids, found, run.id)
@@ -170,9 +175,13 @@ def _check_told(
             found.add("fills", f"Fill {fill_id} of run {run.id} was told by an event, and is not stored.")
         elif by_id[fill_id] != fill:
             found.add("fills", f"Fill {fill_id} is stored as {_fill_words(by_id[fill_id])}, and its event says {_fill_words(fill)}.")
-    held = {symbol: row.qty for symbol, row in fold.positions.items() if row.qty}
+    held = _held(fold)
     if held != positions:
         found.add("positions", f"The fills of run {run.id} leave {_words(positions)}, and its events leave {_words(held)}.")
+
+
+def _held(fold: RunFold) -> dict[str, Decimal]:
+    return {symbol: row.qty for symbol, row in fold.positions.items() if row.qty}
 
 
 def _check_result(run: Run, result: RunResult, orders: Sequence[Order], positions: dict[str, Decimal], found: Findings) -> None:

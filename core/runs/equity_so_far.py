@@ -13,6 +13,8 @@ from core.ports import Store
 from core.runs.equity_again import equity_until
 from core.runs.live import recorded
 from core.runs.net_fills import net_fills
+from core.trading.books import merged
+from core.trading.history import read_changes
 
 MOST: Final = 5_000
 """Points at most: a run of months has more bars than a chart has pixels."""
@@ -31,7 +33,7 @@ async def equity_so_far(run: Run, store: Store) -> tuple[Instants, Floats]:
             bars[symbol] = await store.bars.read(recorded(run.id, symbol, run.config.timeframe))
         except NoBars:
             continue
-    fills = await net_fills(run.id, store)
+    moves = list(merged(await net_fills(run.id, store), await read_changes(store.log, run.id)))
     step_ns = Timeframe.parse(run.config.timeframe).ns
 
     def drawn() -> tuple[Instants, Floats]:
@@ -39,7 +41,7 @@ async def equity_so_far(run: Run, store: Store) -> tuple[Instants, Floats]:
         if not ends:
             return np.array([], np.int64), np.array([])
         closes = {symbol: series.close.tolist() for symbol, series in bars.items()}
-        points = equity_until(run.config.cash, fills, ends, closes, first_ns, _EVER_NS, MOST)
+        points = equity_until(run.config.cash, moves, ends, closes, first_ns, _EVER_NS, MOST)
         return np.array([time_ns for time_ns, _, _ in points], np.int64), np.array([equity for _, equity, _ in points])
 
     return await asyncio.to_thread(drawn)

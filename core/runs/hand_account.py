@@ -52,8 +52,8 @@ QUOTE_S: Final = 2.0
 Names = Callable[[], Awaitable[Mapping[str, str]]]
 _NINE_DECIMALS: Final = Decimal("0.000000001")
 _ONE: Final = Decimal(1)
-_OF_EXITS: Final = frozenset({RejectCode.RISK_REDUCE_ONLY, RejectCode.RISK_OPEN_ORDERS})
-"""Refusals of a closing order that its own exits may be the reason of."""
+_OF_EXITS: Final = frozenset({RejectCode.RISK_REDUCE_ONLY, RejectCode.RISK_OPEN_ORDERS, RejectCode.INSUFFICIENT_POSITION})
+"""Refusals of a closing order that its own exits, or an order that closes already, may be the reason of."""
 
 
 class HandAccount:
@@ -89,7 +89,7 @@ class HandAccount:
         desk, run = self.desk, self.run
         book = desk.state.books.get(run.id) or RunBook(run.config.cash, run.config.limits)
         desk.state.hand_run_id = run.id
-        desk.sit(run.id, book, Seat(self._changed.set, self._stop))
+        desk.sit(run.id, book, Seat(self._changed.set, self._stop, waiting=self._families))
         try:
             yield self
         finally:

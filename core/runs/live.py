@@ -40,7 +40,7 @@ from core.runs.equity_marks import EquityMarks, MarkTeller
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
 from core.runs.live_materials import LiveMaterials
-from core.runs.live_result import live_result
+from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
 from core.runs.past import Past
@@ -50,9 +50,10 @@ from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
-from core.trading.books import RunBook
+from core.trading.books import RunBook, merged
 from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
+from core.trading.history import read_changes
 from core.trading.order_fold import OrderLife
 from core.trading.orders import OrderManager
 from core.trading.state import Seat
@@ -162,7 +163,8 @@ class LiveWork:
             told = FaultsDeclared(account=self._account.desk.state.key, words=self._account.features.faults)
             self._journal.record(told, self._clock.now_ns(), None, None)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
-        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed, self._materials.lease))
+        seat = Seat(self._changed.set, self._stop, self._feed, self._venue.families, self._materials.lease)
+        self._account.desk.sit(self._run.id, self._book, seat)
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
@@ -457,7 +459,7 @@ class LiveWork:
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,
-            fills,
+            merged(fills, await read_changes(self._materials.store.log, self._run.id)),
             {symbol: bars.ends for symbol, bars in own.items()},
             {symbol: bars.series.close.tolist() for symbol, bars in own.items()},
             self._origin_ns,
@@ -581,12 +583,8 @@ class LiveWork:
 
     async def result(self) -> RunResult:
         """Return statistics, equity and trades of the run so far."""
-        runs = self._materials.store.runs
-        fills, orders = await runs.fills(self._run.id), await runs.orders(self._run.id)
-        fills = net_of_fees(fills, self._account.desk.state.coin_fees)
-        bars, points = series_of(self._bars.own), tuple(self._equity)
-
-        def made() -> RunResult:
-            return live_result(self._run, fills=fills, orders=orders, bars=bars, points=points, book=self._book, runner=self._runner)
-
-        return await asyncio.to_thread(made)
+        store, run_id = self._materials.store, self._run.id
+        fills = net_of_fees(await store.runs.fills(run_id), self._account.desk.state.coin_fees)
+        terms: dict[str, Any] = {"fills": fills, "orders": await store.runs.orders(run_id), "splits": await splits_of(store.log, run_id)}
+        terms |= {"bars": series_of(self._bars.own), "points": tuple(self._equity), "book": self._book, "runner": self._runner}
+        return await asyncio.to_thread(live_result, self._run, **terms)

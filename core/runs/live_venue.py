@@ -112,8 +112,9 @@ class LiveVenue:
         self._working = tuple(self._refs)
 
     def closes(self) -> dict[str, Decimal]:
-        """Return the newest closes."""
-        return {symbol: exact(bars.bar(-1).close) for symbol, bars in self._bars.own.items() if len(bars)}
+        """Return the newest closes, in the units that are held now."""
+        newest = {symbol: bars.bar(-1) for symbol, bars in self._bars.own.items() if len(bars)}
+        return {symbol: self._book.price_now(symbol, exact(bar.close), bar.end_ns) for symbol, bar in newest.items()}
 
     # --- the account ---
 

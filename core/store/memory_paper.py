@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from core.errors import BooksMoved, BugError
 from core.model.broker import Execution
-from core.model.paper import AccountBooks, PaperAccount, PaperChange, PaperEntry, PaperOrder
+from core.model.broker_entry import BrokerEntry
+from core.model.paper import AccountBooks, PaperAccount, PaperChange, PaperOrder
 
 
 class MemoryPaperBooks:
@@ -44,7 +45,7 @@ class _Held:
         self.account: PaperAccount = books.account
         self._orders: dict[str, PaperOrder] = {one.order.id: one for one in books.orders}
         self._executions: dict[str, Execution] = {one.id: one for one in books.executions}
-        self._entries: dict[str, PaperEntry] = {one.id: one for one in books.entries}
+        self._entries: dict[str, BrokerEntry] = {one.id: one for one in books.entries}
 
     def books(self) -> AccountBooks:
         """Return all of it."""

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Table, select
 
 from core.errors import BooksMoved, BugError
 from core.model.broker import Execution
-from core.model.paper import AccountBooks, PaperAccount, PaperChange, PaperEntry, PaperOrder
+from core.model.broker_entry import BrokerEntry
+from core.model.paper import AccountBooks, PaperAccount, PaperChange, PaperOrder
 from core.store.dialect import database_of, execute
 from core.store.sql import BulkInsert
 from core.store.tables import PAPER_ACCOUNTS, PAPER_ENTRIES, PAPER_EXECUTIONS, PAPER_ORDERS
@@ -28,7 +29,7 @@ _ADD_ENTRIES: Final = BulkInsert(PAPER_ENTRIES, ("id", "account_id", "kind", "sy
 KINDS: Final[dict[str, Any]] = {
     PAPER_ORDERS.name: PaperOrder,
     PAPER_EXECUTIONS.name: Execution,
-    PAPER_ENTRIES.name: PaperEntry,
+    PAPER_ENTRIES.name: BrokerEntry,
 }
 """What the bodies of a table are."""
 
@@ -65,7 +66,7 @@ def execution_values(account_id: str, one: Execution) -> list[Any]:
     return [one.id, account_id, one.order_id, one.symbol, one.time_ns, _text(one)]
 
 
-def entry_values(account_id: str, one: PaperEntry) -> list[Any]:
+def entry_values(account_id: str, one: BrokerEntry) -> list[Any]:
     """Return the cells of an entry's row, without its ordinal."""
     return [one.id, account_id, one.kind.value, one.symbol, one.time_ns, _text(one)]
 

@@ -1,12 +1,16 @@
 """Checks the accounts inside the program: that rows can be read and belong to each other, and that everything adds up."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Table, select
 
+from core.model.broker import Execution
+from core.model.broker_entry import BrokerEntry, BrokerEntryKind
+from core.model.corporate_action import units_after
 from core.model.findings import Findings
 from core.model.money import MONEY_CONTEXT, ZERO, plain
 from core.model.paper import AccountBooks, PaperAccount
@@ -57,7 +61,7 @@ def _add_up(books: AccountBooks, found: Findings) -> None:
     """Compare what the account says it has with the sum of all that happened in it, and each order with its executions."""
     name = f"Paper account {books.account.id}"
     cash, units = ZERO, defaultdict[str, Decimal](Decimal)
-    filled = defaultdict[str, Decimal](Decimal)
+    filled = defaultdict[str, list[Execution]](list)
     for entry in books.entries:
         cash += entry.cash
         units[entry.symbol] += entry.qty
@@ -65,7 +69,7 @@ def _add_up(books: AccountBooks, found: Findings) -> None:
         signed = execution.qty * execution.side.sign
         cash -= signed * execution.price + execution.fee
         units[execution.symbol] += signed
-        filled[execution.order_id] += execution.qty
+        filled[execution.order_id].append(execution)
     if cash != books.account.cash:
         found.add(_WHAT, f"{name} says that it has {plain(books.account.cash)}, and all that happened in it makes {plain(cash)}.")
     held = {one.symbol: one.qty for one in books.account.holdings}
@@ -77,8 +81,20 @@ def _add_up(books: AccountBooks, found: Findings) -> None:
     for order_id in sorted(filled.keys() - orders.keys()):
         found.add(_WHAT, f"{name} has executions of order {order_id}, which is not there.")
     for order_id, one in orders.items():
-        if one.order.filled_qty != filled[order_id]:
-            says, makes = plain(one.order.filled_qty), plain(filled[order_id])
+        sums = _sums(filled[order_id], [entry for entry in books.entries if entry.symbol == one.order.symbol])
+        if one.order.filled_qty not in sums:
+            says, makes = plain(one.order.filled_qty), plain(sums[0])
             found.add(
                 _WHAT, f"Order {order_id} of {name[0].lower()}{name[1:]} says that {says} are filled, and its executions make {makes}."
             )
+
+
+def _sums(executions: Sequence[Execution], entries: Sequence[BrokerEntry]) -> list[Decimal]:
+    """Return what executions come to: as they are, and in the units of after each split that their order may have worked through."""
+    parts = [(one.time_ns, one.qty) for one in executions]
+    sums = [sum((qty for _, qty in parts), ZERO)]
+    for entry in entries if parts else ():
+        if entry.kind is BrokerEntryKind.SPLIT and entry.rate is not None:
+            parts = [(time_ns, units_after(qty, entry.rate) if time_ns < entry.time_ns else qty) for time_ns, qty in parts]
+            sums.append(sum((qty for _, qty in parts), ZERO))
+    return sums

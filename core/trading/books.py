@@ -1,13 +1,15 @@
 """What the orders and fills of an account come to: positions and money, run by run and together."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 
 import msgspec
 
+from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.matching.holding import Holding
 from core.matching.ledger import Ledger
+from core.model.corporate_action import price_after, units_after
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, OrderRequest, OrderStatus
@@ -17,6 +19,9 @@ from core.model.run import AccountTerms
 from core.trading.losses import Losses
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Sent
+
+BookChange = SplitApplied | DividendPaid | InterestCharged
+"""What changes a run's money or units without a fill."""
 
 
 class RunBook:
@@ -33,10 +38,13 @@ class RunBook:
         self.holdings: dict[str, Holding] = {}
         self.fees = ZERO
         self.sent: deque[Sent] = deque()
+        self.splits: dict[str, list[tuple[int, Decimal]]] = {}
+        """What split of each symbol, and when, UTC ns, oldest first."""
 
     def go_on_with(self, earlier: "RunBook") -> None:
         """Take what an earlier book of the same run has come to."""
         self.cash, self.holdings, self.fees = earlier.cash, earlier.holdings, earlier.fees
+        self.splits = earlier.splits
 
     def book(self, fill: Fill) -> None:
         """Take a fill that was not taken before."""
@@ -54,6 +62,40 @@ class RunBook:
             holding.qty -= qty
             holding.cost = average * holding.qty
             self.fees += qty * price
+
+    def take(self, change: "Fill | BookChange", time_ns: int) -> None:
+        """Take what changed money or units at an instant, UTC ns, and was not taken before."""
+        if isinstance(change, Fill):
+            self.book(change)
+        elif isinstance(change, SplitApplied):
+            self._split(change)
+            self.splits.setdefault(change.symbol, []).append((time_ns, change.ratio))
+        else:
+            self._receive(change.cash if isinstance(change, DividendPaid) else -change.amount)
+
+    def _receive(self, cash: Decimal) -> None:
+        with localcontext(MONEY_CONTEXT):
+            self.cash += cash
+
+    def _split(self, change: SplitApplied) -> None:
+        """Take what a split left; the fraction that was paid is realised."""
+        holding = self.holdings.setdefault(change.symbol, Holding())
+        with localcontext(MONEY_CONTEXT):
+            exact = units_after(holding.qty, change.ratio)
+            if change.cash and exact:
+                given_up = holding.cost * (exact - change.qty) / exact
+                holding.realised += change.cash - given_up
+                holding.cost -= given_up
+            holding.qty = change.qty
+        self._receive(change.cash)
+
+    def price_now(self, symbol: str, price: Decimal, time_ns: int) -> Decimal:
+        """Return a price of that instant in the units of now: a close of before a split is of other shares than are held."""
+        with localcontext(MONEY_CONTEXT):
+            for split_ns, ratio in self.splits.get(symbol, ()):
+                if split_ns >= time_ns:
+                    price = price_after(price, ratio)
+        return price
 
     def held(self, symbol: str) -> Decimal:
         """Return the units held, signed."""
@@ -110,3 +152,13 @@ def still_open(life: OrderLife) -> OrderRequest | None:
     if not order.filled_qty:
         return order.request
     return msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty)
+
+
+def merged(fills: Iterable[Fill], changes: Iterable[tuple[int, BookChange]]) -> Iterator[tuple[int, Fill | BookChange]]:
+    """Return both with their instants, oldest first; `changes` with when each was booked, UTC ns: after the fills of that instant."""
+    waiting = deque(sorted(fills, key=lambda fill: fill.time_ns))
+    for time_ns, change in changes:
+        while waiting and waiting[0].time_ns <= time_ns:
+            yield waiting[0].time_ns, waiting.popleft()
+        yield time_ns, change
+    yield from ((fill.time_ns, fill) for fill in waiting)

@@ -12,6 +12,7 @@ from core.events.live_payloads import (
     AccountAdopted,
     CoinFee,
     DifferenceAccepted,
+    EntryTaken,
     OrderAdopted,
     OrderChangeSent,
     OrdersLeftTogether,
@@ -20,14 +21,14 @@ from core.events.live_payloads import (
     SwitchCarriedOut,
     SwitchThrown,
 )
-from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.events.payloads import OrderReplaced, OrderReplaceRefused, SplitApplied
 from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
-from core.trading.books import RunBook
+from core.trading.books import BookChange, RunBook, merged
 from core.trading.changes import Change, number_of
 from core.trading.order_fold import revived
 from core.trading.state import AccountState
@@ -69,7 +70,11 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
         if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
             state.left_together([state.lives[each].order for each in (event.payload.order_id, *event.payload.others)])
     known_ns: int | None = None
-    told = [event for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted) async for event in _all(log, kind.wire)]
+    told = [
+        event
+        for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted, EntryTaken)
+        async for event in _all(log, kind.wire)
+    ]
     for event in sorted(told, key=lambda one: one.seq):
         payload = event.payload
         if isinstance(payload, AccountAdopted) and payload.account == state.key:
@@ -83,6 +88,8 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             state.adopted.add(payload.broker_id)
         elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
             state.accept(payload)
+        elif isinstance(payload, EntryTaken) and payload.account == state.key:
+            state.note_entry(payload)
     for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
         if isinstance(event.payload, Reconciled) and event.payload.account == state.key:
             state.reconciled_ns = event.payload.until_ns
@@ -165,12 +172,23 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
             state.recall(life)
             if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
                 state.left_over.append(order.id)
-        # In the order in which they happened, whichever order they are of: average cost and realised profit hang on it.
-        here = {order.id for order in orders}
-        for fill in in_time:
-            if fill.order_id in here:
-                book.book(fill)
-                state.booked.add(fill.id)
+        own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
+        state.booked.update(fill.id for fill in own_fills)
+        for time_ns, one in merged(own_fills, await read_changes(log, run.id)):
+            book.take(one, time_ns)
+
+
+async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:
+    """Return what changed a run's money or units without a fill, and when, UTC ns: oldest first."""
+    found, after = [], 0
+    while page := await log.read(after_seq=after, run_id=run_id, pattern="account.*", limit=_PAGE):  # of a live run no archive takes them
+        after = page[-1].seq
+        for event in page:
+            payload = event.payload
+            if isinstance(payload, BookChange):
+                happened_ns = payload.time_ns if isinstance(payload, SplitApplied) else None
+                found.append((event.ts if happened_ns is None else happened_ns, payload))
+    return sorted(found, key=lambda one: one[0])
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

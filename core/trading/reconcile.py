@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """An order of the account that is not ours."""
     STRANGE_FILL = "strange_fill"
     """An execution of an order that is not ours."""
+    LIQUIDATION = "liquidation"
+    """The broker closed a part of a position by an order of its own."""
     FILL_WITHOUT_DETAILS = "fill_without_details"
     """The broker says that more is filled than it has executions for."""
     COIN_FEE = "coin_fee"
@@ -151,6 +153,7 @@ def compare(
 def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], found: list[Difference]) -> dict[str, Decimal]:
     """Add the executions that nobody had heard of; return what they add to each of our orders."""
     missed: dict[str, Decimal] = {}
+    liquidating = {order.id for order in theirs.orders if order.liquidates}
     done: set[str] = set()
     booked: dict[str, set[str]] = {}
     for execution in sorted(theirs.executions, key=lambda one: (one.time_ns, one.cum_qty)):
@@ -177,13 +180,15 @@ def _executions(ours: Ours, theirs: Theirs, by_broker_id: Mapping[str, str], fou
                     )
                 )
         elif execution.id not in ours.known_outside:
+            closes = execution.order_id in liquidating
+            who = "After a margin call the broker" if closes else "Somebody else's order"
             found.append(
                 Difference(
-                    kind=Kind.STRANGE_FILL,
-                    healing=Healing.ADOPT,
+                    kind=Kind.LIQUIDATION if closes else Kind.STRANGE_FILL,
+                    healing=Healing.BOOK if closes else Healing.ADOPT,
                     key=f"outside:{execution.id}",
                     symbol=execution.symbol,
-                    reason=f"Somebody else's order executed {what}.",
+                    reason=f"{who} executed {what}.",
                     execution=execution,
                 )
             )

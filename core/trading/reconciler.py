@@ -15,11 +15,13 @@ from core.model.instants import HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Order, RejectCode
 from core.ports import Broker
+from core.trading.account_entries import AccountEntries
 from core.trading.brackets import legs_as_ours
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
 from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare, moving
+from core.trading.split_orders import by_own_id
 from core.trading.state import AccountState
 
 _BEFORE_NS: Final = MINUTE_NS
@@ -59,6 +61,7 @@ class Reconciler:
         # The first time everything since it was compared last, or met: who knows what happened while nobody looked.
         self._from_ns = self._marked_ns = known_ns if state.reconciled_ns is None else state.reconciled_ns
         self.settle_ns = settle_ns
+        self._entries = AccountEntries(state)
         self._meet_until_ns = state.clock.monotonic_ns() + int(MEET_S * SECOND_NS)
         self._never_came: list[tuple[str, int]] = []
         # Orders that left with one that the broker has, and that it did not name.
@@ -91,6 +94,7 @@ class Reconciler:
     async def _look(self, accepts: str | None) -> tuple[Difference, ...] | None:
         """Ask, compare and heal; None: the account is new and was not at rest, so that it must be asked again."""
         state = self._state
+        await self.take_entries()
         began_ns, asked_ns = state.clock.now_ns(), state.clock.monotonic_ns()
         theirs = await self._ask(began_ns)
         async with state.turn:
@@ -119,6 +123,41 @@ class Reconciler:
         self._note(found, moving(ours, theirs), asked_ns)
         self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
+
+    async def take_entries(self) -> None:
+        """Take into our books what the broker booked without an execution, each in its place among the executions. Raises BrokerError."""
+        state = self._state
+        new = [one for one in await self._broker.account.entries(after=state.last_entry) if one.id not in state.entries]
+        if not new:
+            return
+        theirs = await self._ask(state.clock.now_ns())  # the orders as they are after all of them
+        async with state.turn:
+            for at, one in enumerate(new):
+                if one.id in state.entries:
+                    continue  # taken by another turn meanwhile
+                if self._known_ns is None and one is not new[-1]:
+                    continue
+                if self._known_ns is None or one.time_ns < self._known_ns:
+                    entry = state.entry()
+                    self._entries.pass_over(one, entry)
+                    await state.apply(entry)
+                    continue
+                await self._book_before(one.time_ns, theirs)
+                is_last = not any(later.symbol == one.symbol and later.kind is one.kind for later in new[at + 1 :])
+                entry = state.entry()
+                after = [execution for execution in theirs.executions if execution.time_ns >= one.time_ns]
+                self._entries.take(one, by_own_id(theirs.orders) if is_last else None, after, entry)
+                await state.apply(entry)
+
+    async def _book_before(self, until_ns: int, theirs: Theirs) -> None:
+        """Book what was executed before an instant and had not been heard of."""
+        state, early = self._state, tuple(one for one in theirs.executions if one.time_ns < until_ns)
+        known = msgspec.structs.replace(theirs, executions=early)
+        entry = state.entry()
+        for one in compare(self._ours(known), known, state.clock.monotonic_ns()):
+            if one.execution is not None:
+                self._heal(one, entry, "")
+        await state.apply(entry)
 
     def _note(self, found: Sequence[Difference], unseen: Set[str], asked_ns: int) -> None:
         """Remember what differs and since when; `unseen`: symbols of which nothing could be said."""
@@ -293,7 +332,7 @@ class Reconciler:
                 entry.afterwards.append(lambda: self._spawn_cancel(broker_id))
         elif one.kind is Kind.COIN_FEE:
             self._charge(one, entry, caused_by)
-        elif one.healing is Healing.ADOPT and one.execution is not None:
+        elif one.execution is not None:
             self._take_outside(one, entry, caused_by)
         elif one.healing is Healing.ADOPT and one.order is not None:
             self._adopt(one.order, entry, caused_by)
@@ -353,6 +392,8 @@ class Reconciler:
         if execution is None:
             return
         qty = execution.qty * execution.side.sign
+        if one.kind is Kind.LIQUIDATION:
+            qty = self._entries.liquidate(execution, entry) * execution.side.sign
         told = OutsideFilled(account=state.key, execution_id=execution.id, symbol=execution.symbol, qty=qty, price=execution.price)
         entry.tell(told, caused_by=caused_by)
 

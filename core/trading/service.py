@@ -443,6 +443,12 @@ class AccountDesk:
             batch = [await self._updates.get()]
             while not self._updates.empty():
                 batch.append(self._updates.get_nowait())
+            if self._reconciler is not None and any(update.event == "restated" for update in batch):
+                try:
+                    await self._reconciler.take_entries()  # a split, perhaps: what comes after it is in other units
+                except WeaverError as error:
+                    _log.warning("What %s booked is asked for again: %s", self.state.key, error)
+                    self._wake.set()
             async with self.state.turn:
                 entry = self.state.entry()
                 for update in batch:

@@ -3,19 +3,20 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Final
+from decimal import Decimal, localcontext
+from typing import Final, Protocol
 from uuid import uuid4
 
 import msgspec
 
 from core.errors import KnownError
-from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EquityMarked, OutsideFilled
+from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, EquityMarked, OutsideFilled
 from core.model.broker import Account, Features
+from core.model.corporate_action import price_after
 from core.model.desk import Lease
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
-from core.model.money import ZERO
+from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.ports import Clock, Rows
@@ -37,17 +38,32 @@ OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
 
 
+class Waiting(Protocol):
+    """Orders of a run that have not left yet."""
+
+    def waiting_orders(self) -> list[Order]:
+        """Return them."""
+        ...
+
+    def change(self, order_id: str, request: OrderRequest) -> None:
+        """Give one of them other terms."""
+        ...
+
+
 class Seat:
     """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error.
 
-    `feed`: its market, where the run minds one. `lease`: what its desk holds while it has the run: without it no order of the run
-    is committed, whoever has the account.
+    `feed`: its market, and `waiting`: its orders that wait, where the run minds them. `lease`: what its desk holds while it has
+    the run: without it no order of the run is committed, whoever has the account.
     """
 
-    def __init__(self, changed: OnChange, stop: OnStop, feed: Feed | None = None, lease: Lease | None = None) -> None:
+    def __init__(
+        self, changed: OnChange, stop: OnStop, feed: Feed | None = None, waiting: Waiting | None = None, lease: Lease | None = None
+    ) -> None:
         self.changed = changed
         self.stop = stop
         self.feed = feed
+        self.waiting = waiting
         self.lease = lease
 
 
@@ -113,6 +129,11 @@ class AccountState:
         self._moved = asyncio.Event()
         self._price_times: dict[str, int] = {}
         self._silent_since: dict[str, int] = {}
+        self.entries: set[str] = set()
+        """What the broker booked without an execution, as far as it is in our books, by its ids."""
+        self.last_entry: str | None = None
+        self.called: dict[str, str] = {}
+        """The newest margin call that a run was told of, by run: the event's id."""
         self.coin_fees: dict[str, Decimal] = {}
         """Units that the broker kept of a fill, by its id."""
         self._outside_buys: dict[str, list[CoinBuy]] = {}
@@ -149,9 +170,7 @@ class AccountState:
         for after in entry.afterwards:
             after()
         for run_id in {life.order.run_id for life in entry.lives.values()}:
-            seat = self.seats.get(run_id)
-            if seat is not None:
-                seat.changed()
+            self.changed(run_id)
         self._has_moved()
 
     def recall(self, life: OrderLife) -> None:
@@ -208,6 +227,12 @@ class AccountState:
         lead = self.leads.get(order.id, order.id)
         return [each for each in (lead, *self.together.get(lead, ())) if each in self.lives and not self.lives[each].order.status.is_final]
 
+    def changed(self, run_id: str) -> None:
+        """Tell a run that trades here that something of it changed."""
+        seat = self.seats.get(run_id)
+        if seat is not None:
+            seat.changed()
+
     def set_level(self, run_id: str | None, level: SwitchLevel) -> None:
         """Take how far the kill switch is thrown, for a run or for all (None)."""
         self.levels[run_id] = level
@@ -259,9 +284,14 @@ class AccountState:
             self.outside[fee.symbol] = self.outside.get(fee.symbol, ZERO) - fee.qty
             return
         self.books.setdefault(run_id, RunBook(ZERO, RiskLimits())).charge(fee.symbol, fee.qty, fee.price)
-        seat = self.seats.get(run_id)
-        if seat is not None:
-            seat.changed()
+        self.changed(run_id)
+
+    def note_entry(self, told: EntryTaken) -> None:
+        """Take that an entry of the broker is in our books."""
+        self.entries.add(told.entry_id)
+        self.last_entry = told.entry_id
+        if told.outside is not None:
+            self.outside[told.symbol] = told.outside
 
     def meet(self, told: AccountAdopted) -> None:
         """Take what an account held when it was met and nobody of ours had bought; what was thought of that before does not count."""
@@ -389,6 +419,12 @@ class AccountState:
         """Take the newest price, and when it was made."""
         self.prices[symbol] = price
         self._price_times[symbol] = time_ns
+
+    def split_price(self, symbol: str, ratio: Decimal, time_ns: int) -> None:
+        """Let the last price be one of the units of after a split, where it was made before it."""
+        if self._price_times.get(symbol, time_ns) < time_ns:
+            with localcontext(MONEY_CONTEXT):
+                self.prices[symbol] = price_after(self.prices[symbol], ratio)
 
     def note_heard(self, what: str, *, is_heard: bool, since_ns: int | None = None) -> None:
         """Take that a line to the broker works, or does not. `since_ns`: since when it was asked in vain, by the monotonic clock."""

@@ -34,6 +34,7 @@ DESK_PATTERNS = (
     "live.AccountAdopted",
     "live.OrderAdopted",
     "live.OutsideFilled",
+    "live.EntryTaken",
     "live.Differed",
     "live.DifferenceAccepted",
     "risk.Refused",
@@ -191,4 +192,5 @@ class DeskViews:
 
 def change_of(split: SplitApplied, time_ns: int) -> PositionChange:
     """Return what a split did to a position, as positions and round trips take it."""
-    return PositionChange(symbol=split.symbol, ratio=split.ratio, qty=split.qty, cash=split.cash, time_ns=time_ns)
+    happened_ns = time_ns if split.time_ns is None else split.time_ns
+    return PositionChange(symbol=split.symbol, ratio=split.ratio, qty=split.qty, cash=split.cash, time_ns=happened_ns)

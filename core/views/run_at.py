@@ -12,7 +12,16 @@ from typing import Any, Final
 from core.errors import BugError
 from core.events.envelope import Envelope
 from core.events.live_payloads import CoinFee, OrderAskedByHand
-from core.events.payloads import OrderCreated, OrderFilled, OrderPartiallyFilled, PlaceRequest, RunCreated, SplitApplied
+from core.events.payloads import (
+    OrderCreated,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderReplaced,
+    OrderReplaceRefused,
+    PlaceRequest,
+    RunCreated,
+    SplitApplied,
+)
 from core.model.corporate_action import PositionChange
 from core.model.order import Fill, Order
 from core.model.position import Trade
@@ -119,6 +128,8 @@ class RunFold:
             return payload.order.id
         order_id: str = payload.order_id
         order = self.orders.get(order_id)
+        if order is None and isinstance(payload, (OrderReplaced, OrderReplaceRefused)):
+            return None  # an exit that waits at the program: it is created, on its newest terms, when it leaves
         if order is None:
             raise BugError(f"Order {order_id} changed before it was created.")
         self.orders[order_id] = order_after(order, payload, ts)

@@ -64,6 +64,12 @@ def _interest(e: p.InterestCharged) -> str:
     return f"Interest on {what}: {'paid' if e.amount > 0 else 'earned'} {plain(abs(e.amount))}."
 
 
+def _entry(e: live.EntryTaken) -> str:
+    of = f" of {e.symbol}" if e.symbol else ""
+    moved = [words for words in (f"{e.qty:+f} units" if e.qty else "", f"{e.cash:+f} in cash" if e.cash else "") if words]
+    return f"{e.account}: {e.what.replace('_', ' ')}{of}" + (f", {', '.join(moved)}." if moved else ".")
+
+
 def _replaced(e: p.ReplaceRequest, find: FindOrder) -> str:
     changes = [
         f"{name} {plain(value)}"
@@ -194,6 +200,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.StreamChanged: lambda e, _: f"{e.account}: the line for {e.stream} is {e.state}." + (f" {e.said}" if e.said else ""),
     live.AccountAdopted: lambda e, _: f"{e.account} is connected for the first time and holds {_holdings(e.positions)}.",
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
+    live.EntryTaken: lambda e, _: _entry(e),
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
     live.Reconciled: lambda e, _: f"{e.account}: compared with the broker up to {iso(e.until_ns)}.",
     live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",

@@ -33,7 +33,7 @@ from core.model.instants import MINUTE_NS, parse_instant
 from core.model.market import AssetClass, Bar
 from core.model.money import ZERO, to_float
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
-from core.model.run import AccountKind
+from core.model.run import AccountTerms
 from core.ports import Broker, CorporateActionStore, PaperBooks
 from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
@@ -189,7 +189,7 @@ def hand_source(
     books: PaperBooks,
     *,
     fees: str = "none",
-    kind: AccountKind = AccountKind.CASH,
+    account: AccountTerms | None = None,
     actions: CorporateActionStore | None = None,
 ) -> PaperSource:
     """A paper account of 100,000 on a market that is moved by hand."""
@@ -203,7 +203,7 @@ def hand_source(
         feed,
         books,
         actions or MemoryCorporateActionStore(),
-        lambda: PaperTerms(kind=kind, fees=fee_model(fees), caps_size=True),
+        lambda: PaperTerms(account=account or AccountTerms(), fees=fee_model(fees), caps_size=True),
         D(100_000),
     )
 

@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 from core.model.broker import BrokerOrder, Execution
+from core.model.broker_entry import BrokerEntry, BrokerEntryKind
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
-from core.model.paper import AccountBooks, EntryKind, PaperAccount, PaperChange, PaperEntry, PaperHolding, PaperOrder
+from core.model.paper import AccountBooks, PaperAccount, PaperChange, PaperHolding, PaperOrder
 from core.model.run import AccountKind
 
 D = Decimal
@@ -18,7 +19,7 @@ BOUGHT = PaperAccount(
     revision=2,
     holdings=(PaperHolding(symbol="SPY", qty=D(2), cost=D(200)),),
 )
-DEPOSIT = PaperEntry(id="P1-e1", kind=EntryKind.DEPOSIT, time_ns=5, cash=D(1000))
+DEPOSIT = BrokerEntry(id="P1-e1", kind=BrokerEntryKind.DEPOSIT, time_ns=5, cash=D(1000))
 EXECUTION = Execution(
     id="P1-x1", order_id="P1-o1", symbol="SPY", side=OrderSide.BUY, qty=D(2), price=D(100), cum_qty=D(2), time_ns=7, fee=D("0.5")
 )

@@ -1,17 +1,25 @@
-"""Random orders, quotes, trades and restarts: everything is conserved, no fill is outside the quote, and a restart changes nothing."""
+"""Random orders, quotes, trades, splits, nights: all is conserved, no fill is outside the quote, restarts change nothing."""
 
 from collections import defaultdict
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.brokers.paper.actions import exchange_day
 from core.errors import BrokerRefused
 from core.model.broker import OrderChange, OrderClass
-from core.model.instants import MINUTE_NS
+from core.model.broker_entry import BrokerEntry, BrokerEntryKind
+from core.model.corporate_action import Dividend, Split, units_after
+from core.model.findings import Findings
+from core.model.instants import DAY_NS, MINUTE_NS
+from core.model.money import MONEY_CONTEXT
 from core.model.order import OrderSide, OrderType, TimeInForce
 from core.model.paper import AccountBooks
+from core.model.run import AccountKind, AccountTerms
+from core.store.paper_check import _add_up
 from tests.unit.brokers.paper.bench import PaperBench
 
 D = Decimal
@@ -67,14 +75,24 @@ steps = st.one_of(
     st.tuples(st.just("cancel"), st.integers(0, 40)),
     st.tuples(st.just("replace"), st.integers(0, 40), prices),
     st.tuples(st.just("wait"), st.integers(1, 12)),
+    st.tuples(st.just("split"), st.sampled_from(["2", "0.5", "1.5", "0.3333333333333333333333333333"]), st.integers(1, 3)),
+    st.tuples(st.just("dividend"), st.sampled_from(["0.77", "20"]), st.integers(1, 3)),
+)
+accounts = st.sampled_from(
+    [
+        AccountTerms(),
+        AccountTerms(credit_rate=D("0.5")),
+        AccountTerms(kind=AccountKind.MARGIN),
+        AccountTerms(kind=AccountKind.MARGIN, borrow_rate=D("0.3"), debit_rate=D("0.7"), credit_rate=D("0.1")),
+    ]
 )
 
 
 class World:
     """A bench on which the steps are done, and the quotes that stood."""
 
-    def __init__(self, kind: str, fees: str, *, caps: bool, restarts: bool) -> None:
-        self.bench = PaperBench(kind=kind, fees=fees, caps=caps, at=START_AT)
+    def __init__(self, account: AccountTerms, fees: str, *, caps: bool, restarts: bool) -> None:
+        self.bench = PaperBench(account=account, fees=fees, caps=caps, at=START_AT)
         self.restarts = restarts
         self.quotes: dict[str, tuple[Decimal, Decimal]] = {}
         self.seen = 0
@@ -102,11 +120,25 @@ class World:
             elif name == "wait":
                 bench.now_ns += given[0] * MINUTE_NS
                 bench.exchange.pass_time()
+            elif name in {"split", "dividend"}:
+                self._act(name, D(given[0]), given[1])
             else:
                 self._change(name, given)
         except BrokerRefused:
             pass
         bench.keep()
+
+    def _act(self, name: str, value: Decimal, days: int) -> None:
+        """Let days go by, and on the last of them a company do something; the quotes of its shares stand no more."""
+        bench = self.bench
+        bench.now_ns += days * DAY_NS
+        day = exchange_day(bench.now_ns)
+        action = Split(symbol="SPY", day=day, ratio=value) if name == "split" else Dividend(symbol="SPY", day=day, amount=value)
+        held = bench.held()
+        bench.exchange.apply([action], day)
+        if name == "split":
+            assert abs(units_after(held, value) - bench.held()) < D("0.000000001")
+            self.quotes.pop("SPY", None)
 
     def _change(self, name: str, given: list[Any]) -> None:
         working = self.bench.exchange.working()
@@ -138,6 +170,11 @@ def add_up(bench: PaperBench) -> None:
     """All executions together make the money and the holdings, in memory and as kept."""
     notes = bench.exchange.notes
     cash, units, filled = D(10_000), defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
+    split = set()
+    for entry in notes.entries:
+        cash += entry.cash
+        units[entry.symbol] += entry.qty
+        split |= {entry.symbol} if entry.kind is BrokerEntryKind.SPLIT else set()
     for one in notes.executions:
         cash -= one.qty * one.price * one.side.sign + one.fee
         units[one.symbol] += one.qty * one.side.sign
@@ -146,12 +183,18 @@ def add_up(bench: PaperBench) -> None:
     assert account.cash == cash
     assert {one.symbol: one.qty for one in bench.exchange.positions()} == {symbol: qty for symbol, qty in units.items() if qty}
     for id_, row in notes.orders.items():
-        assert row.order.filled_qty == filled[id_]
+        assert row.order.filled_qty == filled[id_] or row.order.symbol in split
         assert row.order.qty is None or row.order.filled_qty <= row.order.qty
         assert (id_ in bench.exchange.working()) is not row.order.status.is_final
     for kept in bench.books.contents():
         assert kept.account.cash == cash
         assert len(kept.executions) == len(notes.executions)
+        assert len(kept.entries) == len(notes.entries)
+        found = Findings()
+        deposit = BrokerEntry(id="d", kind=BrokerEntryKind.DEPOSIT, time_ns=0, cash=D(10_000))
+        with localcontext(MONEY_CONTEXT):
+            _add_up(msgspec.structs.replace(kept, entries=(deposit, *kept.entries)), found)  # as `weaver db check` does
+        assert found.report().findings == ()
     assert len({one.id for one in notes.executions}) == len(notes.executions)
 
 
@@ -161,18 +204,20 @@ def final(world: World) -> AccountBooks | None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(steps, max_size=40), st.sampled_from(["cash", "margin"]), st.sampled_from(["none", "bps:10:1", "alpaca"]), st.booleans())
-def test_everything_is_conserved_and_no_fill_is_outside_the_quote(todo: list[tuple[Any, ...]], kind: str, fees: str, caps: bool) -> None:
-    world = World(kind, fees, caps=caps, restarts=False)
+@given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]), st.booleans())
+def test_everything_is_conserved_and_no_fill_is_outside_the_quote(
+    todo: list[tuple[Any, ...]], account: AccountTerms, fees: str, caps: bool
+) -> None:
+    world = World(account, fees, caps=caps, restarts=False)
     for step in todo:
         world.do(step)
         world.check()
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(steps, max_size=40), st.sampled_from(["cash", "margin"]), st.sampled_from(["none", "bps:10:1", "alpaca"]))
-def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], kind: str, fees: str) -> None:
-    through, again = (World(kind, fees, caps=False, restarts=restarts) for restarts in (False, True))
+@given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]))
+def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], account: AccountTerms, fees: str) -> None:
+    through, again = (World(account, fees, caps=False, restarts=restarts) for restarts in (False, True))
     for step in todo:
         through.do(step)
         again.do(step)
@@ -181,5 +226,5 @@ def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], 
     if one is None or other is None:
         assert one is other
         return
-    assert (other.orders, other.executions) == (one.orders, one.executions)
+    assert (other.orders, other.executions, other.entries) == (one.orders, one.executions, one.entries)
     assert (other.account.cash, other.account.holdings) == (one.account.cash, one.account.holdings)

@@ -16,6 +16,7 @@ from core.brokers.alpaca.fields import (
 from core.brokers.alpaca.orders import read_activity
 from core.brokers.rest import Answer, RestClient
 from core.model.broker import Account, AccountName, BrokerPosition, Execution
+from core.model.broker_entry import BrokerEntry
 
 _PAPER: Final = "PA"
 PAGE: Final = 100
@@ -56,6 +57,10 @@ class AlpacaAccount:
                 break
             after = page[-1].page_token
         return sorted(found.values(), key=lambda execution: (execution.time_ns, execution.cum_qty))
+
+    async def entries(self, after: str | None = None) -> list[BrokerEntry]:
+        """See `core.ports.BrokerAccount`. Alpaca's other activities are not read."""
+        return []
 
 
 def _read_activities(answer: Answer) -> list[Execution]:

@@ -23,6 +23,7 @@ from core.model.broker import (
     Tick,
     Watch,
 )
+from core.model.broker_entry import BrokerEntry
 from core.model.market import AssetClass, asset_class_of
 from core.model.order import OrderSide, TimeInForce
 from core.ports import Broker
@@ -83,6 +84,11 @@ class PaperAccountReader:
         if after is not None:
             return found[int(after) :]
         return [one for one in found if since_ns is None or one.time_ns >= since_ns]
+
+    async def entries(self, after: str | None = None) -> list[BrokerEntry]:
+        found = await _asked(self._keeper, lambda exchange: list(exchange.notes.entries))
+        ids = [one.id for one in found]
+        return found[ids.index(after) + 1 :] if after in ids else found
 
 
 class PaperOrderReader:
@@ -157,13 +163,18 @@ class PaperStreams:
         self._feed = feed
 
     async def order_updates(self, on_update: Callable[[OrderUpdate], None], on_status: Callable[[StreamStatus], None]) -> None:
+        def on_entries() -> None:
+            on_status(StreamStatus(state=StreamState.LISTENING))  # whoever listens asks for what no update tells of
+
         while True:
             self._keeper.listeners.append(on_update)
+            self._keeper.entry_listeners.append(on_entries)
             try:
                 on_status(StreamStatus(state=StreamState.LISTENING))
                 await self._keeper.until_begun_anew()
             finally:
                 self._keeper.listeners.remove(on_update)
+                self._keeper.entry_listeners.remove(on_entries)
             on_status(StreamStatus(state=StreamState.LOST, said="The paper account was read anew."))
 
     async def market(self, watch: Watch, on_tick: Callable[[Tick], None], on_status: Callable[[StreamStatus], None]) -> None:

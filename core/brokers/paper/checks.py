@@ -7,7 +7,7 @@ from typing import Final
 from core.brokers.paper.hours import Hours
 from core.brokers.paper.orders import UNIT
 from core.errors import BrokerRefused, InvalidValue
-from core.matching.ledger import Refusal
+from core.matching.ledger import Ledger, Refusal
 from core.model.broker import BrokerOrderRequest, OrderClass, RefusalReason
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import is_multiple, plain
@@ -49,6 +49,14 @@ def check_order(request: BrokerOrderRequest, hours: Hours, now_ns: int, taken_id
     _check_amount(request)
     check_prices(request.symbol, {name: price for name in _PRICES if (price := getattr(request, name)) is not None})
     _check_legs(request)
+
+
+def check_restriction(request: BrokerOrderRequest, ledger: Ledger) -> None:
+    """Raise BrokerRefused for an order that would open something while a margin call is carried out."""
+    if not ledger.restricted or (request.qty and ledger.closing_part(request.symbol, request.side, request.qty) == request.qty):
+        return
+    words = "insufficient buying power: after a margin call nothing may raise exposure until all positions are closed"
+    raise refused(RefusalReason.BUYING_POWER, words, status=403, code=_NOT_ALLOWED)
 
 
 def check_prices(symbol: str, prices: Mapping[str, Decimal]) -> None:

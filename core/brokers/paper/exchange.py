@@ -10,9 +10,10 @@ import msgspec
 
 from core.brokers.paper import orders as rows
 from core.brokers.paper.actions import apply_actions
-from core.brokers.paper.checks import check_order, refused, unbearable
+from core.brokers.paper.checks import check_order, check_restriction, refused, unbearable
 from core.brokers.paper.family import new_family, replacement, take_place
 from core.brokers.paper.floor import Floor
+from core.brokers.paper.margin import settle
 from core.brokers.paper.notebook import Step
 from core.brokers.paper.valuation import account_of, positions_of
 from core.matching.ledger import Refusal
@@ -44,8 +45,8 @@ class PaperExchange(Floor):
         return {order.symbol for order in self.open.values()} | {one.symbol for one in self.ledger.open_positions()}
 
     def working(self) -> list[str]:
-        """Return the ids of the orders that can still fill, legs that wait included."""
-        return list(self.open)
+        """Return the ids of its owner's orders that can still fill, legs that wait included."""
+        return [order_id for order_id in self.open if not self.notes.orders[order_id].order.liquidates]
 
     # --- what is asked of it ---
 
@@ -57,6 +58,7 @@ class PaperExchange(Floor):
             held = self.ledger.held(request.symbol)
             if request.order_class is OrderClass.OCO and held * request.side.sign >= 0:
                 raise refused(RefusalReason.QUANTITY_HELD, "an oco closes a position, and there is none", status=403, code=40310000)
+            check_restriction(request, self.ledger)
             self._check_means(request)
             self._take(request)
             self.meet(request.symbol)
@@ -89,7 +91,7 @@ class PaperExchange(Floor):
             self.notes.add(row)
             self.admit(new)
             for other in (*new.legs, new.sibling):
-                if other is not None:
+                if other is not None and not other.gone:  # what is over stays with what it belonged to
                     self.notes.relink(other.id, old.id, new.id)
             self.meet(new.symbol)
             return self.notes.listed(new.id)
@@ -97,8 +99,13 @@ class PaperExchange(Floor):
     def apply(self, actions: Iterable[CorporateAction], today: int) -> None:
         """Apply the splits and dividends up to `today`, days since 1970, that were not applied yet."""
         with localcontext(MONEY_CONTEXT):
-            self.elapse()
             apply_actions(self, actions, today)
+            self.elapse()
+
+    def settle(self) -> None:
+        """See whether the account still has what its positions ask for: once all that the market did at one time is met."""
+        with localcontext(MONEY_CONTEXT):
+            settle(self)
 
     def take(self) -> Step:
         """Return what has changed since the last time, and what is to be told of it once it is committed."""
@@ -143,4 +150,6 @@ class PaperExchange(Floor):
         if order_id not in self.open:
             word = self.notes.orders[order_id].order.broker_status
             raise refused(RefusalReason.ORDER_FINAL, f'order is already in "{word}" state')
+        if self.notes.orders[order_id].order.liquidates:
+            raise refused(RefusalReason.INVALID_ORDER, "an order of a margin call works until its position is closed")
         return self.open[order_id]

@@ -98,6 +98,7 @@ def replacement(row: PaperOrder, old: WorkingOrder, change: OrderChange, id: str
         money=ZERO,
         fees=ZERO,
         triggered=old.triggered,
+        rested=False,
         mark=old.mark,
     )
 

@@ -22,6 +22,7 @@ from core.matching.outcomes import Activated, Cancelled, Outcome, Refused, Resiz
 from core.matching.outcomes import Execution as Matched
 from core.matching.walk import Legs
 from core.model.broker import BrokerOrder, Print, Quote
+from core.model.broker_entry import BrokerEntryKind
 from core.model.cost_models import FeeModel
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import AssetClass, Bar, asset_class_of
@@ -41,10 +42,15 @@ _ENOUGH: Final = 1e15
 class PaperTerms:
     """How an account trades. `caps_size`: whether a quote fills no more than its size, where that is known."""
 
-    kind: AccountKind
+    account: AccountTerms
     fees: FeeModel
     caps_size: bool = False
     path: PathModel = PathModel.ADAPTIVE
+
+    @property
+    def kind(self) -> AccountKind:
+        """Whether it borrows and sells short."""
+        return self.account.kind
 
 
 class Floor:
@@ -53,7 +59,7 @@ class Floor:
     def __init__(self, books: AccountBooks, now_ns: Callable[[], int], terms: PaperTerms, hours: Hours) -> None:
         self.notes: Final = Notebook(books, now_ns)
         self.hours = hours
-        self.ledger = _ledger(books)
+        self.ledger = _ledger(books, terms.account)
         self.standings: dict[str, Standing] = {}
         self.classes: dict[str, AssetClass] = {one.order.symbol: asset_class_of(one.order.symbol) for one in books.orders}
         filling = Filling(
@@ -103,6 +109,7 @@ class Floor:
             standing = self.standing(bar.symbol)
             if standing.is_quoted:
                 return
+            self.pass_nights(bar.end_ns)
             is_regular = self.hours.opened_ns(bar.symbol, bar.start_ns, extended=False) is not None
             met = [order for order in self.orders_of(bar.symbol) if self._may_meet_bar(order, bar, is_regular)]
             for order in met:
@@ -110,7 +117,7 @@ class Floor:
             acting = [order for order in met if order.can_act(bar.high, bar.low)]
             if acting:
                 legs = self._legs(bar.symbol)
-                self._report(self._by_bar.meet(acting, legs, bar, self.ledger, is_regular=is_regular))
+                self._report(self._by_bar.meet(acting, legs, bar, self.ledger, is_regular=is_regular), bar.start_ns)
             self._touch(met, acting)
             standing.take_close(exact(bar.close))
             self.mark(bar.symbol)
@@ -125,9 +132,18 @@ class Floor:
                 standing.forget()
 
     def pass_time(self) -> None:
-        """Let go of what is over its time, fill what waits for a close, and begin a new day."""
+        """Let go of what is over its time, fill what waits for a close, charge the nights, and begin a new day."""
         with localcontext(MONEY_CONTEXT):
             self.elapse()
+            if self.ledger.terms.borrow_rate and any(one.qty < 0 for one in self.ledger.holdings.values()):
+                self.notes.keep_marks(self.ledger)
+
+    def pass_nights(self, until_ns: int) -> None:
+        """Charge each UTC midnight before `until_ns` that was not charged yet, on the balance then, and begin the day after it."""
+        while (midnight_ns := (self.notes.account.day + 1) * DAY_NS) < until_ns:
+            for charge in self.ledger.charge_night():
+                self.notes.enter(BrokerEntryKind.INTEREST, charge.symbol or "", cash=-charge.amount, time_ns=midnight_ns)
+            self.notes.begin_day(self.ledger)
 
     def elapse(self) -> None:
         """See `pass_time`; within the context of money."""
@@ -136,7 +152,10 @@ class Floor:
             ends = [(order.dead_from_ns, order) for order in self.open.values() if order.dead_from_ns is not None and order.is_live]
             self._expire([order for dead_ns, order in ends if now_ns >= dead_ns + self._patience_ns(order.symbol)])
             self._next_due_ns = min((dead_ns for dead_ns, order in ends if not order.gone), default=NEVER)
-        self.notes.begin_day(now_ns // DAY_NS, self.ledger)
+        if now_ns // DAY_NS > self.notes.account.day:
+            # What a bar that ends at midnight does comes before the night is charged, and that bar comes late.
+            symbols = {one.symbol for one in self.ledger.open_positions()} | {order.symbol for order in self.open.values()}
+            self.pass_nights(now_ns + 1 - max((self._patience_ns(symbol) for symbol in symbols), default=0))
 
     def _patience_ns(self, symbol: str) -> int:
         return 0 if self.standing(symbol).is_quoted else BAR_PATIENCE_NS
@@ -221,6 +240,7 @@ class Floor:
         acting = [order for order in orders if order.can_act(near, near)]
         self._touch(orders, acting)
         if not acting:
+            self._rest(orders)
             return False
         now_ns = self.notes.now_ns()
         left = standing.left(side)
@@ -231,7 +251,15 @@ class Floor:
             if isinstance(outcome, Matched):
                 standing.use(side, outcome.qty)
         self._report(outcomes)
+        self._rest(orders)
         return bool(outcomes)
+
+    def _rest(self, met: Sequence[WorkingOrder]) -> None:
+        """Note which limit orders have met a quote and wait now: from here on the market comes to them."""
+        for order in met:
+            if order.acts_as_limit and not order.rested and not order.gone:
+                order.rested = True
+                self.notes.touch(order.id)
 
     def _touch(self, met: Sequence[WorkingOrder], acting: Sequence[WorkingOrder]) -> None:
         """Note whose state may have moved: of what acted, and the marks that followed the market."""
@@ -244,7 +272,8 @@ class Floor:
         if notional is not None and not order.qty:
             order.qty = floor_to(notional / price, rows.UNIT) or rows.UNIT
 
-    def _report(self, outcomes: Sequence[Outcome]) -> None:
+    def _report(self, outcomes: Sequence[Outcome], since_ns: int | None = None) -> None:
+        """Write down what happened; `since_ns`: the start of the bar in which it did, None: just now."""
         for outcome in outcomes:
             order = outcome.order
             if isinstance(outcome, Matched):
@@ -256,7 +285,7 @@ class Floor:
             elif isinstance(outcome, Cancelled):
                 self.end(order, OrderStatus.CANCELLED)
             elif isinstance(outcome, Activated):
-                order.live_from_ns, order.dead_from_ns = self.life(self.notes.orders[order.id].order)
+                order.live_from_ns, order.dead_from_ns = self.life(self.notes.orders[order.id].order, since_ns)
                 self._next_due_ns = 0
                 self.notes.go_live(order.id, outcome.qty)
             elif isinstance(outcome, Resized):
@@ -305,9 +334,9 @@ class Floor:
             if not leg.is_live and not leg.gone:
                 self.end(leg, OrderStatus.CANCELLED)
 
-    def life(self, order: BrokerOrder) -> tuple[int, int | None]:
-        """Return the first instant at which an order decided now can fill, and the first at which it cannot."""
-        in_force, symbol, now_ns = order.time_in_force, order.symbol, self.notes.now_ns()
+    def life(self, order: BrokerOrder, since_ns: int | None = None) -> tuple[int, int | None]:
+        """Return the first instant at which an order can fill that lives from then on (None: now), and the first at which it cannot."""
+        in_force, symbol, now_ns = order.time_in_force, order.symbol, self.notes.now_ns() if since_ns is None else since_ns
         if in_force is TimeInForce.DAY:
             return now_ns, self.hours.day_end(symbol, now_ns, extended=order.extended_hours)
         if in_force is TimeInForce.GTD:
@@ -327,11 +356,12 @@ def _reaches(order: WorkingOrder, price: Decimal) -> bool:
     return price >= order.stop if order.is_buy else price <= order.stop
 
 
-def _ledger(books: AccountBooks) -> Ledger:
+def _ledger(books: AccountBooks, terms: AccountTerms) -> Ledger:
     account = books.account
-    ledger = Ledger(account.cash, AccountTerms(kind=account.kind))
+    ledger = Ledger(account.cash, terms)
+    ledger.restricted = account.restricted
     with localcontext(MONEY_CONTEXT):
         for one in account.holdings:
             ledger.holdings[one.symbol] = Holding(one.qty, one.cost, one.realised)
-            ledger.marks[one.symbol] = one.cost / one.qty if one.qty else ZERO
+            ledger.marks[one.symbol] = one.mark if one.mark is not None else one.cost / one.qty if one.qty else ZERO
     return ledger

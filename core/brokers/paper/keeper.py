@@ -19,8 +19,9 @@ from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import Hours
 from core.errors import BooksMoved, BrokerRefused, BugError, StoreError
 from core.model.broker import BarKind, LiveBar, OrderUpdate, Print, Quote, Tick
+from core.model.broker_entry import BrokerEntry, BrokerEntryKind
 from core.model.instants import DAY_NS, MINUTE_NS
-from core.model.paper import EntryKind, PaperAccount, PaperChange, PaperEntry
+from core.model.paper import PaperAccount, PaperChange
 from core.ports import CorporateActionStore, LiveClock, PaperBooks
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ class Keeper:
         self._is_open = False
         self.listeners: Final[list[Callable[[OrderUpdate], None]]] = []
         """Told of each change, in its order, after it is committed."""
+        self.entry_listeners: Final[list[Callable[[], None]]] = []
+        """Told that money or units were moved without an execution, after it is committed."""
 
     async def open(self, account_id: str, number: str, cash: Decimal) -> None:
         """Take up the account, or open it with a deposit of `cash`. Raises StoreError."""
@@ -74,7 +77,7 @@ class Keeper:
                 day_start_equity=cash,
                 actions_day=exchange_day(now_ns),
             )
-            deposit = PaperEntry(id=f"{number}-e1", kind=EntryKind.DEPOSIT, time_ns=now_ns, cash=cash)
+            deposit = BrokerEntry(id=f"{number}-e1", kind=BrokerEntryKind.DEPOSIT, time_ns=now_ns, cash=cash)
             with suppress(BooksMoved):  # another process was faster
                 await self._books.save(PaperChange(account=account, entries=(deposit,)))
         await self._look_at_actions()
@@ -143,6 +146,8 @@ class Keeper:
             refusal: BrokerRefused | None = None
             try:
                 self._meet(exchange, taken)
+                if taken:
+                    exchange.settle()
                 try:
                     result = work(exchange)
                 except BrokerRefused as refused:
@@ -203,3 +208,5 @@ class Keeper:
         for update in step.updates:
             for listener in tuple(self.listeners):
                 listener(update)
+        for told in tuple(self.entry_listeners) if step.change.entries else ():
+            told()

@@ -8,11 +8,14 @@ import msgspec
 
 from core.brokers.paper.orders import as_it_is
 from core.matching.ledger import Ledger
+from core.matching.margin import Shortfall
 from core.matching.orders import WorkingOrder
 from core.model.broker import BrokerOrder, Execution, OrderUpdate
+from core.model.broker_entry import BrokerEntry, BrokerEntryKind
+from core.model.corporate_action import price_after
 from core.model.money import ZERO
 from core.model.order import LegRole, OrderSide, OrderStatus
-from core.model.paper import AccountBooks, EntryKind, PaperChange, PaperEntry, PaperHolding, PaperOrder
+from core.model.paper import AccountBooks, PaperChange, PaperHolding, PaperOrder
 
 _WORDS: Final = {
     OrderStatus.PARTIALLY_FILLED: "partially_filled",
@@ -21,6 +24,7 @@ _WORDS: Final = {
     OrderStatus.EXPIRED: "expired",
     OrderStatus.REJECTED: "rejected",
 }
+_APART: Final = frozenset({BrokerEntryKind.SPLIT, BrokerEntryKind.DIVIDEND})
 _LISTED: Final = {LegRole.TARGET: 0, LegRole.STOP: 1}
 
 
@@ -39,16 +43,16 @@ class Notebook:
         self.orders: dict[str, PaperOrder] = {one.order.id: one for one in books.orders}
         self.ids: Final[dict[str, str]] = {one.order.client_order_id: one.order.id for one in books.orders}
         self.executions: Final = list(books.executions)
-        self._entries = len(books.entries)
+        self.entries: Final = list(books.entries)
         self._clock_ns = now_ns
         self._now_ns = books.account.time_ns
         self._legs: dict[str, list[str]] = {}
         self._stored = dict(self.orders)
         self._touched: dict[str, None] = {}
         self._new_executions: list[Execution] = []
-        self._new_entries: list[PaperEntry] = []
+        self._new_entries: list[BrokerEntry] = []
         self._updates: list[OrderUpdate] = []
-        self._is_new_day = False
+        self._is_account_changed = False
         for one in books.orders:
             self._index(one)
 
@@ -144,6 +148,14 @@ class Notebook:
         """Note that a leg is over another quantity now."""
         self._tell("restated", self._change(order_id, qty=qty))
 
+    def split(self, order_id: str, order: WorkingOrder, ratio: Decimal) -> None:
+        """Note that a split has moved an order into other units."""
+        before, request = self.orders[order_id].order, order.request
+        average = None if before.avg_fill_price is None else price_after(before.avg_fill_price, ratio)
+        terms = {name: getattr(request, name) for name in ("limit_price", "stop_price", "trail_price")}
+        qty = None if before.qty is None else request.qty
+        self._tell("restated", self._change(order_id, filled_qty=order.filled, avg_fill_price=average, qty=qty, **terms))
+
     def relink(self, order_id: str, old_id: str, new_id: str) -> None:
         """Let what hung on an order hang on the one that replaced it."""
         row = self.orders[order_id]
@@ -155,22 +167,53 @@ class Notebook:
             row = msgspec.structs.replace(row, sibling_id=new_id)
         self._put(row)
 
-    def enter(self, kind: EntryKind, symbol: str, *, qty: Decimal = ZERO, cash: Decimal = ZERO) -> None:
-        """Note what moved money or units without an execution."""
-        self._entries += 1
-        id_ = f"{self.account.number}-e{self._entries}"
-        self._new_entries.append(PaperEntry(id=id_, kind=kind, time_ns=self.now_ns(), cash=cash, symbol=symbol, qty=qty))
+    def enter(
+        self,
+        kind: BrokerEntryKind,
+        symbol: str = "",
+        *,
+        time_ns: int | None = None,
+        qty: Decimal = ZERO,
+        cash: Decimal = ZERO,
+        rate: Decimal | None = None,
+        price: Decimal | None = None,
+        shortfall: Shortfall | None = None,
+    ) -> None:
+        """Note what moved money or units without an execution; a change of units at an instant that it shares with no execution."""
+        if time_ns is None:
+            time_ns = self.now_ns()
+        if kind in _APART:
+            time_ns += 1
+            self._now_ns = time_ns + 1
+        entry = BrokerEntry(
+            id=f"{self.account.number}-e{len(self.entries) + 1}",
+            kind=kind,
+            time_ns=time_ns,
+            cash=cash,
+            symbol=symbol,
+            qty=qty,
+            rate=rate,
+            price=price,
+            equity=None if shortfall is None else shortfall.equity,
+            required=None if shortfall is None else shortfall.required,
+            exposure=None if shortfall is None else shortfall.exposure,
+        )
+        self.entries.append(entry)
+        self._new_entries.append(entry)
 
     def looked_at(self, day: int) -> None:
         """Note up to which day splits and dividends are applied."""
         self.account = msgspec.structs.replace(self.account, actions_day=day)
-        self._is_new_day = True
+        self._is_account_changed = True
 
-    def begin_day(self, day: int, ledger: Ledger) -> None:
-        """Note with what equity a day begins, once."""
-        if day > self.account.day:
-            self.account = msgspec.structs.replace(self.account, day=day, day_start_equity=ledger.equity)
-            self._is_new_day = True
+    def begin_day(self, ledger: Ledger) -> None:
+        """Note that the next day begins, and with what equity."""
+        self.account = msgspec.structs.replace(self.account, day=self.account.day + 1, day_start_equity=ledger.equity)
+        self._is_account_changed = True
+
+    def keep_marks(self, ledger: Ledger) -> None:
+        """Keep what holdings are worth now, where it is not what was kept last."""
+        self._is_account_changed |= _holdings(ledger) != self.account.holdings
 
     # --- committing ---
 
@@ -186,12 +229,19 @@ class Notebook:
                 self._stored[order_id] = row
                 changed.append(row)
         executions, entries, updates = tuple(self._new_executions), tuple(self._new_entries), tuple(self._updates)
-        is_new_day = self._is_new_day
-        self._touched, self._new_executions, self._new_entries, self._updates, self._is_new_day = {}, [], [], [], False
-        if not (changed or executions or entries or is_new_day):
+        is_account_changed = self._is_account_changed
+        self._touched, self._new_executions, self._new_entries, self._updates, self._is_account_changed = {}, [], [], [], False
+        if ledger.restricted is not self.account.restricted:
+            is_account_changed = True
+        if not (changed or executions or entries or is_account_changed):
             return Step(change=None)
         self.account = msgspec.structs.replace(
-            self.account, revision=self.account.revision + 1, cash=ledger.cash, time_ns=self._now_ns, holdings=_holdings(ledger)
+            self.account,
+            revision=self.account.revision + 1,
+            cash=ledger.cash,
+            time_ns=self._now_ns,
+            holdings=_holdings(ledger),
+            restricted=ledger.restricted,
         )
         return Step(
             change=PaperChange(account=self.account, orders=tuple(changed), executions=executions, entries=entries), updates=updates
@@ -219,5 +269,6 @@ class Notebook:
 
 def _holdings(ledger: Ledger) -> tuple[PaperHolding, ...]:
     return tuple(
-        PaperHolding(symbol=symbol, qty=one.qty, cost=one.cost, realised=one.realised) for symbol, one in sorted(ledger.holdings.items())
+        PaperHolding(symbol=symbol, qty=one.qty, cost=one.cost, realised=one.realised, mark=ledger.marks.get(symbol))
+        for symbol, one in sorted(ledger.holdings.items())
     )

@@ -84,7 +84,7 @@ def new_leg(parent: BrokerOrder, terms: dict[str, Decimal | OrderType], id: str,
 def working(one: PaperOrder) -> WorkingOrder:
     """Return the order as the matching sees it, as far as it does not hang on others."""
     order = one.order
-    is_exit = one.role is not None
+    is_exit = one.role is not None or order.liquidates
     request = OrderRequest(
         symbol=order.symbol,
         side=order.side or OrderSide.BUY,
@@ -105,9 +105,10 @@ def working(one: PaperOrder) -> WorkingOrder:
     made.goes_when_flat = is_exit
     made.is_live = one.is_live
     made.qty = one.qty
-    made.filled = made.charged_qty = order.filled_qty
+    made.filled = order.filled_qty
+    made.charged_qty = order.filled_qty if one.charged_qty is None else one.charged_qty
     made.filled_money, made.fees = one.money, one.fees
-    made.triggered, made.mark = one.triggered, one.mark
+    made.triggered, made.rested, made.mark = one.triggered, one.rested, one.mark
     made.tick = CENT if asset_class_of(order.symbol) is AssetClass.EQUITY else None
     if order.filled_qty:
         made.is_plain = False  # what is plain fills whole
@@ -139,5 +140,7 @@ def as_it_is(row: PaperOrder, order: WorkingOrder) -> PaperOrder:
         fees=order.fees,
         is_live=order.is_live,
         triggered=order.triggered,
+        rested=order.rested,
         mark=order.mark,
+        charged_qty=None if order.charged_qty == order.filled else order.charged_qty,
     )

@@ -18,11 +18,12 @@ from core.brokers.paper.glance import PaperGlance
 from core.brokers.paper.hours import Hours, RoundTheClock
 from core.brokers.paper.keeper import Keeper
 from core.clock import calendar
-from core.errors import AdapterBroken, BrokerError, UnknownName
+from core.errors import AdapterBroken, BrokerError, InputError, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features, OrderClass
 from core.model.hand import TradingAccount
 from core.model.market import AssetClass
 from core.model.order import OrderType, TimeInForce
+from core.model.run import AccountKind
 from core.ports import Broker, CorporateActionStore, LiveClock, PaperBooks
 
 ID: Final = "paper"
@@ -63,7 +64,7 @@ class PaperFeed:
 class PaperSource:
     """See `core.ports.BrokerSource`; of the paper account and no other. `cash`: what it is opened with, the first time.
 
-    `terms` raises InvalidValue where they cannot be; it is asked when the account is opened.
+    `terms` raises InputError where they cannot be; it is asked when the account is opened.
     """
 
     def __init__(
@@ -84,8 +85,16 @@ class PaperSource:
         """See `core.ports.BrokerSource`."""
         if broker_id != ID:
             raise UnknownName("broker", broker_id, (ID,))
-        features = msgspec.structs.replace(INFO.features, always_open=isinstance(self._feed.hours, RoundTheClock))
+        features = msgspec.structs.replace(
+            INFO.features, always_open=isinstance(self._feed.hours, RoundTheClock), reverses=self._may_reverse()
+        )
         return msgspec.structs.replace(INFO, features=features)
+
+    def _may_reverse(self) -> bool:
+        try:
+            return self._terms().kind is AccountKind.MARGIN
+        except InputError:
+            return False  # it is not opened then, and that says why
 
     def clock(self, broker_id: str) -> LiveClock:
         """See `core.ports.BrokerSource`."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import ExchangeHours, Hours
@@ -15,7 +16,7 @@ from core.model.market import Bar
 from core.model.money import plain
 from core.model.order import OrderSide, OrderType, TimeInForce
 from core.model.paper import AccountBooks, PaperAccount, PaperChange
-from core.model.run import AccountKind
+from core.model.run import AccountKind, AccountTerms
 from core.store.memory_paper import MemoryPaperBooks
 
 D = Decimal
@@ -28,10 +29,17 @@ class PaperBench:
     """An exchange of 10,000 on New York's hours; every step is kept in `books`, and told in `told`."""
 
     def __init__(
-        self, *, kind: str = "cash", fees: str = "none", caps: bool = False, hours: Hours | None = None, at: str = "2023-11-14T15:00:00Z"
+        self,
+        *,
+        kind: str = "cash",
+        fees: str = "none",
+        caps: bool = False,
+        hours: Hours | None = None,
+        at: str = "2023-11-14T15:00:00Z",
+        account: AccountTerms | None = None,
     ) -> None:
         self.now_ns = parse_instant(at)
-        self.terms = PaperTerms(kind=AccountKind(kind), fees=fee_model(fees), caps_size=caps)
+        self.terms = PaperTerms(account=account or AccountTerms(kind=AccountKind(kind)), fees=fee_model(fees), caps_size=caps)
         self.hours = hours or ExchangeHours()
         self.books = MemoryPaperBooks()
         self.told: list[OrderUpdate] = []
@@ -39,11 +47,12 @@ class PaperBench:
         start = PaperAccount(
             id="p",
             number="P",
-            kind=AccountKind(kind),
+            kind=self.terms.kind,
             cash=D(10_000),
             time_ns=self.now_ns,
             day=self.now_ns // DAY_NS,
             day_start_equity=D(10_000),
+            actions_day=exchange_day(self.now_ns),
         )
         self.exchange = self._on(AccountBooks(account=start))
 
@@ -87,16 +96,19 @@ class PaperBench:
         """Move the market."""
         bid_size, ask_size = sizes
         self.exchange.quote(Quote(symbol=symbol, time_ns=self.now_ns, bid=D(bid), bid_size=D(bid_size), ask=D(ask), ask_size=D(ask_size)))
+        self.exchange.settle()
         self.keep()
 
     def trade(self, price: str, symbol: str = "SPY") -> None:
         """Let somebody trade."""
         self.exchange.trade(Print(symbol=symbol, time_ns=self.now_ns, price=D(price), size=D(1)))
+        self.exchange.settle()
         self.keep()
 
     def bar(self, opened: float, high: float, low: float, close: float, symbol: str = "SPY") -> None:
         """Let the minute before now be over."""
         self.exchange.bar(Bar(symbol, self.now_ns - MINUTE_NS, self.now_ns, opened, high, low, close, 1_000.0))
+        self.exchange.settle()
         self.keep()
 
     def send(self, id: str, side: OrderSide = BUY, qty: str | None = "10", symbol: str = "SPY", **terms: Any) -> BrokerOrder:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from core.brokers.paper.actions import exchange_day
+from core.brokers.paper.source import PaperSource
 from core.errors import BrokerRefused, BrokerUnreachable, DatabaseUnreachable, KeysRefused, NotInThisVersion, OutcomeUnknown, UnknownName
 from core.model.broker import AccountName, BarKind, LiveBar, OrderUpdate, StreamState, Watch
 from core.model.corporate_action import Split
@@ -16,6 +17,7 @@ from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Bar
 from core.model.order import OrderSide, OrderStatus, OrderType
 from core.model.paper import AccountBooks, PaperChange
+from core.model.run import AccountKind, AccountTerms
 from core.ports import Broker
 from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
@@ -62,7 +64,8 @@ class Frail(MemoryPaperBooks):
 class Desk:
     """A market, the books, and how the account is opened on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: AccountKind = AccountKind.CASH) -> None:
+        self._kind = kind
         self.clock = HandClock()
         self.market = HandMarket(self.clock)
         self.books = Frail()
@@ -70,9 +73,12 @@ class Desk:
         for symbol, (bid, ask) in QUOTES.items():
             self.market.quote(symbol, bid, ask)
 
+    def source(self) -> PaperSource:
+        return hand_source(self.market, self.clock, self.books, account=AccountTerms(kind=self._kind), actions=self.actions)
+
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Broker]:
-        async with hand_source(self.market, self.clock, self.books, actions=self.actions).open("paper", AccountName.PAPER) as broker:
+        async with self.source().open("paper", AccountName.PAPER) as broker:
             yield broker
 
 
@@ -296,6 +302,26 @@ def test_it_knows_itself_alone() -> None:
     assert source.outlives_program("paper")
     with pytest.raises(UnknownName):
         source.info("alpaca")
+
+
+@pytest.mark.parametrize(("kind", "left"), [(AccountKind.MARGIN, -10), (AccountKind.CASH, 10)])
+async def test_a_margin_account_is_turned_around_by_one_order_and_says_so(kind: AccountKind, left: int) -> None:
+    desk = Desk(kind)
+    assert desk.source().info("paper").features.reverses is (kind is AccountKind.MARGIN)
+    async with desk.open() as broker:
+        await broker.desk.submit(buy("a"))
+        turning = msgspec.structs.replace(buy("b", qty="20"), side=OrderSide.SELL)
+        if kind is AccountKind.MARGIN:
+            assert (await broker.desk.submit(turning)).status is OrderStatus.FILLED
+        else:
+            with pytest.raises(BrokerRefused):
+                await broker.desk.submit(turning)
+        assert [one.qty for one in await broker.account.positions()] == [left]
+
+
+def test_terms_that_cannot_be_say_nothing_of_what_it_does() -> None:
+    source = hand_source(HandMarket(HandClock()), HandClock(), MemoryPaperBooks(), fees="nonsense")
+    assert source.info("paper").features.reverses is False
 
 
 async def test_a_position_is_closed_and_all_orders_are_cancelled() -> None:

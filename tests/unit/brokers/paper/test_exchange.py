@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.hours import RoundTheClock
 from core.errors import BrokerRefused
 from core.model.broker import OrderChange, OrderClass, RefusalReason
-from core.model.corporate_action import Dividend, Split
-from core.model.instants import parse_instant
 from core.model.money import plain
 from core.model.order import OrderSide, OrderType, TimeInForce
 from tests.unit.brokers.paper.bench import BUY, SELL, PaperBench
@@ -147,14 +144,6 @@ def test_fees_are_taken_and_told() -> None:
     assert bench.exchange.account().cash == D(10_000) - 1000 - 1
 
 
-def test_alpacas_fee_is_a_takers() -> None:
-    bench = PaperBench(fees="alpaca")
-    bench.quote("41999", "42000", "BTC/USD")
-    bench.send("a", qty="0.1", symbol="BTC/USD")
-    (execution,) = bench.exchange.notes.executions
-    assert execution.fee == D("4200") * D("0.0025")
-
-
 # --- at bars ----------------------------------------------------------------------------------------------
 
 
@@ -190,6 +179,15 @@ def test_the_legs_of_a_bracket_live_inside_the_bar() -> None:
     bench.bar(100.0, 104.0, 99.0, 101.0)
     target, stop = bench.order("a").legs
     assert (target.broker_status, target.avg_fill_price, stop.broker_status) == ("filled", D(103), "canceled")
+
+
+def test_an_exit_lives_in_the_day_in_which_its_entry_filled_though_its_bar_comes_after_that() -> None:
+    bench = PaperBench(hours=RoundTheClock(), at="2023-11-14T23:58:00Z")
+    bench.send("a", type=OrderType.MARKET, **BRACKET)
+    bench.at("2023-11-15T00:00:00Z")
+    bench.bar(100.0, 100.0, 100.0, 100.0)
+    assert bench.state("a") == ("filled", "10", "100")
+    assert [leg.broker_status for leg in bench.order("a").legs] == ["expired", "expired"]
 
 
 def test_the_last_bar_of_the_session_closes_it() -> None:
@@ -433,6 +431,19 @@ def test_a_replaced_entry_keeps_its_legs() -> None:
     assert bench.order("a").legs == ()
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_leg_that_was_taken_back_stays_with_the_entry_that_was_replaced(*, restarts: bool) -> None:
+    bench = PaperBench()
+    old = bench.send("a", limit_price="95", order_class=OrderClass.BRACKET, target_price="100", stop_loss_price="93")
+    for leg in old.legs:
+        if not bench.order("a").legs[0].status.is_final:
+            bench.exchange.cancel(leg.id)
+    if restarts:
+        bench.restart()
+    new = bench.exchange.replace(old.id, OrderChange(client_order_id="b", limit_price=D("94")))
+    assert (len(new.legs), len(bench.order("a").legs)) == (0, 2)
+
+
 def test_a_replaced_trail_keeps_its_mark() -> None:
     bench = PaperBench()
     old = bench.send("a", trail_price="2")
@@ -540,44 +551,3 @@ def test_a_new_day_begins_with_the_equity_of_the_old() -> None:
     assert bench.exchange.account().last_equity == D(10_000) + 10 * 5
     bench.restart()
     assert bench.exchange.account().last_equity == 10_050
-
-
-# --- splits and dividends ---------------------------------------------------------------------------------
-
-DAY = exchange_day(parse_instant("2023-11-14T15:00:00Z"))
-
-
-def test_a_split_multiplies_the_holding_and_ends_the_orders_of_its_symbol() -> None:
-    bench = PaperBench()
-    bench.exchange.apply((), DAY)
-    bench.quote("99.98", "100")
-    bench.quote("41999", "42000", "BTC/USD")
-    bench.send("a", qty="9")
-    bench.send("b", SELL, "9", limit_price="200", time_in_force=T.GTC)
-    bench.send("c", qty="0.01", symbol="BTC/USD", limit_price="40000")
-    bench.restart()
-    bench.exchange.apply([Split(symbol="SPY", day=DAY + 1, ratio=D(4)), Split(symbol="SPY", day=DAY, ratio=D(7))], DAY + 1)
-    bench.keep()
-    (held,) = bench.exchange.positions()
-    assert (held.qty, held.avg_price, held.cost_basis) == (D(36), D(25), D(900))
-    assert (bench.state("b")[0], bench.state("c")[0]) == ("canceled", "new")
-    assert [(one.kind.value, one.qty) for one in bench.changes[-1].entries] == [("split", D(27))]
-    bench.restart()
-    bench.exchange.apply([Split(symbol="SPY", day=DAY + 1, ratio=D(4))], DAY + 1)
-    assert bench.held() == 36  # once, whatever happens
-    bench.send("d")
-    assert bench.state("d")[0] == "new"  # the quote of the shares before stands no more
-
-
-@pytest.mark.parametrize(("side", "cash"), [(BUY, D("2.25")), (SELL, D("-2.25"))])
-def test_a_dividend_is_paid_on_longs_and_charged_on_shorts(side: OrderSide, cash: Decimal) -> None:
-    bench = PaperBench(kind="margin")
-    bench.exchange.apply((), DAY)
-    bench.quote("100", "100")
-    bench.send("a", side, "9")
-    before = bench.exchange.account().cash
-    bench.exchange.apply([Dividend(symbol="SPY", day=DAY + 3, amount=D("0.25"))], DAY + 3)
-    bench.keep()
-    assert bench.exchange.account().cash - before == cash
-    (entry,) = bench.changes[-1].entries
-    assert (entry.kind.value, entry.symbol, entry.cash) == ("dividend", "SPY", cash)

@@ -1,0 +1,232 @@
+"""What moved an account without an execution, in the books of the runs that have a part of it: each its own.
+
+The broker is the truth of the account; what a run has of it is worked out from what the run held at that instant. Each entry
+is committed once, with an event that names it. Source: docs/live-trading.md, "Splits, dividends and interest".
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, localcontext
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from core.events.live_payloads import EntryTaken
+from core.events.payloads import DividendPaid, InterestCharged, MarginCall, OrderCreated, OrderFilled, OrderReplaced, SplitApplied
+from core.model.broker import BrokerOrder, Execution
+from core.model.broker_entry import BrokerEntry, BrokerEntryKind
+from core.model.corporate_action import units_after
+from core.model.money import MONEY_CONTEXT, ZERO, plain
+from core.model.order import Fill, Order, OrderRequest, OrderStatus, TimeInForce
+from core.trading.books import BookChange
+from core.trading.entries import Entry
+from core.trading.order_fold import OrderLife
+from core.trading.portions import portions
+from core.trading.split_orders import UNIT, split_life, split_request, went_through, whole
+from core.trading.state import AccountState
+
+_CENT: Final = Decimal("0.01")
+_DUST: Final = Decimal("1E-18")
+MARGIN_CALL: Final = "margin_call"
+"""Why a fill is there that no order of a run asked for."""
+
+
+class AccountEntries:
+    """Shares what a broker booked. Whoever calls it holds the account's turn, and has booked the executions before it."""
+
+    def __init__(self, state: AccountState) -> None:
+        self._state = state
+
+    def take(self, one: BrokerEntry, orders: Mapping[str, BrokerOrder] | None, after: Sequence[Execution], entry: Entry) -> None:
+        """Add to `entry` what comes of an entry. `orders`: as they are after all entries, by our ids; `after`: executions after it.
+
+        Of several splits of a symbol the last one comes with `orders`, the others without.
+        """
+        state, symbol = self._state, one.symbol
+        with localcontext(MONEY_CONTEXT):
+            later = self._booked_since(symbol, after)
+            outside = state.outside.get(symbol, ZERO) - later.get(None, ZERO)
+            held = {run_id: book.held(symbol) - later.get(run_id, ZERO) for run_id, book in state.books.items() if symbol in book.holdings}
+            left = None
+            if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
+                left = self._outside_after(one, one.rate, held, outside) + later.get(None, ZERO)
+            told = EntryTaken(
+                account=state.key, entry_id=one.id, what=one.kind.value, symbol=symbol, qty=one.qty, cash=one.cash, outside=left
+            )
+            entry.tell(told)
+            entry.afterwards.append(partial(state.note_entry, told))
+            if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
+                causes = self._split(one, one.rate, held, later, entry)
+                entry.afterwards.append(partial(state.split_price, symbol, one.rate, one.time_ns))
+                self._adjust(one, one.rate, orders, after, entry, causes)
+            elif one.kind is BrokerEntryKind.DIVIDEND and one.rate is not None:
+                for run_id, qty in held.items():
+                    if qty:
+                        paid = DividendPaid(symbol=symbol, per_share=one.rate, qty=qty, cash=qty * one.rate)
+                        self._tell(run_id, paid, one.time_ns, entry)
+            elif one.kind is BrokerEntryKind.INTEREST and symbol:
+                # On the account's cash nobody has a part: a run's own money is not the account's.
+                shorts: dict[str | None, Decimal] = {run_id: -qty for run_id, qty in held.items() if qty < 0}
+                if outside < 0:
+                    shorts[None] = -outside
+                for owner, cash in portions(one.cash, shorts, _CENT).items():
+                    if owner is not None and cash:
+                        self._tell(owner, InterestCharged(amount=-cash, symbol=symbol), one.time_ns, entry)
+            elif one.kind is BrokerEntryKind.MARGIN_CALL:
+                called = MarginCall(equity=one.equity or ZERO, required=one.required or ZERO, exposure=one.exposure or ZERO)
+                for run_id, book in state.books.items():
+                    if book.positions() or state.working(run_id):
+                        state.called[run_id] = entry.tell(called, run_id=run_id)
+
+    def pass_over(self, one: BrokerEntry, entry: Entry) -> None:
+        """Add that an entry is known and concerns nobody here: it is in what the account held when it was first met."""
+        told = EntryTaken(account=self._state.key, entry_id=one.id, what=one.kind.value, symbol=one.symbol, qty=one.qty, cash=one.cash)
+        entry.tell(told)
+        entry.afterwards.append(partial(self._state.note_entry, told))
+
+    def liquidate(self, execution: Execution, entry: Entry) -> Decimal:
+        """Add what an order of the broker's own closed to the books of those who held it; return the units that nobody here did."""
+        state, symbol, sign = self._state, execution.symbol, execution.side.sign
+        held = {run_id: book.held(symbol) for run_id, book in state.books.items()}
+        for fill in entry.fills:
+            if fill.symbol == symbol:
+                held[fill.run_id] = held.get(fill.run_id, ZERO) + fill.qty * fill.side.sign
+        closing: dict[str | None, Decimal] = {run_id: abs(qty) for run_id, qty in held.items() if qty * sign < 0}
+        outside = state.outside.get(symbol, ZERO)
+        if outside * sign < 0:
+            closing[None] = abs(outside)
+        with localcontext(MONEY_CONTEXT):
+            qtys = portions(min(execution.qty, sum(closing.values(), ZERO)), closing, UNIT)
+            fees = portions(execution.fee, {run_id: qty for run_id, qty in qtys.items() if qty}, _DUST)
+            for run_id, qty in qtys.items():
+                if run_id is not None and qty:
+                    self._fill(run_id, execution, qty, fees.get(run_id, ZERO), entry)
+            return execution.qty - sum((qty for run_id, qty in qtys.items() if run_id is not None), ZERO)
+
+    # --- inside ---
+
+    def _booked_since(self, symbol: str, executions: Sequence[Execution]) -> dict[str | None, Decimal]:
+        """Return the signed units of executions that are in the books already, by run; None: of nobody here."""
+        state = self._state
+        found: dict[str | None, Decimal] = {}
+        for one in executions:
+            life = state.find("", one.order_id)
+            is_booked = one.id in state.known_outside if life is None else any(fill.id == state.fill_id(one.id) for fill in life.fills)
+            if one.symbol == symbol and is_booked:
+                run_id = None if life is None else life.order.run_id
+                found[run_id] = found.get(run_id, ZERO) + one.qty * one.side.sign
+        return found
+
+    def _outside_after(self, one: BrokerEntry, ratio: Decimal, held: Mapping[str, Decimal], outside: Decimal) -> Decimal:
+        """Return what a split leaves of what is nobody's here, with the last unit that it left the account and no run has."""
+        total = sum(held.values(), outside)
+        exact, others = units_after(total, ratio), sum((whole(qty, ratio) for qty in held.values()), ZERO)
+        has = total + one.qty
+        # Where our books and the account differ, that is told in its own right, and is not made ours here.
+        return has - others if abs(has - exact) < UNIT else whole(outside, ratio)
+
+    def _split(
+        self, one: BrokerEntry, ratio: Decimal, held: Mapping[str, Decimal], later: Mapping[str | None, Decimal], entry: Entry
+    ) -> dict[str, str]:
+        """Split what each run holds; return the events that say so, by run."""
+        causes = {}
+        state, symbol = self._state, one.symbol
+        for run_id, qty in held.items():
+            book = state.books[run_id]
+            if not qty and not any(life.order.filled_qty for life in state.working(run_id) if life.order.request.symbol == symbol):
+                continue
+            after = whole(qty, ratio)
+            cash = ((units_after(qty, ratio) - after) * (one.price or ZERO)).quantize(_DUST)
+            since = later.get(run_id, ZERO)
+            told = SplitApplied(
+                symbol=symbol,
+                ratio=ratio,
+                qty_before=book.held(symbol),
+                qty=after + since,
+                cash=cash,
+                # Where something is in the books that came after it, it is told of as what it does to them now.
+                time_ns=None if since else one.time_ns,
+            )
+            causes[run_id] = self._tell(run_id, told, one.time_ns, entry)
+        return causes
+
+    def _tell(self, run_id: str, told: BookChange, time_ns: int, entry: Entry) -> str:
+        # What the account as a whole came to belongs to no run, and is no cause within one.
+        event_id = entry.tell(told, run_id=run_id)
+        entry.afterwards.append(partial(self._know, run_id, told, time_ns))
+        return event_id
+
+    def _know(self, run_id: str, told: BookChange, time_ns: int) -> None:
+        self._state.books[run_id].take(told, time_ns)
+        self._state.changed(run_id)
+
+    def _adjust(
+        self,
+        one: BrokerEntry,
+        ratio: Decimal,
+        orders: Mapping[str, BrokerOrder] | None,
+        after: Sequence[Execution],
+        entry: Entry,
+        causes: Mapping[str, str],
+    ) -> None:
+        """Move the symbol's orders into the units of after: those at the broker to what it made of them, the others by the rules."""
+        state = self._state
+        words = f"A split, {plain(ratio)} for 1."
+        for known in state.working():
+            life = entry.life(known.order.id, known)
+            theirs = None if orders is None else orders.get(life.order.id)
+            if life.order.request.symbol != one.symbol or (orders is not None and theirs is None):
+                continue  # it is on its way, or never came there
+            if theirs is not None and not went_through(life, ratio, one.time_ns, theirs, self._unheard(life, theirs, after)):
+                continue
+            life = split_life(life, ratio, one.time_ns, theirs)
+            entry.lives[life.order.id] = life
+            told = OrderReplaced(order_id=life.order.id, request=life.order.request, reason=words, filled_qty=life.order.filled_qty)
+            entry.tell_of(life.order, told, causes.get(life.order.run_id))
+        for waiting in (seat.waiting for seat in state.seats.values() if seat.waiting is not None):
+            for order in waiting.waiting_orders():
+                if order.request.symbol == one.symbol:
+                    request = split_request(order.request, ratio)
+                    entry.tell_of(order, OrderReplaced(order_id=order.id, request=request, reason=words), causes.get(order.run_id))
+                    entry.afterwards.append(partial(waiting.change, order.id, request))
+
+    def _unheard(self, life: OrderLife, theirs: BrokerOrder, after: Sequence[Execution]) -> Decimal:
+        known = {fill.id for fill in life.fills}
+        mine = (one for one in after if one.order_id == theirs.id)
+        return sum((one.qty for one in mine if self._state.fill_id(one.id) not in known), ZERO)
+
+    def _fill(self, run_id: str, execution: Execution, qty: Decimal, fee: Decimal, entry: Entry) -> None:
+        """Add an order of the run's that is filled, for what was closed of its position."""
+        state, now_ns = self._state, self._state.clock.now_ns()
+        request = OrderRequest(symbol=execution.symbol, side=execution.side, qty=qty, reduce_only=True, note="closed after a margin call")
+        order = Order(
+            id=f"{run_id}-m{execution.id}",
+            run_id=run_id,
+            request=request,
+            time_in_force=TimeInForce.GTC,
+            status=OrderStatus.CREATED,
+            created_ns=now_ns,
+            updated_ns=now_ns,
+            account=state.key,
+        )
+        fill = Fill(
+            id=state.fill_id(f"{execution.id}/{run_id}"),
+            run_id=run_id,
+            order_id=order.id,
+            symbol=execution.symbol,
+            side=execution.side,
+            qty=qty,
+            price=execution.price,
+            fee=fee,
+            slippage=ZERO,
+            time_ns=execution.time_ns,
+            reason=MARGIN_CALL,
+        )
+        entry.tell_of(order, OrderCreated(order=order), state.called.get(run_id))
+        told = OrderFilled(
+            order_id=order.id, fill_id=fill.id, qty=qty, price=fill.price, fee=fee, filled_qty=qty, time_ns=fill.time_ns, reason=MARGIN_CALL
+        )
+        entry.tell_of(order, told)
+        filled = msgspec.structs.replace(order, status=OrderStatus.FILLED, filled_qty=qty, avg_fill_price=fill.price)
+        entry.lives[order.id] = OrderLife(order=filled, said=OrderStatus.FILLED, fills=(fill,), broker_qty=qty, money=qty * fill.price)
+        entry.fills.append(fill)
