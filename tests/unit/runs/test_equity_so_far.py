@@ -26,6 +26,8 @@ async def test_it_is_what_the_run_knows_itself(tmp_path: Path) -> None:
         assert len(times_ns) >= 4
         assert times_ns[0] == over.first_bar_ns
         known = dict(zip(result.equity_ns.tolist(), result.equity.tolist(), strict=True))
+        if int(times_ns[-1]) not in known:  # stored, and the run was stopped before it decided on it
+            times_ns, equity = times_ns[:-1], equity[:-1]
         assert [known[at] for at in times_ns.tolist()] == equity.tolist()
         assert len(np.unique(equity)) > 1
 
