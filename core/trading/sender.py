@@ -6,7 +6,7 @@ A cancel is another thing: asked for twice it comes to the same, so it is asked 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Final
 
 from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited, StoreError
@@ -55,6 +55,8 @@ class Sender:
         self._look_ups_s = look_ups_s
         self._cancelling: set[str] = set()
         self._crowd = asyncio.Lock()
+        self._quiet_until_s = 0.0
+        """When the broker takes requests again, by the loop's clock, where it said that there were too many."""
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
@@ -180,13 +182,28 @@ class Sender:
             if fault.what != said and not _says_it_is_over(fault):
                 said = fault.what
                 await self._told(order, OrderCancelRefused(order_id=order.id, reason=said))
-            advice_s = fault.retry_after_s if isinstance(fault, RateLimited) else None
-            # Of hundreds that were too much for the broker one asks at a time.
-            async with self._crowd if isinstance(fault, RateLimited) else nullcontext():
-                if await self._is_gone(order.id, broker_id, pause_s if advice_s is None else max(advice_s, CANCEL_PAUSE_S)):
-                    return
-                fault = await self._ask_cancel(order, broker_id)
+            if isinstance(fault, RateLimited):
+                wait_s = pause_s if fault.retry_after_s is None else max(fault.retry_after_s, CANCEL_PAUSE_S)
+                self._quiet_until_s = max(self._quiet_until_s, _now_s() + wait_s)
+                is_gone, fault = await self._asked_in_turn(order, broker_id)
+            else:
+                is_gone = await self._is_gone(order.id, broker_id, pause_s)
+                fault = None if is_gone else await self._ask_cancel(order, broker_id)
+            if is_gone:
+                return
             pause_s = min(2 * pause_s, LONGEST_CANCEL_PAUSE_S)
+
+    async def _asked_in_turn(self, order: Order, broker_id: str) -> tuple[bool, BrokerError | None]:
+        """Ask where too much was asked for: all wait for the same instant, and then one asks at a time, until one is refused again.
+
+        Returns whether nothing is left to ask for, and what went wrong.
+        """
+        while True:
+            if await self._is_gone(order.id, broker_id, max(0.0, self._quiet_until_s - _now_s())):
+                return True, None
+            async with self._crowd:
+                if _now_s() >= self._quiet_until_s:
+                    return False, await self._ask_cancel(order, broker_id)
 
     async def _ask_cancel(self, order: Order, broker_id: str) -> BrokerError | None:
         """Ask once; return what went wrong, None: the broker took it."""
@@ -320,3 +337,7 @@ class Sender:
 
 def _says_it_is_over(fault: BrokerError) -> bool:
     return isinstance(fault, BrokerRefused) and fault.reason in _GONE
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
