@@ -145,7 +145,7 @@ class HandAccount:
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(SOON_S if state.awaits_fee() else None):
+                async with asyncio.timeout(SOON_S if state.awaits_fee() or self._families.owes else None):
                     await self._changed.wait()
 
     async def _tell_changes(self) -> None:

@@ -516,7 +516,7 @@ class LiveWork:
             for order_id in cancels:
                 await desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() else None):
+                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() or self._venue.families.owes else None):
                     await self._changed.wait()
 
     def _left_of(self, life: OrderLife) -> Decimal | None:

@@ -313,8 +313,8 @@ class Sender:
             self._wake()
         elif isinstance(error, BrokerRefused):
             await self._reject(order.id, RejectCode.BROKER_REFUSED, error.what, error)
-        else:
-            await self._reject(order.id, RejectCode.BROKER_REFUSED, f"It was not sent: {error.what}")
+        else:  # there were too many requests: it took nothing
+            await self._reject(order.id, RejectCode.NEVER_SENT, f"It was not sent: {error.what}")
 
     async def _look_up(self, order: Order, why: str) -> None:
         """Ask for the order by our id until the broker has answered often enough that it never came."""
