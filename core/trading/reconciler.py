@@ -115,13 +115,17 @@ class Reconciler:
             is_marked = is_whole and self._marked_ns is not None and began_ns - self._marked_ns >= _MARK_NS
             if is_marked:
                 entry.tell(Reconciled(account=state.key, until_ns=began_ns))
+
+            def know() -> None:
+                self._marked_ns = began_ns if is_marked or self._marked_ns is None else self._marked_ns
+                self._known_ns = began_ns if self._known_ns is None else self._known_ns
+                if is_whole or self._from_ns is None:
+                    self._from_ns = began_ns
+                self._note(found, moving(ours, theirs), asked_ns)
+                self._stop_runs([one for one in found if one.healing is Healing.STOP])
+
+            entry.afterwards.append(know)
             await state.apply(entry)
-        self._marked_ns = began_ns if is_marked or self._marked_ns is None else self._marked_ns
-        self._known_ns = began_ns if self._known_ns is None else self._known_ns
-        if is_whole or self._from_ns is None:
-            self._from_ns = began_ns
-        self._note(found, moving(ours, theirs), asked_ns)
-        self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
 
     async def take_entries(self) -> None:
