@@ -1,0 +1,74 @@
+"""An entry and exits that left as one order and were changed: the broker has a new order for each change, and the books are one."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.clock.realtime import SystemClock
+from core.model.hand import OrderTerms
+from core.model.order import OrderStatus
+from tests.broker.bench import fake_broker
+from tests.broker.desk import WireScene, wired
+from tests.broker.server import FakeBroker
+
+S, D = OrderStatus, Decimal
+
+
+@pytest.fixture
+def server() -> Iterator[FakeBroker]:
+    with fake_broker(SystemClock().now_ns) as running:
+        yield running
+
+
+async def changed(scene: WireScene, order_id: str, **prices: Decimal) -> None:
+    before = scene.desk.state.lives[order_id].at
+    await scene.desk.change(order_id, OrderTerms(**prices))
+    await scene.until(lambda: scene.desk.state.lives[order_id].at == before + 1)
+
+
+async def taken(scene: WireScene) -> tuple[str, str, str]:
+    """An entry over 10, its stop and its target, once the broker has them."""
+    entry = await scene.place_with_exits()
+    stop, target = scene.desk.state.together[entry]
+    for each in (entry, stop, target):
+        await scene.until(lambda each=each: scene.desk.state.lives[each].order.broker_id is not None)
+    return entry, stop, target
+
+
+async def test_an_entry_and_an_exit_are_changed_and_all_end_together(tmp_path: Path, server: FakeBroker) -> None:
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        entry, stop, target = await taken(scene)
+        await changed(scene, entry, limit_price=D(391))
+        await changed(scene, target, limit_price=D(421))
+        await changed(scene, entry, limit_price=D(392))
+        assert len(scene.server.book.orders) == 6
+        await scene.desk.cancel(entry)
+        for each in (entry, stop, target):
+            await scene.until_status(each, S.CANCELLED)
+        await scene.desk.reconcile()
+        await scene.assert_books_equal()
+
+
+async def test_what_an_exit_sold_before_its_change_is_booked_with_it(tmp_path: Path, server: FakeBroker) -> None:
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        entry, stop, target = await taken(scene)
+        scene.fill(entry, 10)
+        await scene.until_status(entry, S.FILLED)
+        first = scene.desk.state.lives[target].order.broker_id
+        assert first is not None
+        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
+        await scene.until_filled(target, 4)
+        await changed(scene, target, limit_price=D(421))
+        await scene.assert_books_equal()
+    async with wired(tmp_path, server) as scene:  # and while the program is off
+        await scene.run()
+        scene.fill(f"{target}.r1", 6, 421)
+        await scene.until_status(target, S.FILLED)
+        await scene.until_status(stop, S.CANCELLED)
+        await scene.desk.reconcile()
+        await scene.assert_books_equal()
+        assert scene.desk.state.positions() == {}
