@@ -1,7 +1,7 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -174,6 +174,9 @@ class Reconciler:
         since_ns = (now_ns if self._from_ns is None else self._from_ns) - _BEFORE_NS
         listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
         orders = {order.id: self._as_ours(order) for order in (*listed, *self._legs(listed))}
+        for order in listed:
+            if (own := await self._replaced(order, orders)) is not None:
+                orders[order.id] = own
         seen = {order.client_order_id for order in orders.values()}
         self._never_came = []
         self._unnamed = set()
@@ -202,7 +205,7 @@ class Reconciler:
         for broker_id in strange - set(orders) - state.adopted:
             late = await broker.orders.order(broker_id)
             if late is not None:
-                orders[late.id] = late
+                orders[late.id] = await self._replaced(late, orders) or late
         # A listing of executions may write a symbol in another way than the order does.
         symbols = {order.id: order.symbol for order in orders.values()}
         executions = [msgspec.structs.replace(one, symbol=symbols.get(one.order_id, one.symbol)) for one in executions]
@@ -257,6 +260,18 @@ class Reconciler:
         """Return a leg that is listed by itself by our id: the broker gave it one of its own."""
         known = None if own_id(order.client_order_id) in self._state.lives else self._state.find("", order.id)
         return order if known is None else msgspec.structs.replace(order, client_order_id=known.order.id)
+
+    async def _replaced(self, order: BrokerOrder, known: Mapping[str, BrokerOrder]) -> BrokerOrder | None:
+        """Return as ours what a change of ours replaced and that bears an id of the broker's; None where it is not that.
+
+        It left with another. After a restart only what took its place names it.
+        """
+        state = self._state
+        if order.replaced_by is None or order.id in state.adopted or state.find(known.get(order.id, order).client_order_id, "") is not None:
+            return None
+        after = known.get(order.replaced_by) or await self._broker.orders.order(order.replaced_by)
+        own = None if after is None else state.lives.get(own_id(after.client_order_id))
+        return None if own is None else msgspec.structs.replace(order, client_order_id=own.order.id)
 
     def _refuse_changes(self, entry: Entry) -> None:
         """A change that nobody sends any more and that the broker does not have, by its own id, never came there."""

@@ -11,6 +11,7 @@ from core.model.hand import OrderTerms
 from core.model.order import OrderStatus
 from tests.broker.bench import fake_broker
 from tests.broker.desk import WireScene, wired
+from tests.broker.faults import Fault, Mischief, Way
 from tests.broker.server import FakeBroker
 
 S, D = OrderStatus, Decimal
@@ -72,3 +73,31 @@ async def test_what_an_exit_sold_before_its_change_is_booked_with_it(tmp_path: P
         await scene.desk.reconcile()
         await scene.assert_books_equal()
         assert scene.desk.state.positions() == {}
+
+
+async def test_what_an_exit_sold_unheard_before_its_change_is_booked_after_a_restart(tmp_path: Path, server: FakeBroker) -> None:
+    """The order before the change bears no id of ours, and nothing that is stored names it: what took its place does."""
+    async with wired(tmp_path, server, missing_s=60.0) as scene:
+        await scene.run()
+        entry, stop, target = await taken(scene)
+        server.fail(*[Fault("GET /v2/", Way.STATUS, 503)] * 100)
+        scene.fill(entry, 10)
+        await scene.until_status(entry, S.FILLED)
+        first = scene.desk.state.lives[target].order.broker_id
+        assert first is not None
+        scene.lose_updates()
+        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
+        scene.lose_updates(Mischief.NONE)
+        await changed(scene, target, limit_price=D(421))
+        assert scene.desk.state.lives[target].missing_qty == 4
+    server.do(server.faults.clear)
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        await scene.until_filled(target, 4)
+        assert scene.desk.state.outside == {}
+        assert scene.desk.state.adopted == set()
+        await scene.desk.cancel(target)
+        for each in (stop, target):
+            await scene.until_status(each, S.CANCELLED)
+        await scene.desk.reconcile()
+        await scene.assert_books_equal()
