@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.clock.realtime import SystemClock
+from core.errors import InvalidValue
 from core.model.hand import OrderTerms
 from core.model.order import OrderStatus
 from tests.broker.bench import fake_broker
@@ -23,9 +24,9 @@ def server() -> Iterator[FakeBroker]:
         yield running
 
 
-async def changed(scene: WireScene, order_id: str, **prices: Decimal) -> None:
+async def changed(scene: WireScene, order_id: str, **terms: Decimal) -> None:
     before = scene.desk.state.lives[order_id].at
-    await scene.desk.change(order_id, OrderTerms(**prices))
+    await scene.desk.change(order_id, OrderTerms(**terms))
     await scene.until(lambda: scene.desk.state.lives[order_id].at == before + 1)
 
 
@@ -101,3 +102,32 @@ async def test_what_an_exit_sold_unheard_before_its_change_is_booked_after_a_res
             await scene.until_status(each, S.CANCELLED)
         await scene.desk.reconcile()
         await scene.assert_books_equal()
+
+
+async def test_a_change_of_one_exit_leaves_it_over_what_the_other_has_not_sold(tmp_path: Path, server: FakeBroker) -> None:
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        entry, stop, target = await taken(scene)
+        scene.fill(entry, 10)
+        await scene.until_status(entry, S.FILLED)
+        first = scene.desk.state.lives[target].order.broker_id
+        assert first is not None
+        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
+        await scene.until_filled(target, 4)
+        with pytest.raises(InvalidValue, match="one quantity"):
+            await scene.desk.change(stop, OrderTerms(qty=D(8)))
+        await changed(scene, stop, stop_price=D(381), qty=D(10))  # as a dialog sends what was not touched, too
+        now = scene.at_broker(f"{stop}.r1")
+        assert now is not None
+        assert now["qty"] == "6"
+        scene.do(lambda: scene.server.book.fill(now["id"], "1", "381"))
+        await scene.until_filled(stop, 1)
+        for each in (stop, target):
+            with pytest.raises(InvalidValue, match="have both filled a part"):
+                await scene.desk.change(each, OrderTerms(limit_price=D(421)) if each == target else OrderTerms(stop_price=D(382)))
+        await scene.desk.cancel(target)
+        for each in (stop, target):
+            await scene.until_status(each, S.CANCELLED)
+        await scene.desk.reconcile()
+        await scene.assert_books_equal()
+        assert scene.desk.state.positions() == {"SPY": D(5)}
