@@ -202,7 +202,17 @@ class Reconciler:
         # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
         executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
         strange = {one.order_id for one in executions if one.id not in state.known_outside and state.find("", one.order_id) is None}
-        for broker_id in strange - set(orders) - state.adopted:
+        strange -= set(orders) | state.adopted
+        if strange:
+            # So may one that left with it, and of that not even our id is at the broker: what they left with names it.
+            for life in state.unsettled():
+                if (
+                    life.order.id in state.leads
+                    and life.order.broker_id is None
+                    and (leg := await self._ask_for_leg(life.order)) is not None
+                ):
+                    orders.setdefault(leg.id, leg)
+        for broker_id in strange - set(orders):
             late = await broker.orders.order(broker_id)
             if late is not None:
                 orders[late.id] = await self._replaced(late, orders) or late

@@ -11,7 +11,8 @@ from core.errors import InvalidValue
 from core.model.hand import OrderTerms
 from core.model.order import OrderStatus
 from tests.broker.bench import fake_broker
-from tests.broker.desk import WireScene, wired
+from tests.broker.book import Document
+from tests.broker.desk import POST, WireScene, wired
 from tests.broker.faults import Fault, Mischief, Way
 from tests.broker.server import FakeBroker
 
@@ -35,7 +36,7 @@ async def taken(scene: WireScene) -> tuple[str, str, str]:
     entry = await scene.place_with_exits()
     stop, target = scene.desk.state.together[entry]
     for each in (entry, stop, target):
-        await scene.until(lambda each=each: scene.desk.state.lives[each].order.broker_id is not None)
+        await scene.until_status(each, S.ACCEPTED)
     return entry, stop, target
 
 
@@ -131,3 +132,32 @@ async def test_a_change_of_one_exit_leaves_it_over_what_the_other_has_not_sold(t
         await scene.desk.reconcile()
         await scene.assert_books_equal()
         assert scene.desk.state.positions() == {"SPY": D(5)}
+
+
+async def test_an_exit_that_sold_before_anybody_named_it_is_not_somebody_elses(tmp_path: Path, server: FakeBroker) -> None:
+    """The request arrives, and is filled, after the orders were listed and before the executions are."""
+    async with wired(tmp_path, server, look_ups_s=(60.0,)) as scene:
+        await scene.run()
+        scene.lose_updates()
+        book, positions = server.book, server.book.positions
+        body = {"symbol": "SPY", "side": "buy", "type": "limit", "qty": "10", "limit_price": "390", "time_in_force": "day"}
+        legs = {"order_class": "bracket", "take_profit": {"limit_price": "420"}, "stop_loss": {"stop_price": "380"}}
+
+        def arrive() -> list[Document]:
+            book.positions = positions  # type: ignore[method-assign]  # once
+            order = book.place({**body, **legs, "client_order_id": entry})
+            book.settle(order)
+            book.fill(order["id"], "10", "390")
+            book.fill(order["legs"][0]["id"], "4", "420")
+            return positions()
+
+        server.fail(Fault(POST, Way.RESET_BEFORE))
+        entry = await scene.place_with_exits()
+        stop, target = scene.desk.state.together[entry]
+        await scene.until_asked(POST)
+        scene.do(lambda: setattr(book, "hold", True))
+        scene.do(lambda: setattr(book, "positions", arrive))
+        await scene.desk.reconcile()
+        await scene.desk.reconcile()
+        assert (scene.desk.state.outside, scene.desk.state.adopted) == ({}, set())
+        assert [scene.desk.state.lives[each].order.filled_qty for each in (entry, stop, target)] == [10, 0, 4]
