@@ -123,7 +123,9 @@ class Sender:
         life = state.lives[order_id]
         order, client_id = life.order, change_id(order_id, number)
         # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
-        qty = life.changes[number - 1].qty - life.known_qty if life.known_qty or terms.qty is not None else None
+        # Of a pair it keeps what the other has left, which is less than either was over when the other has sold a part.
+        is_named = life.known_qty or (terms.qty is not None and order_id not in state.pairs)
+        qty = life.changes[number - 1].qty - life.known_qty if is_named else None
         if is_late or not state.may_send():
             await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"The change was not sent: {_AWAY}")
             return

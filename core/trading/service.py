@@ -231,7 +231,8 @@ class AccountDesk:
                 words = "another change of it is under way; wait for the broker's answer."
             raise InvalidValue(f"Order {order_id}", "changed", words)
         request = changed_request(life.order, terms)
-        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=self.state.leads.get(order_id))
+        lead, paired = self.state.leads.get(order_id), self.state.lives.get(self.state.pairs.get(order_id, ""))
+        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=lead, paired=paired)
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
         await self._outlasted(self._change(order_id, request, terms))
