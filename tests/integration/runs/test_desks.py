@@ -146,6 +146,9 @@ async def test_another_desk_sees_a_run_live_and_cannot_touch_it(url: str, tmp_pa
         with ann.store.log.subscribe(RunStopRequested.wire, asked, owner="test", run_id=run.id):
             await ben.store.log.append([run_event(run.id, RunStopRequested(desk_id="id-Ben", desk="Ben"), 1)])
             await asked.wait_for(1)
+        goes_on = Hearer()
+        with ben.store.log.subscribe("orders.*", goes_on, owner="test", run_id=run.id):
+            await goes_on.wait_for(100)
         with pytest.raises(RunNotStartable):
             await ben.runs.start(run.id)
         with pytest.raises(RunError, match="Ann"):
