@@ -8,6 +8,7 @@ from app.compose import compose_engine, compose_store
 from core.events.envelope import Envelope
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.settings import Settings
+from core.values import ParamValue
 from tests.gui.window.conftest import MakeDesk
 from tests.gui.window.test_other_desks import until
 from tests.integration.store.writers import other_process
@@ -30,7 +31,7 @@ async def _trade(folder: Path, told: Connection) -> None:
 
     try:
         with engine.subscribe("orders.Filled", hear, owner="test"):
-            params = {"fast": 2, "slow": 4}
+            params: dict[str, ParamValue] = {"fast": 2, "slow": 4}
             config = RunConfig(
                 strategy_id="sma-cross", symbols=("DEMO/USD",), timeframe="1m", params=params, mode=RunMode.PAPER, broker="sim"
             )
