@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,11 +57,19 @@ class Call:
             _log.warning("%s", warning)
         return settings
 
-    def run(self, work: Callable[["Engine"], Awaitable[T]], *, recover: bool = True, speed: float = 1.0, seed: int = 1) -> T:
+    def run(
+        self,
+        work: Callable[["Engine"], Awaitable[T]],
+        *,
+        recover: bool = True,
+        speed: float = 1.0,
+        seed: int = 1,
+        faults: Sequence[str] = (),
+    ) -> T:
         """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped.
 
         Without `recover` runs that a crash interrupted stay as they are: what looks after a database takes it as it is.
-        `speed`, `seed`: of the simulated market.
+        `speed`, `seed`, `faults`: of the simulated market.
         """
         from app.compose import compose_accounts, compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
@@ -73,7 +81,9 @@ class Call:
         settings = self.settings()
         store = compose_store(self.database_url, self.paths, settings)
         accounts = compose_accounts(self.paths, self.environment, settings)
-        engine = compose_engine(store, self.paths.strategies, settings, reporter.report, accounts=accounts, speed=speed, seed=seed)
+        engine = compose_engine(
+            store, self.paths.strategies, settings, reporter.report, accounts=accounts, speed=speed, seed=seed, faults=faults
+        )
         return asyncio.run(_within(engine, work, recover=recover))
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.call import Call, absolute
-from app.cli_runs import RunId
 from app.console import fail, print_json, progress, show, table
-from app.options import EVERYWHERE, AsJson
+from app.options import EVERYWHERE, AsJson, RunId
 from app.words import one_of
 from core.errors import DamagedStore, EventsChanged, InputError
 

@@ -1,4 +1,4 @@
-"""`weaver runs`: list, show, compare, verify, parity, stop, resume, close and delete."""
+"""`weaver runs`: list, show, compare, verify, parity, stop, resume, close, offer, take-over and delete."""
 
 import sys
 from contextlib import redirect_stdout
@@ -8,8 +8,9 @@ import typer
 
 from app.call import Call
 from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, to_end, with_files
+from app.cli_handing_over import offer, take_over
 from app.console import fail, print_json, progress, show
-from app.options import EVERYWHERE, AsJson, WithEquity
+from app.options import EVERYWHERE, AsJson, RunId, WithEquity
 from core.errors import InputError, NotTheSame, RunError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from core.model.verification import Verification
 
 _ENDED: Final = {"completed": "over: it completed before it heard of it", "stopped": "stopped", "error": "over: it failed"}
-RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning.", metavar="RUN")]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -34,6 +34,8 @@ def add_to(group: typer.Typer) -> None:
         ("stop", stop),
         ("resume", resume),
         ("close", close),
+        ("offer", offer),
+        ("take-over", take_over),
         ("delete", delete),
     ):
         group.command(name, epilog=EVERYWHERE)(verb)

@@ -54,6 +54,10 @@ def trade(
     ] = None,
     seed: Annotated[int, typer.Option(help="What the strategy's chance and the simulated market start from.", metavar="N")] = 1,
     speed: Annotated[float, typer.Option(help="How many times as fast as real time the simulated market goes.", metavar="X")] = 1.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="What goes wrong on the simulated market, on purpose, as name or name=value; repeat it.", metavar="NAME[=VALUE]"),
+    ] = None,
     minutes: Annotated[int | None, typer.Option(help="End after so many minutes of the market.", metavar="N")] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="What happens, an event a line, as JSON on stderr.")] = False,
     as_json: AsJson = False,
@@ -91,6 +95,8 @@ def trade(
             seed=seed,
         )
         now_ns = engine.market_now_ns(at)
+        if fault and at != "sim":
+            raise InputError(f"--fault is of the simulated market, and this is {at}.", "Add --broker sim, or leave it out.")
         if speed not in {1.0, engine.market_speed(at)}:
             raise InputError(f"--speed is of the simulated market, and {at} goes in real time.", "Leave it out.")
         end_ns = None if minutes is None else (now_ns // MINUTE_NS + 1 + minutes) * MINUTE_NS
@@ -114,7 +120,7 @@ def trade(
             return await run_to_end(engine, settle, shows_progress=False, confirm=confirm)
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(work, speed=speed, seed=seed)
+        done = call.run(work, speed=speed, seed=seed, faults=fault or ())
     tell(done, as_json=as_json)
 
 

@@ -1,6 +1,6 @@
 """The composition root: the only file that knows every class."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from app.config import Paths
 from app.desk import desk_of
 from app.paper import paper_source
 from core.brokers.accounts import Accounts
+from core.brokers.chance import FaultPlan, parse_faults
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
 from core.brokers.paper.source import ID as PAPER
@@ -56,10 +57,19 @@ def compose_store(url: str, paths: Paths | None = None, settings: Settings | Non
     )
 
 
-def compose_brokers(accounts: Accounts, store: Store, settings: Settings, *, speed: float, seed: int) -> Brokers:
-    """Return what runs can trade through: the markets and accounts inside the program, and the adapters of `accounts`."""
+def compose_brokers(
+    accounts: Accounts, store: Store, settings: Settings, *, speed: float, seed: int, faults: Sequence[str] = ()
+) -> Brokers:
+    """Return what runs can trade through: the markets and accounts inside the program, and the adapters of `accounts`.
+
+    `faults`: those of the simulated market, in place of the setting's.
+    """
+
+    def plan() -> FaultPlan:
+        return parse_faults(faults, "--fault") if faults else parse_faults(settings.text("sim.faults").split(), "sim.faults")
+
     clock = SystemClock()
-    market = SimSource(clock.now_ns(), speed=speed, seed=seed)
+    market = SimSource(clock.now_ns(), speed=speed, seed=seed, plan=plan)
     inside: dict[str, BrokerSource] = {SIM: market, PAPER: paper_source(store, market, settings, accounts)}
     return Brokers(inside, AdapterSource(accounts, clock))
 
@@ -73,14 +83,15 @@ def compose_engine(
     accounts: Accounts | None = None,
     speed: float = 1.0,
     seed: int = 1,
+    faults: Sequence[str] = (),
 ) -> Engine:
     """Return an engine on `store`; nothing is read or written before it is opened.
 
-    `accounts`: those that runs may trade on; None: there are none. `speed`, `seed`: of the simulated market.
+    `accounts`: those that runs may trade on; None: there are none. `speed`, `seed`, `faults`: of the simulated market.
     """
     clock = SystemClock()
     own = no_accounts(settings) if accounts is None else accounts
-    brokers = compose_brokers(own, store, settings, speed=speed, seed=seed)
+    brokers = compose_brokers(own, store, settings, speed=speed, seed=seed, faults=faults)
     source = compose_strategies(strategies)
     limit_s = settings.number("run.callback_limit_s")
     runs = RunManager(

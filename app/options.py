@@ -16,3 +16,4 @@ AdjustmentText = Annotated[str | None, typer.Option(help="raw, split or all.", m
 OnBadWay = Annotated[str, typer.Option("--on-bad", help="Rows that contradict themselves: fail or skip.", metavar="WAY")]
 KeptAt = Annotated[str | None, typer.Option("--broker", help="paper: the account that is kept in the database.", metavar="ID")]
 AccountText = Annotated[str, typer.Option("--account", help="Which account: paper or live.", metavar="NAME")]
+RunId = Annotated[str, typer.Argument(help="Id of the run, or its beginning.", metavar="RUN")]

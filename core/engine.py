@@ -18,7 +18,7 @@ from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
 from core.model.hand import AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
-from core.model.market import BarSeries, BarSet, BarSetKey, Gap
+from core.model.market import BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
 from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
@@ -36,6 +36,7 @@ from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.checking import check_store
 from core.runs.comparing import compare_runs
 from core.runs.equity_marks import EquityMarks
+from core.runs.equity_so_far import equity_so_far
 from core.runs.history import RunHistories
 from core.runs.manager import RunManager
 from core.runs.parity import parity_of
@@ -285,8 +286,18 @@ class Engine:
         return self._runs.is_here(run)
 
     async def take_over_run(self, run_id: str) -> Run:
-        """End a run of a desk that is gone, or has offered it. Raises HeldElsewhere while that desk has it, RunError."""
+        """Take a run from a desk that is gone or has offered it: its account is compared with the broker, and it ends as interrupted.
+
+        Then it can be resumed here, or closed. Raises HeldElsewhere while that desk has it, RunError, BrokerError.
+        """
         return await self._runs.take_over(run_id)
+
+    async def offer_run(self, run_id: str, desk: str | None) -> DeskSeen | None:
+        """Let the desk of that name or id take over a run of this one; None takes the offer back. Returns the desk.
+
+        Its account goes with it. Raises InputError, UnknownName; RunError where something else trades on the account.
+        """
+        return await self._runs.offer(run_id, desk)
 
     async def run_again(self, run_id: str, confirm: str = "") -> Run:
         """Create and start a new run with the same config; `confirm` as for `start_run`."""
@@ -335,6 +346,10 @@ class Engine:
     async def result(self, run_id: str) -> RunResult | None:
         """Return what a finished run left; None while it goes on or when it failed before its first bar."""
         return await self._store.runs.result(run_id)
+
+    async def equity_so_far(self, run_id: str) -> tuple[Instants, Floats]:
+        """Return times, UTC ns, and equity of a paper or live run that goes on, here or elsewhere, from what is stored of it."""
+        return await equity_so_far(await self._runs.get(run_id), self._store)
 
     async def view_at(self, run_id: str, seq: int) -> RunView:
         """Return a run as it was when the event `seq` had happened: orders, fills, positions and account. Raises UnknownName, RunError."""

@@ -351,12 +351,13 @@ class HeldElsewhere(RunError):
 
 
 class LeaseLost(RunError):
-    """Another desk has taken over the run or the account; nothing that this one would still do is stored."""
+    """Another desk has taken over the run or the account, `lost`; nothing that this one would still do is stored."""
 
     code = "lease_lost"
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This desk has lost {what}: another one has taken over.", "It goes on there.")
+        self.lost = what
 
 
 class NotTheSame(RunError):

@@ -314,8 +314,8 @@ class Leases(Protocol):
         """Give it back; harmless when it is lost."""
         ...
 
-    async def offer(self, lease: Lease, desk_id: str) -> None:
-        """Let another desk take it at once. Raises LeaseLost."""
+    async def offer(self, lease: Lease, desk_id: str | None) -> None:
+        """Let another desk take it at once; None takes the offer back. Raises LeaseLost."""
         ...
 
     async def held(self, kind: LeaseKind) -> Sequence[Lease]:

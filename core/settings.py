@@ -54,6 +54,7 @@ SETTINGS: Final = (
     _setting("account.paper_adapter", "Paper adapter", "alpaca", "Which broker the paper account is at; `weaver accounts adapters` lists them."),
     _setting("account.live_adapter", "Live adapter", "alpaca", "Which broker the live account is at; `weaver accounts adapters` lists them."),
     _setting("sim.speed", "Speed of the simulated market", 1.0, "How many times as fast as real time it goes in the window; takes effect at the next start.", minimum=0.1, maximum=3_600),
+    _setting("sim.faults", "Faults of the simulated market", "", "What goes wrong there on purpose, from the first order on, like slow=2 lost-answers=0.1 doubled; docs/live-trading.md lists all; takes effect at the next start."),
     _setting("paper.feed", "Feed", "sim", "Whose prices fill the account inside the program: sim, or an adapter such as alpaca with the paper account's keys; each feed has an account of its own; takes effect at the next start."),
     _setting("paper.cash", "Cash at opening", 100_000.0, "What the paper account is opened with, the first time.", minimum=1),
     _setting("paper.account", "Kind of account", "cash", "Whether the paper account borrows and sells short; takes effect at the next start.", choices=("cash", "margin")),

@@ -64,6 +64,7 @@ class ChartFeed(QObject):
         self._trades: tuple[Trade, ...] = ()
         self._places: tuple[int, ...] = ()
         self._equity_points = 0
+        self._equity_from_ns = 0
         self._account = AccountMarks()
         self._turn = 0
         self.show_gaps_crypto = show_gaps_crypto
@@ -225,13 +226,13 @@ class ChartFeed(QObject):
         time_ns, equity = self._views.equity.points()
         if not len(time_ns):
             return
-        if not self._equity_points or len(time_ns) < self._equity_points:
+        if not self._equity_points or len(time_ns) < self._equity_points or int(time_ns[0]) != self._equity_from_ns:
             self._chart.set_equity(time_ns, equity, float(loaded.run.config.cash))
             if loaded.run.config.mode is RunMode.BACKTEST:
                 self._chart.fit()  # a run goes from the oldest bars to the newest: all of them show how far it is
         elif len(time_ns) > self._equity_points:
             self._chart.update_equity(time_ns[self._equity_points :], equity[self._equity_points :])
-        self._equity_points = len(time_ns)
+        self._equity_points, self._equity_from_ns = len(time_ns), int(time_ns[0])
 
     # --- going places ---
 

@@ -61,6 +61,8 @@ class RunCommands(QObject):
         acts.bind("resume-run", self.resume, enabled=False)
         acts.bind("close-run", lambda: self.ask_close(flatten=False), enabled=False)
         acts.bind("close-run-flatten", lambda: self.ask_close(flatten=True), enabled=False)
+        acts.bind("offer-run", self.ask_offer, enabled=False)
+        acts.bind("take-over-run", self.ask_take_over, enabled=False)
         acts.bind("delete-run", self.ask_delete, enabled=False)
         acts.bind("kill-switch", self.halt)
         acts.bind("import-data", self.import_data)
@@ -80,6 +82,12 @@ class RunCommands(QObject):
         is_left = status is RunStatus.INTERRUPTED and row is not None and row.mode is not None
         for name in ("resume-run", "close-run", "close-run-flatten"):
             self._acts.offer(name, enabled=is_left, why_not="" if is_left else "Select an interrupted paper or live run.")
+        is_trading = status is RunStatus.RUNNING and row is not None and row.mode is not None
+        is_elsewhere = row is not None and bool(row.desk) and bool(why_not)
+        why = "" if is_trading and not why_not else "Select a paper or live run that goes on at this desk."
+        self._acts.offer("offer-run", enabled=is_trading and not why_not, why_not=why)
+        why = "" if is_elsewhere else "Select a run that goes on at another desk."
+        self._acts.offer("take-over-run", enabled=is_elsewhere, why_not=why)
         self._acts.offer("delete-run", enabled=status is not None and status is not RunStatus.RUNNING, why_not=why_not)
 
     def _why_not(self, row: RunRow | None) -> str:
@@ -177,6 +185,45 @@ class RunCommands(QObject):
     async def _close(self, run_id: str, title: str, *, flatten: bool) -> None:
         run = await self._engine.close_run(run_id, flatten=flatten)
         self.say(f"{title} is closed. {run.error or ''}".strip())
+
+    def ask_offer(self) -> None:
+        """Ask which desk may take the selected run over."""
+        row = self._selected()
+        if row is not None:
+            self._tasks.start(self._ask_offer(row.run.id, row.title), what=f"offering {row.title}")
+
+    async def _ask_offer(self, run_id: str, title: str) -> None:
+        desks = [seen for seen in await self._engine.desks() if not seen.is_here]
+
+        def offer(desk_id: str | None) -> None:
+            self._tasks.start(self._offer(run_id, title, desk_id), what=f"offering {title}")
+
+        self._dialogs.offer_run(title, desks, offer)
+
+    async def _offer(self, run_id: str, title: str, desk_id: str | None) -> None:
+        to = await self._engine.offer_run(run_id, desk_id)
+        if to is None:
+            self.say(f"{title} stays here: no desk may take it over.")
+        else:
+            self.say(f"{title} goes on here until the desk {to.words} takes it over.")
+
+    def ask_take_over(self) -> None:
+        """Ask, then take the selected run from the desk that has it."""
+        row = self._selected()
+        if row is None:
+            return
+        run_id, title, desk = row.run.id, row.title, row.desk
+        self._dialogs.confirm(
+            f"Take over the run {title}?",
+            f"It ends at the desk {desk}, where that desk has offered it or is gone. Its account is opened here and compared with the "
+            "broker; its orders work on. Then it is interrupted: let it go on here, or close it.",
+            "Take over",
+            lambda: self._tasks.start(self._take_over(run_id, title), what=f"taking over {title}"),
+        )
+
+    async def _take_over(self, run_id: str, title: str) -> None:
+        run = await self._engine.take_over_run(run_id)
+        self.say(f"{title} is here. {run.error or ''}".strip())
 
     def verify(self) -> None:
         """Run the selected run again, compare, and say what came of it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
+from core.model.run import RunMode, RunStatus
 from core.views.activity import KEEP
 from core.views.runs import SPARK_POINTS
 from ui.slices import in_slices, letting_go
@@ -113,6 +114,10 @@ class RunLoader(QObject):
         fills = await engine.fills(run_id)
         changes = await self._changes(run_id, "account.SplitApplied") + await self._changes(run_id, "account.CoinFee")
         changes.sort(key=lambda event: event.seq)
+        if run.status is RunStatus.RUNNING and run.config.mode is not RunMode.BACKTEST:
+            so_far = await engine.equity_so_far(run_id)
+            if run_id == views.selected:
+                views.equity.precede(*so_far)
         await in_slices(views.loading(orders, fills, None if result is None else result.trades, changes))
         await self._bridge.publish()
         self.tables_loaded.emit(run_id)

@@ -96,6 +96,9 @@ class RunView(QObject):
                 None,
                 *left,
                 None,
+                acts["offer-run"],
+                acts["take-over-run"],
+                None,
                 acts["delete-run"],
                 None,
             )

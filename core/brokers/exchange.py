@@ -4,7 +4,7 @@ It never loses or doubles anything; what can go wrong between it and us is in `c
 """
 
 from collections.abc import Callable
-from decimal import Decimal, localcontext
+from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Final
 
 import msgspec
@@ -44,6 +44,7 @@ _WORDS: Final = {
     OrderStatus.EXPIRED: "expired",
     OrderStatus.REJECTED: "rejected",
 }
+_UNIT: Final = Decimal("0.000000001")
 _EVENTS: Final = {OrderStatus.PARTIALLY_FILLED: "partial_fill", OrderStatus.FILLED: "fill"}
 
 
@@ -78,6 +79,8 @@ class Exchange:
         self._working: dict[str, WorkingOrder] = {}
         self._prices: dict[str, Decimal] = {}
         self.listeners: list[Callable[[OrderUpdate], None]] = []
+        self.pieces = 1
+        """In how many executions each fill is told."""
         with localcontext(MONEY_CONTEXT):
             for one in self._executions:
                 self._ledger.book(one.symbol, one.side, one.qty, one.price, ZERO)
@@ -294,7 +297,8 @@ class Exchange:
             outcomes = self._matching.meet(acting, Legs(), bar, self._ledger)
         for outcome in outcomes:
             if isinstance(outcome, Matched):
-                self._book(outcome.order, outcome.qty, outcome.price)
+                for part in _parts(outcome.qty, self.pieces):
+                    self._book(outcome.order, part, outcome.price)
             elif isinstance(outcome, Refused):
                 self._end(outcome.order.id, OrderStatus.REJECTED)
             elif isinstance(outcome, Cancelled):
@@ -359,6 +363,13 @@ def _working(order: BrokerOrder, now_ns: int) -> WorkingOrder:
     is_day = order.time_in_force is TimeInForce.DAY
     dead_from_ns = calendar.session_end(now_ns, asset_class_of(order.symbol)) if is_day else None
     return WorkingOrder(order.id, order.id, request, now_ns, dead_from_ns, order.time_in_force)
+
+
+def _parts(qty: Decimal, pieces: int) -> list[Decimal]:
+    """Return a fill's units in pieces, the last with what is left; in one where they would come to nothing."""
+    with localcontext(MONEY_CONTEXT):
+        part = (qty / pieces).quantize(_UNIT, ROUND_DOWN)
+        return [*[part] * (pieces - 1), qty - part * (pieces - 1)] if part else [qty]
 
 
 def _no(reason: RefusalReason, status: int, code: int, words: str) -> BrokerRefused:

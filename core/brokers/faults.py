@@ -50,6 +50,10 @@ class Faults:
         if self.answer_delay_s:
             await asyncio.sleep(self.answer_delay_s)
 
+    async def before_reading(self) -> None:
+        """Wait as `before` does, where what an account has is asked for."""
+        await self.before()
+
     def request_is_lost(self, client_order_id: str | None) -> None:
         """Raise OutcomeUnknown when the request does not arrive."""
         if self.lose_requests:
@@ -112,6 +116,11 @@ class Faults:
     def mend(self) -> None:
         """Let the stream connect again."""
         self._line.set()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the stream is cut and not mended yet."""
+        return not self._line.is_set()
 
     async def until_cut(self) -> None:
         """Return when the stream is cut."""

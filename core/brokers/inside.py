@@ -88,17 +88,17 @@ class InsideAccount:
         self._stale: list[BrokerPosition] | None = None
 
     async def account(self) -> Account:
-        await self._faults.before()
+        await self._faults.before_reading()
         return self._exchange.account()
 
     async def positions(self) -> list[BrokerPosition]:
-        await self._faults.before()
+        await self._faults.before_reading()
         if not self._faults.silent_positions or self._stale is None:
             self._stale = self._exchange.positions()
         return self._stale
 
     async def executions(self, after: str | None = None, since_ns: int | None = None) -> list[Execution]:
-        await self._faults.before()
+        await self._faults.before_reading()
         found = self._exchange.executions()
         if after is not None:
             return found[int(after) :]
@@ -116,19 +116,19 @@ class InsideOrders:
         self._exchange, self._faults = exchange, faults
 
     async def open_orders(self) -> list[BrokerOrder]:
-        await self._faults.before()
+        await self._faults.before_reading()
         return [order for order in self._exchange.orders() if not order.status.is_final]
 
     async def orders_since(self, since_ns: int) -> list[BrokerOrder]:
-        await self._faults.before()
+        await self._faults.before_reading()
         return [order for order in self._exchange.orders() if order.submitted_ns >= since_ns]
 
     async def order(self, id: str) -> BrokerOrder | None:
-        await self._faults.before()
+        await self._faults.before_reading()
         return self._exchange.order(id)
 
     async def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
-        await self._faults.before()
+        await self._faults.before_reading()
         return self._exchange.by_client_id(client_order_id)
 
 

@@ -5,17 +5,20 @@ The account lives as long as the program. Its orders fill by Greta's matching at
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
+from core.brokers.chance import ChanceFaults, FaultPlan
 from core.brokers.exchange import TIMES_IN_FORCE, Books, Exchange
 from core.brokers.faults import Faults
 from core.brokers.inside import InsideBroker
 from core.brokers.sim_market import STEP_NS, SYMBOLS, SimMarket
 from core.clock.realtime import ScaledClock
-from core.errors import AdapterBroken, UnknownName
+from core.errors import AdapterBroken, InputError, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features
 from core.model.hand import TradingAccount
 from core.model.instants import MINUTE_NS, SECOND_NS
@@ -25,6 +28,7 @@ from core.model.run import AccountTerms
 from core.ports import Broker, LiveClock
 
 ID: Final = "sim"
+NO_FAULTS: Final = FaultPlan({})
 INFO: Final = AdapterInfo(
     id=ID,
     name="Simulated market",
@@ -52,12 +56,19 @@ _AT_ONCE: Final = 500
 class SimBroker(InsideBroker):
     """An account at a `SimMarket`. `run` lets the market go on."""
 
-    def __init__(self, clock: ScaledClock, *, seed: int, cash: Decimal, terms: AccountTerms | None = None) -> None:
+    def __init__(
+        self, clock: ScaledClock, *, seed: int, cash: Decimal, terms: AccountTerms | None = None, plan: FaultPlan = NO_FAULTS
+    ) -> None:
+        """`plan`: what goes wrong on purpose."""
         self._clock = clock
+        self._first_order_ns: int | None = None
+        off_ns = round(plan.of("clock-off") * SECOND_NS)
         self.feed: Final = SimMarket(seed, clock.now_ns())
         books = Books(number=f"SIM{secrets.token_hex(4).upper()}", cash=cash)
-        exchange = Exchange(books, clock.now_ns, terms)
-        super().__init__(exchange, self.feed, Faults(), clock.now_ns)
+        exchange = Exchange(books, lambda: clock.now_ns() + off_ns, terms)
+        exchange.pieces = max(1, int(plan.of("pieces")))
+        self._chance = ChanceFaults(plan, seed) if plan.values else None
+        super().__init__(exchange, self.feed, self._chance or Faults(), lambda: clock.now_ns() + off_ns)
         self.feed.opened, self.feed.moved = exchange.stand, exchange.show
 
     async def run(self) -> None:
@@ -68,7 +79,13 @@ class SimBroker(InsideBroker):
                 if self._due_ns() > self._clock.now_ns():
                     break
                 self.feed.step()
+                self._misbehave()
             await asyncio.sleep(0)
+
+    def _misbehave(self) -> None:
+        if self._chance is not None and self._chance.begun:
+            self._first_order_ns = self._first_order_ns or self.feed.now_ns
+            self._chance.at(self.feed.now_ns - self._first_order_ns)
 
     def _due_ns(self) -> int:
         """Return when the next price is to be made."""
@@ -78,22 +95,41 @@ class SimBroker(InsideBroker):
 
 
 class SimSource:
-    """Opens the simulated broker, and no other. `speed`: how many times as fast as real time its market goes."""
+    """Opens the simulated broker, and no other. `speed`: how many times as fast as real time its market goes.
 
-    def __init__(self, now_ns: int, *, speed: float = 1.0, seed: int = 1, cash: Decimal = Decimal(1_000_000)) -> None:
+    `plan` returns what goes wrong on purpose; it may raise InvalidValue, and is asked when the market is looked at.
+    """
+
+    def __init__(
+        self,
+        now_ns: int,
+        *,
+        speed: float = 1.0,
+        seed: int = 1,
+        cash: Decimal = Decimal(1_000_000),
+        plan: Callable[[], FaultPlan] = lambda: NO_FAULTS,
+    ) -> None:
+        self._plan = plan
         self._clock = ScaledClock(now_ns, speed)
         self._seed = seed
         self._cash = cash
 
     async def accounts(self) -> Sequence[TradingAccount]:
         """See `core.ports.BrokerSource`."""
-        return (TradingAccount(broker_id=ID, account=AccountName.PAPER, title=INFO.name, is_real_money=False, symbols=SYMBOLS),)
+        return (TradingAccount(broker_id=ID, account=AccountName.PAPER, title=self._title, is_real_money=False, symbols=SYMBOLS),)
+
+    @property
+    def _title(self) -> str:
+        try:
+            return f"{INFO.name}, faulty on purpose" if self._plan().values else INFO.name
+        except InputError:
+            return INFO.name  # it is said when it is opened
 
     def info(self, broker_id: str) -> AdapterInfo:
-        """See `core.ports.BrokerSource`."""
+        """See `core.ports.BrokerSource`. Raises InvalidValue for faults that cannot be."""
         if broker_id != ID:
             raise UnknownName("broker", broker_id, (ID,))
-        return INFO
+        return msgspec.structs.replace(INFO, features=msgspec.structs.replace(INFO.features, faults=self._plan().words))
 
     def clock(self, broker_id: str) -> LiveClock:
         """See `core.ports.BrokerSource`."""
@@ -112,7 +148,7 @@ class SimSource:
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Broker]:
         self._clock.begin()  # nothing happens in a market that nobody has looked at yet
-        broker = SimBroker(self._clock, seed=self._seed, cash=self._cash)
+        broker = SimBroker(self._clock, seed=self._seed, cash=self._cash, plan=self._plan())
         try:
             async with asyncio.TaskGroup() as group:
                 market = group.create_task(broker.run(), name="simulated-market")

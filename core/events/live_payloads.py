@@ -57,6 +57,15 @@ class StreamChanged(Payload, frozen=True, kw_only=True):
     said: str = ""
 
 
+class FaultsDeclared(Payload, frozen=True, kw_only=True):
+    """The run trades where things go wrong on purpose: a simulated broker that a person made misbehave."""
+
+    wire: ClassVar[str] = "live.FaultsDeclared"
+    account: str
+    words: str
+    """What goes wrong, a sentence."""
+
+
 class MarketClosed(Payload, frozen=True, kw_only=True):
     """The market of every symbol of a run is closed; it waits until `opens_ns`."""
 

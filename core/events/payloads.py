@@ -99,6 +99,26 @@ class RunInterrupted(Payload, frozen=True, kw_only=True):
     was: RunStatus
 
 
+class RunOffered(Payload, frozen=True, kw_only=True):
+    """The desk that runs it lets another one take it over at once."""
+
+    wire: ClassVar[str] = "run.Offered"
+    desk: str
+    """The name of the desk that runs it."""
+    to: str | None
+    """The name of the other one; None: the offer was taken back."""
+
+
+class RunTakenOver(Payload, frozen=True, kw_only=True):
+    """Another desk has the run from here on; it is interrupted once its orders were compared with the broker's."""
+
+    wire: ClassVar[str] = "run.TakenOver"
+    desk: str
+    """The name of the desk that has it now."""
+    was_at: str | None
+    """The name of the one that ran it."""
+
+
 class RunDeleted(Payload, frozen=True, kw_only=True):
     """The run and all that belongs to it was removed."""
 

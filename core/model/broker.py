@@ -80,6 +80,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its market never closes, for equities either."""
     coin_fees: bool = False
     """Whether the fee of a bought coin is taken from the coin: then less is held than was bought."""
+    faults: str = ""
+    """What goes wrong there on purpose, a sentence; empty: nothing."""
 
 
 class AdapterInfo(msgspec.Struct, frozen=True, kw_only=True):

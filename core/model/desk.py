@@ -1,9 +1,14 @@
 """Desks: the workstations that share a database, and what only one of them may do at a time."""
 
 import platform
+from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+_THERE_S: Final = 30.0
+"""A desk that was heard of so lately is there."""
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +33,11 @@ class DeskSeen(msgspec.Struct, frozen=True, kw_only=True):
     seen_s: float
     is_here: bool
     """Whether it is this one."""
+
+    @property
+    def words(self) -> str:
+        """`Ann, seen 0:02:10 ago`; of one that is there, its name."""
+        return self.desk.name if self.seen_s < _THERE_S else f"{self.desk.name}, seen {timedelta(seconds=round(self.seen_s))} ago"
 
 
 class LeaseKind(StrEnum):

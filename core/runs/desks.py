@@ -72,6 +72,8 @@ class _AccountRows:
             async with self._rows.begin() as work:
                 yield work
         except LeaseLost as error:
+            if error.lost != f"{LeaseKind.ACCOUNT} {self._key}":
+                raise  # a run was lost, whose order this would have been
             raise _taken(self._key) from error
 
 
@@ -154,6 +156,16 @@ class Desks:
             if not held.users:
                 held.leave()
                 await held.closed.wait()
+
+    async def key_of(self, broker_id: str, account: AccountName) -> str:
+        """Return what an account is known as, its broker and number, without becoming the one that has it. Raises BrokerError."""
+        held = self._held.get((broker_id, account))
+        if held is not None and held.opened.done() and held.opened.exception() is None:
+            return held.opened.result().desk.state.key
+        async with self._brokers.open(broker_id, account) as broker:
+            known = await broker.account.account()
+        check_kind(known, account)
+        return f"{broker_id}:{known.number}"
 
     async def _hold(self, key: tuple[str, AccountName], held: _Held) -> None:
         """Keep an account open until nobody needs it: one task, from the connection to its end."""

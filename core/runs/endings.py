@@ -36,6 +36,18 @@ class RunEndings:
         await self._end(after, RunInterrupted(was=run.status), rows, "The run was interrupted.")
         return after
 
+    async def hand_over(self, run: Run, rows: FencedRuns, desk: str, was_at: str, working: int) -> Run:
+        """Store and return a run as interrupted which `desk` took over, after it was compared with the broker.
+
+        `working`: how many of its orders work on. Raises StoreError, LeaseLost.
+        """
+        where = f" from the desk {was_at}" if was_at and was_at != desk else ""
+        orders = {0: "none of its orders works", 1: "1 of its orders works on"}.get(working, f"{working} of its orders work on")
+        sentence = f"The desk {desk} took it over{where} and compared it with the broker: {orders}. Let it go on, or close it."
+        after = run.moved_to(RunStatus.INTERRUPTED, ended_ns=self._clock.now_ns(), error=sentence, error_code="interrupted")
+        await self._end(after, RunInterrupted(was=run.status), rows, "The run was interrupted.")
+        return after
+
     async def close(self, run: Run, rows: FencedRuns, reason: str) -> Run:
         """Store and return an interrupted run as stopped by a person, for `reason`. Raises StoreError, LeaseLost."""
         after = run.moved_to(RunStatus.STOPPED, ended_ns=self._clock.now_ns(), error=reason, error_code=None)

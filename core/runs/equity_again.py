@@ -1,4 +1,4 @@
-"""The equity of the first part of a run that was interrupted, drawn up from its fills and the bars it saw."""
+"""The equity of the first part of a run that was interrupted or is looked at, drawn up from its fills and the bars it saw."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -19,15 +19,19 @@ def equity_until(
     closes: Mapping[str, Sequence[float]],
     first_ns: int,
     until_ns: int,
+    most: int | None = None,
 ) -> list[tuple[int, float, bool]]:
     """Return time, equity and whether anything was held, at each end of a bar in `[first_ns, until_ns)`, oldest first.
 
     `ends`, `closes`: of each symbol's bars. `moves`: the run's fills and what else changed what it has; `core.trading.books.merged`.
+    `most`: how many points at most, evenly.
     """
     times = np.unique(np.concatenate([of[(of >= first_ns) & (of < until_ns)] for of in ends.values()]))
+    if most is not None and len(times) > most:
+        times = times[np.linspace(0, len(times) - 1, most).astype(np.int64)]
     book, waiting, found = RunBook(cash, RiskLimits()), list(moves)[::-1], []
     for now_ns in times.tolist():
-        while waiting and waiting[-1][0] <= now_ns:
+        while waiting and waiting[-1][0] < now_ns:  # what filled at that instant was decided at it
             time_ns, move = waiting.pop()
             book.take(move, time_ns)
         prices = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
 from core.errors import StoreError
@@ -24,7 +24,7 @@ class FencedRuns:
 
     def __init__(self, runs: RunStore, lease: Lease) -> None:
         self._runs = runs
-        self._lease = lease
+        self.lease: Final = lease
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a unit of work."""
@@ -33,7 +33,7 @@ class FencedRuns:
     @asynccontextmanager
     async def _fenced(self) -> AsyncGenerator[UnitOfWork]:
         async with self._runs.begin() as work:
-            work.fence(self._lease)
+            work.fence(self.lease)
             yield work
 
 
@@ -47,6 +47,7 @@ class LeaseKeeper:
         self._held: dict[tuple[LeaseKind, str], tuple[Lease, OnLost]] = {}
         self._renewed_s = 0.0
         self._closing = asyncio.Event()
+        self._soon = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     async def take(self, kind: LeaseKind, name: str, on_lost: OnLost) -> Lease:
@@ -56,6 +57,10 @@ class LeaseKeeper:
             self._renewed_s = _now_s()
         self._held[kind, name] = (lease, on_lost)
         return lease
+
+    def holds(self, kind: LeaseKind, name: str) -> bool:
+        """Tell whether it is held here, as far as this process knows."""
+        return (kind, name) in self._held
 
     def is_fresh(self) -> bool:
         """Tell whether what is held was renewed so lately that nobody else can have it: this process was not frozen since."""
@@ -78,13 +83,18 @@ class LeaseKeeper:
     async def _keep(self) -> None:
         try:
             while not self._closing.is_set():
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(RENEW_S):
-                        await self._closing.wait()
-                except TimeoutError:
+                        await self._soon.wait()
+                self._soon.clear()
+                if not self._closing.is_set():
                     await self.renew()
         except Exception as error:
             self._on_bug(error, "the leases of runs and accounts")
+
+    def look(self) -> None:
+        """Renew soon: somebody may have taken over."""
+        self._soon.set()
 
     async def renew(self) -> None:
         """Renew now. While the store cannot be reached nothing is lost: only another's taking over ends a lease."""
@@ -103,6 +113,7 @@ class LeaseKeeper:
     def close(self) -> None:
         """Let the renewing end."""
         self._closing.set()
+        self._soon.set()
         self._keeping = None
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import partial
 from typing import Any, Final
@@ -13,23 +12,34 @@ import msgspec
 from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.errors import AnswerUnreadable, BrokerUnreachable, InvalidValue, KnownError, LookAhead, NotRepeatable, RateLimited, RunError
-from core.events.live_payloads import MarketClosed, MinuteLate, StreamChanged
+from core.errors import (
+    AnswerUnreadable,
+    BrokerUnreachable,
+    InvalidValue,
+    KnownError,
+    LeaseLost,
+    LookAhead,
+    NotRepeatable,
+    RateLimited,
+    RunError,
+)
+from core.events.live_payloads import FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
-from core.model.broker import AccountName, BarKind, Features, LiveBar, StreamState, StreamStatus, Tick, Watch
+from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO, exact, to_float
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
-from core.model.run import Manifest, Run, RunConfig, RunMode
-from core.ports import LiveClock, Rows, Store, StrategySource, UnitOfWork
-from core.runs.desks import Desks, OpenAccount
+from core.model.run import Manifest, Run, RunMode
+from core.ports import UnitOfWork
+from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks, MarkTeller
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
+from core.runs.live_materials import LiveMaterials
 from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
@@ -73,33 +83,6 @@ def is_recorded(key: BarSetKey) -> bool:
 def account_of(mode: RunMode) -> AccountName:
     """Return which of a person's accounts a paper or live run trades on."""
     return AccountName.LIVE if mode is RunMode.LIVE else AccountName.PAPER
-
-
-def check_at(config: RunConfig, features: Features) -> None:
-    """Raise InvalidValue for a paper or live run that a broker of these features cannot carry out."""
-    account = account_of(config.mode)
-    if account not in features.accounts:
-        raise InvalidValue("broker", config.broker, f"it has no {account} account.")
-    if Timeframe.parse(config.timeframe).ns % MINUTE_NS:
-        raise InvalidValue("timeframe", config.timeframe, f"a {config.mode} run is made of whole minutes.")
-    has_sessions = any(asset_class_of(symbol).has_sessions for symbol in config.symbols)
-    if config.feed is not None and (config.feed not in features.feeds or not has_sessions):
-        feeds = f"{config.broker} has {', '.join(features.feeds)}" if features.feeds else f"{config.broker} has none to choose from"
-        raise InvalidValue("feed", repr(config.feed), f"{feeds}; crypto has none." if features.feeds else f"{feeds}.")
-    if config.extended_hours and (features.always_open or not has_sessions):
-        raise InvalidValue("extended_hours", "true", "the market of these symbols never closes.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveMaterials:
-    """Where a paper or live run takes its things from."""
-
-    store: Store
-    rows: Rows
-    strategies: StrategySource
-    desks: Desks
-    clock: LiveClock
-    callback_limit_s: float
 
 
 class LiveWork:
@@ -176,8 +159,12 @@ class LiveWork:
         self._venue.families.know(self._account.desk.state.lives, self._account.desk.state.taken_back)
         if self._past is not None:
             await self._take_up(self._past)
+        if self._account.features.faults:  # nobody is to take it for the market
+            told = FaultsDeclared(account=self._account.desk.state.key, words=self._account.features.faults)
+            self._journal.record(told, self._clock.now_ns(), None, None)
         self._feed = Feed(config.symbols, self._clock.monotonic_ns())
-        self._account.desk.sit(self._run.id, self._book, Seat(self._changed.set, self._stop, self._feed, self._venue.families))
+        seat = Seat(self._changed.set, self._stop, self._feed, self._venue.families, self._materials.lease)
+        self._account.desk.sit(self._run.id, self._book, seat)
         self._places.callback(self._account.desk.rise, self._run.id)
         step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
@@ -226,10 +213,11 @@ class LiveWork:
         return []
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
-        """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it: its working orders are cancelled.
+        """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it here: its working orders are cancelled.
 
-        Raises BooksDiffer, BrokerError, StoreError and what the strategy raises.
+        Raises BooksDiffer, BrokerError, StoreError, LeaseLost and what the strategy raises.
         """
+        is_lost = False
         try:
             if self._failure is not None:
                 raise self._failure  # the desk ended it while it was made ready
@@ -241,11 +229,13 @@ class LiveWork:
                 for task in (*streams, families):
                     task.cancel()
         except BaseExceptionGroup as errors:
+            is_lost = isinstance(errors.exceptions[0], LeaseLost)
             raise errors.exceptions[0] from None
         finally:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
-            self._left = await self._account.desk.cancel_working(self._run.id)
+            if self._materials.is_ours() and not is_lost:  # else its orders go with it, to the desk that has it now
+                self._left = await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure
 
@@ -465,7 +455,7 @@ class LiveWork:
         new, _ = self._bars.ended(self._now_ns)
         seen_ns = self._run.last_bar_ns or 0
         await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
-        fills = await self._materials.store.runs.fills(self._run.id)
+        fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,

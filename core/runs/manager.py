@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -23,10 +23,10 @@ from core.errors import (
     StrategyBroken,
     UnknownName,
 )
-from core.events.payloads import RunCreated, RunDeleted
+from core.events.payloads import RunCreated, RunDeleted, RunTakenOver
 from core.matching.costs import NoFee, NoSlippage, fee_model, slippage_model
 from core.model.broker import AccountName
-from core.model.desk import Lease, LeaseKind
+from core.model.desk import DeskSeen, Lease, LeaseKind
 from core.model.market import BarSetKey, Timeframe, parse_symbol
 from core.model.plugin import StrategyInfo
 from core.model.reconciliation import Reconciliation
@@ -39,8 +39,11 @@ from core.runs.desks import Desks
 from core.runs.endings import RunEndings
 from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
+from core.runs.handing_over import HandingOver, Reconcile, nothing_outside
 from core.runs.leases import FencedRuns, LeaseKeeper
-from core.runs.live import LiveMaterials, LiveWork, account_of, check_at, recorded
+from core.runs.live import LiveWork, account_of, recorded
+from core.runs.live_config import check_at
+from core.runs.live_materials import LiveMaterials
 from core.runs.past import Past, read_past
 from core.runs.reconciling import reconcile_account, settled
 from core.runs.removal import left_to_account
@@ -51,14 +54,7 @@ from core.runs.supervisor import Supervisor
 from core.runs.switch_reach import SwitchReach
 from core.runs.unstored import UnstoredEnds
 
-Reconcile = Callable[[Run], Awaitable[None]]
-"""Compares a run with the truth outside, its broker's account, before a desk that took it over does anything with it."""
-
 _log = logging.getLogger(__name__)
-
-
-async def _later(run: Run) -> None:
-    """Leave a run of this desk's own as it is: its account is compared before anything is done with it."""
 
 
 AccountLimits = Callable[[AccountName], RiskLimits]
@@ -102,6 +98,7 @@ class RunManager:
         self._armed: dict[str, AsyncExitStack] = {}
         """The accounts that runs trade on and that outlive the program, held open for them from before they start."""
         self._endings = RunEndings(store, brokers, clock)
+        self._handing = HandingOver(store, self._desks, self._leases, self._endings, clock)
         self._taking: list[asyncio.Task[None]] = []
         self._unstored = UnstoredEnds(self._endings.store_again, lambda run_id: self._leases.give_back(LeaseKind.RUN, run_id))
         self._storing: asyncio.Task[None] | None = None
@@ -116,7 +113,7 @@ class RunManager:
         """
         await self._unstored.store()
         found = []
-        leased = {lease.name for lease in await self._store.leases.held(LeaseKind.RUN)}
+        leased = {lease.name: lease for lease in await self._store.leases.held(LeaseKind.RUN)}
         for run in await self._store.runs.runs():
             if run.status is not RunStatus.RUNNING or run.id in self._sessions:
                 continue
@@ -125,11 +122,15 @@ class RunManager:
                 continue
             if run.id not in leased and run.owner is not None and self._store.is_alive(run.owner):
                 continue  # begun by a version of the program that knew no leases
+            lease = leased.get(run.id)
+            if lease is not None and not lease.expired and lease.desk.id != self._store.desk.id:
+                continue  # it goes on there; one that is offered waits for a person
             if run.desk not in {None, self._store.desk.name} and self._endings.outlives_program(run):
                 self._taking.append(await self._supervisor.start(self._take_over_if_it_can(run.id), f"take-over-{run.id}"))
                 continue
             try:
-                found.append(await self.take_over(run.id, _later))
+                # At a start no broker is asked about a run of this desk: that comes before it goes on or is closed.
+                found.append(await self.take_over(run.id, nothing_outside))
             except HeldElsewhere:
                 continue
         if self._store.is_shared:
@@ -142,21 +143,18 @@ class RunManager:
         return run.config.is_by_hand and (self._brokers.outlives_program(run.config.broker) or self.by_hand.holds(run.id))
 
     async def take_over(self, run_id: str, reconcile: Reconcile | None = None) -> Run:
-        """Take a running run from a desk that is gone or has offered it, and end it as interrupted.
+        """Take a running run from a desk that is gone or has offered it, and end it as interrupted; see `HandingOver`.
 
-        From the first moment nothing more of that desk is stored; `reconcile` comes before anything is done here: by default the
-        account is compared with its broker. Raises RunError; HeldElsewhere, also for the account; BrokerError. Then the run is
-        as it was, and nobody's.
+        Raises HeldElsewhere, RunError, BrokerError, UnknownName.
         """
-        lease = await self._take_lease(run_id)
-        try:
-            run = await self.get(run_id)
-            if run.status is not RunStatus.RUNNING:
-                raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
-            await (reconcile or self._compare)(run)
-            return await self._endings.interrupt(run, FencedRuns(self._store.runs, lease))
-        finally:
-            await self._leases.give_back(LeaseKind.RUN, run_id)
+        run = await self.get(run_id)
+        if run.id in self._sessions:
+            raise RunError(f"Run {run.id} goes on in this program; there is nothing to take over.")
+        return await self._handing.take_over(run, reconcile)
+
+    async def offer(self, run_id: str, desk: str | None) -> DeskSeen | None:
+        """Let another desk take a run of this one at once; None takes the offer back. Raises InputError, UnknownName, RunError."""
+        return await self._handing.offer(await self.get(run_id), desk)
 
     async def _take_over_if_it_can(self, run_id: str) -> None:
         try:
@@ -165,12 +163,6 @@ class RunManager:
             _log.info("Run %s of another desk is not taken over: %s", run_id, error.what)
         except Exception as error:
             self._on_bug(error, f"taking over run {run_id}")
-
-    async def _compare(self, run: Run) -> None:
-        """Compare the account of a run with its broker; a simulated one is in the store, and there is nothing to compare."""
-        if self._endings.outlives_program(run):
-            async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
-                await opened.desk.reconcile()
 
     async def close(self) -> None:
         """Stop every run, let every account go, and wait for them."""
@@ -499,7 +491,7 @@ class RunManager:
     def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: Rows) -> RunWork:
         return BacktestWork(run, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)
 
-    def _live(self, run: Run, info: StrategyInfo, rows: Rows, past: Past | None) -> RunWork:
+    def _live(self, run: Run, info: StrategyInfo, rows: FencedRuns, past: Past | None) -> RunWork:
         materials = LiveMaterials(
             store=self._store,
             rows=rows,
@@ -507,6 +499,8 @@ class RunManager:
             desks=self._desks,
             clock=self._brokers.clock(run.config.broker),
             callback_limit_s=self._callback_limit_s,
+            lease=rows.lease,
+            is_ours=lambda: self._leases.holds(LeaseKind.RUN, run.id),
         )
         return LiveWork(run, info, materials, past)
 
@@ -524,7 +518,9 @@ class RunManager:
     async def _execute(self, session: RunSession, rows: FencedRuns, requests: Subscription) -> None:
         run_id = session.run.id
         try:
-            await session.execute()
+            # It is told at once; where it is not heard, the next renewal of the lease finds it.
+            with self._store.log.subscribe(RunTakenOver.wire, lambda _: self._leases.look(), owner=f"run {run_id}", run_id=run_id):
+                await session.execute()
         except asyncio.CancelledError:
             pass  # the session has ended itself; the task's owner asked for it
         except Exception as error:

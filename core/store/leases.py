@@ -37,7 +37,7 @@ class DatabaseLeases:
         """See `core.ports.Leases`."""
         await self._threads.write_and_wait(lambda connection: _change(connection, lease, "expires_ms = 0, offered_to = NULL", ()))
 
-    async def offer(self, lease: Lease, desk_id: str) -> None:
+    async def offer(self, lease: Lease, desk_id: str | None) -> None:
         """See `core.ports.Leases`."""
 
         def offer(connection: Connection) -> None:

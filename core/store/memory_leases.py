@@ -42,7 +42,7 @@ class MemoryLeases:
         """See `core.ports.Leases`."""
         self._change(lease, expires_ms=0, offered_to=None)
 
-    async def offer(self, lease: Lease, desk_id: str) -> None:
+    async def offer(self, lease: Lease, desk_id: str | None) -> None:
         """See `core.ports.Leases`."""
         if not self._change(lease, offered_to=desk_id):
             raise LeaseLost(f"{lease.kind} {lease.name}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from core.events.envelope import Envelope, Payload, envelope
+from core.model.desk import Lease
 from core.model.order import Fill, Order
 from core.ports import Rows
 from core.trading.order_fold import Folded, OrderLife
@@ -30,6 +31,8 @@ class Entry:
         self.fills: list[Fill] = []
         self.events: list[Envelope] = []
         self.afterwards: list[Callable[[], None]] = []
+        self.leases: list[Lease] = []
+        """What must be held for it to be committed, beside the account's own."""
 
     def life(self, order_id: str, known: OrderLife) -> OrderLife:
         """Return the order as this entry has it by now."""
@@ -73,9 +76,11 @@ class Entry:
         return event_id
 
     async def commit(self, runs: Rows) -> None:
-        """Commit all of it or nothing. Raises StoreError."""
+        """Commit all of it or nothing. Raises StoreError, LeaseLost."""
         if self.lives or self.fills or self.events:
             async with runs.begin() as work:
+                for lease in self.leases:
+                    work.fence(lease)
                 work.put_orders([life.order for life in self.lives.values()])
                 work.add_fills(self.fills)
                 work.append(self.events)

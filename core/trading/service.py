@@ -203,7 +203,7 @@ class AccountDesk:
         self.state.seats.pop(run_id, None)
 
     async def place(self, intents: Sequence[Intent], events: Sequence[Envelope] = ()) -> None:
-        """Judge, commit and send orders, with the `events` that led to them. Returns once they are committed. Raises StoreError.
+        """Judge, commit and send orders, with the `events` that led to them. Returns once they are committed. Raises StoreError, LeaseLost.
 
         Being cancelled meanwhile does not take anything back: what is committed is sent.
         """
@@ -292,7 +292,7 @@ class AccountDesk:
     async def _place(self, intents: Sequence[Intent], events: Sequence[Envelope]) -> None:
         state = self.state
         async with state.turn:
-            entry = state.entry()
+            entry = state.entry_of(intent.order.run_id for intent in intents)
             entry.events.extend(events)
             placed: list[OrderLife] = []
             for intent in intents:
@@ -359,8 +359,8 @@ class AccountDesk:
     async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
         state = self.state
         async with state.turn:
-            life, entry = state.lives[order_id], state.entry()
-            order = life.order
+            life = state.lives[order_id]
+            order, entry = life.order, state.entry_of((life.order.run_id,))
             if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
                 return  # it was faster: what it came to is told
             left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from typing import Final, Protocol
 from uuid import uuid4
@@ -13,6 +13,7 @@ from core.errors import KnownError
 from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, EquityMarked, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.corporate_action import price_after
+from core.model.desk import Lease
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO
@@ -52,14 +53,18 @@ class Waiting(Protocol):
 class Seat:
     """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error.
 
-    `feed`: its market, and `waiting`: its orders that wait, where the run minds them.
+    `feed`: its market, and `waiting`: its orders that wait, where the run minds them. `lease`: what its desk holds while it has
+    the run: without it no order of the run is committed, whoever has the account.
     """
 
-    def __init__(self, changed: OnChange, stop: OnStop, feed: Feed | None = None, waiting: Waiting | None = None) -> None:
+    def __init__(
+        self, changed: OnChange, stop: OnStop, feed: Feed | None = None, waiting: Waiting | None = None, lease: Lease | None = None
+    ) -> None:
         self.changed = changed
         self.stop = stop
         self.feed = feed
         self.waiting = waiting
+        self.lease = lease
 
 
 class AccountState:
@@ -140,6 +145,13 @@ class AccountState:
     def entry(self) -> Entry:
         """Begin a commit."""
         return Entry(self.causes, self.clock.now_ns())
+
+    def entry_of(self, run_ids: Iterable[str]) -> Entry:
+        """Begin a commit of what these runs ask for: all of it, or nothing where this desk has lost one of them."""
+        entry = self.entry()
+        seats = (self.seats.get(run_id) for run_id in dict.fromkeys(run_ids))
+        entry.leases = [seat.lease for seat in seats if seat is not None and seat.lease is not None]
+        return entry
 
     async def apply(self, entry: Entry) -> None:
         """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned."""

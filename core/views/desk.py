@@ -27,6 +27,7 @@ DESK_PATTERNS = (
     "data.CorporateActionsDeleted",
     "strategy.Noted",
     "clock.Late",
+    "live.FaultsDeclared",
     "live.MinuteLate",
     "live.StreamChanged",
     "live.MarketClosed",

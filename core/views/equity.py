@@ -32,6 +32,15 @@ class EquityView:
         self._equity = array("d", np.ascontiguousarray(result.equity, np.float64).tobytes())
         self.changed = True
 
+    def precede(self, time_ns: Instants, equity: Floats) -> None:
+        """Take what was before what is known, of a run that went on before anybody looked; points that overlap are left out."""
+        if self._time_ns:
+            older = int(np.searchsorted(time_ns, self._time_ns[0], side="left"))
+            time_ns, equity = time_ns[:older], equity[:older]
+        self._time_ns = array("q", np.ascontiguousarray(time_ns, np.int64).tobytes()) + self._time_ns
+        self._equity = array("d", np.ascontiguousarray(equity, np.float64).tobytes()) + self._equity
+        self.changed = True
+
     def fold(self, event: Envelope) -> None:
         """Take one `run.Progressed`; a point that is not newer than the last is left out."""
         payload = event.payload

@@ -24,6 +24,7 @@ from ui.dialogs.import_data import ImportDataDialog
 from ui.dialogs.new_run import NewRunDialog
 from ui.dialogs.new_run_memory import NewRunMemory
 from ui.dialogs.notices import ConfirmDialog, ErrorDialog
+from ui.dialogs.offer_run import OfferRunDialog
 from ui.dialogs.settings import SettingsDialog
 from ui.services import AskDatabase, Services
 from ui.tasks import TaskScope
@@ -31,6 +32,7 @@ from ui.theme import Sizes, Theme
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.desk import DeskSeen
     from core.model.order import Order
 
 
@@ -175,6 +177,12 @@ class Dialogs:
     def confirm_live(self, what: str, name: str, verb: str, then: Callable[[str], object]) -> ConnectDialog:
         """Ask for the name of an account of real money; `then` is called with it."""
         dialog = ConnectDialog(what=what, name=name, verb=verb, then=then, theme=self._theme, sizes=self._sizes, parent=self._parent)
+        dialog.open()
+        return dialog
+
+    def offer_run(self, title: str, desks: Sequence[DeskSeen], then: Callable[[str | None], object]) -> OfferRunDialog:
+        """Ask which desk may take over a run; `then` is called with its id, or None where none may."""
+        dialog = OfferRunDialog(title=title, desks=desks, then=then, theme=self._theme, sizes=self._sizes, parent=self._parent)
         dialog.open()
         return dialog
 

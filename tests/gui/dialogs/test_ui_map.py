@@ -9,6 +9,7 @@ import msgspec
 import pytest_asyncio
 from PySide6.QtWidgets import QWidget
 
+from core.model.desk import Desk, DeskSeen
 from core.model.hand import OrderTerms
 from core.model.order import Order, OrderRequest, OrderSide, OrderType
 from tests.gui.dialogs.desk import BAD_DAILY
@@ -68,6 +69,9 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[list[QWidge
         window.dialogs.confirm("Delete it?", "It goes.", "Delete", lambda: None),
         window.dialogs.error("It broke.", "Try again.", "details"),
         window.dialogs.confirm_live("Connect it?", "Live", "Connect live", lambda typed: None),
+        window.dialogs.offer_run(
+            "Run", [DeskSeen(desk=Desk(id="b", name="Ben"), version="1", seen_s=1.0, is_here=False)], lambda desk: None
+        ),
         *(window.dialogs.change_order(one, no_change, "paper") for one in orders_of_every_term()),
     ]
     await window.settled()

@@ -15,9 +15,11 @@ from PySide6.QtWidgets import QApplication
 from app.compose import compose_engine, compose_store
 from app.database_answers import copy_to_database, look_at_database, prepare_database
 from app.window_report import export_report
+from core.clock.realtime import SystemClock
 from core.engine import Engine
 from core.errors import NoKeys
 from core.model.broker import AccountName
+from core.model.desk import Desk as Workstation
 from core.model.download import Downloaded, DownloadPlan
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries, BarSetKey, Timeframe
@@ -25,6 +27,7 @@ from core.model.result import Progress
 from core.model.run import Run, RunConfig
 from core.ports import Store
 from core.settings import Settings
+from core.store.location import store_at
 from core.values import ParamValue
 from ui.services import MemoryLayout, Services
 from ui.window import MainWindow
@@ -110,6 +113,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
         stored: dict[str, ParamValue] | None = None,
         database: str = "memory",
         speed: float = 1.0,
+        name: str | None = None,
     ) -> Desk:
         settings = [Settings({"window.theme": "dark", "window.local_time": False, **(stored or {})}, {})]
         bugs: list[str] = []
@@ -121,7 +125,10 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             settings[0] = settings[0].with_value(key, value)
             return settings[0]
 
-        store = compose_store(database)
+        if name is None:
+            store = compose_store(database)
+        else:  # a workstation of its own
+            store = store_at(database, SystemClock(), locks=tmp_path / name, desk=Workstation(id=f"id-{name}", name=name))
         engine = compose_engine(store, tmp_path / "strategies", settings[0], report_bug, speed=speed)
         await engine.open()
         if with_bars:

@@ -5,18 +5,23 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest_asyncio
+from PySide6.QtWidgets import QDialog, QPushButton
 
 from core.clock.realtime import SystemClock
 from core.events.envelope import envelope
 from core.events.payloads import RunProgressed, RunStarted, RunStopped
 from core.model.desk import Desk, LeaseKind
+from core.model.instants import MINUTE_NS
 from core.model.order import OrderStatus
-from core.model.run import Manifest, RunStatus
+from core.model.run import Manifest, RunConfig, RunMode, RunStatus
 from core.store.database import DatabaseStore
 from tests.contract.samples import NOW_NS, created, fill, filled, order, ordered, run
 from tests.gui.window.conftest import Desk as Window
 from tests.gui.window.conftest import MakeDesk
+from tests.strictness.log_guard import AllowLog
+from ui.dialogs.offer_run import OfferRunDialog
 
+PAPER = RunConfig(strategy_id="sma-cross", symbols=("DEMO/USD",), timeframe="1m", mode=RunMode.PAPER, broker="paper")
 MANIFEST = Manifest(strategy_sha256="a", bars_sha256="b", engine="1")
 
 
@@ -61,6 +66,19 @@ async def until(desk: Window, holds: Callable[[], bool]) -> None:
                 return
             await changed.wait()
             changed.clear()
+
+
+def status(desk: Window) -> RunStatus:
+    """How the one run stands in a window."""
+    return desk.window.views.runs.rows[0].run.status
+
+
+def answer(desk: Window, act: str, name: str) -> None:
+    """Do an act and say yes to its question."""
+    desk.window.acts[act].trigger()
+    (*_, dialog) = desk.window.findChildren(QDialog, name)
+    assert isinstance(dialog, QDialog)
+    dialog.accept()
 
 
 async def test_a_run_at_another_desk_shows_live_and_cannot_be_touched(ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str) -> None:
@@ -111,6 +129,73 @@ async def test_a_run_that_went_on_elsewhere_before_the_window_opened(ann: Databa
     assert desk.window.views.runs.rows[0].desk == "Ann"
     assert len(desk.window.views.fills.rows) == 1
     assert not desk.window.acts["stop-run"].isEnabled()
+
+
+async def test_a_run_of_another_desk_is_taken_over_where_that_desk_lets_it(
+    ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str
+) -> None:
+    await begin(ann)
+    desk = await make_desk(database=postgres_url)
+    window = desk.window
+    window.show_run("run-1")
+    await window.settled()
+    take, offer = window.acts["take-over-run"], window.acts["offer-run"]
+    assert (take.isEnabled(), offer.isEnabled()) == (True, False)
+    assert offer.toolTip() == "Select a paper or live run that goes on at this desk."
+    answer(desk, "take-over-run", "dialog-confirm")
+    await window.settled()
+    assert "is in the hands of the desk Ann" in window.banner.text.text()
+    assert window.views.runs.rows[0].run.status is RunStatus.RUNNING
+    desk.errors.clear()
+    (lease,) = await ann.leases.held(LeaseKind.RUN)
+    await ann.leases.offer(lease, desk.engine.desk.id)
+    answer(desk, "take-over-run", "dialog-confirm")
+    await until(desk, lambda: window.views.runs.rows[0].run.status is RunStatus.INTERRUPTED)
+    await window.settled()
+    assert not take.isEnabled()
+    assert take.toolTip() == "Select a run that goes on at another desk."
+
+
+async def test_a_paper_run_goes_from_one_window_to_another(postgres_url: str, make_desk: MakeDesk, allow_log: AllowLog) -> None:
+    allow_log("Another desk has taken over run")
+    ann = await make_desk(database=postgres_url, name="Ann", speed=600.0)
+    ben = await make_desk(database=postgres_url, name="Ben", speed=600.0)
+    run = await ann.engine.create_run(PAPER)
+    await ann.engine.start_run(run.id)
+    for desk in (ann, ben):
+        await until(desk, lambda desk=desk: run.id in desk.window.views.runs and status(desk) is RunStatus.RUNNING)  # type: ignore[misc]
+        await until(desk, lambda: ann.window.views.runs.rows[0].run.bars > 3)
+        desk.window.show_run(run.id)
+        await desk.window.settled()
+        # Its equity is there from its first bar on, though the window was not looking.
+        first_ns = (await desk.engine.run(run.id)).first_bar_ns
+        await until(desk, lambda desk=desk: len(desk.window.views.equity) > 3)  # type: ignore[misc]
+        assert first_ns is not None
+        assert desk.window.views.equity.points()[0][0] <= first_ns + MINUTE_NS
+    assert [desk.window.acts["offer-run"].isEnabled() for desk in (ann, ben)] == [True, False]
+    assert [desk.window.acts["take-over-run"].isEnabled() for desk in (ann, ben)] == [False, True]
+    ann.window.acts["offer-run"].trigger()
+    dialog = None
+    while dialog is None:
+        await ann.window.settled()
+        dialog = ann.window.findChild(OfferRunDialog)
+    assert dialog.desk.itemText(0) == "Ben"
+    button = dialog.findChild(QPushButton, "button-offer")
+    assert button is not None
+    button.click()
+    await until(ben, lambda: any("lets the desk Ben take it over" in row.text for row in ben.window.views.activity.rows))
+    answer(ben, "take-over-run", "dialog-confirm")
+    for desk in (ann, ben):
+        await until(desk, lambda desk=desk: status(desk) is RunStatus.INTERRUPTED)  # type: ignore[misc]
+    await until(ben, lambda: any("took it over from the desk Ann" in row.text for row in ben.window.views.activity.rows))
+    ben.window.acts["resume-run"].trigger()
+    for desk in (ann, ben):
+        await until(desk, lambda desk=desk: status(desk) is RunStatus.RUNNING)  # type: ignore[misc]
+        await desk.window.settled()
+    assert ann.window.views.runs.rows[0].desk == "Ben"
+    assert [desk.window.acts["stop-run"].isEnabled() for desk in (ann, ben)] == [False, True]
+    await ben.quiet()
+    await ann.quiet()
 
 
 async def test_a_run_that_waits_can_be_started_here(ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str) -> None:

@@ -99,6 +99,19 @@ def test_a_wrong_call_is_one_sentence_and_does_nothing(weaver: Weaver, call: tup
     assert weaver("runs", "list", "--json").json()["runs"] == []
 
 
+def test_faults_on_purpose_are_said_and_gone_through(weaver: Weaver) -> None:
+    said = weaver(*QUICK, "--minutes", "12", "--fault", "doubled", "--fault", "lost-answers=0.5", "--json")
+    assert said.code == 0, said.err
+    words = "This market misbehaves on purpose, from the first order on: 30 % of the news of orders are told twice; 50 % of the orders"
+    assert words in said.err
+    assert said.json()["run"]["status"] == "completed"
+    told = weaver("events", "tail", "--type", "live.FaultsDeclared", "--json").json()["events"]
+    assert len(told) == 1
+    for wrong in (("--fault", "dubled"), ("--fault", "doubled=2"), ("--broker", "paper", "--fault", "doubled")):
+        refused = weaver(*QUICK, "--minutes", "2", *wrong)
+        assert refused.code == 2, refused.err
+
+
 def test_a_symbol_that_the_market_does_not_know_is_a_wrong_call(weaver: Weaver) -> None:
     said = weaver("trade", "sma-cross", "--symbol", "NOPE", "--timeframe", "1m", "--speed", "3600", "--minutes", "2")
     assert said.code == 2

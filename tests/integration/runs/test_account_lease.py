@@ -107,37 +107,13 @@ async def test_a_process_that_stood_still_knows_that_its_lease_is_old(url: str, 
         assert not account.desk.state.may_send()
 
 
-async def test_a_run_of_another_desk_is_taken_over_once_its_account_is_compared(url: str, tmp_path: Path, allow_log: AllowLog) -> None:
-    allow_log("Another desk has taken over run")
-    async with two_desks(url, tmp_path) as (ann, ben):
-        run = await ann.runs.start((await ann.create(timeframe="1h")).id)
-        await ann.until("run.Started")
-        (of_run,) = await ben.store.leases.held(LeaseKind.RUN)
-        await ann.store.leases.offer(of_run, "id-Ben")
-        with pytest.raises(HeldElsewhere, match=r"Account .* desk Ann"):
-            await ben.runs.take_over(run.id)  # what works at the broker is still in Ann's hands
-        assert (await ben.runs.get(run.id)).status is RunStatus.RUNNING
-
-        (of_account,) = await ben.store.leases.held(LeaseKind.ACCOUNT)
-        await ann.store.leases.offer(of_account, "id-Ben")
-        asked = ben.server.requests["GET /v2/account"]
-        taken = await ben.runs.take_over(run.id)
-        assert taken.status is RunStatus.INTERRUPTED
-        assert ben.server.requests["GET /v2/account"] > asked
-        types = [event.type for event in await ben.store.log.read(limit=10_000)]
-        assert "run.Interrupted" in types
-        over = await ann.over(run)
-        assert over.status is RunStatus.INTERRUPTED
-
-
 async def test_the_run_of_a_desk_that_is_gone_stays_until_the_broker_can_be_asked(url: str, tmp_path: Path, allow_log: AllowLog) -> None:
     allow_log("Another desk has taken over run")
     async with two_desks(url, tmp_path) as (ann, ben):
         run = await ann.runs.start((await ann.create(timeframe="1h")).id)
         await ann.until("run.Started")
         for kind in (LeaseKind.RUN, LeaseKind.ACCOUNT):
-            (lease,) = await ben.store.leases.held(kind)
-            await ann.store.leases.offer(lease, "id-Ben")
+            await ann.store.leases.renew(await ben.store.leases.held(kind), 0.0)  # as though she had not renewed for long
         ben.server.revoked = True
         assert await ben.runs.recover() == []
         await asyncio.wait(ben.runs._taking)

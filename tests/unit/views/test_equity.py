@@ -25,3 +25,16 @@ def test_a_result_replaces_what_was_folded() -> None:
     view.load(RunResult(run_id="r", stats={}, equity_ns=np.array([1, 2], np.int64), equity=np.array([5.0, 6.0])))
     assert view.points()[1].tolist() == [5.0, 6.0]
     assert len(view) == 2
+
+
+def test_what_was_before_comes_before_what_was_told() -> None:
+    view = EquityView()
+    view.precede(np.array([1, 2]), np.array([10.0, 11.0]))
+    view.precede(np.array([], np.int64), np.array([]))
+    assert [line.tolist() for line in view.points()] == [[1, 2], [10.0, 11.0]]
+    view = EquityView()
+    view.fold(Events().wrap(progressed(3, 12.5), seq=False))
+    view.changed = False
+    view.precede(np.array([1, 2, 3, 4]), np.array([10.0, 11.0, 12.0, 13.0]))
+    assert view.changed
+    assert [line.tolist() for line in view.points()] == [[1, 2, 3], [10.0, 11.0, 12.5]]
