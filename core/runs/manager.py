@@ -343,6 +343,8 @@ class RunManager:
         if session is not None:
             await self._stop(session)
             return session.run
+        if run.status is RunStatus.RUNNING and run.owner == self._store.owner:
+            run = await self.get(run.id)  # it ended here while it was read
         if run.status is RunStatus.INTERRUPTED:
             raise gone(run)
         if run.status is not RunStatus.RUNNING:
