@@ -39,6 +39,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── RunError
     │   │   ├── RunNotStartable     the run's state does not allow a start
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
+    │   │   ├── StillRunning        the run was asked to stop and has not ended in time
     │   │   ├── HeldElsewhere       another desk has the run or the account
     │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
     │   │   ├── AccountTaken        another desk has taken over the account that a run traded on
@@ -335,6 +336,18 @@ class RunNotStoppable(RunError):
     """Only a running run can be stopped."""
 
     code = "run_not_stoppable"
+
+
+class StillRunning(RunError):
+    """A run of another process was asked to stop and has not ended in time; it may still."""
+
+    code = "still_running"
+
+    def __init__(self, run_id: str, waited_s: int) -> None:
+        super().__init__(
+            f"Run {run_id} was asked to stop and is not over after {waited_s} seconds.",
+            f"It stops when its program hears it; `weaver runs show {run_id}` says what it does. If that program hangs, end it.",
+        )
 
 
 class HeldElsewhere(RunError):
