@@ -6,7 +6,7 @@ A cancel is another thing: asked for twice it comes to the same, so it is asked 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Final
 
 from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited, StoreError
@@ -55,6 +55,8 @@ class Sender:
         self._look_ups_s = look_ups_s
         self._cancelling: set[str] = set()
         self._crowd = asyncio.Lock()
+        self._quiet_until = 0.0
+        """When the broker takes requests again, of which there were too many; by the loop's clock."""
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
@@ -151,6 +153,7 @@ class Sender:
     def again(self) -> None:
         """Ask at once for the cancels that the broker has not taken: it is back."""
         self._returns += 1
+        self._quiet_until = 0.0
         self._state.look_again()
 
     async def _cancel(self, order_id: str) -> None:
@@ -180,13 +183,28 @@ class Sender:
             if fault.what != said and not _says_it_is_over(fault):
                 said = fault.what
                 await self._told(order, OrderCancelRefused(order_id=order.id, reason=said))
-            advice_s = fault.retry_after_s if isinstance(fault, RateLimited) else None
-            # Of hundreds that were too much for the broker one asks at a time.
-            async with self._crowd if isinstance(fault, RateLimited) else nullcontext():
-                if await self._is_gone(order.id, broker_id, pause_s if advice_s is None else max(advice_s, CANCEL_PAUSE_S)):
-                    return
+            if isinstance(fault, RateLimited):
+                wait_s = pause_s if fault.retry_after_s is None else max(fault.retry_after_s, CANCEL_PAUSE_S)
+                self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + wait_s)
+                fault = await self._ask_in_turn(order, broker_id)
+            elif await self._is_gone(order.id, broker_id, pause_s):
+                return
+            else:
                 fault = await self._ask_cancel(order, broker_id)
             pause_s = min(2 * pause_s, LONGEST_CANCEL_PAUSE_S)
+
+    async def _ask_in_turn(self, order: Order, broker_id: str) -> BrokerError | None:
+        """Ask once the broker takes requests again, of hundreds one at a time; return as `_ask_cancel`, or None where nothing is left to do.
+
+        All wait for the same instant, not each its own time after the one before it.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            if await self._is_gone(order.id, broker_id, max(0.0, self._quiet_until - loop.time())):
+                return None
+            async with self._crowd:
+                if self._quiet_until <= loop.time():
+                    return await self._ask_cancel(order, broker_id)
 
     async def _ask_cancel(self, order: Order, broker_id: str) -> BrokerError | None:
         """Ask once; return what went wrong, None: the broker took it."""
