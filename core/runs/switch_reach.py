@@ -7,7 +7,6 @@ for that here; one that somebody has open is left to them, who hear of the switc
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -18,11 +17,13 @@ from core.events.live_payloads import SwitchCarriedOut, SwitchThrown, SwitchUnre
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
 from core.model.money import ZERO
-from core.model.risk import SwitchLevel
+from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import Run, RunMode
 from core.ports import BrokerSource, Clock, Store
 from core.runs.desks import Desks
 from core.runs.supervisor import Supervisor
+from core.trading.books import RunBook, merged
+from core.trading.history import read_changes
 
 PATIENCE_S: Final = 120.0
 """How long an account is kept open for it. What is left then is done when the account is opened again."""
@@ -103,11 +104,12 @@ class SwitchReach:
         found = {order.account for order in orders if order.account is not None and not order.status.is_final}
         if level is SwitchLevel.FLATTEN:
             accounts = {order.id: order.account for order in orders}
-            held: dict[tuple[str, str], Decimal] = {}
-            for fill in await self._store.runs.fills(run.id):
-                at = (accounts.get(fill.order_id) or "", fill.symbol)
-                held[at] = held.get(at, ZERO) + fill.qty * fill.side.sign
-            found |= {key for (key, _), qty in held.items() if key and qty}
+            fills = await self._store.runs.fills(run.id)
+            book = RunBook(ZERO, RiskLimits())
+            for time_ns, one in merged(fills, await read_changes(self._store.log, run.id)):
+                book.take(one, time_ns)
+            if book.positions():
+                found |= {key for fill in fills if (key := accounts.get(fill.order_id))}
         return found
 
     async def _carry_out(self, place: _Place, thrown: Envelope, level: SwitchLevel) -> None:
