@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
-from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, StoreError, UnknownName
+from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, StoreError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -439,7 +439,12 @@ class HandAccount:
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
-        await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
+        try:
+            await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
+        except KnownError as error:
+            if not isinstance(error, DatabaseUnreachable):  # after that one it may be stored all the same
+                self._families.forget(order.id)
+            raise
 
     def _closing(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal, note: str) -> OrderRequest:
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
