@@ -178,10 +178,10 @@ async def test_exits_that_wait_at_the_broker_count_as_nothing_that_works(tmp_pat
             now = state.account_situation(other, [], is_open=True, is_armed=True)
             return len(now.working) + now.twins, sum((one.qty for one in now.working), Decimal(0))
 
-        assert counted() == (1, 10)
+        assert counted() == (1, Decimal(10))
         await bracket.fill("entry", 10)
         await bracket.until(S.FILLED, S.ACCEPTED, S.ACCEPTED)
-        assert counted() == (2, 10)
+        assert counted() == (2, Decimal(10))
 
 
 # --- the broker's answer ---

@@ -39,9 +39,7 @@ async def test_a_protected_position_is_closed_whole_or_in_part(tmp_path: Path, m
         assert (held(hand), working(hand)) == ((D(0), {}) if qty is None else (D(1), over(entry, target=1, stop=1)))
 
 
-async def test_both_exits_leave_when_the_limit_is_reached_before_their_entry_fills(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_both_exits_leave_when_the_limit_is_reached_before_their_entry_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with lasting_hand(tmp_path) as hand:
         await hand.view()
         entry = await hand.account.place(buy(2, **FAR))
