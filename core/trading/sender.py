@@ -55,8 +55,8 @@ class Sender:
         self._look_ups_s = look_ups_s
         self._cancelling: set[str] = set()
         self._crowd = asyncio.Lock()
-        self._quiet_until = 0.0
-        """When the broker takes requests again, of which there were too many; by the loop's clock."""
+        self._quiet_until_s = 0.0
+        """When the broker takes requests again, by the loop's clock, where it said that there were too many."""
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
@@ -153,7 +153,6 @@ class Sender:
     def again(self) -> None:
         """Ask at once for the cancels that the broker has not taken: it is back."""
         self._returns += 1
-        self._quiet_until = 0.0
         self._state.look_again()
 
     async def _cancel(self, order_id: str) -> None:
@@ -185,26 +184,26 @@ class Sender:
                 await self._told(order, OrderCancelRefused(order_id=order.id, reason=said))
             if isinstance(fault, RateLimited):
                 wait_s = pause_s if fault.retry_after_s is None else max(fault.retry_after_s, CANCEL_PAUSE_S)
-                self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + wait_s)
-                fault = await self._ask_in_turn(order, broker_id)
-            elif await self._is_gone(order.id, broker_id, pause_s):
-                return
+                self._quiet_until_s = max(self._quiet_until_s, _now_s() + wait_s)
+                is_gone, fault = await self._asked_in_turn(order, broker_id)
             else:
-                fault = await self._ask_cancel(order, broker_id)
+                is_gone = await self._is_gone(order.id, broker_id, pause_s)
+                fault = None if is_gone else await self._ask_cancel(order, broker_id)
+            if is_gone:
+                return
             pause_s = min(2 * pause_s, LONGEST_CANCEL_PAUSE_S)
 
-    async def _ask_in_turn(self, order: Order, broker_id: str) -> BrokerError | None:
-        """Ask once the broker takes requests again, of hundreds one at a time; return as `_ask_cancel`, or None where nothing is left to do.
+    async def _asked_in_turn(self, order: Order, broker_id: str) -> tuple[bool, BrokerError | None]:
+        """Ask where too much was asked for: all wait for the same instant, and then one asks at a time, until one is refused again.
 
-        All wait for the same instant, not each its own time after the one before it.
+        Returns whether nothing is left to ask for, and what went wrong.
         """
-        loop = asyncio.get_running_loop()
         while True:
-            if await self._is_gone(order.id, broker_id, max(0.0, self._quiet_until - loop.time())):
-                return None
+            if await self._is_gone(order.id, broker_id, max(0.0, self._quiet_until_s - _now_s())):
+                return True, None
             async with self._crowd:
-                if self._quiet_until <= loop.time():
-                    return await self._ask_cancel(order, broker_id)
+                if _now_s() >= self._quiet_until_s:
+                    return False, await self._ask_cancel(order, broker_id)
 
     async def _ask_cancel(self, order: Order, broker_id: str) -> BrokerError | None:
         """Ask once; return what went wrong, None: the broker took it."""
@@ -338,3 +337,7 @@ class Sender:
 
 def _says_it_is_over(fault: BrokerError) -> bool:
     return isinstance(fault, BrokerRefused) and fault.reason in _GONE
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

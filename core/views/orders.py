@@ -16,6 +16,7 @@ from core.events.payloads import (
     OrderRejected,
     OrderReplaced,
     OrderReplaceRefused,
+    OrderSubmitted,
 )
 from core.model.money import MONEY_CONTEXT, plain
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, OrderType
@@ -118,6 +119,8 @@ def order_after(order: Order, payload: Any, ts: int) -> Order:
     """Return the order after one of its events; the order itself where the event changes nothing."""
     if isinstance(payload, (OrderFilled, OrderPartiallyFilled)):
         return _filled(order, payload)
+    if isinstance(payload, OrderSubmitted):
+        return _moved(order, OrderStatus.SUBMITTING, ts)
     if isinstance(payload, OrderAccepted):
         return _moved(order, OrderStatus.ACCEPTED, ts)
     if isinstance(payload, OrderReplaced):

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
+from core.events.payloads import OrderSubmitted
 from core.model.order import OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType
 from core.views.desk import DeskViews
 from core.views.orders import OrderTable
@@ -42,6 +43,18 @@ def test_late_doubled_and_reordered_events_end_in_the_same_state() -> None:
     assert views.orders.rows[0].status is OrderStatus.FILLED
     assert len(views.fills.rows) == 1
     assert views.positions.rows[0].qty == 2
+
+
+def test_an_order_that_was_sent_and_not_answered_says_so() -> None:
+    views, events = desk()
+    made, sent, accepted = events.order("o1"), events.wrap(OrderSubmitted(order_id="o1", account="sim:1")), events.accepted("o1")
+    views.fold(made)
+    views.fold(sent)
+    told = [views.orders.rows[0].status]
+    for event in (accepted, sent):  # and told once more, late
+        views.fold(event)
+        told.append(views.orders.rows[0].status)
+    assert told == [OrderStatus.SUBMITTING, OrderStatus.ACCEPTED, OrderStatus.ACCEPTED]
 
 
 def test_a_rejection_carries_its_sentence() -> None:
