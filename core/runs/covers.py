@@ -79,18 +79,28 @@ class Covers:
                 rule = f"its entry {life.order.id} still fills, with exits over all of it that left with it; cancel that order first."
                 raise InvalidValue(symbol, "closed", rule)
 
+    def after(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> dict[str, Decimal]:
+        """Return over how many units each order will be that `shrink`, or for nothing allowed `clear`, is to make smaller; zero: gone."""
+        return {life.order.id: wanted for group, wanted in self._excessive(run_id, symbol, side, allowed) for life in group}
+
+    def _excessive(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> list[tuple[list[OrderLife], Decimal]]:
+        """Return what is over more than is allowed, in groups of which one cancels the others, and over how much each may be."""
+        excess, found = self.qty(run_id, symbol, side) - allowed, []
+        for group in _grouped(self.orders(run_id, symbol, side)):
+            if excess <= 0:
+                break
+            wanted = max(ZERO, self._open(group) - excess)
+            excess -= self._open(group) - wanted
+            found.append((group, wanted))
+        return found
+
     async def clear(self, run_id: str, symbol: str, side: OrderSide) -> None:
         """Take all of it back, and wait for the broker's word: it holds the units that are to be sold."""
         await self._take_back(self.orders(run_id, symbol, side))
 
     async def shrink(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> None:
         """Let it be over `allowed` units at most; the oldest is made smaller first. Raises BrokerError where the broker does not do it."""
-        excess = self.qty(run_id, symbol, side) - allowed
-        for group in _grouped(self.orders(run_id, symbol, side)):
-            if excess <= 0:
-                break
-            wanted = max(ZERO, self._open(group) - excess)
-            excess -= self._open(group) - wanted
+        for group, wanted in self._excessive(run_id, symbol, side, allowed):
             if not wanted:
                 await self._take_back(group)
             elif any(life.order.id in self._desk.state.pairs or life.order.id in self._desk.state.leads for life in group):
