@@ -20,6 +20,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
     │   │   ├── OffsetMoved         another process has acted on the same events
+    │   │   ├── AlreadyStored       what was to be committed is in the log already
     │   │   ├── BooksMoved          another process has changed the same paper account
     │   │   ├── DatabaseUnreachable the server does not answer, or the connection to it was lost
     │   │   ├── DatabaseRefused     the server does not take the user, the password or one more connection
@@ -215,6 +216,15 @@ class OffsetMoved(StoreError):
 
     def __init__(self, consumer: str) -> None:
         super().__init__(f"Another process acts as {consumer}.", "It goes on from where that one is.")
+
+
+class AlreadyStored(StoreError):
+    """An event was to be stored only where it is not yet, and it is; nothing was done here."""
+
+    code = "already_stored"
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(f"The event {event_id} is stored already.", "Nothing is to be done.")
 
 
 class BooksMoved(StoreError):
