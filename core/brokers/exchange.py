@@ -368,7 +368,7 @@ def _working(order: BrokerOrder, now_ns: int) -> WorkingOrder:
 def _parts(qty: Decimal, pieces: int) -> list[Decimal]:
     """Return a fill's units in pieces, the last with what is left; in one where they would come to nothing."""
     with localcontext(MONEY_CONTEXT):
-        part = (qty / pieces).quantize(_UNIT, ROUND_DOWN)
+        part = (qty / pieces).quantize(_UNIT, ROUND_DOWN) if pieces > 1 else qty
         return [*[part] * (pieces - 1), qty - part * (pieces - 1)] if part else [qty]
 
 

@@ -57,14 +57,13 @@ class SimBroker(InsideBroker):
     """An account at a `SimMarket`. `run` lets the market go on."""
 
     def __init__(
-        self, clock: ScaledClock, *, seed: int, cash: Decimal, terms: AccountTerms | None = None, plan: FaultPlan = NO_FAULTS
+        self, clock: ScaledClock, *, seed: int, books: Books, terms: AccountTerms | None = None, plan: FaultPlan = NO_FAULTS
     ) -> None:
-        """`plan`: what goes wrong on purpose."""
+        """`books`: what the account begins with; `plan`: what goes wrong on purpose."""
         self._clock = clock
         self._first_order_ns: int | None = None
         off_ns = round(plan.of("clock-off") * SECOND_NS)
         self.feed: Final = SimMarket(seed, clock.now_ns())
-        books = Books(number=f"SIM{secrets.token_hex(4).upper()}", cash=cash)
         exchange = Exchange(books, lambda: clock.now_ns() + off_ns, terms)
         exchange.pieces = max(1, int(plan.of("pieces")))
         self._chance = ChanceFaults(plan, seed) if plan.values else None
@@ -148,7 +147,8 @@ class SimSource:
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Broker]:
         self._clock.begin()  # nothing happens in a market that nobody has looked at yet
-        broker = SimBroker(self._clock, seed=self._seed, cash=self._cash, plan=self._plan())
+        books = Books(number=f"SIM{secrets.token_hex(4).upper()}", cash=self._cash)
+        broker = SimBroker(self._clock, seed=self._seed, books=books, plan=self._plan())
         try:
             async with asyncio.TaskGroup() as group:
                 market = group.create_task(broker.run(), name="simulated-market")

@@ -66,6 +66,16 @@ class RunCompleted(Payload, frozen=True, kw_only=True):
     end_equity: Decimal
 
 
+class RunStopRequested(Payload, frozen=True, kw_only=True):
+    """A person asked, in another process than the run's, for its end. The one that runs it stops it, if it is of the same desk."""
+
+    wire: ClassVar[str] = "run.StopRequested"
+    desk_id: str
+    """The workstation where it was asked."""
+    desk: str
+    """Its name."""
+
+
 class RunStopped(Payload, frozen=True, kw_only=True):
     """The run ended early because a person or its strategy asked for it."""
 
@@ -480,6 +490,7 @@ class InterestCharged(Payload, frozen=True, kw_only=True):
     """A night's charge: `amount` above zero was paid, below zero earned. `symbol` None: on the cash."""
 
     wire: ClassVar[str] = "account.InterestCharged"
+    remembered: ClassVar[bool] = True
     amount: Decimal
     symbol: str | None = None
 
@@ -488,6 +499,7 @@ class SplitApplied(Payload, frozen=True, kw_only=True):
     """A split changed a position: `ratio` new shares for an old one, the fraction paid in `cash`."""
 
     wire: ClassVar[str] = "account.SplitApplied"
+    remembered: ClassVar[bool] = True
     symbol: str
     ratio: Decimal
     qty_before: Decimal
@@ -501,6 +513,7 @@ class DividendPaid(Payload, frozen=True, kw_only=True):
     """A dividend of `per_share` was paid on a long position, or charged on a short one (`cash` below zero)."""
 
     wire: ClassVar[str] = "account.DividendPaid"
+    remembered: ClassVar[bool] = True
     symbol: str
     per_share: Decimal
     qty: Decimal

@@ -52,7 +52,7 @@ class Covers:
         """
         working = self.orders(run_id, symbol, side)
         counted = [life for life in working if not exits_only or life.order.parent_id is not None or life.order.request.reduce_only]
-        return sum(map(_open, _grouped(counted)), ZERO)
+        return sum(map(self._open, _grouped(counted)), ZERO)
 
     def left_of(self, spoken_for: dict[str, Decimal], life: OrderLife) -> Decimal | None:
         """Return what an entry left to be closed: what it filled, as far as it is held still and no exit is over it.
@@ -79,18 +79,28 @@ class Covers:
                 rule = f"its entry {life.order.id} still fills, with exits over all of it that left with it; cancel that order first."
                 raise InvalidValue(symbol, "closed", rule)
 
+    def after(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> dict[str, Decimal]:
+        """Return over how many units each order will be that `shrink`, or for nothing allowed `clear`, is to make smaller; zero: gone."""
+        return {life.order.id: wanted for group, wanted in self._excessive(run_id, symbol, side, allowed) for life in group}
+
+    def _excessive(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> list[tuple[list[OrderLife], Decimal]]:
+        """Return what is over more than is allowed, in groups of which one cancels the others, and over how much each may be."""
+        excess, found = self.qty(run_id, symbol, side) - allowed, []
+        for group in _grouped(self.orders(run_id, symbol, side)):
+            if excess <= 0:
+                break
+            wanted = max(ZERO, self._open(group) - excess)
+            excess -= self._open(group) - wanted
+            found.append((group, wanted))
+        return found
+
     async def clear(self, run_id: str, symbol: str, side: OrderSide) -> None:
         """Take all of it back, and wait for the broker's word: it holds the units that are to be sold."""
         await self._take_back(self.orders(run_id, symbol, side))
 
     async def shrink(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> None:
         """Let it be over `allowed` units at most; the oldest is made smaller first. Raises BrokerError where the broker does not do it."""
-        excess = self.qty(run_id, symbol, side) - allowed
-        for group in _grouped(self.orders(run_id, symbol, side)):
-            if excess <= 0:
-                break
-            wanted = max(ZERO, _open(group) - excess)
-            excess -= _open(group) - wanted
+        for group, wanted in self._excessive(run_id, symbol, side, allowed):
             if not wanted:
                 await self._take_back(group)
             elif any(life.order.id in self._desk.state.pairs or life.order.id in self._desk.state.leads for life in group):
@@ -163,16 +173,25 @@ class Covers:
             async with asyncio.timeout(PATIENCE_S):
                 await state.until(lambda: state.has_ended or is_so())
 
+    def _open(self, group: Sequence[OrderLife]) -> Decimal:
+        """Return over how many units orders are of which one cancels the others."""
+        return max(map(self._left, group), default=ZERO)
+
+    def _left(self, life: OrderLife) -> Decimal:
+        """Return over how many units an order still is: of two whose pair the broker minds it takes off one what the other filled."""
+        other = self._desk.state.lives.get(self._desk.state.pairs.get(life.order.id, ""))
+        if other is None:
+            return _rest(life)
+        # A change may have been made of what was left of one by then: the larger is what both were over.
+        both = max(life.order.request.qty, other.order.request.qty) - life.known_qty - other.known_qty
+        return max(ZERO, min(_rest(life), both))
+
     def _now(self, life: OrderLife) -> OrderLife:
         return self._desk.state.lives[life.order.id]
 
 
 def _rest(life: OrderLife) -> Decimal:
     return life.left_qty
-
-
-def _open(group: Sequence[OrderLife]) -> Decimal:
-    return max(map(_rest, group), default=ZERO)
 
 
 def _grouped(lives: Sequence[OrderLife]) -> list[list[OrderLife]]:

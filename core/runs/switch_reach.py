@@ -7,22 +7,23 @@ for that here; one that somebody has open is left to them, who hear of the switc
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from core.errors import HeldElsewhere, KnownError
 from core.events.envelope import Envelope, envelope
-from core.events.live_payloads import SwitchCarriedOut, SwitchThrown, SwitchUnreached
+from core.events.live_payloads import CoinFee, SwitchCarriedOut, SwitchThrown, SwitchUnreached
 from core.model.broker import AccountName
 from core.model.desk import Lease, LeaseKind
 from core.model.money import ZERO
-from core.model.risk import SwitchLevel
+from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import Run, RunMode
 from core.ports import BrokerSource, Clock, Store
 from core.runs.desks import Desks
 from core.runs.supervisor import Supervisor
+from core.trading.books import RunBook, merged
+from core.trading.history import read_changes
 
 PATIENCE_S: Final = 120.0
 """How long an account is kept open for it. What is left then is done when the account is opened again."""
@@ -101,14 +102,23 @@ class SwitchReach:
         """Return the accounts where an order of the run works, or with FLATTEN where it holds something."""
         orders = await self._store.runs.orders(run.id)
         found = {order.account for order in orders if order.account is not None and not order.status.is_final}
-        if level is SwitchLevel.FLATTEN:
-            accounts = {order.id: order.account for order in orders}
-            held: dict[tuple[str, str], Decimal] = {}
-            for fill in await self._store.runs.fills(run.id):
-                at = (accounts.get(fill.order_id) or "", fill.symbol)
-                held[at] = held.get(at, ZERO) + fill.qty * fill.side.sign
-            found |= {key for (key, _), qty in held.items() if key and qty}
+        if level is SwitchLevel.FLATTEN and await self._holds_something(run):
+            found |= {order.account for order in orders if order.account is not None and order.filled_qty}
         return found
+
+    async def _holds_something(self, run: Run) -> bool:
+        """Tell whether the run's own book has a position: by its fills, and what splits and fees in coin made of them."""
+        book = RunBook(ZERO, RiskLimits())
+        log, fills = self._store.log, await self._store.runs.fills(run.id)
+        for time_ns, change in merged(fills, await read_changes(log, run.id)):
+            book.take(change, time_ns)
+        after = 0
+        while page := await log.read(after_seq=after, run_id=run.id, pattern=CoinFee.wire):
+            after = page[-1].seq
+            for event in page:
+                if isinstance(event.payload, CoinFee):
+                    book.charge(event.payload.symbol, event.payload.qty, event.payload.price)
+        return bool(book.positions())
 
     async def _carry_out(self, place: _Place, thrown: Envelope, level: SwitchLevel) -> None:
         done = asyncio.Event()

@@ -128,7 +128,12 @@ class RunBook:
             return None
         ledger = Ledger(self.cash, self.terms)
         ledger.holdings = {symbol: Holding(one.qty, one.cost, one.realised) for symbol, one in self.holdings.items()}
-        ledger.marks = {symbol: prices[symbol] for symbol in self.holdings if symbol in prices}
+        with localcontext(MONEY_CONTEXT):  # what has no price yet counts at its cost
+            ledger.marks = {
+                symbol: prices[symbol] if symbol in prices else one.cost / one.qty
+                for symbol, one in self.holdings.items()
+                if symbol in prices or one.qty
+            }
         return ledger
 
     def left(self, request: OrderRequest, now_ns: int) -> None:

@@ -21,7 +21,7 @@ from core.events.live_payloads import (
     SwitchCarriedOut,
     SwitchThrown,
 )
-from core.events.payloads import OrderReplaced, OrderReplaceRefused, SplitApplied
+from core.events.payloads import DividendPaid, InterestCharged, OrderReplaced, OrderReplaceRefused, SplitApplied
 from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
@@ -180,15 +180,14 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
 
 async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:
     """Return what changed a run's money or units without a fill, and when, UTC ns: oldest first."""
-    found, after = [], 0
-    while page := await log.read(after_seq=after, run_id=run_id, pattern="account.*", limit=_PAGE):  # of a live run no archive takes them
-        after = page[-1].seq
-        for event in page:
+    found = []
+    for kind in (SplitApplied, DividendPaid, InterestCharged):
+        async for event in _all(log, kind.wire, run_id):
             payload = event.payload
             if isinstance(payload, BookChange):
                 happened_ns = payload.time_ns if isinstance(payload, SplitApplied) else None
-                found.append((event.ts if happened_ns is None else happened_ns, payload))
-    return sorted(found, key=lambda one: one[0])
+                found.append((event.ts if happened_ns is None else happened_ns, event.seq, payload))
+    return [(time_ns, payload) for time_ns, _, payload in sorted(found, key=lambda one: one[:2])]
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

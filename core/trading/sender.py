@@ -6,7 +6,7 @@ A cancel is another thing: asked for twice it comes to the same, so it is asked 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Final
 
 from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited, StoreError
@@ -55,19 +55,37 @@ class Sender:
         self._look_ups_s = look_ups_s
         self._cancelling: set[str] = set()
         self._crowd = asyncio.Lock()
+        self._quiet_until_s = 0.0
+        """When the broker takes requests again, by the loop's clock, where it said that there were too many."""
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
-    async def send(self, order_id: str) -> None:
-        """Send an order whose row is committed as SUBMITTING, and take the answer."""
+    def begin(self, order_id: str) -> None:
+        """Take that `send` follows: until it is over it says nothing that the broker does not have the order and those with it."""
+        self._state.in_flight.update(self._family(order_id))
+
+    async def send(self, order_id: str, *, is_late: bool = False) -> None:
+        """Send an order whose row is committed as SUBMITTING, and take the answer.
+
+        `is_late`: it was decided long ago, see `LATE_NS`. Then only an exit leaves, which protects what is held.
+        """
+        self.begin(order_id)
+        try:
+            await self._send(order_id, is_late)
+        finally:
+            for each in self._family(order_id):
+                self._state.landed(each)
+
+    def _family(self, order_id: str) -> tuple[str, ...]:
+        return order_id, *self._state.together.get(order_id, ())
+
+    async def _send(self, order_id: str, is_late: bool) -> None:
         state = self._state
         order = state.lives[order_id].order
-        family = (order_id, *state.together.get(order_id, ()))
-        if not state.may_send():
+        if not await self._may_leave(order, is_late):
             # It was committed, and then this process stood still: the account may be somebody else's by now.
             await self._reject(order_id, RejectCode.NEVER_SENT, f"It was not sent: {_AWAY}")
             return
-        state.in_flight.update(family)
         try:
             taken = await self._broker.desk.submit(self._request(order))
         except OutcomeUnknown as error:
@@ -87,9 +105,11 @@ class Sender:
             self._wake()  # whether anything can be asked is known at once: keys that are refused end the desk
         else:
             await self._hear(order_id, taken)
-        finally:
-            for each in family:
-                state.landed(each)
+
+    async def _may_leave(self, order: Order, is_late: bool) -> bool:
+        if order.parent_id is not None:
+            return self._state.may_send() or await self._state.still_holds()
+        return not is_late and self._state.may_send()
 
     def _request(self, order: Order) -> BrokerOrderRequest:
         others = [self._state.lives[each].order for each in self._state.together.get(order.id, ())]
@@ -97,14 +117,16 @@ class Sender:
             return broker_request(order)
         return bracket_request(order, others) if others[0].parent_id == order.id else pair_request(order, others[0])
 
-    async def change(self, order_id: str, number: int, terms: OrderTerms) -> None:
-        """Send a change that is committed, take the answer, and return when the broker has made it or said no."""
+    async def change(self, order_id: str, number: int, terms: OrderTerms, *, is_late: bool = False) -> None:
+        """Send a change that is committed, take the answer, and return when the broker has made it or said no. `is_late`: see `send`."""
         state = self._state
         life = state.lives[order_id]
         order, client_id = life.order, change_id(order_id, number)
         # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
-        qty = life.changes[number - 1].qty - life.known_qty if life.known_qty or terms.qty is not None else None
-        if not state.may_send():
+        # Of a pair it keeps what the other has left, which is less than either was over when the other has sold a part.
+        is_named = life.known_qty or (terms.qty is not None and order_id not in state.pairs)
+        qty = life.changes[number - 1].qty - life.known_qty if is_named else None
+        if is_late or not state.may_send():
             await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"The change was not sent: {_AWAY}")
             return
         state.in_flight.add(client_id)
@@ -180,13 +202,28 @@ class Sender:
             if fault.what != said and not _says_it_is_over(fault):
                 said = fault.what
                 await self._told(order, OrderCancelRefused(order_id=order.id, reason=said))
-            advice_s = fault.retry_after_s if isinstance(fault, RateLimited) else None
-            # Of hundreds that were too much for the broker one asks at a time.
-            async with self._crowd if isinstance(fault, RateLimited) else nullcontext():
-                if await self._is_gone(order.id, broker_id, pause_s if advice_s is None else max(advice_s, CANCEL_PAUSE_S)):
-                    return
-                fault = await self._ask_cancel(order, broker_id)
+            if isinstance(fault, RateLimited):
+                wait_s = pause_s if fault.retry_after_s is None else max(fault.retry_after_s, CANCEL_PAUSE_S)
+                self._quiet_until_s = max(self._quiet_until_s, _now_s() + wait_s)
+                is_gone, fault = await self._asked_in_turn(order, broker_id)
+            else:
+                is_gone = await self._is_gone(order.id, broker_id, pause_s)
+                fault = None if is_gone else await self._ask_cancel(order, broker_id)
+            if is_gone:
+                return
             pause_s = min(2 * pause_s, LONGEST_CANCEL_PAUSE_S)
+
+    async def _asked_in_turn(self, order: Order, broker_id: str) -> tuple[bool, BrokerError | None]:
+        """Ask where too much was asked for: all wait for the same instant, and then one asks at a time, until one is refused again.
+
+        Returns whether nothing is left to ask for, and what went wrong.
+        """
+        while True:
+            if await self._is_gone(order.id, broker_id, max(0.0, self._quiet_until_s - _now_s())):
+                return True, None
+            async with self._crowd:
+                if _now_s() >= self._quiet_until_s:
+                    return False, await self._ask_cancel(order, broker_id)
 
     async def _ask_cancel(self, order: Order, broker_id: str) -> BrokerError | None:
         """Ask once; return what went wrong, None: the broker took it."""
@@ -214,13 +251,13 @@ class Sender:
 
     async def _told(self, order: Order, payload: Payload) -> None:
         """Commit what was said of a cancel. The broker was asked, whether that can be stored or not."""
-        async with self._state.turn:
-            entry = self._state.entry()
-            entry.tell_of(order, payload)
-            try:
+        try:
+            async with self._state.turn:
+                entry = self._state.entry()
+                entry.tell_of(order, payload)
                 await self._state.apply(entry)
-            except StoreError as error:
-                _log.warning("%s of order %s was not stored: %s", payload.wire, order.id, error)
+        except StoreError as error:
+            _log.warning("%s of order %s was not stored: %s", payload.wire, order.id, error)
 
     # --- answers ---
 
@@ -296,8 +333,8 @@ class Sender:
             self._wake()
         elif isinstance(error, BrokerRefused):
             await self._reject(order.id, RejectCode.BROKER_REFUSED, error.what, error)
-        else:
-            await self._reject(order.id, RejectCode.BROKER_REFUSED, f"It was not sent: {error.what}")
+        else:  # there were too many requests: it took nothing
+            await self._reject(order.id, RejectCode.NEVER_SENT, f"It was not sent: {error.what}")
 
     async def _look_up(self, order: Order, why: str) -> None:
         """Ask for the order by our id until the broker has answered often enough that it never came."""
@@ -320,3 +357,7 @@ class Sender:
 
 def _says_it_is_over(fault: BrokerError) -> bool:
     return isinstance(fault, BrokerRefused) and fault.reason in _GONE
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

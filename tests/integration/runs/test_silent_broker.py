@@ -53,12 +53,15 @@ async def at_silent_broker(folder: Path) -> AsyncIterator[tuple[SilentBroker, Br
             yield broker, desk
 
 
-async def test_a_run_that_waits_for_it_is_stopped_at_once(tmp_path: Path) -> None:
+async def test_whoever_gives_up_starting_a_run_there_is_let_go_at_once(tmp_path: Path) -> None:
     async with at_silent_broker(tmp_path) as (broker, desk), asyncio.timeout(LONG_S):
-        run = await desk.runs.start((await desk.create()).id)
-        await broker.taken.wait()
-        stopped = await desk.runs.stop(run.id)
-        assert (stopped.status, stopped.error) == (RunStatus.STOPPED, "It was stopped.")
+        run = await desk.create()
+        async with asyncio.TaskGroup() as group:
+            starting = group.create_task(desk.runs.start(run.id), name="starting")
+            await broker.taken.wait()
+            starting.cancel()
+        assert starting.cancelled()
+        assert (await desk.runs.get(run.id)).status is RunStatus.PENDING
 
 
 async def test_the_program_ends_while_an_account_is_being_connected(tmp_path: Path) -> None:
@@ -78,12 +81,14 @@ async def test_the_program_ends_while_an_account_is_being_connected(tmp_path: Pa
 
 async def test_one_who_gives_up_does_not_take_it_from_another(tmp_path: Path) -> None:
     async with at_silent_broker(tmp_path) as (broker, desk), asyncio.timeout(LONG_S):
-        one = await desk.runs.start((await desk.create()).id)
-        other = await desk.runs.start((await desk.create()).id)
-        await broker.taken.wait()
-        assert (await desk.runs.stop(one.id)).status is RunStatus.STOPPED
-        assert (await desk.runs.get(other.id)).status is RunStatus.RUNNING
-        assert (await desk.runs.stop(other.id)).status is RunStatus.STOPPED
+        runs = [await desk.create(), await desk.create()]
+        async with asyncio.TaskGroup() as group:
+            one, other = [group.create_task(desk.runs.start(run.id), name=f"starting-{run.id}") for run in runs]
+            await broker.taken.wait()
+            one.cancel()
+            await asyncio.wait({one})
+            assert not other.done()
+            other.cancel()
 
 
 async def _refused(desk: BrokerDesk) -> str:

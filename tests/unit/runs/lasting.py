@@ -9,11 +9,8 @@ from typing import Any
 
 import msgspec
 
-from core.brokers.exchange import Books, Exchange
-from core.brokers.faults import Faults
-from core.brokers.inside import InsideBroker
+from core.brokers.exchange import Books
 from core.brokers.sim import ID, INFO, SimBroker, SimSource
-from core.brokers.sim_market import SimMarket
 from core.clock.realtime import ScaledClock, SystemClock
 from core.model.broker import AdapterInfo, OrderUpdate
 from core.model.run import AccountKind, AccountTerms
@@ -31,17 +28,13 @@ class LastingBroker(SimBroker):
     """The simulated broker with books that are written to a file after each change. Prices of one day are the same at each opening."""
 
     def __init__(self, clock: ScaledClock, path: Path) -> None:
-        self._clock = clock
-        self.feed = SimMarket(1, clock.now_ns())  # type: ignore[misc]  # it is final there, and made here instead
         books = msgspec.json.decode(path.read_bytes(), type=Books) if path.exists() else Books(number="LASTING", cash=CASH)
-        exchange = Exchange(books, clock.now_ns, MARGIN)
-        InsideBroker.__init__(self, exchange, self.feed, Faults(), clock.now_ns)
-        self.feed.opened, self.feed.moved = exchange.stand, exchange.show
+        super().__init__(clock, seed=1, books=books, terms=MARGIN)
 
         def keep(_: OrderUpdate) -> None:
-            path.write_bytes(msgspec.json.encode(exchange.books()))
+            path.write_bytes(msgspec.json.encode(self.exchange.books()))
 
-        exchange.listeners.insert(0, keep)
+        self.exchange.listeners.insert(0, keep)
 
 
 class LastingSource(SimSource):

@@ -9,6 +9,7 @@ import pytest
 
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
+from core.errors import RateLimited
 from core.events.live_payloads import SwitchCarriedOut
 from core.model.broker import BrokerOrderRequest
 from core.model.order import OrderSide, OrderStatus
@@ -181,3 +182,23 @@ async def test_cancels_are_asked_for_as_soon_as_the_broker_is_back(scene: Scene)
     scene.broker.faults.unreachable = False
     await scene.until_status(rest, S.CANCELLED)
     assert (await carried_out(scene, 1))[-1].left == ""
+
+
+async def test_cancels_that_were_too_many_wait_for_the_same_instant(tmp_path: Path) -> None:
+    async with opened(tmp_path) as scene:
+        await started(scene)
+        ids = [await scene.place(limit=str(60 + number)) for number in range(20)]
+        for order_id in ids:
+            await scene.until_status(order_id, S.ACCEPTED)
+        loop, ask = asyncio.get_running_loop(), scene.broker.desk.cancel
+        takes_again_s = loop.time() + 1.0
+
+        async def cancel(order_id: str) -> None:
+            if loop.time() < takes_again_s:
+                raise RateLimited("Too many requests (429).", retry_after_s=takes_again_s - loop.time())
+            await ask(order_id)
+
+        scene.broker.desk.cancel = cancel  # type: ignore[method-assign]
+        await scene.throw(SwitchLevel.CANCEL_ALL)
+        async with asyncio.timeout(10):  # one after the other, each with its whole second, it would be twenty
+            await scene.until(lambda: all(scene.status(order_id) is S.CANCELLED for order_id in ids))

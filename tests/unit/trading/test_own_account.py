@@ -91,3 +91,15 @@ def test_without_a_price_only_the_units_are_judged() -> None:
 
 def test_a_person_may_use_all_that_is_in_the_account() -> None:
     assert RunBook(D(1), RiskLimits()).own_account(PRICES) is None
+
+
+def test_what_has_no_price_yet_counts_at_its_cost() -> None:
+    """A run that was resumed decides on one symbol before another's first bar."""
+    own = book(MARGIN, AAA="-5").own_account(PRICES)
+    assert own is not None
+    assert what_is_not_borne(order("buy", "1"), own, (), PRICES) is None
+    dear = book(MARGIN, AAA="-500").own_account(PRICES)
+    assert dear is not None
+    refused = what_is_not_borne(order("buy", "1"), dear, (), PRICES)
+    assert refused is not None
+    assert refused.code is MARGIN_CODE
