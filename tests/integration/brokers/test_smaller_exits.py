@@ -5,8 +5,9 @@ from pathlib import Path
 
 from core.model.hand import HandOrder
 from core.model.order import OrderSide, OrderStatus
+from core.runs.hand_account import HandAccount
 from tests.broker.inside_bench import PaperBench, paper_bench
-from tests.integration.brokers.test_paper_brackets import HandAccount, by_hand, placed, statuses, until
+from tests.integration.brokers.test_paper_brackets import by_hand, placed, statuses, until
 
 D, S = Decimal, OrderStatus
 
@@ -42,5 +43,7 @@ async def test_a_restart_knows_how_small_they_are(tmp_path: Path) -> None:
         async with by_hand(tmp_path, bench) as account:
             await account.desk.reconcile()
             lives = account.desk.state.lives
-            assert [(lives[f"{entry}.{each}"].over_qty, lives[f"{entry}.{each}"].left_qty) for each in ("stop", "target")] == [(4, 4)] * 2
+            assert [(lives[f"{entry}.{each}"].over_qty, lives[f"{entry}.{each}"].left_qty) for each in ("stop", "target")] == [
+                (D(4), D(4))
+            ] * 2
             assert not await account.desk.reconcile()
