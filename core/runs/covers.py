@@ -191,7 +191,7 @@ class Covers:
 
 
 def _rest(life: OrderLife) -> Decimal:
-    return ZERO if life.order.status.is_final else life.order.request.qty - life.known_qty
+    return life.left_qty
 
 
 def _grouped(lives: Sequence[OrderLife]) -> list[list[OrderLife]]:

@@ -150,13 +150,12 @@ def note_sent(sent: deque[Sent], newest: Sent, kept_ns: int) -> None:
 
 
 def still_open(life: OrderLife) -> OrderRequest | None:
-    """Return an order that can still fill, over what it has left; None of one that cannot."""
+    """Return an order that can still fill, over what it has left, with what filled and is not booked; None of one that cannot."""
     order = life.order
-    if order.status.is_final or order.status is OrderStatus.CREATED or order.filled_qty >= order.request.qty:
+    rest = life.left_qty + life.missing_qty
+    if order.status.is_final or order.status is OrderStatus.CREATED or not rest:
         return None
-    if not order.filled_qty:
-        return order.request
-    return msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty)
+    return order.request if rest == order.request.qty else msgspec.structs.replace(order.request, qty=rest)
 
 
 def merged(fills: Iterable[Fill], changes: Iterable[tuple[int, BookChange]]) -> Iterator[tuple[int, Fill | BookChange]]:

@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Final
 
 from core.model.hand import RiskVerdict
-from core.model.money import plain
-from core.model.order import Order, OrderType, RejectCode
+from core.model.money import ZERO, plain
+from core.model.order import Order, OrderRequest, OrderType, RejectCode
 from core.trading.books import still_open
 from core.trading.order_fold import OrderLife
-from core.trading.own_account import what_is_not_borne
+from core.trading.own_account import what_is_not_borne, what_was_closed_outside
 from core.trading.risk import Refusal, judge
 from core.trading.sending import what_cannot_be_sent
 from core.trading.state import AccountState
@@ -71,7 +71,22 @@ class Gate:
         found = of_account + [("run", one) for one in judge(order.request, book.limits, run)]
         own_account = book.own_account(state.prices)
         not_borne = None if own_account is None else what_is_not_borne(order.request, own_account, run.working, state.prices)
+        if not_borne is None:
+            more = ZERO if filled is None else filled.request.qty * filled.request.side.sign
+            not_borne = self._not_there(order, run.working, more)
         return found if not_borne is None else [*found, ("run", not_borne)]
+
+    def _not_there(self, order: Order, working: Sequence[OrderRequest], more: Decimal) -> Refusal | None:
+        """Return why an order would close what the account has no more; `more`: units that its run will have when it is to work.
+
+        A person sees what the account has, and may mean to open.
+        """
+        state, symbol = self._state, order.request.symbol
+        held = state.books[order.run_id].held(symbol)
+        if order.run_id == state.hand_run_id or held * state.outside.get(symbol, ZERO) >= 0:
+            return None
+        there = state.to_close().get((order.run_id, symbol), ZERO)
+        return what_was_closed_outside(order.request, held + more, working, there + more)
 
     def _reduces(self, order: Order, before: Sequence[OrderLife], instead: Mapping[str, Decimal]) -> bool:
         """Whether the order takes off a position of its run and no more, after the market orders that are on their way.

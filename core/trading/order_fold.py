@@ -71,6 +71,20 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.order.filled_qty, self.broker_qty)
 
     @property
+    def over_qty(self) -> Decimal:
+        """Units that the order is over at the broker: fewer than were asked for where it made an exit smaller."""
+        qty, part = self.order.request.qty, self.parts.get(self.at)
+        if part is None or part.qty is None or not _is_exit(self.order):
+            return qty
+        before = sum((one.filled_qty for number, one in self.parts.items() if number < self.at), ZERO)
+        return min(qty, before + part.qty)
+
+    @property
+    def left_qty(self) -> Decimal:
+        """Units that the broker can still fill, beyond those that it speaks of."""
+        return ZERO if self.order.status.is_final else max(ZERO, self.over_qty - self.known_qty)
+
+    @property
     def is_settled(self) -> bool:
         """Whether the order is over and nothing of it is missing."""
         return self.order.status.is_final and not self.missing_qty

@@ -236,9 +236,11 @@ class AccountState:
             self._count_rest(self.lives[other])
 
     def is_held(self, order: Order) -> bool:
-        """Tell whether the broker holds an exit until the entry that it left with is filled."""
+        """Tell whether the broker holds an exit until the entry that it left with is filled, or is over with a part filled."""
         lead = self.lives.get(self.leads.get(order.id, ""))
-        return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
+        if lead is None or lead.order.id != order.parent_id:
+            return False
+        return not lead.order.status.is_final or not lead.known_qty
 
     def held_before(self, order: Order) -> tuple[Decimal, Decimal]:
         """Return what an order's run and the whole account hold of its symbol, signed."""
