@@ -250,6 +250,8 @@ async def to_end(engine: "Engine", run: "Run", *, start: bool = False, confirm: 
 
     When the call is cancelled meanwhile, the run is stopped and kept as stopped.
     """
+    from core.events.payloads import RunStopRequested
+
     interrupted = False
     try:
         if start:
@@ -259,6 +261,7 @@ async def to_end(engine: "Engine", run: "Run", *, start: bool = False, confirm: 
                 await engine.delete_run(run.id)
                 raise
         run = await engine.wait_for_run(run.id)
+        interrupted = bool(await engine.events(run_id=run.id, pattern=RunStopRequested.wire, limit=1))
     except asyncio.CancelledError:
         interrupted = True
         task = asyncio.current_task()
@@ -284,7 +287,7 @@ async def collect(engine: "Engine", run_id: str, *, interrupted: bool = False) -
 
 
 def tell(report: "RunReport", *, equity: bool, as_json: bool) -> None:
-    """Print the report; end the call with exit code 1 when the run failed or a signal stopped it."""
+    """Print the report; end the call with exit code 1 when the run failed or a person stopped it."""
     from app.run_document import run_document
     from core.model.run import RunStatus
 

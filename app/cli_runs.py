@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from core.model.parity import Parity
     from core.model.run import Run
     from core.model.verification import Verification
+
+_ENDED: Final = {"completed": "over: it completed before it heard of it", "stopped": "stopped", "error": "over: it failed"}
 
 
 def add_to(group: typer.Typer) -> None:
@@ -181,7 +183,7 @@ def parity_lines(found: "Parity") -> list[str]:
 
 
 def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
-    """Stop a run of this process; one of another window or terminal is stopped there."""
+    """Stop a run of this desk, in whichever window or terminal it goes on, and wait until it is over."""
     from rich.text import Text
 
     call: Call = context.obj
@@ -192,9 +194,9 @@ def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 
     stopped = call.run(work)
     if as_json:
-        print_json({"stopped": stopped.id})
+        print_json({"stopped": stopped.id, "status": str(stopped.status), "said": stopped.error})
     else:
-        show(Text(f"Run {stopped.id} is stopped."))
+        show(Text(f"Run {stopped.id} is {_ENDED[stopped.status.value]}. {stopped.error or ''}".rstrip()))
 
 
 def resume(

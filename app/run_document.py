@@ -26,7 +26,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     fills: Sequence[Fill]
     result: RunResult | None
     interrupted: bool = False
-    """A signal ended the call while the run went on."""
+    """A signal ended the call while the run went on, or it was asked to stop from elsewhere."""
     files: tuple[str, ...] = ()
     """Files of the report that were written."""
 

@@ -274,7 +274,7 @@ class Engine:
         return await self._runs.close_interrupted(run_id, flatten=flatten)
 
     async def stop_run(self, run_id: str) -> Run:
-        """Stop a running run and wait until it is over. Raises RunNotStoppable."""
+        """Stop a running run of this desk, in whichever process, and return it once it is over. Raises RunNotStoppable, StillRunning."""
         return await self._runs.stop(run_id)
 
     async def stop_all_runs(self) -> int:
@@ -282,7 +282,7 @@ class Engine:
         return await self._runs.stop_all()
 
     def is_here(self, run: Run) -> bool:
-        """Tell whether a run goes on in this process; only here it can be stopped."""
+        """Tell whether a run goes on in this process."""
         return self._runs.is_here(run)
 
     async def take_over_run(self, run_id: str) -> Run:

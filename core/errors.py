@@ -20,6 +20,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── DatabaseBusy        locked by another process
     │   │   ├── DatabaseNewer       written by a newer version of the program
     │   │   ├── OffsetMoved         another process has acted on the same events
+    │   │   ├── AlreadyStored       what was to be committed is in the log already
     │   │   ├── BooksMoved          another process has changed the same paper account
     │   │   ├── DatabaseUnreachable the server does not answer, or the connection to it was lost
     │   │   ├── DatabaseRefused     the server does not take the user, the password or one more connection
@@ -38,6 +39,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   ├── RunError
     │   │   ├── RunNotStartable     the run's state does not allow a start
     │   │   ├── RunNotStoppable     the run's state does not allow a stop
+    │   │   ├── StillRunning        the run was asked to stop and has not ended in time
     │   │   ├── HeldElsewhere       another desk has the run or the account
     │   │   ├── LeaseLost           another desk has taken over; what this one would still write is refused
     │   │   ├── AccountTaken        another desk has taken over the account that a run traded on
@@ -216,6 +218,15 @@ class OffsetMoved(StoreError):
         super().__init__(f"Another process acts as {consumer}.", "It goes on from where that one is.")
 
 
+class AlreadyStored(StoreError):
+    """An event was to be stored only where it is not yet, and it is; nothing was done here."""
+
+    code = "already_stored"
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(f"The event {event_id} is stored already.", "Nothing is to be done.")
+
+
 class BooksMoved(StoreError):
     """Another process has changed a paper account since it was read; nothing was done here."""
 
@@ -325,6 +336,18 @@ class RunNotStoppable(RunError):
     """Only a running run can be stopped."""
 
     code = "run_not_stoppable"
+
+
+class StillRunning(RunError):
+    """A run of another process was asked to stop and has not ended in time; it may still."""
+
+    code = "still_running"
+
+    def __init__(self, run_id: str, waited_s: int) -> None:
+        super().__init__(
+            f"Run {run_id} was asked to stop and is not over after {waited_s} seconds.",
+            f"It stops when its program hears it; `weaver runs show {run_id}` says what it does. If that program hangs, end it.",
+        )
 
 
 class HeldElsewhere(RunError):

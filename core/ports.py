@@ -129,6 +129,13 @@ class UnitOfWork(Protocol):
         """Move a consumer's offset from `after_seq` to `seq`; leaving the block raises OffsetMoved where it is not there any more."""
         ...
 
+    def unless_stored(self, event: Envelope) -> None:
+        """Commit only while `event`, of this id and run, is not in the log; leaving the block raises AlreadyStored where it is.
+
+        A commit that is under way is waited for: what is not there then never will be.
+        """
+        ...
+
     def put_run(self, run: Run) -> None:
         """Insert or update the run's row."""
         ...

@@ -91,14 +91,10 @@ class RunCommands(QObject):
         self._acts.offer("delete-run", enabled=status is not None and status is not RunStatus.RUNNING, why_not=why_not)
 
     def _why_not(self, row: RunRow | None) -> str:
-        """Return why this window cannot touch a run that goes on, a sentence; empty when it goes on here, or does not."""
-        if row is None or row.run.status is not RunStatus.RUNNING or self._engine.is_here(row.run):
+        """Return why this desk cannot touch a run that goes on, a sentence; empty when it goes on at this desk, or does not."""
+        if row is None or row.run.status is not RunStatus.RUNNING or not row.desk:
             return ""
-        return (
-            f"This run goes on at the desk {row.desk}; stop it there."
-            if row.desk
-            else "This run goes on in another process; stop it there."
-        )
+        return f"This run goes on at the desk {row.desk}; stop it there."
 
     def _selected(self) -> RunRow | None:
         return self._views.runs.get(self._views.selected) if self._views.selected else None
@@ -132,10 +128,20 @@ class RunCommands(QObject):
         self._dialogs.confirm_live(f"Start {title} at {broker_id} {name}?", name, "Start live", start)
 
     def stop(self) -> None:
-        """Stop the selected run."""
+        """Stop the selected run, in whichever window or terminal of this desk it goes on."""
         row = self._selected()
-        if row is not None:
-            self._tasks.start(self._engine.stop_run(row.run.id), what=f"stopping {row.title}")
+        if row is None:
+            return
+        is_here = self._engine.is_here(row.run)
+        stopping = self._engine.stop_run(row.run.id) if is_here else self._stop_elsewhere(row.run.id, row.title)
+        self._tasks.start(stopping, what=f"stopping {row.title}")
+
+    async def _stop_elsewhere(self, run_id: str, title: str) -> None:
+        self.progressed.emit(f"stopping {title}, in another window or terminal")
+        try:
+            await self._engine.stop_run(run_id)
+        finally:
+            self.progressed.emit("")
 
     def again(self) -> None:
         """Run the selected one again and look at the new one."""
@@ -255,14 +261,15 @@ class RunCommands(QObject):
     async def _halt(self) -> None:
         stopped, is_thrown = await self._engine.halt()
         said = f"HALT stopped {_runs(stopped)}." if stopped else "HALT: no run was going on."
-        elsewhere = sum(1 for row in self._views.runs.rows if self._why_not(row))
+        on = [row for row in self._views.runs.rows if row.run.status is RunStatus.RUNNING and not self._engine.is_here(row.run)]
+        elsewhere, beside = sum(bool(row.desk) for row in on), sum(not row.desk for row in on)
         if elsewhere:
-            said += (
-                f" {_runs(elsewhere).capitalize()} elsewhere {'goes' if elsewhere == 1 else 'go'} on: stop what runs at another desk there."
-            )
+            said += f" {_runs(elsewhere).capitalize()} elsewhere {_go(elsewhere)} on: stop what runs at another desk there."
+        if beside:
+            said += f" {_runs(beside).capitalize()} in another window or terminal {_go(beside)} on: select what is to end and press Stop."
         if is_thrown:
             said += " The kill switch is thrown: nothing new leaves until it is taken back."
-        self.say(said, "warning" if stopped or elsewhere or is_thrown else "info")
+        self.say(said, "warning" if stopped or on or is_thrown else "info")
 
     # --- why ---
 
@@ -321,6 +328,10 @@ class RunCommands(QObject):
 
 def _runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number} runs"
+
+
+def _go(number: int) -> str:
+    return "goes" if number == 1 else "go"
 
 
 def _subject(row: Fill | Order | Trade) -> str:

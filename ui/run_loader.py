@@ -33,6 +33,8 @@ _JOURNAL_PATTERNS: Final = (
     "account.*",
 )
 """What the journal starts with; orders of old runs are in their tables."""
+_WITH_EQUITY: Final = 50
+"""How many runs at most are shown with their equity before they are looked at; of each its whole result is read for that."""
 _JOURNAL_PAGE: Final = 500
 _JOURNAL_SHARE: Final = KEEP // 2
 """Events of one pattern at most: a margin account has one each night, and they must not push out what runs did."""
@@ -68,6 +70,20 @@ class RunLoader(QObject):
         await in_slices(self._views.folding(await self._newest()))
         self._bridge.flush()
 
+    async def load_equity(self) -> None:
+        """Show the equity of the newest runs that are over: a list that is read from the store knows nothing of what it was on the way."""
+        over = [row.run.id for row in self._views.runs.rows if row.run.status.is_final and not row.spark]
+        for run_id in over[: -_WITH_EQUITY - 1 : -1]:
+            result = await self._engine.result(run_id)
+            if result is not None:
+                self._show_equity(result)
+                self._bridge.schedule()
+
+    def _show_equity(self, result: RunResult) -> None:
+        if len(result.equity):
+            points = tuple(result.equity[:: max(1, len(result.equity) // SPARK_POINTS)].tolist())
+            self._views.runs.set_spark(result.run_id, points, float(result.equity[-1]))
+
     async def load_run(self, run_id: str) -> None:
         """Look at a run: everything of it is loaded anew, then its live events follow."""
         self._views.select(run_id)
@@ -89,9 +105,8 @@ class RunLoader(QObject):
         run = await engine.run(run_id)
         views.runs.put_run(run)
         result = await engine.result(run_id) if run.status.is_final else None
-        if result is not None and len(result.equity):
-            points = tuple(result.equity[:: max(1, len(result.equity) // SPARK_POINTS)].tolist())
-            views.runs.set_spark(run_id, points, float(result.equity[-1]))
+        if result is not None:
+            self._show_equity(result)
         bar_sets = tuple(await engine.run_bar_sets(run_id))
         self._bridge.flush()
         self.run_found.emit(LoadedRun(run=run, result=result, bar_sets=bar_sets))

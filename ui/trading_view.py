@@ -9,8 +9,10 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from core.model.hand import HeldPosition
+from core.model.order import Fill
 from core.model.run import RunMode
 from core.views.held import HoldingTable, WorkingRow, WorkingTable, working_rows
+from core.views.orders import FillTable
 from core.views.pulse import NO_FEED, feed_pulse
 from core.views.stake import Stake, stake_of
 from ui.account_feed import AccountFeed
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _EMPTY = {
     "working": ("No working orders", "Orders that can still fill at the account will be here, of runs and by hand."),
     "holdings": ("Nothing is held", "What the account holds will be here, by owner."),
+    "by-hand": ("No fills by hand", "Each execution of your own orders at the account will be here, with price and fee."),
 }
 
 
@@ -69,6 +72,7 @@ class TradingView(QObject):
         self._working, self._holdings = WorkingTable(), HoldingTable()
         self.working = self._table("working", "Working orders of the account", "created", self._working, look, tasks, memory, parent)
         self.holdings = self._table("holdings", "Positions of the account", "owner", self._holdings, look, tasks, memory, parent)
+        self.by_hand = self._table("by-hand", "Your own fills at the account", "time", views.by_hand_fills, look, tasks, memory, parent)
         self.holdings.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.account = AccountPanel(look, acts.__getitem__, parent)
         self.ticket = TicketPanel(engine=engine, feed=self.feed, tasks=tasks, look=look, parent=parent)
@@ -77,6 +81,9 @@ class TradingView(QObject):
         held_acts = [acts[name] for name in ("close-position", "reverse-position")]
         self.orders = TwoSided(tables["orders"], self.working, order_acts, look, parent)
         self.positions = TwoSided(tables["positions"], self.holdings, held_acts, look, parent)
+        self.fills = TwoSided(
+            tables["fills"], self.by_hand, (), look, parent, side=("By hand", "Your own, at the account that is connected")
+        )
         self.working.set_menu(lambda: (*order_acts, None))
         self.holdings.set_menu(lambda: (*held_acts, None))
         self.commands = TradeCommands(
@@ -94,6 +101,7 @@ class TradingView(QObject):
         self.feed.failed.connect(self.account.say)
         self.holdings.row_chosen.connect(self._on_row)
         self.working.row_chosen.connect(self._on_row)
+        self.by_hand.row_chosen.connect(self._on_row)
 
     @property
     def panels(self) -> dict[str, QWidget]:
@@ -101,6 +109,7 @@ class TradingView(QObject):
         return {
             "orders": self.orders,
             "positions": self.positions,
+            "fills": self.fills,
             "account": self.account,
             "ticket": self.ticket,
             "watchlist": self.watchlist,
@@ -111,7 +120,7 @@ class TradingView(QObject):
         name: str,
         title: str,
         natural: str,
-        table: WorkingTable | HoldingTable,
+        table: WorkingTable | HoldingTable | FillTable,
         look: Look,
         tasks: TaskScope,
         memory: LayoutMemory,
@@ -135,17 +144,17 @@ class TradingView(QObject):
 
     def set_look(self, look: Look) -> None:
         """Take over theme, sizes and zone."""
-        for part in (self.working, self.holdings, self.account, self.ticket, self.watchlist):
+        for part in (self.working, self.holdings, self.by_hand, self.account, self.ticket, self.watchlist):
             part.set_look(look)
 
     def remember(self) -> None:
         """Keep the columns, and what is watched, for the next start."""
-        for part in (self.working, self.holdings, self.watchlist):
+        for part in (self.working, self.holdings, self.by_hand, self.watchlist):
             part.remember()
 
     def forget(self) -> None:
         """Return to the columns of the first start."""
-        for panel in (self.working, self.holdings, self.watchlist.panel):
+        for panel in (self.working, self.holdings, self.by_hand, self.watchlist.panel):
             panel.forget()
 
     # --- what is shown ---
@@ -163,11 +172,15 @@ class TradingView(QObject):
         titles = {row.run.id: row.title for row in self._views.runs.rows}
         self._working.become(() if view is None else working_rows(view, titles))
         self._holdings.become(() if view is None else view.positions)
-        for panel in (self.working, self.holdings):
+        for panel in (self.working, self.holdings, self.by_hand):
             panel.model.flush()
         for pair in (self.orders, self.positions):
             if pair.is_connected is not (view is not None):
                 pair.show_account(connected=view is not None)
+        if self.fills.is_connected is not (view is not None):
+            self.fills.show_account(
+                connected=view is not None, turns=self._views.selected is None
+            )  # else it is the run's that is looked at
         self.marks_changed.emit(
             AccountMarks(by_hand=tuple(self._views.by_hand_fills.rows), working=() if view is None else tuple(view.working))
         )
@@ -212,7 +225,7 @@ class TradingView(QObject):
         menu.addActions([acts[name] for name in ("disconnect-account", "reconcile", "order-ticket")])
 
     def _on_row(self, row: object) -> None:
-        if isinstance(row, HeldPosition):
+        if isinstance(row, (HeldPosition, Fill)):
             self.ticket.set_symbol(row.symbol)
         elif isinstance(row, WorkingRow):
             self.ticket.set_symbol(row.order.request.symbol)

@@ -243,6 +243,7 @@ class MainWindow(QMainWindow):
         self.data.refresh()
         await self.loader.load_desk()
         self.tasks.start(self.trading.load(), what="reading which accounts there are")
+        self.tasks.start(self.loader.load_equity(), what="reading the equity of earlier runs")
         if self.views.runs.rows:
             self.show_run(self.views.runs.rows[-1].run.id)
         else:

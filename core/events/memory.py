@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 
-from core.errors import OffsetMoved
+from core.errors import AlreadyStored, OffsetMoved
 from core.events.codec import EventCodec
 from core.events.dispatch import Callback, Dispatcher, LiveSubscription, fits
 from core.events.envelope import Envelope
@@ -105,6 +105,12 @@ class MemoryEventLog:
         """Raise OffsetMoved unless the offset is there."""
         if self._offsets.get(consumer, (0, 0))[0] != after_seq:
             raise OffsetMoved(consumer)
+
+    def check_new(self, event: Envelope) -> None:
+        """Raise AlreadyStored where an event of this id and run is there."""
+        events = self._events if event.run_id is None else self._by_run.get(event.run_id, [])
+        if any((stored.id, stored.run_id) == (event.id, event.run_id) for stored in events):
+            raise AlreadyStored(event.id)
 
     def check(self, events: Sequence[Envelope]) -> None:
         """Raise what a database would raise for these events."""

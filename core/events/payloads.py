@@ -66,6 +66,16 @@ class RunCompleted(Payload, frozen=True, kw_only=True):
     end_equity: Decimal
 
 
+class RunStopRequested(Payload, frozen=True, kw_only=True):
+    """A person asked, in another process than the run's, for its end. The one that runs it stops it, if it is of the same desk."""
+
+    wire: ClassVar[str] = "run.StopRequested"
+    desk_id: str
+    """The workstation where it was asked."""
+    desk: str
+    """Its name."""
+
+
 class RunStopped(Payload, frozen=True, kw_only=True):
     """The run ended early because a person or its strategy asked for it."""
 

@@ -52,7 +52,7 @@ class Covers:
         """
         working = self.orders(run_id, symbol, side)
         counted = [life for life in working if not exits_only or life.order.parent_id is not None or life.order.request.reduce_only]
-        return sum(map(_open, _grouped(counted)), ZERO)
+        return sum(map(self._open, _grouped(counted)), ZERO)
 
     def left_of(self, spoken_for: dict[str, Decimal], life: OrderLife) -> Decimal | None:
         """Return what an entry left to be closed: what it filled, as far as it is held still and no exit is over it.
@@ -89,8 +89,8 @@ class Covers:
         for group in _grouped(self.orders(run_id, symbol, side)):
             if excess <= 0:
                 break
-            wanted = max(ZERO, _open(group) - excess)
-            excess -= _open(group) - wanted
+            wanted = max(ZERO, self._open(group) - excess)
+            excess -= self._open(group) - wanted
             found.append((group, wanted))
         return found
 
@@ -173,16 +173,25 @@ class Covers:
             async with asyncio.timeout(PATIENCE_S):
                 await state.until(lambda: state.has_ended or is_so())
 
+    def _open(self, group: Sequence[OrderLife]) -> Decimal:
+        """Return over how many units orders are of which one cancels the others."""
+        return max(map(self._left, group), default=ZERO)
+
+    def _left(self, life: OrderLife) -> Decimal:
+        """Return over how many units an order still is: of two whose pair the broker minds it takes off one what the other filled."""
+        other = self._desk.state.lives.get(self._desk.state.pairs.get(life.order.id, ""))
+        if other is None:
+            return _rest(life)
+        # A change may have been made of what was left of one by then: the larger is what both were over.
+        both = max(life.order.request.qty, other.order.request.qty) - life.known_qty - other.known_qty
+        return max(ZERO, min(_rest(life), both))
+
     def _now(self, life: OrderLife) -> OrderLife:
         return self._desk.state.lives[life.order.id]
 
 
 def _rest(life: OrderLife) -> Decimal:
     return ZERO if life.order.status.is_final else life.order.request.qty - life.known_qty
-
-
-def _open(group: Sequence[OrderLife]) -> Decimal:
-    return max(map(_rest, group), default=ZERO)
 
 
 def _grouped(lives: Sequence[OrderLife]) -> list[list[OrderLife]]:

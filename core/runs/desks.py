@@ -7,6 +7,7 @@ unit of work of its desk. Source: docs/adr/0018.
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 from core.clock import calendar
@@ -207,7 +208,8 @@ class Desks:
         features = (await asyncio.to_thread(self._brokers.info, broker_id)).features
         rows = _AccountRows(FencedRuns(self._store.runs, lease), lease.name)
         state = AccountState(lease.name, features, self._limits(account), runs=rows, clock=self._brokers.clock(broker_id))
-        state.may_send = self._leases.is_fresh
+        state.may_send = lambda: self._leases.is_fresh() and self._leases.holds(LeaseKind.ACCOUNT, lease.name)
+        state.still_holds = partial(self._leases.still_holds, LeaseKind.ACCOUNT, lease.name)
         state.day_of = await _trading_days(features)
         mark = await EquityMarks(self._store.log, self._store.runs).newest(lease.name)
         if mark is not None:

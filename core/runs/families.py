@@ -16,6 +16,7 @@ import msgspec
 from core.model.money import ZERO
 from core.model.order import Order, OrderRequest, OrderStatus
 from core.runs.exits import again_id, left_with_entry, waiting_exits
+from core.runs.unsent import Unsent
 from core.trading.brackets import is_over_there
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
@@ -40,6 +41,7 @@ class Families:
         """Exits that never leave: taken back, or their entry filled nothing."""
         self._terms: Mapping[str, OrderRequest] = {}
         """The newest terms of orders that were changed, before a restart, while they may have waited."""
+        self._unsent = Unsent()
         self._lives: Mapping[str, OrderLife] = {}
         self._asked_back: Container[str] = ()
 
@@ -82,12 +84,18 @@ class Families:
                 self._before[parent_id] = [row.id for row in rows]
             elif not any(fates.get(each, _UNKNOWN) is None for row in rows for each in (row.id, again_id(row.id))):
                 self._with_entry[parent_id] = [Intent(order=row) for row in rows]
+        self._unsent.recall(orders, leads, now_ns)
         known = {order.id: order for order in orders}
         for order in orders:
             if order.sibling_id is not None and order.sibling_id in known:
                 self.pair(order.id, order.sibling_id)
                 if order.filled_qty and known[order.sibling_id].status.is_final:
                     self._taken_back.add(order.sibling_id)  # it was, for this one's sake
+
+    @property
+    def owes(self) -> bool:
+        """Whether `due` is to be asked again in a moment though nothing changes: an exit that never came to the broker leaves again."""
+        return self._unsent.owes
 
     def pair(self, first_id: str, second_id: str) -> None:
         """Note that of two orders one cancels the other."""
@@ -162,6 +170,12 @@ class Families:
                 leaving += [_over(intent, left, cause_of(parent_id), now_ns) for intent in legs]
             else:
                 self._gone.update(intent.order.id for intent in legs)
+        for intent in leaving:
+            self._unsent.watch(intent.order.id)
+        again, pairs = self._unsent.due(lives, left_of, now_ns, self._asked_back)
+        leaving += again
+        for first_id, second_id in pairs:
+            self.pair(first_id, second_id)
         cancels = []
         for order_id, sibling_id in self._siblings.items():
             one, other = lives.get(order_id), lives.get(sibling_id)

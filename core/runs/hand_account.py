@@ -67,7 +67,7 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
-        self._away = StoreAway(run.id, runs, log)
+        self._away = StoreAway(run.id)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
@@ -143,7 +143,7 @@ class HandAccount:
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(SOON_S if state.awaits_fee() else None):
+                async with asyncio.timeout(SOON_S if state.awaits_fee() or self._families.owes else None):
                     await self._changed.wait()
 
     async def _tell_changes(self) -> None:
@@ -325,8 +325,8 @@ class HandAccount:
         async with self.desk.state.turn:
             entry = self.desk.state.entry()
             entry.tell_of(order, OrderReplaced(order_id=order_id, request=request, reason="It has not left yet."))
+            entry.afterwards.append(partial(self._families.change, order_id, request))
             await self.desk.state.apply(entry)
-        self._families.change(order_id, request)
         self._tell()
 
     async def cancel_all(self) -> int:

@@ -31,6 +31,9 @@ class KeptRows:
     def advance(self, consumer: str, after_seq: int, seq: int) -> None:
         pass
 
+    def unless_stored(self, event: Envelope) -> None:
+        pass
+
     def put_run(self, run: Run) -> None:
         pass
 

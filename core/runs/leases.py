@@ -66,6 +66,11 @@ class LeaseKeeper:
         """Tell whether what is held was renewed so lately that nobody else can have it: this process was not frozen since."""
         return _now_s() - self._renewed_s < TTL_S
 
+    async def still_holds(self, kind: LeaseKind, name: str) -> bool:
+        """Renew what is held, and tell whether that lease was: then nobody else has it, or can have it soon."""
+        await self.renew()
+        return self.is_fresh() and self.holds(kind, name)
+
     async def give_back(self, kind: LeaseKind, name: str) -> None:
         """Give it back; harmless without one. When the store cannot be reached it expires by itself."""
         held = self._held.pop((kind, name), None)

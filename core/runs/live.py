@@ -127,7 +127,7 @@ class LiveWork:
         self._equity: list[tuple[int, float, bool]] = []
         self._state: dict[str, Any] | None = None
         self._left = 0
-        self._away = StoreAway(run.id, materials.store.runs, materials.store.log)
+        self._away = StoreAway(run.id)
         self.bars_done = run.bars
         self.last_bar_ns: int | None = run.last_bar_ns
 
@@ -517,7 +517,7 @@ class LiveWork:
             for order_id in cancels:
                 await desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() else None):
+                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() or self._venue.families.owes else None):
                     await self._changed.wait()
 
     def _look(self) -> None:

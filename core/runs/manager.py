@@ -32,7 +32,7 @@ from core.model.plugin import StrategyInfo
 from core.model.reconciliation import Reconciliation
 from core.model.risk import RiskLimits, account_limits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
-from core.ports import BrokerSource, Clock, Rows, Store, StrategySource
+from core.ports import BrokerSource, Clock, Rows, Store, StrategySource, Subscription
 from core.runs.backtest import BacktestWork, Materials
 from core.runs.bar_choice import choose_set
 from core.runs.desks import Desks
@@ -49,6 +49,7 @@ from core.runs.reconciling import reconcile_account, settled
 from core.runs.removal import left_to_account
 from core.runs.run_event import run_event
 from core.runs.session import OnBug, RunSession, RunWork
+from core.runs.stop_requests import StopRequests, gone
 from core.runs.supervisor import Supervisor
 from core.runs.switch_reach import SwitchReach
 from core.runs.unstored import UnstoredEnds
@@ -91,7 +92,7 @@ class RunManager:
         self._callback_limit_s = callback_limit_s
         self._desks = Desks(brokers, store, self._supervisor, self._leases, account_limits, on_bug)
         self._sessions: dict[str, RunSession] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stops = StopRequests(store, clock)
         self.by_hand: Final = HandDesk(self._desks, brokers, store, strategies, self._supervisor, self._leases, on_bug)
         self.switch_reach: Final = SwitchReach(self._desks, brokers, store, self._supervisor, clock, on_bug)
         self._armed: dict[str, AsyncExitStack] = {}
@@ -308,12 +309,14 @@ class RunManager:
         work = self._backtest(started, info, keys, rows) if is_backtest else self._live(started, info, rows, past)
         session = RunSession(started, work, log=self._store.log, clock=self._clock, on_bug=self._on_bug, is_resumed=is_resumed)
         self._sessions[run.id] = session
+        requests = self._stops.heard(run.id, session.stop)
         try:
             async with rows.begin() as unit:
                 unit.put_run(started)
             await self._leases.go_on()
-            self._tasks[run.id] = await self._supervisor.start(self._execute(session, rows), f"run-{run.id}")
+            await self._supervisor.start(self._execute(session, rows, requests), f"run-{run.id}")
         except BaseException:
+            requests.close()
             del self._sessions[run.id]
             session.never_began()
             raise
@@ -328,21 +331,25 @@ class RunManager:
     def _lost(self, run_id: str) -> None:
         """Another desk has taken the run over: it ends here, and nothing of it is stored any more."""
         _log.warning("Another desk has taken over run %s; it ends here.", run_id)
-        session, task = self._sessions.get(run_id), self._tasks.get(run_id)
-        if session is not None and task is not None:
+        session = self._sessions.get(run_id)
+        if session is not None:
             session.is_taken = True
-            task.cancel()
+            session.stop()
 
     async def stop(self, run_id: str) -> Run:
-        """Stop a running run of this process and return it once it is over. Raises RunNotStoppable."""
+        """Stop a running run, of whichever process of this desk, and return it once it is over. Raises RunNotStoppable, StillRunning."""
         run = await self.get(run_id)
         session = self._sessions.get(run.id)
-        if session is None:
-            elsewhere = run.status is RunStatus.RUNNING
-            todo = f"It goes on in another process{_at(run)}; stop it there." if elsewhere else ""
-            raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be stopped.", todo)
-        await self._stop(session)
-        return session.run
+        if session is not None:
+            await self._stop(session)
+            return session.run
+        if run.status is RunStatus.RUNNING and run.owner == self._store.owner:
+            run = await self.get(run.id)  # it ended here while it was read
+        if run.status is RunStatus.INTERRUPTED:
+            raise gone(run)
+        if run.status is not RunStatus.RUNNING:
+            raise RunNotStoppable(f"Run {run.id} is {run.status} and cannot be stopped.")
+        return await self._stops.ask(run)
 
     async def stop_all(self) -> int:
         """Stop every run of this process and wait for them; return how many there were."""
@@ -500,10 +507,7 @@ class RunManager:
         return LiveWork(run, info, materials, past)
 
     async def _stop(self, session: RunSession) -> None:
-        await session.begun.wait()
-        task = self._tasks.get(session.run.id)
-        if task is not None:
-            task.cancel()
+        session.stop()
         await session.over.wait()
 
     def _newest(self, run: Run) -> Run:
@@ -513,7 +517,7 @@ class RunManager:
             return self._unstored.get(run.id) or run
         return run if run.status.is_final else session.run
 
-    async def _execute(self, session: RunSession, rows: FencedRuns) -> None:
+    async def _execute(self, session: RunSession, rows: FencedRuns, requests: Subscription) -> None:
         run_id = session.run.id
         try:
             # It is told at once; where it is not heard, the next renewal of the lease finds it.
@@ -527,7 +531,7 @@ class RunManager:
             if not session.is_stored:
                 self._unstored.add(session.run, rows)
             self._sessions.pop(run_id, None)
-            self._tasks.pop(run_id, None)
+            requests.close()
             await self._disarm(run_id)
             if session.is_stored:
                 await self._leases.give_back(LeaseKind.RUN, run_id)

@@ -36,6 +36,8 @@ class Reverses:
         self._pending[closing.id] = closing
         try:
             await self._place(closing, WORD)
+        except StoreError:
+            raise  # it may be stored, and leave all the same: then the other one follows
         except Exception:
             del self._pending[closing.id]
             raise

@@ -105,8 +105,9 @@ class RunSession:
         self._on_bug = on_bug
         self._told_ns = 0
         self._loaded = False
-        self.begun = asyncio.Event()
-        """Set at the first step of `execute`: a task cancelled before that would never end its run."""
+        self._task: asyncio.Task[None] | None = None
+        self._is_ending = False
+        """Whether it was asked to stop, or ends: what comes then cuts neither its first step nor its last ones short."""
         self.over = asyncio.Event()
         self.is_stored = True
         """False when the store refused the run's end: then `run` is the only place that knows of it."""
@@ -115,12 +116,19 @@ class RunSession:
 
     def never_began(self) -> None:
         """Release whoever waits for a run that could not be started after all."""
-        self.begun.set()
         self.over.set()
+
+    def stop(self) -> None:
+        """Ask it to stop, even before its first step; `over` is set when it has. Harmless while it ends."""
+        if self._task is not None and not self._is_ending:
+            self._task.cancel()
+        self._is_ending = True
 
     async def execute(self) -> None:
         """Run to the end. Never raises but for a cancel, which stops the run."""
-        self.begun.set()
+        self._task = asyncio.current_task()
+        if self._is_ending and self._task is not None:
+            self._task.cancel()
         try:
             await self._to_the_end()
         finally:
@@ -173,6 +181,7 @@ class RunSession:
         self, status: RunStatus, told: Payload, result: RunResult | None, *, error: str | None = None, error_code: str | None = None
     ) -> None:
         """Commit what is left, the result, the run's end and its event: all of it or nothing."""
+        self._is_ending = True
         if self._loaded and status is not RunStatus.COMPLETED and error_code != StrategyTooSlow.code:
             self._work.cancel_working(f"The run ended: {error}")
         run = self._changed().moved_to(status, ended_ns=self._clock.now_ns(), error=error, error_code=error_code)

@@ -34,6 +34,7 @@ from core.store.unit_of_work import (
     PutResult,
     PutRun,
     Step,
+    UnlessStored,
 )
 from core.store.writer import Job
 
@@ -195,6 +196,8 @@ class _Work:
                 return _with_values(rows.put_result, rows.result_values(result))
             case Fence(lease):
                 return lambda connection: check_held(connection, lease)
+            case UnlessStored(event):
+                return lambda connection: rows.check_new(connection, event)
             case Advance(consumer, after_seq, seq):
                 return lambda connection: advance(connection, consumer, after_seq, seq)
             case PutRun(run):

@@ -37,6 +37,7 @@ from core.store.unit_of_work import (
     PutResult,
     PutRun,
     Step,
+    UnlessStored,
 )
 
 if TYPE_CHECKING:
@@ -210,6 +211,8 @@ class MemoryRunStore:
             match step:
                 case Fence(lease):
                     self._leases.check_held(lease)
+                case UnlessStored(event):
+                    self._log.check_new(event)
                 case Advance(consumer, after_seq, _):
                     self._log.check_offset(consumer, after_seq)
                 case PutRun(run):

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, delete
 
+from core.errors import AlreadyStored
 from core.events.codec import EventCodec
 from core.events.dispatch import fits
 from core.events.envelope import Envelope, Kind
@@ -171,6 +172,15 @@ def _read_events(
         if len(rows) < page:
             break
     return found[::-1] if backwards else found
+
+
+def check_new(connection: Connection, event: Envelope) -> None:
+    """Raise AlreadyStored where an event of this id and run is stored. Until the end of the transaction nobody else appends."""
+    pending_events(connection)  # locks the log: who appended before is over
+    write_pending(connection)
+    whose, values = ("run_id IS NULL", ()) if event.run_id is None else ("run_id = ?", (event.run_id,))
+    if execute(connection, f"SELECT 1 FROM outbox WHERE {whose} AND id = ? LIMIT 1", (*values, event.id)).fetchone() is not None:  # noqa: S608
+        raise AlreadyStored(event.id)
 
 
 def _seq(event: Envelope) -> int:

@@ -77,7 +77,14 @@ class Advance:
     seq: int
 
 
-Step = Fence | Advance | PutRun | PutOrders | AddFills | PutResult | PutEquityMark | DeleteRun | Append
+@dataclass(frozen=True, slots=True)
+class UnlessStored:
+    """Refuse all of it where the event is in the log."""
+
+    event: Envelope
+
+
+Step = Fence | UnlessStored | Advance | PutRun | PutOrders | AddFills | PutResult | PutEquityMark | DeleteRun | Append
 
 
 class CollectedWork:
@@ -94,6 +101,10 @@ class CollectedWork:
     def advance(self, consumer: str, after_seq: int, seq: int) -> None:
         """See `core.ports.UnitOfWork`."""
         self._add(Advance(consumer, after_seq, seq))
+
+    def unless_stored(self, event: Envelope) -> None:
+        """See `core.ports.UnitOfWork`."""
+        self._add(UnlessStored(event))
 
     def put_run(self, run: Run) -> None:
         """See `core.ports.UnitOfWork`."""

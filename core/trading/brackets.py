@@ -96,12 +96,20 @@ def is_over_there(life: OrderLife) -> bool:
     return life.order.status is not OrderStatus.REJECTED or (part is not None and part.said.is_final)
 
 
-def check_change(life: OrderLife, terms: OrderTerms, *, has_exits: bool, is_held_by: str | None) -> None:
-    """Raise InvalidValue for a change after which exits might be over another quantity than their entry.
+def check_change(life: OrderLife, terms: OrderTerms, *, has_exits: bool, is_held_by: str | None, paired: OrderLife | None = None) -> None:
+    """Raise InvalidValue for a change after which exits might be over another quantity than their entry, or than each other.
 
-    `has_exits`: whether exits left with the order; `is_held_by`: the order that it left with itself.
+    `has_exits`: whether exits left with the order; `is_held_by`: the order that it left with itself; `paired`: the exit that it is
+    paired with where the broker minds that, and takes off one what the other sold.
     """
     order, qty = life.order, terms.qty
+    if paired is not None:
+        if qty is not None and qty != order.request.qty:
+            raise InvalidValue("qty", plain(qty), "two exits of which one cancels the other are over one quantity; cancel them instead.")
+        if life.known_qty and paired.known_qty:
+            # The new order's quantity would have to be named, and while it is on its way either may fill on.
+            rule = f"it and {paired.order.id} have both filled a part of the position; cancel them instead."
+            raise InvalidValue(f"Order {order.id}", "changed", rule)
     if qty is not None and qty != order.request.qty and (has_exits or (is_held_by is not None and is_held_by == order.parent_id)):
         raise InvalidValue("qty", plain(qty), "an entry and the exits that left with it are over one quantity; cancel them instead.")
     if has_exits and life.known_qty:

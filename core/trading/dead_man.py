@@ -43,18 +43,23 @@ class DeadMan:
     async def look(self) -> None:
         """Throw the switch of each run that has heard nothing for too long. Raises StoreError; then it is thrown at the next look."""
         state = self._state
-        found = {run_id: why for run_id in tuple(state.seats) if (why := self._silence(run_id)) is not None}
-        new = {run_id: why for run_id, why in found.items() if self._thrown.get(run_id) != why[0] and not state.level(run_id).halts}
-        self._thrown = {run_id: since_ns for run_id, since_ns in self._thrown.items() if run_id in found}
-        if not new:
+        if not self._new():
             return
         async with state.turn:
             entry = state.entry()
-            for run_id, (since_ns, reason) in new.items():
+            for run_id, (since_ns, reason) in self._new().items():
                 entry.tell(SwitchThrown(level=self._level(run_id), reason=reason), run_id=run_id)
                 entry.afterwards.append(partial(state.set_level, run_id, self._level(run_id)))
                 entry.afterwards.append(partial(self._thrown.__setitem__, run_id, since_ns))
             await state.apply(entry)
+
+    def _new(self) -> dict[str, tuple[int, str]]:
+        """Return the runs that have heard nothing for too long, and whose switch is not thrown for it: since when, and a sentence."""
+        state = self._state
+        found = {run_id: why for run_id in tuple(state.seats) if (why := self._silence(run_id)) is not None}
+        new = {run_id: why for run_id, why in found.items() if self._thrown.get(run_id) != why[0] and not state.level(run_id).halts}
+        self._thrown = {run_id: since_ns for run_id, since_ns in self._thrown.items() if run_id in found}
+        return new
 
     def _silence(self, run_id: str) -> tuple[int, str] | None:
         """Return since when a run has heard nothing for too long, and a sentence of it; None while all is well."""

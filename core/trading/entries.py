@@ -23,14 +23,18 @@ class Causes:
 class Entry:
     """A commit in the making. Nothing of it counts before `commit` returned."""
 
-    def __init__(self, causes: Causes, now_ns: int) -> None:
+    def __init__(self, causes: Causes, now_ns: int, decided_ns: int) -> None:
         self._causes = causes
         self._now_ns = now_ns
+        self.decided_ns = decided_ns
+        """When what it asks for was decided, by the clock that never goes back."""
         self._newest: dict[str, str] = {}
         self.lives: dict[str, OrderLife] = {}
         self.fills: list[Fill] = []
         self.events: list[Envelope] = []
         self.afterwards: list[Callable[[], None]] = []
+        self.leaving: list[Callable[[bool], None]] = []
+        """Each sends something, after `afterwards`. True: it is late for that; see `LATE_NS`."""
         self.leases: list[Lease] = []
         """What must be held for it to be committed, beside the account's own."""
 
@@ -76,7 +80,7 @@ class Entry:
         return event_id
 
     async def commit(self, runs: Rows) -> None:
-        """Commit all of it or nothing. Raises StoreError, LeaseLost."""
+        """Commit all of it or nothing. Raises StoreError, LeaseLost; of the first it may stand all the same."""
         if self.lives or self.fills or self.events:
             async with runs.begin() as work:
                 for lease in self.leases:
@@ -84,4 +88,7 @@ class Entry:
                 work.put_orders([life.order for life in self.lives.values()])
                 work.add_fills(self.fills)
                 work.append(self.events)
+
+    def known(self) -> None:
+        """It is committed: what comes next was caused by it."""
         self._causes.of_order.update(self._newest)

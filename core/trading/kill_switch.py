@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from core.errors import WeaverError
@@ -55,7 +56,7 @@ class KillSwitch:
         self,
         state: AccountState,
         spawn_cancel: Callable[[str], None],
-        spawn_send: Callable[[str], None],
+        spawn_send: Callable[[str, bool], None],
         wake: Callable[[], None],
         is_reached: Callable[[], bool],
         on_bug: Callable[[BaseException, str], None],
@@ -145,18 +146,22 @@ class KillSwitch:
 
     async def _tell(self, due: _Due) -> None:
         """Tell what was done, once for each that threw it, and again when what is left has changed."""
-        state, left = self._state, self._left(due)
-        if left == due.told:
-            return
-        status = {order_id: state.lives[order_id].order.status for order_id in (*due.asked, *due.closing)}
-        cancelled = sum(status[each] is OrderStatus.CANCELLED for each in due.asked)
-        closed = sum(status[each] is OrderStatus.FILLED for each in due.closing)
+        state = self._state
         async with state.turn:
+            left = self._left(due)
+            if left == due.told:
+                return
+            status = {order_id: state.lives[order_id].order.status for order_id in (*due.asked, *due.closing)}
+            cancelled = sum(status[each] is OrderStatus.CANCELLED for each in due.asked)
+            closed = sum(status[each] is OrderStatus.FILLED for each in due.closing)
             entry = state.entry()
             for cause in due.causes:
                 told = SwitchCarriedOut(account=state.key, level=due.level, cancelled=cancelled, closed=closed, left=left)
                 entry.tell(told, run_id=due.run_id, caused_by=cause)
+            entry.afterwards.append(partial(self._is_told, due, left))
             await state.apply(entry)
+
+    def _is_told(self, due: _Due, left: str) -> None:
         due.told = left
         if not left and self._is_still(due):
             del self._due[due.run_id]
@@ -251,5 +256,5 @@ class KillSwitch:
         entry.lives[order.id] = OrderLife(order=order)
         entry.tell_of(order, OrderCreated(order=order), caused_by)
         entry.tell_of(order, OrderSubmitted(order_id=order.id, account=state.key))
-        entry.afterwards.append(lambda: self._spawn_send(order.id))
+        entry.leaving.append(partial(self._spawn_send, order.id))
         return order.id

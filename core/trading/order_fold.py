@@ -175,8 +175,8 @@ def _with_whole(life: OrderLife) -> OrderLife:
     if life.order.status is _S.FILLED:
         # What filled before is known, and its execution is not: an order that is over does not work again, it grows by what comes.
         whole = max(life.order.request.qty, min(whole, life.order.filled_qty))
-    if whole == life.order.request.qty:
-        return life
+    if whole in (life.order.request.qty, ZERO):
+        return life  # of one of a pair that has nothing left, since the other filled all, the terms stay
     request = msgspec.structs.replace(life.order.request, qty=whole)
     return msgspec.structs.replace(life, order=msgspec.structs.replace(life.order, request=request))
 

@@ -1,7 +1,7 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -115,13 +115,17 @@ class Reconciler:
             is_marked = is_whole and self._marked_ns is not None and began_ns - self._marked_ns >= _MARK_NS
             if is_marked:
                 entry.tell(Reconciled(account=state.key, until_ns=began_ns))
+
+            def know() -> None:
+                self._marked_ns = began_ns if is_marked or self._marked_ns is None else self._marked_ns
+                self._known_ns = began_ns if self._known_ns is None else self._known_ns
+                if is_whole or self._from_ns is None:
+                    self._from_ns = began_ns
+                self._note(found, moving(ours, theirs), asked_ns)
+                self._stop_runs([one for one in found if one.healing is Healing.STOP])
+
+            entry.afterwards.append(know)
             await state.apply(entry)
-        self._marked_ns = began_ns if is_marked or self._marked_ns is None else self._marked_ns
-        self._known_ns = began_ns if self._known_ns is None else self._known_ns
-        if is_whole or self._from_ns is None:
-            self._from_ns = began_ns
-        self._note(found, moving(ours, theirs), asked_ns)
-        self._stop_runs([one for one in found if one.healing is Healing.STOP])
         return found
 
     async def take_entries(self) -> None:
@@ -174,6 +178,9 @@ class Reconciler:
         since_ns = (now_ns if self._from_ns is None else self._from_ns) - _BEFORE_NS
         listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
         orders = {order.id: self._as_ours(order) for order in (*listed, *self._legs(listed))}
+        for order in listed:
+            if (own := await self._replaced(order, orders)) is not None:
+                orders[order.id] = own
         seen = {order.client_order_id for order in orders.values()}
         self._never_came = []
         self._unnamed = set()
@@ -199,10 +206,20 @@ class Reconciler:
         # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
         executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
         strange = {one.order_id for one in executions if one.id not in state.known_outside and state.find("", one.order_id) is None}
-        for broker_id in strange - set(orders) - state.adopted:
+        strange -= set(orders) | state.adopted
+        if strange:
+            # So may one that left with it, and of that not even our id is at the broker: what they left with names it.
+            for life in state.unsettled():
+                if (
+                    life.order.id in state.leads
+                    and life.order.broker_id is None
+                    and (leg := await self._ask_for_leg(life.order)) is not None
+                ):
+                    orders.setdefault(leg.id, leg)
+        for broker_id in strange - set(orders):
             late = await broker.orders.order(broker_id)
             if late is not None:
-                orders[late.id] = late
+                orders[late.id] = await self._replaced(late, orders) or late
         # A listing of executions may write a symbol in another way than the order does.
         symbols = {order.id: order.symbol for order in orders.values()}
         executions = [msgspec.structs.replace(one, symbol=symbols.get(one.order_id, one.symbol)) for one in executions]
@@ -257,6 +274,18 @@ class Reconciler:
         """Return a leg that is listed by itself by our id: the broker gave it one of its own."""
         known = None if own_id(order.client_order_id) in self._state.lives else self._state.find("", order.id)
         return order if known is None else msgspec.structs.replace(order, client_order_id=known.order.id)
+
+    async def _replaced(self, order: BrokerOrder, known: Mapping[str, BrokerOrder]) -> BrokerOrder | None:
+        """Return as ours what a change of ours replaced and that bears an id of the broker's; None where it is not that.
+
+        It left with another. After a restart only what took its place names it.
+        """
+        state = self._state
+        if order.replaced_by is None or order.id in state.adopted or state.find(known.get(order.id, order).client_order_id, "") is not None:
+            return None
+        after = known.get(order.replaced_by) or await self._broker.orders.order(order.replaced_by)
+        own = None if after is None else state.lives.get(own_id(after.client_order_id))
+        return None if own is None else msgspec.structs.replace(order, client_order_id=own.order.id)
 
     def _refuse_changes(self, entry: Entry) -> None:
         """A change that nobody sends any more and that the broker does not have, by its own id, never came there."""

@@ -60,16 +60,32 @@ class Sender:
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
-    async def send(self, order_id: str) -> None:
-        """Send an order whose row is committed as SUBMITTING, and take the answer."""
+    def begin(self, order_id: str) -> None:
+        """Take that `send` follows: until it is over it says nothing that the broker does not have the order and those with it."""
+        self._state.in_flight.update(self._family(order_id))
+
+    async def send(self, order_id: str, *, is_late: bool = False) -> None:
+        """Send an order whose row is committed as SUBMITTING, and take the answer.
+
+        `is_late`: it was decided long ago, see `LATE_NS`. Then only an exit leaves, which protects what is held.
+        """
+        self.begin(order_id)
+        try:
+            await self._send(order_id, is_late)
+        finally:
+            for each in self._family(order_id):
+                self._state.landed(each)
+
+    def _family(self, order_id: str) -> tuple[str, ...]:
+        return order_id, *self._state.together.get(order_id, ())
+
+    async def _send(self, order_id: str, is_late: bool) -> None:
         state = self._state
         order = state.lives[order_id].order
-        family = (order_id, *state.together.get(order_id, ()))
-        if not state.may_send():
+        if not await self._may_leave(order, is_late):
             # It was committed, and then this process stood still: the account may be somebody else's by now.
             await self._reject(order_id, RejectCode.NEVER_SENT, f"It was not sent: {_AWAY}")
             return
-        state.in_flight.update(family)
         try:
             taken = await self._broker.desk.submit(self._request(order))
         except OutcomeUnknown as error:
@@ -89,9 +105,11 @@ class Sender:
             self._wake()  # whether anything can be asked is known at once: keys that are refused end the desk
         else:
             await self._hear(order_id, taken)
-        finally:
-            for each in family:
-                state.landed(each)
+
+    async def _may_leave(self, order: Order, is_late: bool) -> bool:
+        if order.parent_id is not None:
+            return self._state.may_send() or await self._state.still_holds()
+        return not is_late and self._state.may_send()
 
     def _request(self, order: Order) -> BrokerOrderRequest:
         others = [self._state.lives[each].order for each in self._state.together.get(order.id, ())]
@@ -99,14 +117,16 @@ class Sender:
             return broker_request(order)
         return bracket_request(order, others) if others[0].parent_id == order.id else pair_request(order, others[0])
 
-    async def change(self, order_id: str, number: int, terms: OrderTerms) -> None:
-        """Send a change that is committed, take the answer, and return when the broker has made it or said no."""
+    async def change(self, order_id: str, number: int, terms: OrderTerms, *, is_late: bool = False) -> None:
+        """Send a change that is committed, take the answer, and return when the broker has made it or said no. `is_late`: see `send`."""
         state = self._state
         life = state.lives[order_id]
         order, client_id = life.order, change_id(order_id, number)
         # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
-        qty = life.changes[number - 1].qty - life.known_qty if life.known_qty or terms.qty is not None else None
-        if not state.may_send():
+        # Of a pair it keeps what the other has left, which is less than either was over when the other has sold a part.
+        is_named = life.known_qty or (terms.qty is not None and order_id not in state.pairs)
+        qty = life.changes[number - 1].qty - life.known_qty if is_named else None
+        if is_late or not state.may_send():
             await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"The change was not sent: {_AWAY}")
             return
         state.in_flight.add(client_id)
@@ -231,13 +251,13 @@ class Sender:
 
     async def _told(self, order: Order, payload: Payload) -> None:
         """Commit what was said of a cancel. The broker was asked, whether that can be stored or not."""
-        async with self._state.turn:
-            entry = self._state.entry()
-            entry.tell_of(order, payload)
-            try:
+        try:
+            async with self._state.turn:
+                entry = self._state.entry()
+                entry.tell_of(order, payload)
                 await self._state.apply(entry)
-            except StoreError as error:
-                _log.warning("%s of order %s was not stored: %s", payload.wire, order.id, error)
+        except StoreError as error:
+            _log.warning("%s of order %s was not stored: %s", payload.wire, order.id, error)
 
     # --- answers ---
 
@@ -313,8 +333,8 @@ class Sender:
             self._wake()
         elif isinstance(error, BrokerRefused):
             await self._reject(order.id, RejectCode.BROKER_REFUSED, error.what, error)
-        else:
-            await self._reject(order.id, RejectCode.BROKER_REFUSED, f"It was not sent: {error.what}")
+        else:  # there were too many requests: it took nothing
+            await self._reject(order.id, RejectCode.NEVER_SENT, f"It was not sent: {error.what}")
 
     async def _look_up(self, order: Order, why: str) -> None:
         """Ask for the order by our id until the broker has answered often enough that it never came."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +39,8 @@ from core.trading.switch_watch import SwitchWatch
 RECONCILE_S: Final = 120.0
 SOON_S: Final = 2.0
 """When to look again at what may be the broker's lag, and at a broker that did not answer."""
+FIND_OUT_S: Final = 0.5
+"""How often the store is asked what became of a commit that was not answered."""
 FEE_S: Final = 1.1
 """The same while the fee of a bought coin is to come."""
 MISSING_S: Final = 1.0
@@ -103,7 +106,7 @@ class AccountDesk:
         self._kill = KillSwitch(
             state,
             spawn_cancel=self._spawn_cancel,
-            spawn_send=lambda order_id: self._spawn(self._sender.send(order_id), f"send-{order_id}"),
+            spawn_send=self._send,
             wake=self._wake.set,
             is_reached=lambda: self.reconciled > 0 and not self._is_unreached,
             on_bug=on_bug,
@@ -149,6 +152,7 @@ class AccountDesk:
                     group.create_task(self._switch.follow(), name="watch-switch"),
                     group.create_task(self._carry_out(), name="kill-switch"),
                     group.create_task(self._dead_man.watch(), name="dead-man"),
+                    group.create_task(self._find_out_always(), name="find-out"),
                 ]
                 try:
                     await self._ready.wait()
@@ -203,12 +207,14 @@ class AccountDesk:
         """The run trades no more."""
         self.state.seats.pop(run_id, None)
 
-    async def place(self, intents: Sequence[Intent], events: Sequence[Envelope] = ()) -> None:
+    async def place(self, intents: Sequence[Intent], events: Sequence[Envelope] = (), *, decided_ns: int | None = None) -> None:
         """Judge, commit and send orders, with the `events` that led to them. Returns once they are committed. Raises StoreError, LeaseLost.
 
+        `decided_ns`: when they were decided, by the state's monotonic clock, if not now. After a StoreError they may be committed all
+        the same, and leave: whoever has the state's turn next sees it in `lives`.
         Being cancelled meanwhile does not take anything back: what is committed is sent.
         """
-        await self._outlasted(self._place(intents, events))
+        await self._outlasted(self._place(intents, events, decided_ns))
 
     async def change(self, order_id: str, terms: OrderTerms, caused_by: str | None = None) -> None:
         """Ask the broker for other terms of one of our orders. Returns once that is committed; what comes of it is an event.
@@ -226,7 +232,8 @@ class AccountDesk:
                 words = "another change of it is under way; wait for the broker's answer."
             raise InvalidValue(f"Order {order_id}", "changed", words)
         request = changed_request(life.order, terms)
-        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=self.state.leads.get(order_id))
+        lead, paired = self.state.leads.get(order_id), self.state.lives.get(self.state.pairs.get(order_id, ""))
+        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=lead, paired=paired)
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
         await self._outlasted(self._change(order_id, request, terms))
@@ -290,11 +297,12 @@ class AccountDesk:
         if (error := task.result()) is not None:
             raise error
 
-    async def _place(self, intents: Sequence[Intent], events: Sequence[Envelope]) -> None:
+    async def _place(self, intents: Sequence[Intent], events: Sequence[Envelope], decided_ns: int | None) -> None:
         state = self.state
         async with state.turn:
             entry = state.entry_of(intent.order.run_id for intent in intents)
             entry.events.extend(events)
+            entry.decided_ns = entry.decided_ns if decided_ns is None else decided_ns
             placed: list[OrderLife] = []
             for intent in intents:
                 placed.append(self._judged(intent, placed, entry))
@@ -354,7 +362,7 @@ class AccountDesk:
         order = msgspec.structs.replace(order, status=OrderStatus.SUBMITTING, updated_ns=self.state.clock.now_ns())
         entry.tell_of(order, OrderSubmitted(order_id=order.id, account=self.state.key))
         life = entry.lives[order.id] = OrderLife(order=order)
-        entry.afterwards.append(lambda: self._leave(life))
+        entry.leaving.append(partial(self._leave, life))
         return life
 
     async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
@@ -389,15 +397,15 @@ class AccountDesk:
                     trail=terms.trail,
                 ),
             )
-            entry.afterwards.append(lambda: self._leave_change(left, number, terms))
+            entry.leaving.append(partial(self._leave_change, left, number, terms))
             await state.apply(entry)
 
-    def _leave_change(self, left: Order, number: int, terms: OrderTerms) -> None:
+    def _leave_change(self, left: Order, number: int, terms: OrderTerms, is_late: bool) -> None:
         self.state.left(OrderLife(order=left), self.state.clock.now_ns())
-        self._spawn(self._carry_out_change(left.id, number, terms), f"change-{left.id}")
+        self._spawn(self._carry_out_change(left.id, number, terms, is_late), f"change-{left.id}")
 
-    async def _carry_out_change(self, order_id: str, number: int, terms: OrderTerms) -> None:
-        await self._sender.change(order_id, number, terms)
+    async def _carry_out_change(self, order_id: str, number: int, terms: OrderTerms, is_late: bool) -> None:
+        await self._sender.change(order_id, number, terms, is_late=is_late)
         life = self.state.lives[order_id]
         if life.order.status.is_final or life.at != number or life.order.request.qty <= life.changes[number - 1].qty:
             return
@@ -408,11 +416,15 @@ class AccountDesk:
         else:
             await self._sender.cancel(order_id)
 
-    def _leave(self, life: OrderLife) -> None:
+    def _leave(self, life: OrderLife, is_late: bool) -> None:
         self.state.left(life, self.state.clock.now_ns())
         if life.order.id in self.state.leads:
             return  # it leaves with another, as one order
-        self._spawn(self._sender.send(life.order.id), f"send-{life.order.id}")
+        self._send(life.order.id, is_late)
+
+    def _send(self, order_id: str, is_late: bool) -> None:
+        self._sender.begin(order_id)
+        self._spawn(self._sender.send(order_id, is_late=is_late), f"send-{order_id}")
 
     def verdicts(self, order: Order, instead: Mapping[str, Decimal] | None = None) -> tuple[RiskVerdict, ...]:
         """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted.
@@ -453,19 +465,19 @@ class AccountDesk:
                 except WeaverError as error:
                     _log.warning("What %s booked is asked for again: %s", self.state.key, error)
                     self._wake.set()
-            async with self.state.turn:
-                entry = self.state.entry()
-                for update in batch:
-                    try:
-                        self._fold(update, entry)
-                    except Exception as error:  # of one order; the others have nothing to do with it
-                        self._on_bug(error, f"an update of order {update.order.id}")
-                try:
+            try:
+                async with self.state.turn:
+                    entry = self.state.entry()
+                    for update in batch:
+                        try:
+                            self._fold(update, entry)
+                        except Exception as error:  # of one order; the others have nothing to do with it
+                            self._on_bug(error, f"an update of order {update.order.id}")
                     await self.state.apply(entry)
-                except WeaverError as error:
-                    # What is not stored is not known either: it is asked for again when the store takes it.
-                    _log.warning("Updates of %s were not stored: %s", self.state.key, error)
-                    self._wake.set()
+            except WeaverError as error:
+                # What is not stored is not known either: it is asked for again when the store takes it.
+                _log.warning("Updates of %s were not stored: %s", self.state.key, error)
+                self._wake.set()
 
     def _fold(self, update: OrderUpdate, entry: Entry) -> None:
         state, now_ns = self.state, self.state.clock.now_ns()
@@ -538,13 +550,13 @@ class AccountDesk:
 
     async def _tell_line(self, stream: str, state: str, said: str) -> None:
         """Tell how a line to the broker is. Where the store does not take it nothing is lost but the line in the log."""
-        async with self.state.turn:
-            entry = self.state.entry()
-            entry.tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
-            try:
+        try:
+            async with self.state.turn:
+                entry = self.state.entry()
+                entry.tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
                 await self.state.apply(entry)
-            except StoreError as error:
-                _log.warning("That the line for %s of %s is %s was not stored: %s", stream, self.state.key, state, error)
+        except StoreError as error:
+            _log.warning("That the line for %s of %s is %s was not stored: %s", stream, self.state.key, state, error)
 
     def _next_in_s(self) -> float:
         if self.state.awaits_fee():
@@ -560,6 +572,19 @@ class AccountDesk:
         for order_id in self.state.left_over:
             self._spawn_cancel(order_id)  # its run ended, and the broker did not take the cancel then
         await self._kill.keep()
+
+    async def _find_out_always(self) -> None:
+        """Find out what became of a commit that was not answered, though nobody else wants the turn: orders may wait to leave."""
+        while True:
+            await self.state.until(lambda: self.state.turn.is_unsure)
+            try:
+                async with self.state.turn:
+                    pass
+            except WeaverError as error:
+                _log.debug("What became of the last commit of %s is not known yet: %s", self.state.key, error)
+                await asyncio.sleep(FIND_OUT_S)
+            else:
+                self._wake.set()  # what was not made is found again by comparing
 
     def level(self, run_id: str) -> SwitchLevel:
         """Return how far the switch is thrown for a run."""

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
+from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import uuid4
@@ -29,10 +30,14 @@ from core.trading.feed import Feed
 from core.trading.losses import Losses, LossMark
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Own, Sent, Situation
+from core.trading.turn import Turn
 from core.trading.working import beside
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
+
+LATE_NS: Final = 30 * SECOND_NS
+"""How long an order may wait for the store, from its decision, and leaves all the same. Exits leave however late."""
 
 _CLOSER: Final = "-k"
 _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
@@ -73,7 +78,8 @@ class Seat:
 class AccountState:
     """One account: its orders, what each run holds, what others hold, prices, and how far the kill switch is thrown.
 
-    Whoever changes it holds `turn` from looking until `apply` returned, so that one thing happens after the other.
+    Whoever changes it holds `turn` from looking until `apply` returned, so that one thing happens after the other. To get the turn may
+    raise what `apply` raises: see `core.trading.turn`.
     """
 
     def __init__(self, key: str, features: Features, limits: RiskLimits, *, runs: Rows, clock: Clock) -> None:
@@ -82,7 +88,7 @@ class AccountState:
         self.features = features
         self.limits = limits
         self.clock = clock
-        self.turn = asyncio.Lock()
+        self.turn = Turn(lambda: self._runs)
         self.lives: dict[str, OrderLife] = {}
         self._open: dict[str, None] = {}
         self._unsettled: dict[str, None] = {}
@@ -107,6 +113,8 @@ class AccountState:
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
         """Asked before each order leaves: whether nobody else can have the account by now."""
+        self.still_holds: Callable[[], Awaitable[bool]] = _held
+        """Asked before an exit leaves where `may_send` says no: finds out whether the account is ours still."""
         self.day_of: Callable[[int], int] = lambda now_ns: now_ns // DAY_NS
         """Returns the trading day of an instant, since 1970."""
         self.together: dict[str, tuple[str, ...]] = {}
@@ -149,7 +157,7 @@ class AccountState:
 
     def entry(self) -> Entry:
         """Begin a commit."""
-        return Entry(self.causes, self.clock.now_ns())
+        return Entry(self.causes, self.clock.now_ns(), self.clock.monotonic_ns())
 
     def entry_of(self, run_ids: Iterable[str]) -> Entry:
         """Begin a commit of what these runs ask for: all of it, or nothing where this desk has lost one of them."""
@@ -159,11 +167,21 @@ class AccountState:
         return entry
 
     async def apply(self, entry: Entry) -> None:
-        """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned."""
+        """Commit an entry; then, and only then, know it, do what follows from it, and tell the runs concerned.
+
+        Where it raised StoreError, or was cancelled, it may stand all the same: then all of that is done before the next turn.
+        """
         mark = self._losses.mark
         if self.account is not None and mark != self._told_mark:
             entry.tell(EquityMarked(peak=mark.peak, day=mark.day, day_start=mark.day_start, account=self.key))
-        await entry.commit(self._runs)
+        try:
+            await self.turn.commit(entry, partial(self._know, entry, mark))
+        except BaseException:
+            self._has_moved()  # whoever waits for it sees that it is not known what became of it
+            raise
+
+    def _know(self, entry: Entry, mark: LossMark) -> None:
+        entry.known()
         self._told_mark = mark
         for life in entry.lives.values():
             self.recall(life)
@@ -174,6 +192,9 @@ class AccountState:
             self._book(fill)
         for after in entry.afterwards:
             after()
+        is_late = self.clock.monotonic_ns() - entry.decided_ns > LATE_NS
+        for leave in entry.leaving:
+            leave(is_late)
         for run_id in {life.order.run_id for life in entry.lives.values()}:
             self.changed(run_id)
         self._has_moved()
@@ -527,6 +548,10 @@ class AccountState:
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()
         return tuple(Sent(life.order.request, now_ns) for life in also if life.order.status is OrderStatus.SUBMITTING)
+
+
+async def _held() -> bool:
+    return True
 
 
 def is_closer(order: Order) -> bool:

@@ -147,6 +147,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.RunResumed: lambda e, _: "It goes on, with its own positions and cash.",
     p.StrategyStateSaved: lambda e, _: "The strategy's state is kept.",
     p.RunCompleted: lambda e, _: f"Completed {e.bars:,} bars in {e.elapsed_s:.2f} s; equity {float(e.end_equity):,.2f}.",
+    p.RunStopRequested: lambda e, _: "It is asked to stop, from another window or terminal.",
     p.RunStopped: lambda e, _: f"Stopped after {e.bars:,} bars: {e.reason}",
     p.RunError: lambda e, _: f"Failed: {e.error}",
     p.RunInterrupted: lambda e, _: f"Was {e.was} when the program ended; start it again to get a result.",

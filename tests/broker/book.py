@@ -356,6 +356,8 @@ class Book:
         for other in exits:
             if other is not order and other["status"] not in FINAL:
                 other["qty"], other["updated_at"] = str(Decimal(other["qty"]) - amount), self.now()
+                if Decimal(other["qty"]) <= Decimal(other["filled_qty"]):  # a change had made the first one larger than both were
+                    self.end(other["id"], "canceled")
 
     def _say(self, event: str, order: Document, execution: Document | None = None) -> None:
         update: Document = {"event": event, "timestamp": order["updated_at"], "order": {**order, "legs": None}}

@@ -114,13 +114,21 @@ class WireScene(Scene):
         return entry.id
 
     def our_ids(self, theirs: Sequence[Document]) -> dict[str, str]:
-        """Return our ids of the broker's orders, by the broker's: of an exit that left with its entry it has one of its own."""
-        lives = self.desk.state.lives
+        """Return our ids of the broker's orders, by the broker's.
+
+        An exit that left with its entry has one of the broker's, and is known by the entry, or by what it was changed to.
+        """
+        lives, by_id = self.desk.state.lives, {one["id"]: one for one in theirs}
         found = {one["id"]: own_id(one["client_order_id"]) for one in theirs if own_id(one["client_order_id"]) in lives}
         for one in theirs:
-            for other in self.desk.state.together.get(one["client_order_id"], ()):
+            for other in self.desk.state.together.get(own_id(one["client_order_id"]), ()):
                 kind = lives[other].order.request.type.value
                 found |= {leg["id"]: other for leg in one["legs"] or () if leg["type"] == kind}
+        for one in theirs:
+            own, before = found.get(one["id"]), one["replaces"]
+            while own is not None and before is not None:
+                assert found.setdefault(before, own) == own
+                before = by_id[before]["replaces"]
         return found
 
     async def until_filled(self, order_id: str, qty: int) -> None:
@@ -218,7 +226,8 @@ class WireScene(Scene):
             assert given_up or life.order.status is theirs_now, (life.order, found)
         never = {life.order.id for life in state.lives.values() if life.order.id not in parts}
         assert all(state.lives[each].order.status is OrderStatus.REJECTED for each in never)
-        assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) + len(theirs) - len(ours)
+        # What left with another was not sent by itself.
+        assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) - len(state.leads) + len(theirs) - len(ours)
         rows: list[Any] = []
         for run in await self.store.runs.runs():
             assert {order.id: order for order in await self.store.runs.orders(run.id)} == {

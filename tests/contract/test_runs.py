@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from core.errors import BugError, InvalidValue
+from core.errors import AlreadyStored, BugError, InvalidValue
 from core.events.envelope import Envelope
 from core.model.order import OrderStatus
 from core.model.run import RunStatus
@@ -272,3 +272,48 @@ async def test_deleting_a_run_that_is_not_there_does_nothing(store: Store) -> No
         work.put_run(run())
         work.delete_run("run-2")
     assert len(await store.runs.runs()) == 1
+
+
+async def test_what_is_stored_already_is_not_stored_again(store: Store) -> None:
+    async with store.runs.begin() as work:
+        work.put_run(run())
+        work.append([note("one"), note("two"), note("of nobody", run_id=None)])
+
+    async def again(known: Envelope) -> None:
+        async with store.runs.begin() as work:
+            work.unless_stored(known)
+            work.append([note("three")])
+            work.put_orders([order("o-1")])
+
+    for known in (note("two"), note("of nobody", run_id=None)):
+        with pytest.raises(AlreadyStored, match=known.id):
+            await again(known)
+    async with store.runs.begin() as work:
+        work.unless_stored(note("four"))
+        work.unless_stored(note("one", run_id=None))  # an event of that id is another run's
+        work.append([note("four")])
+    assert [event.id for event in await store.log.read()] == ["note-one", "note-two", "note-of nobody", "note-four"]
+    assert await store.runs.orders("run-1") == []
+
+
+async def test_what_is_under_way_is_waited_for_before_it_is_said_that_it_is_not_stored(store: Store) -> None:
+    async with store.runs.begin() as work:
+        work.put_run(run())
+
+    async def commit() -> None:
+        async with store.runs.begin() as work:
+            work.append([note("one")])
+
+    async def ask() -> bool:
+        try:
+            async with store.runs.begin() as work:
+                work.unless_stored(note("one"))
+        except AlreadyStored:
+            return True
+        return False
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(commit())  # the question comes while it is queued, and may be in one transaction with it
+        asked = group.create_task(ask())
+    assert asked.result()
+    assert [event.id for event in await store.log.read()] == ["note-one"]

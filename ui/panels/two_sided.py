@@ -13,7 +13,17 @@ from ui.panels.table_panel import TablePanel
 class TwoSided(QWidget):
     """While no account is connected it is the run's table and nothing else. `acts` stand over the account's table."""
 
-    def __init__(self, of_run: TablePanel, of_account: TablePanel, acts: Sequence[QAction], look: Look, parent: QWidget) -> None:
+    def __init__(
+        self,
+        of_run: TablePanel,
+        of_account: TablePanel,
+        acts: Sequence[QAction],
+        look: Look,
+        parent: QWidget,
+        *,
+        side: tuple[str, str] = ("Account", "Those of the account that is connected"),
+    ) -> None:
+        """`side`: the name of the account's side, and what is there."""
         super().__init__(parent)
         name = of_run.name
         self.setObjectName(f"panel-{name}-two-sided")
@@ -27,7 +37,7 @@ class TwoSided(QWidget):
         line.setSpacing(step)
         group = QButtonGroup(self)
         self.run_button = self._button(f"button-{name}-of-run", "Run", "Those of the selected run")
-        self.account_button = self._button(f"button-{name}-of-account", "Account", "Those of the account that is connected")
+        self.account_button = self._button(f"button-{name}-of-account", *side)
         for button in (self.run_button, self.account_button):
             button.setCheckable(True)
             group.addButton(button)
@@ -60,11 +70,11 @@ class TwoSided(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
-    def show_account(self, *, connected: bool) -> None:
-        """Turn to the account's side when one is connected, and back when it is let go."""
+    def show_account(self, *, connected: bool, turns: bool = True) -> None:
+        """Offer the account's side when one is connected, with `turns` turn to it, and back when it is let go."""
         self.is_connected = connected
         self._bar.setVisible(connected)
-        (self.account_button if connected else self.run_button).setChecked(True)
+        (self.account_button if connected and turns else self.run_button).setChecked(True)
         self._turn()
 
     @property

@@ -93,9 +93,6 @@ def test_a_killed_run_is_found_interrupted(slow_strategy: None, begin: Begin, we
     read_until(process, "the run goes on")
     (before,) = weaver("runs", "list", "--json").json()["runs"]
     assert before["status"] == "running"  # another process has it: it is left alone
-    elsewhere = weaver("runs", "stop", before["id"])
-    assert elsewhere.code == 1
-    assert "stop it there" in elsewhere.err
     process.kill()
     process.wait()
     (after,) = weaver("runs", "list", "--json").json()["runs"]

@@ -115,6 +115,22 @@ def test_real_money_asks_for_the_accounts_name(at: Scenes) -> None:
     assert [run["id"] for run in json.loads(out)["runs"]] == [document["run"]["id"]]  # what was refused left nothing
 
 
+def test_a_live_run_is_stopped_from_another_terminal_and_its_order_cancelled_at_the_broker(at: Scenes) -> None:
+    scene = at(SATURDAY, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0})
+    live = {"ALPACA_LIVE_API_KEY": KEY, "ALPACA_LIVE_API_SECRET": SECRET, "ALPACA_LIVE_BASE_URL": scene.server.url}
+    scene.server.number = "987654321"
+    pair = ("--symbol", "BTC/USD", "--symbol", "ETH/USD")
+    process = scene.begin(*TRADE, "--mode", "live", *pair, "--confirm", "987654321", **live)
+    said = read_until(process, '"orders.Filled"')
+    run_id = json.loads(said.splitlines()[-1])["run_id"]
+    out, err = scene.begin("runs", "stop", run_id, "--json", **live).communicate(timeout=90)
+    assert json.loads(out) == {"stopped": run_id, "status": "stopped", "said": "It was stopped."}, err
+    assert {order["status"] for order in scene.orders()} <= {"filled", "canceled"}
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert (json.loads(out)["run"]["mode"], json.loads(out)["run"]["status"]) == ("live", "stopped")
+
+
 def test_a_killed_process_leaves_its_account_to_the_next_which_knows_what_it_left(at: Scenes) -> None:
     scene = at(SATURDAY, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0})
     pair = ("--symbol", "BTC/USD", "--symbol", "ETH/USD")

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,11 +17,13 @@ from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.errors import HeldElsewhere, LeaseLost, RunError, RunNotStartable, RunNotStoppable
 from core.events.envelope import Envelope
+from core.events.payloads import RunStopRequested
 from core.model.desk import Desk, LeaseKind
 from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.run import Run, RunConfig, RunStatus
 from core.runs.leases import FencedRuns
 from core.runs.manager import RunManager
+from core.runs.run_event import run_event
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
 from tests.contract.samples import order
@@ -139,6 +141,14 @@ async def test_another_desk_sees_a_run_live_and_cannot_touch_it(url: str, tmp_pa
         assert await ben.store.runs.fills(run.id)
         with pytest.raises(RunNotStoppable, match="desk Ann"):
             await ben.runs.stop(run.id)
+        # What of another desk's asking reaches the log in spite of that does nothing.
+        asked = Hearer()
+        with ann.store.log.subscribe(RunStopRequested.wire, asked, owner="test", run_id=run.id):
+            await ben.store.log.append([run_event(run.id, RunStopRequested(desk_id="id-Ben", desk="Ben"), 1)])
+            await asked.wait_for(1)
+        goes_on = Hearer()
+        with ben.store.log.subscribe("orders.*", goes_on, owner="test", run_id=run.id):
+            await goes_on.wait_for(100)
         with pytest.raises(RunNotStartable):
             await ben.runs.start(run.id)
         with pytest.raises(RunError, match="Ann"):
@@ -147,6 +157,31 @@ async def test_another_desk_sees_a_run_live_and_cannot_touch_it(url: str, tmp_pa
             await ben.runs.take_over(run.id)
         assert await ben.runs.recover() == []  # though its clock says that every lease is long over
         assert (await ann.runs.stop(run.id)).status is RunStatus.STOPPED
+
+
+async def test_a_stop_that_is_asked_for_again_and_again_does_not_cut_the_end_short(url: str, tmp_path: Path) -> None:
+    async with station(url, tmp_path, "Ann") as ann:
+        run = await pending(ann)
+        heard = Hearer()
+        with ann.store.log.subscribe("orders.*", heard, owner="test", run_id=run.id):
+            await ann.runs.start(run.id)
+            await heard.wait_for(100)
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(ann.runs.stop(run.id))
+            while not first.done():
+                group.create_task(asked(ann, run.id))
+                await asyncio.sleep(0)
+        assert first.result().status is RunStatus.STOPPED
+        stored = await ann.store.runs.run(run.id)
+        assert stored is not None
+        assert stored.status is RunStatus.STOPPED
+        assert (await ann.store.log.read_back(run_id=run.id, limit=1))[0].type == "run.Stopped"
+
+
+async def asked(desk: Station, run_id: str) -> None:
+    """Ask for the end of a run that may be over by then."""
+    with suppress(RunNotStoppable):
+        await desk.runs.stop(run_id)
 
 
 async def test_a_desk_that_lost_its_lease_ends_its_run_without_a_word(url: str, tmp_path: Path, allow_log: AllowLog) -> None:

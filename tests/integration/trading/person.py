@@ -56,11 +56,16 @@ class Person:
     async def _change(self) -> None:
         working = [life for life in self._account.desk.state.working() if life.order.broker_id is not None and life.changing is None]
         if working:
-            order = self._chance.choice(working).order
-            terms = {"qty": Decimal(self._chance.randint(1, 12))}
-            if order.request.limit_price is not None and self._chance.random() < 0.5:
-                terms["limit_price"] = order.request.limit_price + self._chance.choice((-1, 1))
-            await self._account.change(order.id, OrderTerms(**terms))
+            order, chance = self._chance.choice(working).order, self._chance
+            request = order.request
+            # An exit is not made larger: over more than its entry bought it would be what the person wanted.
+            qty = {"qty": Decimal(chance.randint(1, 12 if order.parent_id is None else int(request.qty)))}
+            prices = {
+                field: price + chance.choice((-1, 1))
+                for field in ("limit_price", "stop_price")
+                if (price := getattr(request, field)) is not None
+            }
+            await self._account.change(order.id, OrderTerms(**chance.choice((qty, prices, prices | qty))))
 
     async def _cancel(self) -> None:
         working = (await self._account.view()).working

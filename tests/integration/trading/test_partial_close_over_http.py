@@ -92,6 +92,29 @@ async def test_a_pair_that_the_broker_minds_is_sent_again_over_what_stays(tmp_pa
         assert account.desk.state.books[account.run.id].held("SPY") == 0
 
 
+async def test_a_pair_of_which_one_sold_a_part_is_over_the_rest_alone(tmp_path: Path, server: FakeBroker) -> None:
+    server.book.forbids_wash_trades = False
+    async with by_hand(tmp_path, server) as account:
+        entry = await held_with(account, stop_loss_price=D("380"), target_price=D("420"))
+        target = account.desk.state.lives[f"{entry.id}.target"].order
+        server.do(lambda: server.book.fill(target.broker_id or "", "6", "420"))
+        await until(account, target.id, S.PARTIALLY_FILLED)
+        more = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D(5)))
+        await until(account, more.id, S.FILLED)
+        for closed, left in (("2", "7"), ("4", "3")):
+            closing = await account.close("SPY", account.run.id, D(closed))
+            await until(account, closing.id, S.FILLED)
+            assert held(server) == {"SPY": left}
+            # Four are left of it while that is held; what was bought without exits gets none.
+            over = min(D(4), D(left))
+            assert [
+                (type_, D(qty) - (6 if order_class == "bracket" and type_ == "limit" else 0)) for type_, qty, order_class in working(server)
+            ] == [
+                ("limit", over),
+                ("stop", over),
+            ]
+
+
 async def test_an_exit_that_the_broker_does_not_change_is_taken_back(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         stop = await with_stop(account)

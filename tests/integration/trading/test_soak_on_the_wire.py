@@ -8,7 +8,7 @@ import asyncio
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from core.clock.realtime import SystemClock
 from core.errors import BrokerError
 from core.model.order import OrderStatus
+from core.trading.order_fold import OrderLife
 from tests.broker.bench import QUICK, fake_broker
 from tests.broker.book import FINAL, Refused
 from tests.broker.desk import POST, WireScene, wired
@@ -150,24 +151,59 @@ async def decide(scene: WireScene, storm: Storm, number: int) -> None:
 
 
 async def settle(scene: WireScene) -> None:
-    """Until nothing is under way and nothing differs."""
+    """Until nothing is under way and nothing differs: first as it is, then with all orders ended by the broker."""
     state, server = scene.desk.state, scene.server
 
     def end_all() -> None:
         for order in [one for one in server.book.orders.values() if one["status"] not in FINAL]:
             server.book.end(order["id"], "canceled")
 
+    await rest(scene, lambda: None, lambda: all(is_heard(life) for life in state.unsettled()))
+    assert_exits_fit(scene)
+    await rest(scene, end_all, lambda: not state.unsettled())
+    assert_exits_fit(scene)
+
+
+def is_heard(life: OrderLife) -> bool:
+    return life.order.broker_id is not None and life.changing is None and not life.missing_qty
+
+
+async def rest(scene: WireScene, meanwhile: Callable[[], None], is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while True:
-            scene.do(end_all)
+            scene.do(meanwhile)
             await scene.until_quiet()  # what moves while it is asked is not compared
             try:
                 found = await scene.desk.reconcile()
             except BrokerError:
                 continue  # a fault of before, which waited for its request
-            if not found and not state.in_flight and not state.unsettled():
+            if not found and not scene.desk.state.in_flight and is_so():
                 return
             await asyncio.sleep(0.02)
+
+
+def assert_exits_fit(scene: WireScene) -> None:
+    """No exits at the broker are over more than their entry bought, with what they sold; of two that hang together the larger counts."""
+    state, theirs = scene.desk.state, scene.do(lambda: [dict(one) for one in scene.server.book.orders.values()])
+    ours = scene.our_ids(theirs)
+    sold, works = Counter[str](), dict[str, Counter[str]]()
+    raced = set[str]()
+    for one in theirs:
+        order = state.lives[ours[one["id"]]].order if one["id"] in ours else None
+        if order is None or order.parent_id is None:
+            continue
+        sold[order.parent_id] += int(one["filled_qty"])
+        if one["status"] == "replaced" and int(one["filled_qty"]):
+            raced.add(order.parent_id)
+        if one["status"] not in FINAL and not state.is_held(order):
+            pairs = works.setdefault(order.parent_id, Counter())
+            pair, left = min(order.id, order.sibling_id or order.id), int(one["qty"]) - int(one["filled_qty"])
+            pairs[pair] = max(pairs[pair], left)
+    for entry_id in sold:
+        bought, working = state.lives[entry_id].order.filled_qty, works.get(entry_id, Counter()).total()
+        # What filled unheard before a change is on top of the new order until that is made smaller, and the market may be faster.
+        is_over = sold[entry_id] + working > bought and (working > 0 or entry_id not in raced)
+        assert not is_over, f"{entry_id}: bought {bought}, sold {sold[entry_id]}, {working} more would be"
 
 
 async def soak(folder: Path, server: FakeBroker, seed: int, parts: int, orders: int) -> None:

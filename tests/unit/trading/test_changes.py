@@ -211,6 +211,13 @@ def test_a_change_that_was_given_up_and_comes_after_all_is_taken() -> None:
     assert (life.order.broker_id, [type(one) for one in told]) == ("b1", [OrderReplaced])
 
 
+def test_an_order_of_which_the_other_of_its_pair_left_nothing_keeps_its_terms() -> None:
+    life = change_sent(OrderLife(order=order()), D(10))
+    for news in (says(0, "replaced", qty=10), says(1, "new", qty=10, limit=91), says(1, "canceled", qty=0, limit=91)):
+        life = heard(life, news, 9).life
+    assert (life.order.status, life.order.request.qty) == (S.CANCELLED, D(10))
+
+
 def test_a_refusal_of_a_change_that_was_made_does_nothing() -> None:
     sent = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
     made, _ = told_all(sent, CASES[0].news[:2])

@@ -1,0 +1,99 @@
+"""The answer to a commit is lost while a run or a person trades: what was committed leaves, and nothing is stored twice."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.errors import DatabaseUnreachable
+from core.model.desk import LeaseKind
+from core.model.order import OrderStatus
+from core.runs import store_away
+from core.runs.store_away import StoreAway
+from core.store.memory import MemoryStore
+from core.store.unit_of_work import PutOrders, Step
+from core.trading import state as state_module
+from tests.contract.samples import StillClock, note, run
+from tests.losing import LosingRows, Outcome
+from tests.strictness.log_guard import AllowLog
+from tests.unit.runs.test_hand import HandScene, buy, lasting_hand
+
+S, D = OrderStatus, Decimal
+ANSWERED, LOST, UNDONE = Outcome
+
+
+def has_exits(steps: list[Step]) -> bool:
+    return any(isinstance(step, PutOrders) and any(order.parent_id for order in step.orders) for step in steps)
+
+
+def lose(hand: HandScene, outcomes: list[Outcome], is_meant: Callable[[list[Step]], bool]) -> LosingRows:
+    state = hand.account.desk.state
+    state._runs = lost = LosingRows(state._runs, outcomes, is_meant)
+    return lost
+
+
+def exits(hand: HandScene) -> list[tuple[OrderStatus, str | None]]:
+    return [(life.order.status, life.order.reason) for life in hand.account.desk.state.lives.values() if life.order.parent_id]
+
+
+@pytest.mark.parametrize("outcome", [LOST, UNDONE])
+async def test_a_stop_protects_though_its_commit_was_not_answered(outcome: Outcome, tmp_path: Path, allow_log: AllowLog) -> None:
+    allow_log("waits for the store")
+    async with lasting_hand(tmp_path) as hand:
+        lost = lose(hand, [outcome], has_exits)
+        await hand.account.place(buy(1, stop_loss_price=D(1000)))
+        await hand.moved(lambda: exits(hand) == [(S.ACCEPTED, None)])
+        assert lost.lost == 1
+        assert len([one for one in hand.scene.broker.exchange.orders() if one.client_order_id.endswith(".stop")]) == 1
+
+
+async def test_a_stop_leaves_however_long_the_store_was_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog) -> None:
+    allow_log("waits for the store")
+    async with lasting_hand(tmp_path) as hand:
+
+        def is_long_ago(steps: list[Step]) -> bool:
+            if not has_exits(steps):
+                return False
+            monkeypatch.setattr(state_module, "LATE_NS", -1)
+            # Nothing was renewed while the store was away. It is from here on, and the account is still this desk's.
+            hand.account.desk.state.may_send = lambda: False
+            return True
+
+        lost = lose(hand, [LOST], is_long_ago)
+        await hand.account.place(buy(1, stop_loss_price=D(1000)))
+        await hand.moved(lambda: exits(hand) == [(S.ACCEPTED, None)])
+        assert lost.lost == 1
+
+
+async def test_an_account_that_is_lost_is_not_held_still(tmp_path: Path) -> None:
+    async with lasting_hand(tmp_path) as hand:
+        state = hand.account.desk.state
+        assert await state.still_holds()
+        assert state.may_send()
+        (lease,) = [one for one in await hand.store.leases.held(LeaseKind.ACCOUNT) if one.name == state.key]
+        await hand.store.leases.release(lease)
+        assert not await state.still_holds()
+        assert not state.may_send()
+
+
+async def test_an_order_whose_commit_was_not_answered_is_told_to_a_person_and_leaves_once(tmp_path: Path) -> None:
+    async with lasting_hand(tmp_path) as hand:
+        lose(hand, [LOST], lambda steps: any(isinstance(step, PutOrders) for step in steps))
+        with pytest.raises(DatabaseUnreachable, match="not known"):
+            await hand.account.place(buy(1))
+        lives = hand.account.desk.state.lives
+        await hand.moved(lambda: [life.order.status for life in lives.values()] == [S.FILLED])
+        assert len(hand.scene.broker.exchange.orders()) == 1
+
+
+@pytest.mark.parametrize("outcomes", [[LOST], [UNDONE], [LOST, LOST], [UNDONE, UNDONE, LOST], [LOST, UNDONE]])
+async def test_a_runs_events_are_stored_once(outcomes: list[Outcome], monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog) -> None:
+    allow_log("waits for the store")
+    monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
+    store = MemoryStore(StillClock())
+    rows = LosingRows(store.runs, outcomes)
+    await StoreAway("run-1").commit(rows, [note("one"), note("two")], lambda work: work.put_run(run()))
+    await StoreAway("run-1").commit(rows, [note("three")], lambda work: work.put_run(run()))
+    assert rows.lost == len(outcomes)
+    assert [event.id for event in await store.log.read()] == ["note-one", "note-two", "note-three"]
