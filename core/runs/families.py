@@ -39,9 +39,9 @@ class Families:
         self._taken_back: set[str] = set()
         self._gone: set[str] = set()
         """Exits that never leave: taken back, or their entry filled nothing."""
+        self._unsent = Unsent()
         self._terms: Mapping[str, OrderRequest] = {}
         """The newest terms of orders that were changed, before a restart, while they may have waited."""
-        self._unsent = Unsent()
         self._lives: Mapping[str, OrderLife] = {}
         self._asked_back: Container[str] = ()
 
