@@ -99,11 +99,19 @@ class Covers:
         await self._take_back(self.orders(run_id, symbol, side))
 
     async def shrink(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> None:
-        """Let it be over `allowed` units at most; the oldest is made smaller first. Raises BrokerError where the broker does not do it."""
-        for group, wanted in self._excessive(run_id, symbol, side, allowed):
+        """Let it be over `allowed` units at most; the oldest is made smaller first.
+
+        Raises BrokerError where the broker does not do it, InvalidValue, before anything is touched, where the gate would not let what
+        was taken back leave again.
+        """
+        excessive = self._excessive(run_id, symbol, side, allowed)
+        for group, wanted in excessive:
+            if wanted and self._keeps_its_qty(group):
+                self._check_again(group, wanted)
+        for group, wanted in excessive:
             if not wanted:
                 await self._take_back(group)
-            elif any(life.order.id in self._desk.state.pairs or life.order.id in self._desk.state.leads for life in group):
+            elif self._keeps_its_qty(group):
                 await self._send_again(group, wanted)
             else:
                 for life in group:
@@ -113,6 +121,18 @@ class Covers:
                 f"The exits of {symbol} are still over more than would be left of it; nothing was closed.",
                 "Look at the working orders, and try it again in a moment.",
             )
+
+    def _keeps_its_qty(self, group: Sequence[OrderLife]) -> bool:
+        state = self._desk.state
+        return any(life.order.id in state.pairs or life.order.id in state.leads for life in group)
+
+    def _check_again(self, group: Sequence[OrderLife], wanted: Decimal) -> None:
+        gone = {life.order.id: ZERO for life in group}
+        for life in group:
+            order = self._again(life.order, {life.order.id: f"{life.order.id}.smaller"}, wanted)
+            for verdict in self._desk.verdicts(order, gone):
+                rule = f"its exits could not be sent again over what would be left of it. {verdict.sentence}"
+                raise InvalidValue(order.request.symbol, "closed in part", rule)
 
     async def _take_back(self, lives: Sequence[OrderLife]) -> None:
         for life in lives:

@@ -113,8 +113,9 @@ class Storm:
 
     def is_triggered(self, order: dict[str, Any]) -> bool:
         """Tell whether the market is at a stop that the broker holds on to: its entry is filled."""
-        lead = self.server.book._group_of(order)[0]
-        return order["status"] == "held" and lead["status"] == "filled" and self.chance.random() < 0.3
+        if order["status"] != "held":
+            return False  # most: to look for what an order hangs together with takes a look at all of them
+        return self.server.book._group_of(order)[0]["status"] == "filled" and self.chance.random() < 0.3
 
     def calm(self) -> None:
         """All is well again."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DatabaseUnreachable
+from core.events.payloads import OrderCreated
 from core.model.desk import LeaseKind
 from core.model.order import OrderStatus
 from core.runs import store_away
@@ -46,6 +47,8 @@ async def test_a_stop_protects_though_its_commit_was_not_answered(outcome: Outco
         await hand.moved(lambda: exits(hand) == [(S.ACCEPTED, None)])
         assert lost.lost == 1
         assert len([one for one in hand.scene.broker.exchange.orders() if one.client_order_id.endswith(".stop")]) == 1
+        made = [event.payload for event in await hand.store.log.read(pattern=OrderCreated.wire)]
+        assert len([one for one in made if isinstance(one, OrderCreated) and one.order.parent_id]) == 1
 
 
 async def test_a_stop_leaves_however_long_the_store_was_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog) -> None:
