@@ -30,7 +30,7 @@ from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import BookChange, RunBook, merged
 from core.trading.changes import Change, number_of
-from core.trading.order_fold import revived
+from core.trading.order_fold import accepted, revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
@@ -88,6 +88,8 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             state.adopted.add(payload.broker_id)
         elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
             state.accept(payload)
+            if payload.order_id in state.lives:
+                state.recall(accepted(state.lives[payload.order_id], payload.qty, event.ts).life)
         elif isinstance(payload, EntryTaken) and payload.account == state.key:
             state.note_entry(payload)
     for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):

@@ -278,7 +278,9 @@ def _details(life: OrderLife, order: BrokerOrder, filled: Decimal, missed: Decim
 def _differs(life: OrderLife, order: BrokerOrder, missed: Decimal) -> bool:
     """Tell whether the broker's state is news: one that ended, or one that it took while we did not know that it had."""
     ended = order.status.is_final and order.status is not OrderStatus.FILLED
-    is_smaller = order.status is OrderStatus.FILLED and order.filled_qty == life.order.filled_qty + missed < life.order.request.qty
+    is_smaller = order.status is OrderStatus.FILLED and (
+        order.filled_qty == life.order.filled_qty + missed < life.order.request.qty or bool(life.accepted_qty)
+    )
     is_new = life.order.status is OrderStatus.SUBMITTING or life.order.broker_id is None
     return ended or is_smaller or is_new or _is_made_smaller(life, order)
 

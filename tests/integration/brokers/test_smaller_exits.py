@@ -43,7 +43,6 @@ async def test_a_restart_knows_how_small_they_are(tmp_path: Path) -> None:
         async with by_hand(tmp_path, bench) as account:
             await account.desk.reconcile()
             lives = account.desk.state.lives
-            assert [(lives[f"{entry}.{each}"].over_qty, lives[f"{entry}.{each}"].left_qty) for each in ("stop", "target")] == [
-                (D(4), D(4))
-            ] * 2
+            exits = [lives[f"{entry}.{each}"] for each in ("stop", "target")]
+            assert [(life.over_qty, life.left_qty) for life in exits] == [(D(4), D(4))] * 2
             assert not await account.desk.reconcile()
