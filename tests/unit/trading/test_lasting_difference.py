@@ -148,7 +148,7 @@ async def test_an_order_that_was_accepted_as_filled_works_no_more(tmp_path: Path
         await scene.desk.reconcile(accepts="They will never come.")
         assert await scene.desk.reconcile() == ()
         order = scene.desk.state.lives[order_id].order
-        assert (order.status, order.filled_qty) == (S.CANCELLED, 0)
+        assert (order.status, order.filled_qty) == (S.CANCELLED, D(0))
         assert order.reason == "It is over at the broker; that there are no executions of 10 filled units of it was accepted."
         assert scene.desk.state.unsettled() == []
         assert await scene.desk.cancel_working("run") == 0
