@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.engine import Engine
     from core.events.envelope import Envelope
     from core.model.risk import SwitchLevel
-    from core.model.run import RunConfig
+    from core.model.run import Run, RunConfig
 
 CANCELLED_S: Final = 30.0
 FLAT_S: Final = 80.0
@@ -117,11 +117,22 @@ def trade(
         from app.turns import served_soon
 
         with told(engine, log_json=log_json), served_soon():
-            return await run_to_end(engine, settle, shows_progress=False, confirm=confirm)
+            done = await run_to_end(engine, settle, shows_progress=False, confirm=confirm)
+        if _was_wrong_call(done.run):
+            await engine.delete_run(done.run.id)  # it never began: nothing of it is there to be looked at
+        return done
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
         done = call.run(work, speed=speed, seed=seed, faults=fault or ())
+    if _was_wrong_call(done.run):
+        print_error(done.run.error_code or InputError.code, done.run.error or "The market does not know what was asked for.")
+        raise typer.Exit(2)
     tell(done, as_json=as_json)
+
+
+def _was_wrong_call(run: "Run") -> bool:
+    """Tell whether the market does not know what was asked for, a symbol for instance: that shows only once it is asked."""
+    return run.status == "error" and run.manifest is None and run.error_code in _WRONG_CALLS
 
 
 @contextmanager
@@ -181,9 +192,6 @@ def tell(report: "RunReport", *, as_json: bool) -> None:
     if run.error_code == BugError.code:
         raise typer.Exit(1)
     if run.status is RunStatus.ERROR:
-        if run.bars == 0 and run.error_code in _WRONG_CALLS:
-            print_error(run.error_code, run.error or f"Run {run.id} failed.")
-            raise typer.Exit(2)  # the market does not know what was asked for
         fail(run.error_code or "run_error", run.error or f"Run {run.id} failed.")
     if not run.status.is_final:
         fail("run_error", f"Run {run.id} is over, and how it ended is not stored. Its orders may work on; look at the account.")

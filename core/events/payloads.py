@@ -490,6 +490,7 @@ class InterestCharged(Payload, frozen=True, kw_only=True):
     """A night's charge: `amount` above zero was paid, below zero earned. `symbol` None: on the cash."""
 
     wire: ClassVar[str] = "account.InterestCharged"
+    remembered: ClassVar[bool] = True
     amount: Decimal
     symbol: str | None = None
 
@@ -498,6 +499,7 @@ class SplitApplied(Payload, frozen=True, kw_only=True):
     """A split changed a position: `ratio` new shares for an old one, the fraction paid in `cash`."""
 
     wire: ClassVar[str] = "account.SplitApplied"
+    remembered: ClassVar[bool] = True
     symbol: str
     ratio: Decimal
     qty_before: Decimal
@@ -511,6 +513,7 @@ class DividendPaid(Payload, frozen=True, kw_only=True):
     """A dividend of `per_share` was paid on a long position, or charged on a short one (`cash` below zero)."""
 
     wire: ClassVar[str] = "account.DividendPaid"
+    remembered: ClassVar[bool] = True
     symbol: str
     per_share: Decimal
     qty: Decimal

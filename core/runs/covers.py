@@ -79,21 +79,39 @@ class Covers:
                 rule = f"its entry {life.order.id} still fills, with exits over all of it that left with it; cancel that order first."
                 raise InvalidValue(symbol, "closed", rule)
 
-    async def clear(self, run_id: str, symbol: str, side: OrderSide) -> None:
-        """Take all of it back, and wait for the broker's word: it holds the units that are to be sold."""
-        await self._take_back(self.orders(run_id, symbol, side))
+    def after(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> dict[str, Decimal]:
+        """Return over how many units each order will be that `shrink`, or for nothing allowed `clear`, is to make smaller; zero: gone."""
+        return {life.order.id: wanted for group, wanted in self._excessive(run_id, symbol, side, allowed) for life in group}
 
-    async def shrink(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> None:
-        """Let it be over `allowed` units at most; the oldest is made smaller first. Raises BrokerError where the broker does not do it."""
-        excess = self.qty(run_id, symbol, side) - allowed
+    def _excessive(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> list[tuple[list[OrderLife], Decimal]]:
+        """Return what is over more than is allowed, in groups of which one cancels the others, and over how much each may be."""
+        excess, found = self.qty(run_id, symbol, side) - allowed, []
         for group in _grouped(self.orders(run_id, symbol, side)):
             if excess <= 0:
                 break
             wanted = max(ZERO, self._open(group) - excess)
             excess -= self._open(group) - wanted
+            found.append((group, wanted))
+        return found
+
+    async def clear(self, run_id: str, symbol: str, side: OrderSide) -> None:
+        """Take all of it back, and wait for the broker's word: it holds the units that are to be sold."""
+        await self._take_back(self.orders(run_id, symbol, side))
+
+    async def shrink(self, run_id: str, symbol: str, side: OrderSide, allowed: Decimal) -> None:
+        """Let it be over `allowed` units at most; the oldest is made smaller first.
+
+        Raises BrokerError where the broker does not do it, InvalidValue, before anything is touched, where the gate would not let what
+        was taken back leave again.
+        """
+        excessive = self._excessive(run_id, symbol, side, allowed)
+        for group, wanted in excessive:
+            if wanted and self._keeps_its_qty(group):
+                self._check_again(group, wanted)
+        for group, wanted in excessive:
             if not wanted:
                 await self._take_back(group)
-            elif any(life.order.id in self._desk.state.pairs or life.order.id in self._desk.state.leads for life in group):
+            elif self._keeps_its_qty(group):
                 await self._send_again(group, wanted)
             else:
                 for life in group:
@@ -103,6 +121,18 @@ class Covers:
                 f"The exits of {symbol} are still over more than would be left of it; nothing was closed.",
                 "Look at the working orders, and try it again in a moment.",
             )
+
+    def _keeps_its_qty(self, group: Sequence[OrderLife]) -> bool:
+        state = self._desk.state
+        return any(life.order.id in state.pairs or life.order.id in state.leads for life in group)
+
+    def _check_again(self, group: Sequence[OrderLife], wanted: Decimal) -> None:
+        gone = {life.order.id: ZERO for life in group}
+        for life in group:
+            order = self._again(life.order, {life.order.id: f"{life.order.id}.smaller"}, wanted)
+            for verdict in self._desk.verdicts(order, gone):
+                rule = f"its exits could not be sent again over what would be left of it. {verdict.sentence}"
+                raise InvalidValue(order.request.symbol, "closed in part", rule)
 
     async def _take_back(self, lives: Sequence[OrderLife]) -> None:
         for life in lives:
@@ -181,7 +211,7 @@ class Covers:
 
 
 def _rest(life: OrderLife) -> Decimal:
-    return ZERO if life.order.status.is_final else life.order.request.qty - life.known_qty
+    return life.left_qty
 
 
 def _grouped(lives: Sequence[OrderLife]) -> list[list[OrderLife]]:

@@ -22,6 +22,8 @@ from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_UNKNOWN: Final = object()
+"""What became of an order of which nothing is told."""
 
 
 class Families:
@@ -38,6 +40,8 @@ class Families:
         self._gone: set[str] = set()
         """Exits that never leave: taken back, or their entry filled nothing."""
         self._unsent = Unsent()
+        self._terms: Mapping[str, OrderRequest] = {}
+        """The newest terms of orders that were changed, before a restart, while they may have waited."""
         self._lives: Mapping[str, OrderLife] = {}
         self._asked_back: Container[str] = ()
 
@@ -50,6 +54,11 @@ class Families:
         self._waiting[parent_id] = legs
         if len(legs) == 2:
             self.pair(legs[0].order.id, legs[1].order.id)
+
+    def forget(self, parent_id: str) -> None:
+        """Take it that an order whose exits wait was never stored."""
+        for intent in self._waiting.pop(parent_id, ()):
+            self._siblings.pop(intent.order.id, None)
 
     def with_exits(self, intent: Intent) -> Intent:
         """Return an order with its exits as they are by now, for a broker that takes them as one."""
@@ -67,12 +76,13 @@ class Families:
 
         `fates`: see `core.runs.exits.read_fates`; `leads`: see `core.trading.state.AccountState`.
         """
+        self._terms = {order_id: request for order_id, request in fates.items() if request is not None}
         for parent_id, legs in waiting_exits(orders, fates, now_ns).items():
             self.wait(parent_id, [Intent(order=leg) for leg in legs])
         for parent_id, rows in left_with_entry(orders, leads).items():
             if any(again_id(row.id) in {order.id for order in orders} for row in rows):
                 self._before[parent_id] = [row.id for row in rows]
-            elif not any(row.id in fates and fates[row.id] is None for row in rows):
+            elif not any(fates.get(each, _UNKNOWN) is None for row in rows for each in (row.id, again_id(row.id))):
                 self._with_entry[parent_id] = [Intent(order=row) for row in rows]
         self._unsent.recall(orders, leads, now_ns)
         known = {order.id: order for order in orders}
@@ -191,15 +201,15 @@ class Families:
         if entry.order.status is OrderStatus.FILLED or any(row.order.id in self._asked_back for row in rows):
             return
         self._before[parent_id] = [row.order.id for row in rows]
-        self.wait(parent_id, [_again(intent, row.order, now_ns) for intent, row in zip(legs, rows, strict=True)])
+        self.wait(parent_id, [_again(intent, row.order, self._terms, now_ns) for intent, row in zip(legs, rows, strict=True)])
 
 
-def _again(intent: Intent, order: Order, now_ns: int) -> Intent:
+def _again(intent: Intent, order: Order, terms: Mapping[str, OrderRequest], now_ns: int) -> Intent:
     """Return an exit as one that has not left yet, on its newest terms."""
     new = Order(
         id=again_id(order.id),
         run_id=order.run_id,
-        request=order.request,
+        request=terms.get(again_id(order.id), order.request),
         time_in_force=order.time_in_force,
         status=OrderStatus.CREATED,
         created_ns=now_ns,

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
-from core.errors import BooksDiffer, BrokerError, InvalidValue, KnownError, StoreError, UnknownName
+from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, StoreError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -26,7 +26,7 @@ from core.model.hand import (
 )
 from core.model.market import AssetClass, asset_class_of, parse_symbol
 from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
-from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode
+from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
 from core.model.run import Run
 from core.ports import EventLog, RunStore
 from core.runs.covers import Covers
@@ -52,8 +52,6 @@ QUOTE_S: Final = 2.0
 Names = Callable[[], Awaitable[Mapping[str, str]]]
 _NINE_DECIMALS: Final = Decimal("0.000000001")
 _ONE: Final = Decimal(1)
-_OF_EXITS: Final = frozenset({RejectCode.RISK_REDUCE_ONLY, RejectCode.RISK_OPEN_ORDERS, RejectCode.INSUFFICIENT_POSITION})
-"""Refusals of a closing order that its own exits, or an order that closes already, may be the reason of."""
 
 
 class HandAccount:
@@ -363,13 +361,15 @@ class HandAccount:
         name = self._name(owner_id)
         request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
         with self._alone(symbol, owner_id):
-            if not self._may_leave(request, name):
+            is_whole = qty is None or qty == abs(held)
+            allowed = ZERO if is_whole else self._allowed(symbol, owner_id, request.side, request.qty)
+            if not self._may_leave(request, name, allowed):
                 return await self._place(request, name)  # it is refused, and its exits stay as they are
-            if qty is None or qty == abs(held):
+            if is_whole:
                 held = await self._cleared(symbol, owner_id, held)
             else:
                 self._covers.check_entries(name, symbol, request.side)
-                await self._covers.shrink(name, symbol, request.side, self._allowed(symbol, owner_id, request.side, qty))
+                await self._covers.shrink(name, symbol, request.side, allowed)
                 held = self._still_held(symbol, owner_id, held)
             return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
 
@@ -387,16 +387,20 @@ class HandAccount:
         if held > 0 and not self._money().shorting_enabled:
             raise InvalidValue(symbol, "turned around", "this account cannot sell short; close the position instead.")
         with self._alone(symbol, owner_id):
-            if self._may_leave(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), self._name(owner_id)):
+            if self._may_leave(self._reversing(symbol, owner_id, held), self._name(owner_id), ZERO):
                 held = await self._cleared(symbol, owner_id, held)
             return await self._reverse(symbol, owner_id, held)
 
+    def _reversing(self, symbol: str, owner_id: str, held: Decimal) -> OrderRequest:
+        """Return the order that turns a position around, or, where that takes two, the one that closes it."""
+        request = self._closing(symbol, owner_id, held, abs(held), "reversed by hand")
+        return msgspec.structs.replace(request, qty=2 * abs(held), reduce_only=False) if self.desk.state.features.reverses else request
+
     async def _reverse(self, symbol: str, owner_id: str, held: Decimal) -> Order:
-        side, name = OrderSide.SELL if held > 0 else OrderSide.BUY, self._name(owner_id)
+        request, name = self._reversing(symbol, owner_id, held), self._name(owner_id)
         if self.desk.state.features.reverses:
-            request = OrderRequest(symbol=symbol, side=side, qty=2 * abs(held), note="reversed by hand")
             return await self._place(request, name)
-        order = self._made(self._closing(symbol, owner_id, held, abs(held), "reversed by hand"), name)
+        order = self._made(request, name)
         await self._reverses.begin(order)
         return self.desk.state.lives[order.id].order
 
@@ -435,18 +439,24 @@ class HandAccount:
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
-        await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
+        try:
+            await self.desk.place([self._families.with_exits(Intent(order=order, caused_by=asked.id))], [asked])
+        except KnownError as error:
+            if not isinstance(error, DatabaseUnreachable):  # after that one it may be stored all the same
+                self._families.forget(order.id)
+            raise
 
     def _closing(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal, note: str) -> OrderRequest:
         side = OrderSide.SELL if held > 0 else OrderSide.BUY
         # What came from outside is in no book of ours that the order could reduce.
         return OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=owner_id != OUTSIDE, note=note)
 
-    def _may_leave(self, closing: OrderRequest, run_id: str) -> bool:
-        """Tell whether the gate lets a closing order leave once its exits are out of the way: before they are touched."""
+    def _may_leave(self, closing: OrderRequest, run_id: str, allowed: Decimal) -> bool:
+        """Tell whether the gate lets an order leave once what works on its side is over `allowed` units: before any of it is touched."""
         if run_id not in self.desk.state.books:
             raise UnknownName("run at this account", run_id, self.desk.state.books)
-        return all(one.code in _OF_EXITS for one in self.desk.verdicts(self._made(closing, run_id)))
+        instead = self._covers.after(run_id, closing.symbol, closing.side, allowed)
+        return not self.desk.verdicts(self._made(closing, run_id), instead)
 
     def _allowed(self, symbol: str, owner_id: str, side: OrderSide, qty: Decimal) -> Decimal:
         """Return over how many units the orders on the closing side may be when `qty` of a position is closed."""

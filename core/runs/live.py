@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from decimal import Decimal, localcontext
+from decimal import localcontext
 from functools import partial
 from typing import Any, Final
 
@@ -28,12 +28,13 @@ from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
-from core.model.money import MONEY_CONTEXT, ZERO, exact, to_float
+from core.model.money import MONEY_CONTEXT, exact, to_float
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
 from core.model.run import Manifest, Run, RunMode
 from core.ports import UnitOfWork
+from core.runs.covers import Covers
 from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks, MarkTeller
@@ -54,7 +55,6 @@ from core.trading.books import RunBook, merged
 from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
 from core.trading.history import read_changes
-from core.trading.order_fold import OrderLife
 from core.trading.orders import OrderManager
 from core.trading.state import Seat
 
@@ -506,10 +506,11 @@ class LiveWork:
     async def _mind_families(self) -> None:
         """Send the exits of what has filled, and take back what the other of a pair has made needless."""
         desk = self._account.desk
+        covers = Covers(desk, desk.cancel)
         while True:
             self._changed.clear()
             leaving, cancels = self._venue.families.due(
-                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), self._left_of, desk.state.pairs
+                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), partial(covers.left_of, {}), desk.state.pairs
             )
             if leaving:
                 await self._away.place(desk, leaving)
@@ -518,14 +519,6 @@ class LiveWork:
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() or self._venue.families.owes else None):
                     await self._changed.wait()
-
-    def _left_of(self, life: OrderLife) -> Decimal | None:
-        """Return what an entry left to be closed, and is held; None while it is not known what the broker keeps of a bought coin."""
-        state, request = self._account.desk.state, life.order.request
-        if state.awaits_fee({life.order.id}):
-            return None
-        # A person may have closed a part of it by hand, while the rest was still to fill.
-        return max(ZERO, min(state.net_qty(life), request.side.sign * self._book.held(request.symbol)))
 
     def _look(self) -> None:
         self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])

@@ -1,9 +1,11 @@
 """The market's streams of one account, shared by its runs: brokers let one connection in, however many listen."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
+from core.errors import BrokerError, KeysRefused
 from core.model.broker import LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.market import AssetClass, asset_class_of
 from core.ports import BrokerStreams
@@ -18,7 +20,26 @@ class _Ear:
     def __init__(self, watch: Watch, on_tick: OnTick, on_status: OnStatus) -> None:
         self.watch: Final = watch
         self.tell_status: Final = on_status
+        self.refused: BrokerError | None = None
         self._on_tick = on_tick
+        self._patience: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncGenerator[None]:
+        """Let the block end with the error of `refuse`."""
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                yield
+        except TimeoutError:
+            if self.refused is None:
+                raise
+            raise self.refused from None
+
+    def refuse(self, error: BrokerError) -> None:
+        """End the listening: the broker does not take what it wants."""
+        self.refused = error
+        if self._patience is not None:
+            self._patience.reschedule(0)
 
     def hear(self, tick: Tick) -> None:
         if isinstance(tick, LiveBar):
@@ -38,7 +59,14 @@ class _Line:
         """Held by the one of those who listen that keeps the connection for all."""
         self.joined: Final = asyncio.Event()
         self.watch = Watch()
+        self.stood = Watch()
+        """What the broker took last."""
         self.status: StreamStatus | None = None
+
+    def newcomer(self) -> _Ear | None:
+        """Return who came last of those that want more than the broker took last, where others were content with that."""
+        new = [ear for ear in self.ears if not _covers(self.stood, ear.watch)]
+        return new[-1] if new and len(new) < len(self.ears) else None
 
     def hear(self, tick: Tick) -> None:
         for ear in tuple(self.ears):
@@ -46,6 +74,8 @@ class _Line:
 
     def tell_status(self, status: StreamStatus) -> None:
         self.status = status
+        if status.state is StreamState.LISTENING:
+            self.stood = self.watch
         for ear in tuple(self.ears):
             ear.tell_status(status)
 
@@ -78,12 +108,13 @@ class MarketLines:
         elif line.status is not None:
             on_status(line.status)
         try:
-            async with line.kept:
+            async with ear.listening(), line.kept:
                 await self._keep(line, watch.feed)
         finally:
-            line.ears.remove(ear)
+            if ear in line.ears:
+                line.ears.remove(ear)
             if not line.ears:
-                line.watch, line.status = Watch(), None
+                line.watch, line.stood, line.status = Watch(), Watch(), None
 
     async def _keep(self, line: _Line, feed: str | None) -> None:
         """Keep the connection until whoever does so is cancelled; then the next one does."""
@@ -98,7 +129,11 @@ class MarketLines:
                     stream.cancel()
                     more.cancel()
             except BaseExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+                error, guilty = errors.exceptions[0], line.newcomer()
+                if guilty is None or not isinstance(error, BrokerError) or isinstance(error, KeysRefused):
+                    raise error from None
+                line.ears.remove(guilty)  # the others go on with what the broker took before
+                guilty.refuse(error)
             line.tell_status(StreamStatus(state=StreamState.CONNECTING))
 
 

@@ -128,7 +128,12 @@ class RunBook:
             return None
         ledger = Ledger(self.cash, self.terms)
         ledger.holdings = {symbol: Holding(one.qty, one.cost, one.realised) for symbol, one in self.holdings.items()}
-        ledger.marks = {symbol: prices[symbol] for symbol in self.holdings if symbol in prices}
+        with localcontext(MONEY_CONTEXT):  # what has no price yet counts at its cost
+            ledger.marks = {
+                symbol: prices[symbol] if symbol in prices else one.cost / one.qty
+                for symbol, one in self.holdings.items()
+                if symbol in prices or one.qty
+            }
         return ledger
 
     def left(self, request: OrderRequest, now_ns: int) -> None:
@@ -145,13 +150,12 @@ def note_sent(sent: deque[Sent], newest: Sent, kept_ns: int) -> None:
 
 
 def still_open(life: OrderLife) -> OrderRequest | None:
-    """Return an order that can still fill, over what it has left; None of one that cannot."""
+    """Return an order that can still fill, over what it has left, with what filled and is not booked; None of one that cannot."""
     order = life.order
-    if order.status.is_final or order.status is OrderStatus.CREATED or order.filled_qty >= order.request.qty:
+    rest = life.left_qty + life.missing_qty
+    if order.status.is_final or order.status is OrderStatus.CREATED or not rest:
         return None
-    if not order.filled_qty:
-        return order.request
-    return msgspec.structs.replace(order.request, qty=order.request.qty - order.filled_qty)
+    return order.request if rest == order.request.qty else msgspec.structs.replace(order.request, qty=rest)
 
 
 def merged(fills: Iterable[Fill], changes: Iterable[tuple[int, BookChange]]) -> Iterator[tuple[int, Fill | BookChange]]:

@@ -1,17 +1,21 @@
 """What an order of an account must pass before it leaves: the rules of the account and of its run, its run's own account, the broker's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
 
 from core.model.hand import RiskVerdict
-from core.model.money import plain
-from core.model.order import Order, OrderType, RejectCode
+from core.model.money import ZERO, plain
+from core.model.order import Order, OrderRequest, OrderType, RejectCode
 from core.trading.books import still_open
 from core.trading.order_fold import OrderLife
-from core.trading.own_account import what_is_not_borne
+from core.trading.own_account import what_is_not_borne, what_was_closed_outside
 from core.trading.risk import Refusal, judge
 from core.trading.sending import what_cannot_be_sent
 from core.trading.state import AccountState
 
+_NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
 IsOpen = Callable[[str, int], bool]
 """Whether a symbol's market is in its regular session at an instant."""
 
@@ -24,36 +28,42 @@ class Gate:
         self._is_open = is_open
         self.is_armed = is_armed
 
-    def verdicts(self, order: Order) -> tuple[RiskVerdict, ...]:
-        """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted."""
+    def verdicts(self, order: Order, instead: Mapping[str, Decimal] = _NOTHING) -> tuple[RiskVerdict, ...]:
+        """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted.
+
+        `instead`: over how many units orders that work now will be before this one leaves; zero: gone.
+        """
         found = [
             RiskVerdict(scope=scope, code=one.code, rule=one.rule, limit=one.limit, figure=one.figure, sentence=one.sentence)
-            for scope, one in self.refusals(order, [])
+            for scope, one in self.refusals(order, [], instead=instead)
         ]
-        wrong = self.wrong(order, ())
+        wrong = self.wrong(order, (), instead)
         if wrong is not None:
             code, sentence = wrong
             found.append(RiskVerdict(scope="broker", code=code, rule="broker", limit="", figure="", sentence=sentence))
         return tuple(found)
 
-    def wrong(self, order: Order, before: Sequence[OrderLife]) -> tuple[RejectCode, str] | None:
+    def wrong(self, order: Order, before: Sequence[OrderLife], instead: Mapping[str, Decimal] = _NOTHING) -> tuple[RejectCode, str] | None:
         """Return why the broker would not take an order, or why it has nothing to reduce; None: neither."""
         wrong = what_cannot_be_sent(order.request, order.time_in_force, self._state.features)
         if wrong is not None:
             return RejectCode.INVALID_ORDER, wrong
-        if order.request.reduce_only and not self._reduces(order, before):
+        if order.request.reduce_only and not self._reduces(order, before, instead):
             return RejectCode.INSUFFICIENT_POSITION, f"There are no {plain(order.request.qty)} {order.request.symbol} to reduce."
         return None
 
     def refusals(
-        self, order: Order, before: list[OrderLife], *, without: str | None = None, filled: Order | None = None
+        self, order: Order, before: list[OrderLife], *, instead: Mapping[str, Decimal] = _NOTHING, filled: Order | None = None
     ) -> list[tuple[str, Refusal]]:
-        """`before`: those of the same decision; `without`: the order that it replaces; `filled`: the entry that it waits for."""
+        """`before`: those of the same decision; `instead`: see `verdicts`; `filled`: the entry that it waits for.
+
+        An order that has left already is judged as what takes its own place.
+        """
         state = self._state
         is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order.run_id, before, is_open=is_open, is_armed=self.is_armed, without=without)
+        account = state.account_situation(order, before, is_open=is_open, is_armed=self.is_armed, instead=instead)
         own = [life for life in before if life.order.run_id == order.run_id]
-        run = state.run_situation(order.run_id, own, is_open=is_open, without=without)
+        run = state.run_situation(order, own, is_open=is_open, instead=instead)
         if filled is not None:
             account, run = (one.after(filled.request) for one in (account, run))
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]
@@ -61,17 +71,32 @@ class Gate:
         found = of_account + [("run", one) for one in judge(order.request, book.limits, run)]
         own_account = book.own_account(state.prices)
         not_borne = None if own_account is None else what_is_not_borne(order.request, own_account, run.working, state.prices)
+        if not_borne is None:
+            more = ZERO if filled is None else filled.request.qty * filled.request.side.sign
+            not_borne = self._not_there(order, run.working, more)
         return found if not_borne is None else [*found, ("run", not_borne)]
 
-    def _reduces(self, order: Order, before: Sequence[OrderLife]) -> bool:
+    def _not_there(self, order: Order, working: Sequence[OrderRequest], more: Decimal) -> Refusal | None:
+        """Return why an order would close what the account has no more; `more`: units that its run will have when it is to work.
+
+        A person sees what the account has, and may mean to open.
+        """
+        state, symbol = self._state, order.request.symbol
+        held = state.books[order.run_id].held(symbol)
+        if order.run_id == state.hand_run_id or held * state.outside.get(symbol, ZERO) >= 0:
+            return None
+        there = state.to_close().get((order.run_id, symbol), ZERO)
+        return what_was_closed_outside(order.request, held + more, working, there + more)
+
+    def _reduces(self, order: Order, before: Sequence[OrderLife], instead: Mapping[str, Decimal]) -> bool:
         """Whether the order takes off a position of its run and no more, after the market orders that are on their way.
 
         Exits that wait at a price do not count: a position can be closed beside them.
         """
         side, symbol = order.request.side, order.request.symbol
         held = self._state.books[order.run_id].held(symbol)
-        on_their_way = (still_open(life) for life in (*self._state.working(order.run_id), *before) if life.order.run_id == order.run_id)
-        for other in on_their_way:
+        for life in (*self._state.working(order.run_id), *before):
+            other = still_open(life) if life.order.run_id == order.run_id else None
             if other is not None and other.type is OrderType.MARKET and (other.symbol, other.side) == (symbol, side):
-                held += other.qty * side.sign
+                held += min(other.qty, instead.get(life.order.id, other.qty)) * side.sign
         return held * side.sign < 0 and order.request.qty <= abs(held)

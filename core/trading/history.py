@@ -21,7 +21,7 @@ from core.events.live_payloads import (
     SwitchCarriedOut,
     SwitchThrown,
 )
-from core.events.payloads import OrderReplaced, OrderReplaceRefused, SplitApplied
+from core.events.payloads import DividendPaid, InterestCharged, OrderReplaced, OrderReplaceRefused, SplitApplied
 from core.events.registry import payload_class
 from core.model.money import ZERO
 from core.model.order import Fill
@@ -30,7 +30,7 @@ from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import BookChange, RunBook, merged
 from core.trading.changes import Change, number_of
-from core.trading.order_fold import revived
+from core.trading.order_fold import accepted, revived
 from core.trading.state import AccountState
 
 _PAGE = 1_000
@@ -88,6 +88,8 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
             state.adopted.add(payload.broker_id)
         elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:
             state.accept(payload)
+            if payload.order_id in state.lives:
+                state.recall(accepted(state.lives[payload.order_id], payload.qty, event.ts).life)
         elif isinstance(payload, EntryTaken) and payload.account == state.key:
             state.note_entry(payload)
     for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
@@ -180,15 +182,14 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
 
 async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:
     """Return what changed a run's money or units without a fill, and when, UTC ns: oldest first."""
-    found, after = [], 0
-    while page := await log.read(after_seq=after, run_id=run_id, pattern="account.*", limit=_PAGE):  # of a live run no archive takes them
-        after = page[-1].seq
-        for event in page:
+    found = []
+    for kind in (SplitApplied, DividendPaid, InterestCharged):
+        async for event in _all(log, kind.wire, run_id):
             payload = event.payload
             if isinstance(payload, BookChange):
                 happened_ns = payload.time_ns if isinstance(payload, SplitApplied) else None
-                found.append((event.ts if happened_ns is None else happened_ns, payload))
-    return sorted(found, key=lambda one: one[0])
+                found.append((event.ts if happened_ns is None else happened_ns, event.seq, payload))
+    return [(time_ns, payload) for time_ns, _, payload in sorted(found, key=lambda one: one[:2])]
 
 
 def _add(positions: dict[str, Decimal], symbol: str, qty: Decimal) -> None:

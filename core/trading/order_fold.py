@@ -46,6 +46,8 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     """Its executions, once each, in the order in which they happened."""
     broker_qty: Decimal = ZERO
     """The largest total that the broker said was filled."""
+    accepted_qty: Decimal = ZERO
+    """Units that are filled there and whose executions nobody waits for: a person took it so."""
     money: Decimal = ZERO
     """What the executions came to: their quantities at their prices."""
     changes: tuple[Change, ...] = ()
@@ -63,12 +65,26 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def missing_qty(self) -> Decimal:
         """Units that the broker says are filled and whose executions are not here yet."""
-        return max(ZERO, self.broker_qty - self.order.filled_qty)
+        return max(ZERO, self.broker_qty - self.order.filled_qty - self.accepted_qty)
 
     @property
     def known_qty(self) -> Decimal:
         """All units that are filled, whether their executions are here or the broker only speaks of them."""
-        return max(self.order.filled_qty, self.broker_qty)
+        return max(self.order.filled_qty + self.accepted_qty, self.broker_qty)
+
+    @property
+    def over_qty(self) -> Decimal:
+        """Units that the order is over at the broker: fewer than were asked for where it made an exit smaller."""
+        qty, part = self.order.request.qty, self.parts.get(self.at)
+        if part is None or part.qty is None or not _is_exit(self.order):
+            return qty
+        before = sum((one.filled_qty for number, one in self.parts.items() if number < self.at), ZERO)
+        return min(qty, before + part.qty)
+
+    @property
+    def left_qty(self) -> Decimal:
+        """Units that the broker can still fill, beyond those that it speaks of."""
+        return ZERO if self.order.status.is_final else max(ZERO, self.over_qty - self.known_qty)
 
     @property
     def is_settled(self) -> bool:
@@ -203,6 +219,11 @@ def refused(life: OrderLife, code: RejectCode, reason: str, now_ns: int, *, brok
     return msgspec.structs.replace(after, told=told)
 
 
+def accepted(life: OrderLife, qty: Decimal, now_ns: int) -> Folded:
+    """Fold that nobody waits any longer for the executions of `qty` units. What is over at the broker is over then."""
+    return _settle(msgspec.structs.replace(life, accepted_qty=life.accepted_qty + qty), "", now_ns)
+
+
 def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *, reason: str | None = None) -> Folded:
     """Fold an execution, known once by `fill_id`. `reason`: why it is booked so late, when it is."""
     if any(fill.id == fill_id for fill in life.fills):
@@ -247,7 +268,9 @@ def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | Non
     """Move the order to the state that all news together mean, and tell of the move; a fill tells of its own."""
     order = life.order
     status = _status(life)
-    if status is _S.CANCELLED and life.said is _S.FILLED:
+    if status is _S.CANCELLED and life.said is _S.FILLED and life.accepted_qty:
+        reason = f"It is over at the broker; that there are no executions of {plain(life.accepted_qty)} filled units of it was accepted."
+    elif status is _S.CANCELLED and life.said is _S.FILLED:
         reason = f"The broker had made it smaller: {plain(life.broker_qty)} of {plain(order.request.qty)} were left of it."
     if status is order.status:
         changed = order if order is life.order and not at_fill else msgspec.structs.replace(order, updated_ns=now_ns)
@@ -287,6 +310,8 @@ def _status(life: OrderLife) -> OrderStatus:
         return life.said
     if life.said is _S.FILLED and order.filled_qty and order.filled_qty == life.broker_qty and life.changing is None and _is_exit(order):
         return _S.CANCELLED  # the broker took off it what the other of a pair filled; that rest is gone
+    if life.said is _S.FILLED and life.accepted_qty and not life.missing_qty and life.changing is None:
+        return _S.CANCELLED  # it works no more, and our fills will never make it up
     if order.filled_qty:
         return _S.PARTIALLY_FILLED
     return _S.ACCEPTED if _RANK[life.said] >= _RANK[_S.ACCEPTED] else order.status

@@ -10,8 +10,8 @@ from typing import Final
 
 from core.matching.ledger import Ledger
 from core.matching.ledger import Refusal as NotBorne
-from core.model.money import MONEY_CONTEXT, ZERO
-from core.model.order import OrderRequest, OrderSide, OrderType
+from core.model.money import MONEY_CONTEXT, ZERO, plain
+from core.model.order import OrderRequest, OrderSide, OrderType, RejectCode
 from core.trading.risk import Refusal
 
 RULE: Final = "the run's own account"
@@ -34,6 +34,25 @@ def what_is_not_borne(request: OrderRequest, own: Ledger, working: Iterable[Orde
         except NotBorne as not_borne:
             return Refusal(code=not_borne.code, rule=RULE, limit=not_borne.reason.removesuffix("."), figure="")
     return None
+
+
+def what_was_closed_outside(request: OrderRequest, held: Decimal, working: Iterable[OrderRequest], there: Decimal) -> Refusal | None:
+    """Return why an order that closes a run's position must not leave, or None: more than what the account has of it would open.
+
+    `held`: the run's units, signed; `there`: those of them that the account has. Market orders on their way count as filled.
+    """
+    gone = abs(held - there)
+    after = held + sum((one.qty * one.side.sign for one in working if _is_on_its_way(one, request.symbol)), ZERO)
+    closed = min(request.qty, abs(after)) if after * request.side.sign < 0 else ZERO
+    left = max(ZERO, abs(after) - gone)
+    if not gone or closed <= left:
+        return None
+    words = f"{plain(gone)} {request.symbol} of this run were closed outside, and {plain(left)} {request.symbol} are left to be closed"
+    return Refusal(code=RejectCode.INSUFFICIENT_POSITION, rule=RULE, limit=words, figure="")
+
+
+def _is_on_its_way(other: OrderRequest, symbol: str) -> bool:
+    return other.type is OrderType.MARKET and other.symbol == symbol
 
 
 def _counts(other: OrderRequest, request: OrderRequest) -> bool:

@@ -204,7 +204,7 @@ def _parts(life: OrderLife, parts: list[BrokerOrder], asked_ns: int, found: list
     for part in in_order:
         step = heard(after, part, asked_ns)
         after, told = step.life, told + len(step.told)
-    is_news = bool(told) or after.order != ours or after.broker_qty > life.broker_qty
+    is_news = bool(told) or after.order != ours or after.broker_qty > life.broker_qty or after.over_qty < life.over_qty
     for part in in_order:
         if ours.status.is_final and not part.status.is_final:
             if ours.updated_ns < asked_ns:
@@ -230,13 +230,16 @@ def _order(life: OrderLife, order: BrokerOrder, missed: Decimal, found: list[Dif
     if ours.status.is_final and not order.status.is_final and ours.status is not OrderStatus.FILLED and not is_news:
         found.append(_stray(ours, order))
     elif not ours.status.is_final and _differs(life, order, missed):
+        now, before = f"{order.broker_status}", f"{ours.status}"
+        if order.qty is not None and _is_made_smaller(life, order):
+            now, before = f"{now} over {plain(order.qty)}", f"{before} over {plain(life.over_qty)}"
         found.append(
             Difference(
                 kind=Kind.MISSED_NEWS,
                 healing=Healing.FOLD,
                 key=f"news:{ours.id}",
                 symbol=symbol,
-                reason=f"Order {ours.id} is {order.broker_status} at the broker and was {ours.status} here.",
+                reason=f"Order {ours.id} is {now} at the broker and was {before} here.",
                 order_id=ours.id,
                 order=order,
             )
@@ -277,8 +280,16 @@ def _details(life: OrderLife, order: BrokerOrder, filled: Decimal, missed: Decim
 def _differs(life: OrderLife, order: BrokerOrder, missed: Decimal) -> bool:
     """Tell whether the broker's state is news: one that ended, or one that it took while we did not know that it had."""
     ended = order.status.is_final and order.status is not OrderStatus.FILLED
-    is_smaller = order.status is OrderStatus.FILLED and order.filled_qty == life.order.filled_qty + missed < life.order.request.qty
-    return ended or is_smaller or life.order.status is OrderStatus.SUBMITTING or life.order.broker_id is None
+    is_smaller = order.status is OrderStatus.FILLED and (
+        order.filled_qty == life.order.filled_qty + missed < life.order.request.qty or bool(life.accepted_qty)
+    )
+    is_new = life.order.status is OrderStatus.SUBMITTING or life.order.broker_id is None
+    return ended or is_smaller or is_new or _is_made_smaller(life, order)
+
+
+def _is_made_smaller(life: OrderLife, order: BrokerOrder) -> bool:
+    """Tell whether the broker took units off an exit that works, and that was not heard: after a restart it is not."""
+    return heard(life, order, life.order.updated_ns).life.over_qty < life.over_qty
 
 
 def _ghost(life: OrderLife, *, is_old: bool) -> Difference:

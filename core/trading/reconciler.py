@@ -19,7 +19,7 @@ from core.trading.account_entries import AccountEntries
 from core.trading.brackets import legs_as_ours
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
-from core.trading.order_fold import OrderLife, change_refused, executed, heard, refused
+from core.trading.order_fold import OrderLife, accepted, change_refused, executed, heard, refused
 from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare, moving
 from core.trading.split_orders import by_own_id
 from core.trading.state import AccountState
@@ -106,7 +106,7 @@ class Reconciler:
                 ours = msgspec.structs.replace(ours, outside=dict(met.positions), known_outside=frozenset(met.counted))
             found = compare(ours, theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             if accepts is not None:
-                found = tuple(_accepted(one) for one in found)
+                found = tuple(_as_accepted(one) for one in found)
             await self._heal_all(found, entry, accepts or "")
             self._refuse_changes(entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
@@ -372,6 +372,11 @@ class Reconciler:
         told = DifferenceAccepted(account=state.key, what=one.kind.value, symbol=one.symbol, qty=one.qty, reason=why, order_id=one.order_id)
         entry.tell(told, caused_by=caused_by)
         entry.afterwards.append(partial(state.accept, told))
+        if one.order_id is not None and one.order is not None:
+            now_ns = state.clock.now_ns()
+            entry.caused(one.order_id, caused_by)
+            entry.take(heard(entry.life(one.order_id, state.lives[one.order_id]), one.order, now_ns))
+            entry.take(accepted(entry.life(one.order_id, state.lives[one.order_id]), one.qty, now_ns))
 
     def _is_at_rest(self, theirs: Theirs) -> bool:
         """Tell whether two looks at a new account show the same: its lists are asked one after the other, and may not fit together."""
@@ -458,7 +463,7 @@ class Reconciler:
                 state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
 
 
-def _accepted(one: Difference) -> Difference:
+def _as_accepted(one: Difference) -> Difference:
     """Return a difference as one that a person takes as it is, where nothing else heals it."""
     return msgspec.structs.replace(one, healing=Healing.ACCEPT) if one.healing is Healing.STOP else one
 

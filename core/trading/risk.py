@@ -13,7 +13,7 @@ import msgspec
 
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.money import ZERO, plain
-from core.model.order import OrderRequest, OrderSide, RejectCode
+from core.model.order import OrderRequest, OrderSide, OrderType, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 
 _PERCENT: Final = Decimal(100)
@@ -31,6 +31,7 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
 
     positions: Mapping[str, Decimal]
     working: tuple[OrderRequest, ...] = ()
+    """As in `Situation`."""
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     positions: Mapping[str, Decimal] = {}
     prices: Mapping[str, Decimal] = {}
     working: tuple[OrderRequest, ...] = ()
-    """Orders that can still fill, each over what it has left."""
+    """Orders that can still fill, each over what it has left; of a pair, where one cancels the other, the one over more."""
+    twins: int = 0
+    """How many more orders work: the others of those pairs."""
     sent: Collection[Sent] = ()
     """What left in the last minute, or in the duplicates' window when that is longer."""
     level: SwitchLevel = SwitchLevel.OFF
@@ -94,14 +97,26 @@ def judge(request: OrderRequest, limits: RiskLimits, situation: Situation) -> tu
 
 def closes(request: OrderRequest, now: Situation) -> bool:
     """Tell whether the order can only take off a position, its run's or the account's: rules that keep exposure small let it pass."""
-    return only_reduces(request, now) or (now.own is not None and only_reduces(request, now.own))
+    return any(only_reduces(request, each, is_open=now.is_open) for each in (now, now.own) if each is not None)
 
 
-def only_reduces(request: OrderRequest, situation: Situation | Own) -> bool:
-    """Tell whether the order, and all that works on its side, can only take off the position."""
+def only_reduces(request: OrderRequest, situation: Situation | Own, *, is_open: bool = True) -> bool:
+    """Tell whether the order can only take off the position, whatever of that which works on its side fills, too.
+
+    Exits fill what is left by then and no more, so they do not count; but where the order or another one on its side waits, and would
+    open something once nothing is left to take off: then an exit may fill first. A market order fills at once in an open market.
+    """
     held = situation.positions.get(request.symbol, ZERO)
-    same = sum((one.qty for one in situation.working if one.symbol == request.symbol and one.side is request.side), ZERO)
-    return held * request.side.sign < 0 and request.qty + same <= abs(held)
+    if held * request.side.sign >= 0:
+        return False
+    beside = [one for one in situation.working if one.symbol == request.symbol and one.side is request.side]
+    may_open_last = any(not one.reduce_only and _waits(one, is_open) for one in (request, *beside))
+    counted = (one.qty for one in beside if may_open_last or not one.reduce_only or one.type is OrderType.MARKET)
+    return request.qty + sum(counted, ZERO) <= abs(held)
+
+
+def _waits(request: OrderRequest, is_open: bool) -> bool:
+    return request.type is not OrderType.MARKET or request.is_auction or not is_open
 
 
 def price_of(request: OrderRequest, situation: Situation) -> Decimal | None:
@@ -136,7 +151,7 @@ def _switch(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusa
     if now.level.halts:
         return Refusal(code=RejectCode.RISK_HALTED, rule="kill switch", limit="nothing new leaves", figure="")
     mine = now.own or now  # what others hold beside it, a run does not take off
-    if now.level is SwitchLevel.REDUCE_ONLY and not only_reduces(request, mine):
+    if now.level is SwitchLevel.REDUCE_ONLY and not only_reduces(request, mine, is_open=now.is_open):
         held = plain(mine.positions.get(request.symbol, ZERO))
         figure = f"a {request.side} of {plain(request.qty)} {request.symbol} with {held} held"
         return Refusal(code=RejectCode.RISK_REDUCE_ONLY, rule="reduce only", limit="only what takes off a position leaves", figure=figure)
@@ -262,7 +277,7 @@ def _rate(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal 
 
 
 def _open(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
-    most, count = limits.max_open_orders, len(now.working) + 1
+    most, count = limits.max_open_orders, len(now.working) + now.twins + 1
     return None if most is None or count <= most else _too_much(RejectCode.RISK_OPEN_ORDERS, "open orders", str(most), str(count))
 
 

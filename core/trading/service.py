@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
@@ -372,7 +373,7 @@ class AccountDesk:
             if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
                 return  # it was faster: what it came to is told
             left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._gate.refusals(left, [], without=order_id)
+            refusals = self._gate.refusals(left, [])
             if refusals:
                 for scope, one in refusals:
                     entry.tell_of(
@@ -425,9 +426,12 @@ class AccountDesk:
         self._sender.begin(order_id)
         self._spawn(self._sender.send(order_id, is_late=is_late), f"send-{order_id}")
 
-    def verdicts(self, order: Order) -> tuple[RiskVerdict, ...]:
-        """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted."""
-        return self._gate.verdicts(order)
+    def verdicts(self, order: Order, instead: Mapping[str, Decimal] | None = None) -> tuple[RiskVerdict, ...]:
+        """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted.
+
+        `instead`: over how many units orders that work now will be before this one leaves; zero: gone.
+        """
+        return self._gate.verdicts(order, instead or {})
 
     # --- what the broker says ---
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from functools import partial
+from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from core.trading.losses import Losses, LossMark
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Own, Sent, Situation
 from core.trading.turn import Turn
+from core.trading.working import beside
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
@@ -38,6 +40,7 @@ LATE_NS: Final = 30 * SECOND_NS
 """How long an order may wait for the store, from its decision, and leaves all the same. Exits leave however late."""
 
 _CLOSER: Final = "-k"
+_NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 OnChange = Callable[[], None]
 OnStop = Callable[[KnownError], None]
@@ -134,6 +137,8 @@ class AccountState:
         # What each working order has left, of all and of each run: an order is judged beside hundreds of others.
         self._rests: dict[str, OrderRequest] = {}
         self._rests_of: dict[str, dict[str, OrderRequest]] = {}
+        self._paired: dict[str, str] = {}
+        """Of those that are one of a pair the other."""
         self._moved = asyncio.Event()
         self._price_times: dict[str, int] = {}
         self._silent_since: dict[str, int] = {}
@@ -215,8 +220,11 @@ class AccountState:
         rest, of_run = None if self.is_held(order) else still_open(life), self._rests_of.setdefault(order.run_id, {})
         if rest is not None:
             self._rests[order.id] = of_run[order.id] = rest
+            if order.sibling_id is not None:
+                self._paired[order.id] = order.sibling_id
         elif order.id in self._rests:
             del self._rests[order.id], of_run[order.id]
+            self._paired.pop(order.id, None)
 
     def left_together(self, orders: Sequence[Order]) -> None:
         """Take that orders which are known leave as one request, under the id of the first; how they hang together the broker minds."""
@@ -228,9 +236,11 @@ class AccountState:
             self._count_rest(self.lives[other])
 
     def is_held(self, order: Order) -> bool:
-        """Tell whether the broker holds an exit until the entry that it left with is filled."""
+        """Tell whether the broker holds an exit until the entry that it left with is filled, or is over with a part filled."""
         lead = self.lives.get(self.leads.get(order.id, ""))
-        return lead is not None and lead.order.id == order.parent_id and lead.order.status is not OrderStatus.FILLED
+        if lead is None or lead.order.id != order.parent_id:
+            return False
+        return not lead.order.status.is_final or not lead.known_qty
 
     def held_before(self, order: Order) -> tuple[Decimal, Decimal]:
         """Return what an order's run and the whole account hold of its symbol, signed."""
@@ -471,14 +481,15 @@ class AccountState:
         self.books[life.order.run_id].left(life.order.request, now_ns)
 
     def account_situation(
-        self, run_id: str, also: list[OrderLife], *, is_open: bool, is_armed: bool, without: str | None = None
+        self, order: Order, also: list[OrderLife], *, is_open: bool, is_armed: bool, instead: Mapping[str, Decimal] = _NOTHING
     ) -> Situation:
-        """Return what an order is judged in by the account's limits; `also`: those of the same decision; `without`: the one it replaces."""
+        """Return what an order is judged in by the account's limits; `also`: those of the same decision; `instead`: see `beside`."""
         positions = self.positions()
         for symbol, qty in self.outside.items():
             positions[symbol] = positions.get(symbol, ZERO) + qty
         account, mark = self.account, self._losses.mark
         equity = ZERO if account is None else account.equity
+        working, twins = self._beside(self._rests, order, also, instead)
         return Situation(
             now_ns=self.clock.now_ns(),
             equity=equity,
@@ -487,30 +498,32 @@ class AccountState:
             peak_equity=equity if account is None else mark.peak,
             positions=positions,
             prices=self.prices,
-            working=_with(self._rests, also, without),
+            working=working,
+            twins=twins,
             sent=(*self._sent, *self._just_now(also)) if also else self._sent,
-            level=self.level(run_id),
+            level=self.level(order.run_id),
             is_open=is_open,
             silent_s=self.silent_s,
             price_times=self._price_times,
             is_armed=is_armed,
-            own=self._own(run_id, also, without),
+            own=self._own(order, also, instead),
         )
 
-    def _own(self, run_id: str, also: list[OrderLife], without: str | None) -> Own:
+    def _own(self, order: Order, also: list[OrderLife], instead: Mapping[str, Decimal]) -> Own:
         """Return what is a run's; a person closes what others hold, too."""
-        positions = self.books[run_id].positions()
-        if run_id == self.hand_run_id:
+        positions = self.books[order.run_id].positions()
+        if order.run_id == self.hand_run_id:
             for symbol, qty in self.outside.items():
                 positions[symbol] = positions.get(symbol, ZERO) + qty
-        mine = [life for life in also if life.order.run_id == run_id]
-        return Own(positions=positions, working=_with(self._rests_of.get(run_id, {}), mine, without))
+        mine = [life for life in also if life.order.run_id == order.run_id]
+        return Own(positions=positions, working=self._beside(self._rests_of.get(order.run_id, {}), order, mine, instead)[0])
 
-    def run_situation(self, run_id: str, also: list[OrderLife], *, is_open: bool, without: str | None = None) -> Situation:
+    def run_situation(self, order: Order, also: list[OrderLife], *, is_open: bool, instead: Mapping[str, Decimal] = _NOTHING) -> Situation:
         """Return what it is judged in by its run's limits."""
-        book, now_ns = self.books[run_id], self.clock.now_ns()
+        book, now_ns = self.books[order.run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
         book.losses.watch(equity, now_ns // DAY_NS)
+        working, twins = self._beside(self._rests_of.get(order.run_id, {}), order, also, instead)
         return Situation(
             now_ns=now_ns,
             equity=equity,
@@ -518,12 +531,21 @@ class AccountState:
             peak_equity=book.losses.mark.peak,
             positions=book.positions(),
             prices=self.prices,
-            working=_with(self._rests_of.get(run_id, {}), also, without),
+            working=working,
+            twins=twins,
             sent=(*book.sent, *self._just_now(also)) if also else book.sent,
             is_open=is_open,
             silent_s=self.silent_s,
             price_times=self._price_times,
         )
+
+    def _beside(
+        self, rests: Mapping[str, OrderRequest], order: Order, also: list[OrderLife], instead: Mapping[str, Decimal]
+    ) -> tuple[tuple[OrderRequest, ...], int]:
+        """Return what works, and what of the same decision will, as `beside` has it."""
+        more = {life.order.id: rest for life in also if (rest := still_open(life)) is not None}
+        pairs = {life.order.id: life.order.sibling_id for life in also if life.order.sibling_id is not None}
+        return beside({**rests, **more} if more else rests, {**self._paired, **pairs} if pairs else self._paired, order, instead)
 
     def _just_now(self, also: list[OrderLife]) -> tuple[Sent, ...]:
         now_ns = self.clock.now_ns()
@@ -542,10 +564,3 @@ def is_closer(order: Order) -> bool:
 def closer_id(run_id: str) -> str:
     """Return the id of a new order that closes a position of a run."""
     return f"{run_id}{_CLOSER}{uuid4().hex[:10]}"
-
-
-def _with(rests: Mapping[str, OrderRequest], also: list[OrderLife], without: str | None) -> tuple[OrderRequest, ...]:
-    """Return what works, and what of the same decision will; without the order that another is to replace."""
-    more = (still_open(life) for life in also)
-    working = rests.values() if without is None else (rest for order_id, rest in rests.items() if order_id != without)
-    return (*working, *(rest for rest in more if rest is not None))

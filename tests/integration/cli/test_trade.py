@@ -116,3 +116,5 @@ def test_a_symbol_that_the_market_does_not_know_is_a_wrong_call(weaver: Weaver) 
     said = weaver("trade", "sma-cross", "--symbol", "NOPE", "--timeframe", "1m", "--speed", "3600", "--minutes", "2")
     assert said.code == 2
     assert said.err.splitlines()[-1].startswith("error[unknown_name]: There is no symbol of the simulated market named 'NOPE'.")
+    assert said.out == ""
+    assert weaver("runs", "list", "--json").json()["runs"] == []

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from core.errors import InvalidValue
@@ -172,14 +173,15 @@ async def test_exits_that_wait_at_the_broker_count_as_nothing_that_works(tmp_pat
         bracket = await taken(account, server)
         state = account.desk.state
 
-        def counted() -> list[str]:
-            now = state.account_situation(account.run.id, [], is_open=True, is_armed=True)
-            return sorted(one.type.value for one in now.working)
+        def counted() -> tuple[int, Decimal]:
+            other = msgspec.structs.replace(state.lives[bracket.id].order, id="another")
+            now = state.account_situation(other, [], is_open=True, is_armed=True)
+            return len(now.working) + now.twins, sum((one.qty for one in now.working), Decimal(0))
 
-        assert counted() == ["limit"]
+        assert counted() == (1, Decimal(10))
         await bracket.fill("entry", 10)
         await bracket.until(S.FILLED, S.ACCEPTED, S.ACCEPTED)
-        assert counted() == ["limit", "stop"]
+        assert counted() == (2, Decimal(10))
 
 
 # --- the broker's answer ---

@@ -11,6 +11,7 @@ import pytest
 from core.errors import BrokerError, InputError
 from core.model.hand import HandOrder
 from core.model.order import Order, OrderSide, OrderStatus, OrderType
+from core.model.risk import RiskLimits
 from core.runs import covers
 from core.runs.hand_account import HandAccount
 from tests.broker.bench import fake_broker
@@ -163,3 +164,16 @@ async def test_while_its_entry_still_fills_a_part_is_not_closed_and_that_is_said
         closing = await account.close("SPY", account.run.id, D(4))
         await until(account, closing.id, S.FILLED)
         assert (held(server), working(server)) == ({"SPY": "2"}, [("stop", "2", "")])
+
+
+async def test_exits_that_the_gate_would_not_let_leave_again_are_not_taken_back(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        await held_with(account, stop_loss_price=D(380), target_price=D(420))
+        before = working(server)
+        account.desk.state.note_price("SPY", D(400), 1)
+        account.desk.state.limits = RiskLimits(max_price_distance=D("0.02"))  # the market has moved away from them since
+        with pytest.raises(InputError, match="its exits could not be sent again over what would be left of it"):
+            await account.close("SPY", account.run.id, D(4))
+        assert (working(server), held(server)) == (before, {"SPY": "10"})
+        await until(account, (await account.close("SPY", account.run.id)).id, S.FILLED)
+        assert (working(server), held(server)) == ([], {})

@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.events.envelope import envelope
 from core.events.live_payloads import CoinFee
@@ -12,8 +13,9 @@ from core.runs.net_fills import net_fills
 from tests.unit.runs.live_desk import live
 
 
-async def test_it_is_what_the_run_knows_itself(tmp_path: Path) -> None:
-    async with live(tmp_path) as scene:
+async def test_it_is_what_the_run_knows_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.brokers.sim.STANDS_S", 60.0)  # half of each minute to decide in: nothing fills between a bar and its decision
+    async with live(tmp_path, speed=150.0) as scene:
         scene.strategy()
         run = await scene.start(minutes=None)
         await scene.until("orders.Filled", 6)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, TimeInForce
@@ -121,3 +122,38 @@ def test_exits_that_a_broker_refused_are_not_sent_again_while_it_may_have_them()
     families = left_together(target, stop, life("entry", S.REJECTED))
     assert due(families, life("entry", S.REJECTED, 4), stop, target) == ([], [])
     assert due(families, entry, stop, target) == ([], [])
+
+
+# --- exits that wait again, after a restart ---
+
+
+def ended_too_early() -> tuple[Order, Order, dict[str, OrderLife]]:
+    """An entry that filled a part, whose stop the broker ended before it was over; and both as they are once it is."""
+    entry = life("entry", S.PARTIALLY_FILLED, 4).order
+    stop = msgspec.structs.replace(life("entry.stop", S.CANCELLED).order, parent_id="entry")
+    over = msgspec.structs.replace(life("entry.stop", S.CANCELLED), order=stop)
+    return entry, stop, {"entry": life("entry", S.CANCELLED, 4), "entry.stop": over}
+
+
+def test_an_exit_that_waited_again_and_was_taken_back_stays_so_after_a_restart() -> None:
+    entry, stop, lives = ended_too_early()
+    families = Families()
+    families.restore([entry, stop], {"entry.stop.again": None}, 9, {"entry.stop": "entry"})
+    families.know(lives, ())
+    assert families.due(lives, lambda _: None, 99) == ([], [])
+
+
+def test_an_exit_that_waited_again_and_was_changed_has_its_newest_terms_after_a_restart() -> None:
+    entry, stop, lives = ended_too_early()
+    families = Families()
+    families.restore([entry, stop], {"entry.stop.again": msgspec.structs.replace(stop.request, note="changed")}, 9, {"entry.stop": "entry"})
+    families.know(lives, ())
+    leaving, _ = families.due(lives, lambda _: None, 99)
+    assert [(one.order.id, one.order.request.note) for one in leaving] == [("entry.stop.again", "changed")]
+
+
+def test_the_exits_of_an_order_that_was_never_stored_do_not_wait() -> None:
+    families = Families()
+    families.wait("entry", [Intent(order=life("entry.stop", S.CREATED).order), Intent(order=life("entry.target", S.CREATED).order)])
+    families.forget("entry")
+    assert families.waiting_orders() == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DatabaseUnreachable
+from core.events.payloads import OrderCreated
 from core.model.desk import LeaseKind
 from core.model.order import OrderStatus
 from core.runs import store_away
@@ -14,17 +15,19 @@ from core.runs.store_away import StoreAway
 from core.store.memory import MemoryStore
 from core.store.unit_of_work import PutOrders, Step
 from core.trading import state as state_module
-from tests.contract.samples import StillClock, note, run
+from core.trading.service import Intent
+from tests.contract.samples import StillClock, note, order, run
 from tests.losing import LosingRows, Outcome
 from tests.strictness.log_guard import AllowLog
 from tests.unit.runs.test_hand import HandScene, buy, lasting_hand
+from tests.unit.trading.desk import opened
 
 S, D = OrderStatus, Decimal
 ANSWERED, LOST, UNDONE = Outcome
 
 
 def has_exits(steps: list[Step]) -> bool:
-    return any(isinstance(step, PutOrders) and any(order.parent_id for order in step.orders) for step in steps)
+    return any(isinstance(step, PutOrders) and any(one.parent_id for one in step.orders) for step in steps)
 
 
 def lose(hand: HandScene, outcomes: list[Outcome], is_meant: Callable[[list[Step]], bool]) -> LosingRows:
@@ -38,14 +41,19 @@ def exits(hand: HandScene) -> list[tuple[OrderStatus, str | None]]:
 
 
 @pytest.mark.parametrize("outcome", [LOST, UNDONE])
-async def test_a_stop_protects_though_its_commit_was_not_answered(outcome: Outcome, tmp_path: Path, allow_log: AllowLog) -> None:
+async def test_a_stop_protects_though_its_commit_was_not_answered(
+    outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
+) -> None:
     allow_log("waits for the store")
+    monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
     async with lasting_hand(tmp_path) as hand:
         lost = lose(hand, [outcome], has_exits)
         await hand.account.place(buy(1, stop_loss_price=D(1000)))
         await hand.moved(lambda: exits(hand) == [(S.ACCEPTED, None)])
         assert lost.lost == 1
         assert len([one for one in hand.scene.broker.exchange.orders() if one.client_order_id.endswith(".stop")]) == 1
+        made = [event.payload for event in await hand.store.log.read(pattern=OrderCreated.wire)]
+        assert len([one for one in made if isinstance(one, OrderCreated) and one.order.parent_id]) == 1
 
 
 async def test_a_stop_leaves_however_long_the_store_was_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog) -> None:
@@ -85,6 +93,21 @@ async def test_an_order_whose_commit_was_not_answered_is_told_to_a_person_and_le
         lives = hand.account.desk.state.lives
         await hand.moved(lambda: [life.order.status for life in lives.values()] == [S.FILLED])
         assert len(hand.scene.broker.exchange.orders()) == 1
+
+
+@pytest.mark.parametrize("outcome", [LOST, UNDONE])
+async def test_a_runs_order_is_placed_once(outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog) -> None:
+    allow_log("waits for the store")
+    monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
+    async with opened(tmp_path) as desk:
+        await desk.run()
+        desk.broker.exchange.show("BTC/USD", D(100))
+        desk.desk.state.note_price("BTC/USD", D(100), 1)
+        desk.desk.state._runs = LosingRows(desk.store.runs, [outcome])
+        await StoreAway("run").place(desk.desk, [Intent(order=order("run-1", "run", S.CREATED))])
+        await desk.until_status("run-1", S.FILLED)
+        assert (await desk.types()).count("orders.Created") == 1
+        await desk.assert_books_equal()
 
 
 @pytest.mark.parametrize("outcomes", [[LOST], [UNDONE], [LOST, LOST], [UNDONE, UNDONE, LOST], [LOST, UNDONE]])

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import KeysRefused
-from core.model.broker import BarKind, LiveBar, Print, StreamState, StreamStatus, Tick, Watch
+from core.errors import BrokerRefused, KeysRefused
+from core.model.broker import BarKind, LiveBar, Print, RefusalReason, StreamState, StreamStatus, Tick, Watch
 from core.model.market import Bar
 from core.runs.market_line import MarketLines
 
@@ -22,6 +22,7 @@ class Streams:
         self.tell: Callable[[Tick], None] = lambda _: None
         self.changed = asyncio.Event()
         self.refuses = False
+        self.too_much: str | None = None
 
     async def order_updates(self, on_update: object, on_status: object) -> None:
         raise AssertionError("nobody asks for it here")
@@ -29,6 +30,8 @@ class Streams:
     async def market(self, watch: Watch, on_tick: Callable[[Tick], None], on_status: Callable[[StreamStatus], None]) -> None:
         if self.refuses:
             raise KeysRefused("No.")
+        if self.too_much is not None and self.too_much in watch.bars:
+            raise BrokerRefused("The market stream refused: symbol limit exceeded (405).", reason=RefusalReason.INVALID_ORDER)
         self.open += 1
         assert self.open == 1
         self.watches.append(watch)
@@ -116,3 +119,34 @@ async def test_refused_keys_end_it_for_all_who_listen() -> None:
     for _ in range(2):
         with pytest.raises(KeysRefused):
             await lines.listen(Watch(bars=("SPY",)), lambda _: None, lambda _: None)
+
+
+@pytest.mark.parametrize("guilty_keeps", [False, True])
+async def test_a_refused_subscription_ends_the_one_that_asked_for_it(guilty_keeps: bool) -> None:
+    streams = Streams()
+    lines, refused = MarketLines(streams), list[str]()
+
+    async def listen(symbol: str) -> None:
+        try:
+            await lines.listen(Watch(bars=(symbol,)), lambda _: None, lambda _: None)
+        except BrokerRefused:
+            refused.append(symbol)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        good = [group.create_task(listen("SPY"))]
+        await streams.changed.wait()
+        streams.changed.clear()
+        good.append(group.create_task(listen("QQQ")))
+        await streams.changed.wait()
+        streams.changed.clear()
+        streams.too_much = "BAD"
+        bad = group.create_task(listen("BAD"))
+        if guilty_keeps:  # the one that kept the line goes at the same moment
+            good.pop(0).cancel()
+        await asyncio.wait({bad})
+        await streams.changed.wait()
+        assert refused == ["BAD"]
+        assert set(streams.watches[-1].bars) == ({"QQQ"} if guilty_keeps else {"SPY", "QQQ"})
+        assert not any(task.done() for task in good)
+        for task in good:
+            task.cancel()

@@ -20,6 +20,7 @@ FAR: dict[str, Any] = {"target_price": D(10_000_000), "stop_loss_price": D(1)}
 async def with_exits(hand: HandScene, qty: int, **exits: Any) -> Order:
     """Buy, and wait until the exits are at the broker."""
     entry = await hand.filled(buy(qty, **exits))
+    exits.pop("symbol", None)
     lives = hand.account.desk.state.lives
     await hand.moved(
         lambda: [life.order.status for life in lives.values() if life.order.parent_id == entry.id] == [S.ACCEPTED] * len(exits)

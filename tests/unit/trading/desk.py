@@ -1,7 +1,7 @@
 """A desk at a fake broker with a real SQLite file, and short ways to look at both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from core.store.database import DatabaseStore
 from core.trading.books import RunBook
 from core.trading.service import AccountDesk, Intent
 from core.trading.state import AccountState, Seat
+from tests.losing import LosingRows, Outcome
 
 KEY = "fake:FAKE"
 FEATURES = Features(
@@ -135,13 +136,15 @@ class Scene:
 
 
 @asynccontextmanager
-async def opened(folder: Path, broker: FakeBroker | None = None, limits: RiskLimits | None = None, **options: Any) -> AsyncIterator[Scene]:
-    """A desk on the folder's database; `broker`: one that was there before."""
+async def opened(
+    folder: Path, broker: FakeBroker | None = None, limits: RiskLimits | None = None, loses: Iterable[Outcome] = (), **options: Any
+) -> AsyncIterator[Scene]:
+    """A desk on the folder's database; `broker`: one that was there before; `loses`: what becomes of its first commits."""
     clock = SystemClock()
     store = DatabaseStore(folder / "desk.db", clock)
     await store.open()
     broker = broker or FakeBroker(clock.now_ns)
-    state = AccountState(KEY, FEATURES, limits or RiskLimits(), runs=store.runs, clock=clock)
+    state = AccountState(KEY, FEATURES, limits or RiskLimits(), runs=LosingRows(store.runs, loses), clock=clock)
     settings: dict[str, Any] = {
         "look_ups_s": (0.0, 0.01, 0.01),
         "missing_s": 0.01,

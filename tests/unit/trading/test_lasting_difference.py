@@ -120,3 +120,38 @@ async def test_fills_without_executions_are_accepted_with_the_position_that_they
     async with opened(tmp_path, broker, settle_ns=0) as scene:
         assert scene.desk.state.accepted == {order_id: D(4)}
         assert await scene.desk.reconcile() == ()
+        # What it has left works on, and fills as ever; it is over with that, though our fills never make it up.
+        assert scene.desk.state.lives[order_id].left_qty == 6
+        broker.faults.lose_updates = 0
+        broker.exchange.execute(scene.broker_id(order_id), D(6), D(90))
+        await scene.until_status(order_id, S.CANCELLED)
+        assert scene.desk.state.lives[order_id].order.filled_qty == 6
+        assert scene.desk.state.unsettled() == []
+
+
+async def test_an_order_that_was_accepted_as_filled_works_no_more(tmp_path: Path) -> None:
+    broker = split_broker()
+    async with opened(tmp_path, broker, settle_ns=0) as scene:
+        await scene.run()
+        scene.desk.state.note_price("DEMO", D(100), 1)
+
+        async def none(*, since_ns: int) -> list[object]:
+            return []
+
+        broker.account.executions = none  # type: ignore[method-assign, assignment]
+        broker.faults.lose_updates = 50
+        order_id = await scene.place("buy")
+        await scene.until(lambda: scene.desk.state.lives[order_id].order.broker_id is not None)
+        await scene.desk.reconcile()
+        await scene.desk.reconcile()
+        assert scene.desk.state.working() != []
+        await scene.desk.reconcile(accepts="They will never come.")
+        assert await scene.desk.reconcile() == ()
+        order = scene.desk.state.lives[order_id].order
+        assert (order.status, order.filled_qty) == (S.CANCELLED, 0)
+        assert order.reason == "It is over at the broker; that there are no executions of 10 filled units of it was accepted."
+        assert scene.desk.state.unsettled() == []
+        assert await scene.desk.cancel_working("run") == 0
+    async with opened(tmp_path, broker, settle_ns=0) as scene:
+        assert await scene.desk.reconcile() == ()
+        assert scene.desk.state.unsettled() == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.errors import DatabaseUnreachable, LeaseLost
+from core.events.live_payloads import AccountAdopted
 from core.events.payloads import OrderFilled, OrderPartiallyFilled
 from core.model.broker import BrokerOrderRequest
 from core.model.desk import LeaseKind
@@ -17,6 +18,7 @@ from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.risk import SwitchLevel
 from core.runs.leases import FencedRuns
 from core.store.unit_of_work import AddFills, Step
+from core.trading import service
 from core.trading import state as state_module
 from tests.losing import LosingRows, Outcome
 from tests.strictness.log_guard import AllowLog
@@ -80,14 +82,26 @@ async def test_an_order_that_is_not_committed_is_nowhere(tmp_path: Path) -> None
         await scene.assert_books_equal()
 
 
-async def test_an_order_is_not_closed_as_never_sent_while_it_is_about_to_leave(tmp_path: Path) -> None:
+@pytest.mark.parametrize("outcome", [LOST, UNDONE])
+async def test_an_account_is_met_once(outcome: Outcome, tmp_path: Path, allow_log: AllowLog) -> None:
+    allow_log("not reconciled")
+    async with opened(tmp_path, loses=[outcome], soon_s=0.02) as scene:
+        assert scene.desk.reconciled
+        met = await scene.store.log.read(pattern=AccountAdopted.wire)
+        assert len(met) == 1
+
+
+async def test_an_order_is_not_closed_as_never_sent_while_it_is_about_to_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "FIND_OUT_S", 3_600.0)
     async with opened(tmp_path, settle_ns=0) as scene:
         await begun(scene)
-        scene.desk.state._runs = LosingRows(scene.store.runs, [LOST])
+        # The desk asks in vain what became of it, and not again: whoever compares the books finds it out.
+        scene.desk.state._runs = LosingRows(scene.store.runs, [LOST, UNDONE])
         with pytest.raises(DatabaseUnreachable):
             await scene.place("buy", id="run-1")
         await scene.desk.reconcile()  # it finds out that the order is committed, and has asked the broker before
-        assert (await scene.until_status("run-1", S.FILLED)).reason is None
+        await scene.until_status("run-1", S.FILLED)
+        assert "orders.Rejected" not in await scene.types()
 
 
 async def test_what_is_found_out_late_does_not_leave_unless_it_protects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

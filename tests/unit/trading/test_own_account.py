@@ -9,7 +9,7 @@ from core.model.order import Fill, OrderRequest, OrderSide, OrderType, RejectCod
 from core.model.risk import RiskLimits
 from core.model.run import AccountKind, AccountTerms
 from core.trading.books import RunBook
-from core.trading.own_account import what_is_not_borne
+from core.trading.own_account import what_is_not_borne, what_was_closed_outside
 
 D = Decimal
 PRICES = {"SPY": D(100), "BTC/USD": D(1_000)}
@@ -91,3 +91,40 @@ def test_without_a_price_only_the_units_are_judged() -> None:
 
 def test_a_person_may_use_all_that_is_in_the_account() -> None:
     assert RunBook(D(1), RiskLimits()).own_account(PRICES) is None
+
+
+def test_what_has_no_price_yet_counts_at_its_cost() -> None:
+    """A run that was resumed decides on one symbol before another's first bar."""
+    own = book(MARGIN, AAA="-5").own_account(PRICES)
+    assert own is not None
+    assert what_is_not_borne(order("buy", "1"), own, (), PRICES) is None
+    dear = book(MARGIN, AAA="-500").own_account(PRICES)
+    assert dear is not None
+    refused = what_is_not_borne(order("buy", "1"), dear, (), PRICES)
+    assert refused is not None
+    assert refused.code is MARGIN_CODE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held", "there", "working", "is_refused"),
+    [
+        (order("sell", "10"), "10", "10", [], False),
+        (order("sell", "10"), "10", "0", [], True),
+        (order("sell", "4"), "10", "4", [], False),
+        (order("sell", "5"), "10", "4", [], True),
+        (order("sell", "2"), "10", "4", [order("sell", "3")], True),  # what is on its way is closed already
+        (order("sell", "1"), "10", "4", [order("sell", "3")], False),
+        (order("sell", "4"), "10", "4", [limit("sell", "4", "120")], False),  # beside what waits
+        (order("buy", "10"), "10", "0", [], False),  # more of it
+        (order("sell", "20"), "10", "0", [], True),  # to turn around what is not there
+        (order("buy", "10"), "-10", "-4", [], True),
+        (order("buy", "4"), "-10", "-4", [], False),
+    ],
+)
+def test_what_was_closed_outside_is_not_closed_again(
+    wanted: OrderRequest, held: str, there: str, working: list[OrderRequest], is_refused: bool
+) -> None:
+    refusal = what_was_closed_outside(wanted, D(held), working, D(there))
+    assert (refusal is not None) is is_refused
+    if refusal is not None:
+        assert refusal.code is RejectCode.INSUFFICIENT_POSITION
