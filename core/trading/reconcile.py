@@ -101,6 +101,8 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: Set[str] = frozenset()
     coin_buys: Mapping[str, Sequence[CoinBuy]] = {}
     accepted: Mapping[str, Decimal] = {}
+    executed: Mapping[str, str] = {}
+    """Our orders, by the ids of the broker's that are executed: also those that a change replaced, and that it lists no more."""
 
 
 class Theirs(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +125,7 @@ def compare(
     orders: dict[str, list[BrokerOrder]] = {}
     for order in theirs.orders:
         orders.setdefault(own_id(order.client_order_id), []).append(order)
-    by_broker_id = {order.id: own_id(order.client_order_id) for order in theirs.orders}
+    by_broker_id = {**ours.executed, **{order.id: own_id(order.client_order_id) for order in theirs.orders}}
     by_broker_id |= {life.order.broker_id: order_id for order_id, life in ours.lives.items() if life.order.broker_id is not None}
     found: list[Difference] = []
     # What a change made of an order comes first: an execution of the new part is only then understood.

@@ -299,8 +299,8 @@ class Reconciler:
         """Return what we know; of the orders those that matter now, however many there were."""
         state = self._state
         named = {life.order.id for life in state.unsettled()} | {own_id(order.client_order_id) for order in theirs.orders}
-        executed_now = (state.find("", one.order_id) for one in theirs.executions)
-        named |= {life.order.id for life in executed_now if life is not None}
+        executed = {one.order_id: life.order.id for one in theirs.executions if (life := state.find("", one.order_id)) is not None}
+        named |= set(executed.values())
         lives = {each: life for each, life in state.lives.items() if each in named or life.order.updated_ns >= theirs.asked_ns}
         return Ours(
             lives=lives,
@@ -311,6 +311,7 @@ class Reconciler:
             in_flight=state.in_flight | self._unnamed,
             coin_buys=state.coin_buys(),
             accepted=state.accepted,
+            executed=executed,
         )
 
     # --- healing ---

@@ -1,4 +1,4 @@
-"""An entry and exits that left as one order and were changed: the broker has a new order for each change, and the books are one."""
+"""Orders that were changed, alone or with exits that left with them: the broker has a new order for each change, and the books are one."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -161,3 +161,20 @@ async def test_an_exit_that_sold_before_anybody_named_it_is_not_somebody_elses(t
         await scene.desk.reconcile()
         assert (scene.desk.state.outside, scene.desk.state.adopted) == ({}, set())
         assert [scene.desk.state.lives[each].order.filled_qty for each in (entry, stop, target)] == [10, 0, 4]
+
+
+async def test_what_an_old_order_filled_before_its_change_is_not_taken_for_somebody_elses(tmp_path: Path, server: FakeBroker) -> None:
+    """The broker lists its execution still, and no more the order: that rested for long, and another one has its place."""
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        order_id = await scene.working()
+        scene.fill(order_id, 4)
+        await scene.until_filled(order_id, 4)
+        first = scene.broker_id(order_id)
+        await changed(scene, order_id, limit_price=D(391))
+        scene.fill(f"{order_id}.r1", 6, 391)
+        await scene.until_status(order_id, S.FILLED)
+        scene.do(lambda: scene.server.book.orders[first].update(submitted_at="2020-01-02T15:00:00Z"))
+        await scene.desk.reconcile()
+        assert scene.desk.state.outside == {}
+        await scene.assert_books_equal()
