@@ -35,6 +35,7 @@ _RANK: Final = {
     )
 }
 _ENDED: Final = frozenset({_S.EXPIRED, _S.CANCELLED, _S.REJECTED})
+_WORKING: Final = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
 
 
 class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +269,8 @@ def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | Non
     """Move the order to the state that all news together mean, and tell of the move; a fill tells of its own."""
     order = life.order
     status = _status(life)
+    if order.status in _ENDED and status in _WORKING:
+        status = order.status  # what is over stays so; should a change of it work there after all, comparing with the broker ends it
     if status is _S.CANCELLED and life.said is _S.FILLED and life.accepted_qty:
         reason = f"It is over at the broker; that there are no executions of {plain(life.accepted_qty)} filled units of it was accepted."
     elif status is _S.CANCELLED and life.said is _S.FILLED:

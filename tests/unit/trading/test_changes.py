@@ -263,3 +263,17 @@ def test_new_terms_leave_the_rest_as_it_is() -> None:
 @pytest.mark.parametrize(("id", "own"), [("run-1", "run-1"), ("run-1.r2", "run-1"), ("run-h12.stop", "run-h12.stop"), ("x.r", "x.r")])
 def test_a_part_is_known_by_its_id(id: str, own: str) -> None:
     assert own_id(id) == own
+
+
+@pytest.mark.parametrize("end", [S.EXPIRED, S.CANCELLED, S.REJECTED])
+def test_an_order_that_is_over_stays_over_though_it_is_told_to_be_replaced(end: OrderStatus) -> None:
+    life = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(12))
+    life = heard(life, says(0, "expired", qty=10, status=end), 2).life
+    assert life.order.status is end
+    for news in (says(0, "replaced", qty=10), says(1, "new", qty=12), says(1, "partially_filled", qty=12, filled=2)):
+        after = heard(life, news, 3)
+        life = after.life
+        assert life.order.status is end
+        assert not any(isinstance(one, OrderReplaced) and one.order_id != "run-1" for one in after.told)
+    done = executed(life, fill("x", 1, 2), "x", 4)
+    assert (done.life.order.status, done.life.order.filled_qty) == (end, D(2))  # what it did all the same is booked
