@@ -25,9 +25,7 @@ from core.trading.state import AccountState
 KEY = "fake:FAKE"
 EVENTS_OF_AN_ORDER = 5
 PAGE = 2_000
-CONFIG = RunConfig(
-    strategy_id="hand", symbols=("DEMO",), timeframe="1m", mode=RunMode.PAPER, cash=Decimal(1_000_000), broker="fake"
-)
+CONFIG = RunConfig(strategy_id="hand", symbols=("DEMO",), timeframe="1m", mode=RunMode.PAPER, cash=Decimal(1_000_000), broker="fake")
 FEATURES = Features(
     accounts=(AccountName.PAPER,),
     assets=(AssetClass.EQUITY,),
@@ -137,7 +135,7 @@ if __name__ == "__main__":
     from core.store.database import DatabaseStore
 
     async def main(orders: int, runs: int, url: str) -> None:
-        store = DatabaseStore(url if url else Path(tempfile.mkdtemp()) / "weaver.db", SystemClock())
+        store = DatabaseStore(url or Path(tempfile.mkdtemp()) / "weaver.db", SystemClock())
         await store.open()
         began = perf_counter()
         await fill_account(store, orders, runs)
