@@ -41,6 +41,10 @@ class AbsentOrders:
             state.recall_together(group for group in past.together if not new.keys().isdisjoint(group))
         self._of.pop(run_id, None)
 
+    async def is_stored(self, order_id: str) -> bool:
+        """Tell whether there is an order of this id, known or not. Raises StoreError."""
+        return order_id in self._state.lives or (bool(self._of) and bool(await self._runs.runs_of(order_ids=[order_id])))
+
     async def order(self, order_id: str) -> None:
         """Know an order of ours, where there is one of this id. Raises StoreError."""
         if self._of and order_id not in self._state.lives:
