@@ -7,10 +7,12 @@ import msgspec
 import pytest
 
 from core.model.account_snapshot import AccountSnapshot, RunEnd
+from core.model.findings import Findings
 from core.model.instants import HOUR_NS
 from core.ports import Store
+from core.runs.snapshot_check import check_snapshots
 from core.trading.account_past import AccountPast, sums_of, version_of
-from core.trading.run_past import PAST_TYPES
+from core.trading.run_past import PAST_TYPES, write_sums
 from tests.account_history import History, books, from_the_start, orders, remembered, works
 from tests.contract.samples import StillClock
 from tests.strictness.log_guard import AllowLog
@@ -146,3 +148,41 @@ async def test_no_snapshot_is_made_of_an_account_that_was_never_met(store: Store
     state, _ = await remembered(store, clock)
     assert orders(state) == orders(await from_the_start(store, clock))
     assert await store.runs.account_snapshots() == []
+
+
+async def found_in(store: Store) -> list[str]:
+    found = Findings()
+    await check_snapshots(await store.runs.runs(), store, found)
+    return [one.sentence for one in found.report().findings]
+
+
+async def change(store: Store, **left: object) -> None:
+    """Say something else of a run in the snapshot."""
+    old = await snapshot(store)
+    sums = dict(sums_of(old))
+    sums["hand"] = msgspec.structs.replace(sums["hand"], **left)
+    body = write_sums(sums.values())
+    async with store.runs.begin() as work:
+        work.put_account_snapshot(msgspec.structs.replace(old, body=body, sha256=hashlib.sha256(body.encode()).hexdigest()))
+
+
+async def test_a_check_holds_the_snapshot_against_the_rows(store: Store, clock: StillClock) -> None:
+    history = await written(store, 10, 40)
+    assert await found_in(store) == []
+    await fold(store, clock, history.now_ns)
+    for _ in range(15):
+        assert await found_in(store) == []
+        await history.act()
+    book = sums_of(await snapshot(store))["hand"].book
+    assert book is not None
+    await change(store, book=msgspec.structs.replace(book, cash=book.cash + 1))
+    (found,) = await found_in(store)
+    assert "says of run hand other money or positions" in found
+    await change(store, book=book, kept=())
+    (found,) = await found_in(store)
+    assert "that these orders are over, and they are not: hand-" in found
+    await change(store, book=None)
+    assert len(await found_in(store)) == 1
+    async with store.runs.begin() as work:
+        work.put_account_snapshot(msgspec.structs.replace(await snapshot(store), sha256="0"))
+    assert await found_in(store) == [f"The snapshot of account {KEY} is damaged: its hash is another. It is made anew when that is opened."]
