@@ -39,14 +39,17 @@ _ENDS: Final = (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED
 
 
 class History:
-    """Writes what an account does, one act at a time; the same for the same seed. Its clock moves on with each act."""
+    """Writes what an account does, one act at a time; the same for the same seed. Its clock moves on with each act.
 
-    def __init__(self, store: Store, seed: int, *, coins: bool = False) -> None:
+    `first`: greater than the number of anything that another one made.
+    """
+
+    def __init__(self, store: Store, seed: int, *, coins: bool = False, first: int = 0) -> None:
         self._store = store
         self._chance = random.Random(seed)
         self._symbols = ("AAA", "BBB", "BTC/USD") if coins else ("AAA", "BBB")
-        self.now_ns = T0
-        self._count = 0
+        self.now_ns = T0 + first * DAY_NS
+        self._count = first
         self._open: dict[str, Order] = {}
         self._over: dict[str, Order] = {}
         self._runs: dict[str, Run] = {}
@@ -276,3 +279,15 @@ def works(state: AccountState) -> dict[str, Any]:
 def orders(state: AccountState) -> dict[str, Any]:
     """Every order there is, and how they hang together."""
     return {"lives": state.lives, "booked": state.booked, "together": state.together, "leads": state.leads, "pairs": state.pairs}
+
+
+async def assert_equal(store: Store, clock: Clock, *, coins: bool = False) -> None:
+    """What a start knows, and what it knows once all orders were spoken of, is what all of it comes to."""
+    plain = await from_the_start(store, clock, coins=coins)
+    state, absent = await remembered(store, clock, coins=coins)
+    assert books(state) == books(plain)
+    assert works(state) == works(plain)
+    for run_id in plain.books:
+        await absent.bring_back(run_id)
+    assert orders(state) == orders(plain)
+    assert books(state) == books(plain)

@@ -13,7 +13,7 @@ from core.ports import Store
 from core.runs.snapshot_check import check_snapshots
 from core.trading.account_past import AccountPast, sums_of, version_of
 from core.trading.run_past import PAST_TYPES, write_sums
-from tests.account_history import History, books, from_the_start, orders, remembered, works
+from tests.account_history import History, assert_equal, from_the_start, orders, remembered
 from tests.contract.samples import StillClock
 from tests.strictness.log_guard import AllowLog
 from tests.unit.trading.desk import KEY
@@ -36,18 +36,6 @@ async def snapshot(store: Store) -> AccountSnapshot:
     found = await store.runs.account_snapshot(KEY)
     assert found is not None
     return found
-
-
-async def assert_equal(store: Store, clock: StillClock, *, coins: bool = False) -> None:
-    """What a start knows, and what it knows once all orders were spoken of."""
-    plain = await from_the_start(store, clock, coins=coins)
-    state, absent = await remembered(store, clock, coins=coins)
-    assert books(state) == books(plain)
-    assert works(state) == works(plain)
-    for run_id in plain.books:
-        await absent.bring_back(run_id)
-    assert orders(state) == orders(plain)
-    assert books(state) == books(plain)
 
 
 @pytest.mark.parametrize("coins", [False, True])
