@@ -1,14 +1,21 @@
-"""A log full of orders: what an account traded over many runs that are over and two that go on, and how fast it is opened again."""
+"""A log full of orders: what an account traded over a hundred runs that are over and two that go on, beside one of ten thousand events."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
+from benchmarks.long_log import engine_at, open_run, start, timed
+from benchmarks.measuring import Row, Table
 from core.brokers.exchange import TIMES_IN_FORCE
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
+from core.engine import Engine
 from core.events.envelope import Envelope, Payload, envelope
 from core.events.live_payloads import AccountAdopted, Reconciled, RiskApproved
 from core.events.payloads import OrderAccepted, OrderCreated, OrderFilled, OrderSubmitted, PlaceRequest, RunCreated
@@ -19,11 +26,18 @@ from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, 
 from core.model.risk import RiskLimits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import Store
+from core.store.database import DatabaseStore
 from core.trading.service import AccountDesk
 from core.trading.state import AccountState
 
 KEY = "fake:FAKE"
 EVENTS_OF_AN_ORDER = 5
+SHORT, LONG = 10_000, 10_000_000
+RUNS = 100
+SAME = "the-same"
+SAME_ORDERS = 200
+"""Orders of a run that is in both logs."""
+REPEATS = 9
 PAGE = 2_000
 CONFIG = RunConfig(strategy_id="hand", symbols=("DEMO",), timeframe="1m", mode=RunMode.PAPER, cash=Decimal(1_000_000), broker="fake")
 FEATURES = Features(
@@ -75,6 +89,7 @@ def traded(run_id: str, number: int, time_ns: int) -> tuple[Order, Fill, list[En
 def shares(orders: int, runs: int) -> Iterator[tuple[str, int, RunStatus]]:
     """The runs, with how many orders each placed: two go on and have a twentieth of all between them."""
     live = orders // 40
+    yield SAME, SAME_ORDERS, RunStatus.STOPPED
     for number in range(runs):
         yield f"over{number:03}", (orders - 2 * live) // runs, RunStatus.STOPPED
     for name in ("live-a", "live-b"):
@@ -125,28 +140,70 @@ async def opening(store: Store) -> float:
         return perf_counter() - began
 
 
-if __name__ == "__main__":
-    import cProfile
-    import pstats
-    import sys
-    import tempfile
-    from pathlib import Path
+Times = dict[str, list[float]]
 
-    from core.store.database import DatabaseStore
 
-    async def main(orders: int, runs: int, url: str) -> None:
-        store = DatabaseStore(url or Path(tempfile.mkdtemp()) / "weaver.db", SystemClock())
+async def desk_lists(engine: Engine) -> None:
+    """What the list of runs shows."""
+    await engine.runs()
+    await engine.switches()
+
+
+async def asked(path: Path, times: Times) -> None:
+    """Start the program and ask what its panels ask; then open the account."""
+    times["start of the program"].append(await timed(lambda: start(path)))
+    engine = engine_at(path)
+    await engine.open(recover=False)
+    for again in range(2):  # the second time it is the database that is asked, not the imports
+        for name, work in (
+            ("list of runs, how the kill switch stands", partial(desk_lists, engine)),
+            (f"opening of a run of {SAME_ORDERS} orders", partial(open_run, engine, SAME)),
+        ):
+            seconds = await timed(work)
+            if again:
+                times[name].append(seconds)
+    await engine.close()
+    store = DatabaseStore(path, SystemClock())
+    await store.open()
+    times["opening of the account"].append(await opening(store))
+    await store.close()
+
+
+async def measured(folder: Path, sizes: tuple[int, int]) -> tuple[list[Times], list[float]]:
+    """For each size what was asked, in turns; and the seconds of the opening that finds no snapshot."""
+    paths, times, firsts = [folder / str(events) / "weaver.db" for events in sizes], list[Times](), list[float]()
+    for path, events in zip(paths, sizes, strict=True):
+        path.parent.mkdir(exist_ok=True)
+        is_new = not path.exists()
+        store = DatabaseStore(path, SystemClock())
         await store.open()
-        began = perf_counter()
-        await fill_account(store, orders, runs)
-        print("fill", perf_counter() - began)
-        for _ in range(3):
-            print("open", await opening(store))
-        profile = cProfile.Profile()
-        profile.enable()
-        print("open", await opening(store))
-        profile.disable()
-        pstats.Stats(profile).sort_stats("cumtime").print_stats(25)
+        if is_new:
+            await fill_account(store, events // EVENTS_OF_AN_ORDER, RUNS)
+        firsts.append(await opening(store))
         await store.close()
+        times.append(defaultdict(list))
+    for _ in range(REPEATS):
+        for path, found in zip(paths, times, strict=True):
+            await asked(path, found)
+    return times, firsts
 
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else ""))
+
+def measure(quick: bool) -> Table:
+    """A short log and a long one, on files of their own. The long one takes a quarter of an hour and 6 GB of disk."""
+    sizes = (SHORT, LONG // 50 if quick else LONG)
+    with TemporaryDirectory(prefix="weaver-benchmark-") as folder:
+        times, firsts = asyncio.run(measured(Path(folder), sizes))
+    return table(sizes, times, firsts)
+
+
+def table(sizes: tuple[int, int], times: list[Times], firsts: list[float]) -> Table:
+    """The least of what was measured: the machine is not always alone."""
+    least = {name: [min(found[name]) for found in times] for name in times[0]}
+    rows = [
+        Row(name=name, figures=(f"{short * 1e3:.0f} ms", f"{long * 1e3:.0f} ms"), goal="no slower", met=long < 1.5 * short)
+        for name, (short, long) in least.items()
+    ]
+    once = tuple(f"{seconds:.2f} s" for seconds in firsts)
+    rows.append(Row(name="the same, once, where no snapshot of it is there", figures=once))
+    note = f"SQLite, {RUNS + 3} runs in each, {EVENTS_OF_AN_ORDER} events an order; the least of {REPEATS}, taken in turns."
+    return Table(title="A log full of orders", columns=tuple(f"{events:,} events" for events in sizes), rows=tuple(rows), notes=(note,))

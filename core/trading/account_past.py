@@ -55,9 +55,9 @@ class AccountPast:
         check_remembered(PAST_TYPES)
         stored = await self._stored()
         ends, sums = await self._runs.run_ends(), dict[str, RunSum]()
-        until_ns = self._clock.monotonic_ns() + _SLICE_NS
+        until_ns, broker_id = self._clock.monotonic_ns() + _SLICE_NS, self._account.partition(":")[0]
         for run in await self._runs.runs():
-            if run.config.mode is RunMode.BACKTEST:
+            if run.config.mode is RunMode.BACKTEST or run.config.broker != broker_id:
                 continue
             folded = await self._folded(run, stored.get(run.id), ends.get(run.id, RunEnd()), near_ns)
             if folded.left is not None:
