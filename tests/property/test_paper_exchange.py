@@ -223,6 +223,9 @@ ONE_SHARE: dict[str, Any] = {"symbol": "SPY", "side": OrderSide.BUY, "qty": "1",
 @example([("send", ONE_SHARE), ("quote", "SPY", D(95), 0, "0"), ("dividend", "0.77", 1), ("send", ONE_SHARE)], AccountTerms(), "none").via(
     "a quote of yesterday's session does not stand today"
 )
+@example([("send", ONE_SHARE), ("trade", "SPY", D(95)), ("split", "2", 1)], AccountTerms(), "none").via(
+    "where nothing is held a split has no price: what was seen of the market is not kept"
+)
 def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], account: AccountTerms, fees: str) -> None:
     through, again = (World(account, fees, caps=False, restarts=restarts) for restarts in (False, True))
     for step in todo:
