@@ -7,8 +7,8 @@ import pytest
 
 from core.model.broker import BrokerOrder
 from core.model.order import Fill, Order, OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
-from core.trading.changes import Change, Part
 from core.trading.order_fold import OrderLife
+from core.trading.parts import Change, Part
 from core.trading.split_orders import by_own_id, split_life, split_request, went_through, whole
 
 D = Decimal
