@@ -14,7 +14,7 @@ from core.model.broker import BrokerOrder, Execution
 from core.model.hand import OrderTerms
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.trading.changes import changed_request, own_id
-from core.trading.order_fold import OrderLife, change_refused, change_sent, executed, heard, refused
+from core.trading.order_fold import OrderLife, change_refused, change_sent, executed, heard, refused, revived
 
 S = OrderStatus
 D = Decimal
@@ -301,6 +301,14 @@ def test_a_stored_order_is_gone_on_with_before_all_of_its_parts_are_known() -> N
     assert (life.order.request.qty, told) == (D(13), [])
     life, told = told_all(life, ((says(0, "replaced", qty=10, filled=3), None),))
     assert (life.order.request.qty, life.order.status, told) == (D(13), S.PARTIALLY_FILLED, [])
+
+
+def test_what_an_order_is_over_too_much_follows_from_what_is_stored_and_the_end_of_the_one_before() -> None:
+    grown = msgspec.structs.replace(order(12, 4), broker_id="b1", status=S.PARTIALLY_FILLED)
+    stored = revived(grown, (), change_sent(OrderLife(order=order()), D(8)).changes, 1)
+    assert (stored.is_unclear, stored.excess_qty) == (True, D(0))
+    life, told = told_all(stored, ((says(1, "new", qty=8), None), (says(0, "replaced", qty=10, filled=4), None)))
+    assert (life.is_unclear, life.excess_qty, told) == (False, D(4), [])
 
 
 @pytest.mark.parametrize(
