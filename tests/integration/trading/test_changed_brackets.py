@@ -8,14 +8,12 @@ import pytest
 
 from core.clock.realtime import SystemClock
 from core.errors import InvalidValue
-from core.events.envelope import envelope
-from core.events.live_payloads import Reconciled
 from core.model.hand import OrderTerms
 from core.model.instants import HOUR_NS
 from core.model.order import OrderStatus
 from tests.broker.bench import fake_broker
 from tests.broker.book import Document
-from tests.broker.desk import ACCOUNT, POST, WireScene, wired
+from tests.broker.desk import POST, WireScene, wired
 from tests.broker.faults import Fault, Mischief, Way
 from tests.broker.server import FakeBroker
 
@@ -112,16 +110,15 @@ async def test_a_changed_exit_that_fills_while_the_program_is_off_is_filled_howe
     tmp_path: Path, server: FakeBroker
 ) -> None:
     """What it replaced bears no id of ours, and no list of what is new has either of them: only the one that took its place names it."""
+    server.do(lambda: setattr(server.book, "clock_off_ns", -2 * HOUR_NS))
     async with wired(tmp_path, server) as scene:
         await scene.run()
         entry, stop, target = await taken(scene)
         scene.fill(entry, 10)
         await scene.until_status(entry, S.FILLED)
         await changed(scene, target, limit_price=D(421))
-        now_ns = SystemClock().now_ns()
-        later = Reconciled(account=ACCOUNT, until_ns=now_ns + HOUR_NS)
-        await scene.store.log.append([envelope(later, id="later", ts=now_ns, producer="trading")])
         changed_id = scene.broker_id(f"{target}.r1")
+    server.do(lambda: setattr(server.book, "clock_off_ns", 0))
     server.do(lambda: server.book.fill(changed_id, "10", "421"))
     async with wired(tmp_path, server) as scene:
         await scene.run()

@@ -311,6 +311,29 @@ def test_what_an_order_is_over_too_much_follows_from_what_is_stored_and_the_end_
     assert (life.is_unclear, life.excess_qty, told) == (False, D(4), [])
 
 
+def test_a_stored_order_is_not_filled_before_the_part_that_works_is_known() -> None:
+    """The old order filled more than was asked for, unheard, and the new one works on."""
+    stored = revived(msgspec.structs.replace(order(3), broker_id="b1"), (), change_sent(OrderLife(order=order()), D(3)).changes, 1)
+    life, _ = told_all(stored, ((says(0, "replaced", qty=10, filled=4), fill("x", 0, 4)),))
+    assert life.order.status is S.PARTIALLY_FILLED
+    life, _ = told_all(life, ((says(1, "new", qty=3), None),))
+    assert (life.order.status, life.order.request.qty) == (S.PARTIALLY_FILLED, D(7))
+
+
+def test_an_exit_that_the_broker_cut_off_is_cancelled_whatever_was_heard_of_its_size() -> None:
+    """One unit filled before the change; of the new order's four the other of the pair sold one, and it filled three."""
+    exit_order = msgspec.structs.replace(order(4), sibling_id="run-2")
+    news = (
+        (says(0, "replaced", qty=4, filled=1), fill("x", 0, 1)),
+        (msgspec.structs.replace(says(1, "canceled", qty=3, filled=3), updated_ns=4), fill("y", 1, 3, 6)),
+        (msgspec.structs.replace(says(1, "partially_filled", qty=4, filled=3), updated_ns=3), None),
+    )
+    for heard_of in (news, news[:2]):
+        for each in permutations(heard_of):
+            life, _ = told_all(change_sent(OrderLife(order=exit_order, said=S.ACCEPTED), D(4)), each)
+            assert (life.order.status, life.order.request.qty, life.order.filled_qty) == (S.CANCELLED, D(4), D(4))
+
+
 @pytest.mark.parametrize(
     ("terms", "words"),
     [

@@ -15,6 +15,7 @@ from core.model.hand import OrderTerms
 from core.model.instants import HOUR_NS
 from core.model.order import Order, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
+from core.trading.excess import Excess
 from core.views.orders import OrderTable
 from tests.unit.trading.desk import KEY, Scene, opened
 
@@ -240,9 +241,9 @@ async def test_a_changed_order_is_gone_on_with_after_a_restart(tmp_path: Path) -
         await assert_events_tell_the_rows(scene)
 
 
-@pytest.mark.parametrize("filled", [4, 9])
-async def test_what_filled_on_the_way_makes_the_rest_smaller_after_a_restart_too(tmp_path: Path, filled: int) -> None:
-    """The program ends before it is known that the change was made, and that something had filled before."""
+@pytest.mark.parametrize(("filled", "starts"), [(4, 1), (4, 2), (9, 1)])
+async def test_what_filled_on_the_way_makes_the_rest_smaller_after_a_restart_too(tmp_path: Path, filled: int, starts: int) -> None:
+    """The program ends before it is known that the change was made, and that something had filled before; or right after it."""
     broker = FakeBroker(SystemClock().now_ns)
     async with opened(tmp_path, broker, look_ups_s=(60.0,)) as scene:
         await ready(scene)
@@ -252,6 +253,12 @@ async def test_what_filled_on_the_way_makes_the_rest_smaller_after_a_restart_too
         await scene.desk.change(order_id, OrderTerms(qty=D(8)))
         await scene.until_told("orders.OutcomeUnknown")
     broker.faults.lose_updates = 0
+    for _ in range(1, starts):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Excess, "found", lambda _: [])
+            async with opened(tmp_path, broker) as scene:
+                await scene.run()
+                await scene.until(lambda: scene.desk.state.lives[order_id].order.request.qty == D(12))
     async with opened(tmp_path, broker) as scene:
         await scene.run()
         if filled < 8:
@@ -288,9 +295,9 @@ async def test_it_is_asked_what_the_order_before_filled_and_then_it_is_over(tmp_
     async with opened(tmp_path) as scene:
         await ready(scene)
         order_id = await working(scene)
+        scene.broker.exchange.show("DEMO", D(94))
         scene.broker.faults.lose_updates = 2  # that it is replaced, and the new one
-        await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))
-        scene.broker.exchange.execute(scene.broker_id(f"{order_id}.r1"), D(10), D(95))
+        await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))  # it fills at once
         await scene.until_status(order_id, S.FILLED)
         await scene.assert_books_equal()
         await assert_events_tell_the_rows(scene)
