@@ -178,22 +178,6 @@ async def test_a_fill_is_faster_and_the_change_is_refused_in_the_broker_s_words(
         await scene.assert_books_equal()
 
 
-async def test_it_is_asked_what_became_of_the_order_before_when_only_the_new_one_is_heard_of(tmp_path: Path, server: FakeBroker) -> None:
-    """The stream tells of the new order's fill before the answer comes, and of the old one's end never."""
-    async with opened(tmp_path, server) as scene:
-        order_id = await scene.place()
-        server.fail(Fault("PATCH /v2/orders", Way.DONE_THEN_SILENT))
-        server.mischief = Mischief.MISSING
-        await scene.desk.change(order_id, OrderTerms(limit_price=D(391)))
-        await asyncio.to_thread(server.wait_for, lambda: len(server.book.orders) == 2)
-        server.mischief = Mischief.NONE
-        await scene.fill("run-1.r1", "10", "391")
-        await scene.until(lambda: scene.order.status is S.FILLED)
-        types = [event.type for event in await scene.store.log.read(pattern="orders.*")]
-        assert (types.count("orders.PartiallyFilled"), types.count("orders.Completed"), types.count("orders.Filled")) == (1, 1, 0)
-        await scene.assert_books_equal()
-
-
 @pytest.mark.parametrize("way", [Way.DONE_THEN_SILENT, Way.SILENT], ids=lambda value: value.value)
 async def test_the_program_ends_before_the_answer_and_the_change_is_found_at_the_next_start(
     tmp_path: Path, server: FakeBroker, way: Way

@@ -291,14 +291,16 @@ async def test_what_became_of_a_changed_order_of_long_ago_is_asked_for(tmp_path:
 
 
 async def test_it_is_asked_what_the_order_before_filled_and_then_it_is_over(tmp_path: Path) -> None:
-    """The new order fills, and of the old one's end nothing is told."""
-    async with opened(tmp_path) as scene:
+    """The stream tells of the new order's fill, of the old one's end never, and the answer does not come."""
+    async with opened(tmp_path, look_ups_s=(60.0,)) as scene:
         await ready(scene)
         order_id = await working(scene)
         scene.broker.exchange.show("DEMO", D(94))
-        scene.broker.faults.lose_updates = 2  # that it is replaced, and the new one
+        scene.broker.faults.lose_updates, scene.broker.faults.lose_answers = 2, 1  # that it is replaced, and the new one
         await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))  # it fills at once
         await scene.until_status(order_id, S.FILLED)
+        told = await scene.types()
+        assert (told.count("orders.PartiallyFilled"), told.count("orders.Completed"), told.count("orders.Filled")) == (1, 1, 0)
         await scene.assert_books_equal()
         await assert_events_tell_the_rows(scene)
 
