@@ -1,7 +1,7 @@
 """What the store remembers of an account: its orders, fills, positions of others, and how the kill switch was left."""
 
 from collections.abc import AsyncGenerator
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ from core.events.live_payloads import (
 )
 from core.events.payloads import DividendPaid, InterestCharged, OrderReplaced, OrderReplaceRefused, SplitApplied
 from core.events.registry import payload_class
-from core.model.money import MONEY_CONTEXT, ZERO
+from core.model.money import ZERO
 from core.model.order import Fill
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode, RunStatus
@@ -32,6 +32,7 @@ from core.trading.books import BookChange, RunBook, merged
 from core.trading.changes import number_of
 from core.trading.order_fold import accepted, revived
 from core.trading.parts import Change
+from core.trading.split_orders import split_change
 from core.trading.state import AccountState
 
 _PAGE = 1_000
@@ -63,10 +64,8 @@ class _Changes:
         if isinstance(payload, OrderReplaced):
             self.at = max(self.at, number)
             if payload.filled_qty is not None and self._over:  # a split: what was asked for is in the units of before
-                with localcontext(MONEY_CONTEXT):
-                    after, before = payload.request.qty, self._over
-                    asked = [after if one.qty == before else one.qty * after / before for one in self.changes]
-                self.changes = [msgspec.structs.replace(one, qty=qty) for one, qty in zip(self.changes, asked, strict=True)]
+                after, ratio = payload.request.qty, payload.request.qty / self._over
+                self.changes = [split_change(one, ratio, self._over, after) for one in self.changes]
             self._over = payload.request.qty
         if 0 < number <= len(self.changes):
             self.changes[number - 1] = msgspec.structs.replace(self.changes[number - 1], is_refused=not is_made)

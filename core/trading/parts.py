@@ -34,6 +34,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What it is over by the newest news, by the broker's clock: it takes off an exit what the other of a pair filled."""
     is_replaced: bool = False
     """Whether another one has taken its place."""
+    replaced_by: str | None = None
+    """Which one, by the broker's id, where it says so."""
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     trail_price: Decimal | None = None
@@ -65,6 +67,7 @@ def part_of(broker: BrokerOrder, before: Part | None) -> Part:
         filled_qty=broker.filled_qty,
         qty=broker.qty,
         is_replaced=broker.broker_status == "replaced",
+        replaced_by=broker.replaced_by,
         limit_price=broker.limit_price,
         stop_price=broker.stop_price,
         trail_price=broker.trail_price,
@@ -78,6 +81,7 @@ def part_of(broker: BrokerOrder, before: Part | None) -> Part:
         said=max(now.said, before.said, key=lambda status: RANK[status]),
         filled_qty=max(now.filled_qty, before.filled_qty),
         is_replaced=now.is_replaced or before.is_replaced,
+        replaced_by=now.replaced_by or before.replaced_by,
     )
 
 
@@ -120,7 +124,10 @@ def next_part(changes: Changes, parts: Parts, at: int) -> int | None:
     for number in later:
         if parts[number].filled_qty or (is_replaced and parts[number].said is not _S.REJECTED):
             return number
-    return later[-1] if later and is_replaced and open_change(changes, parts, at) is None else None
+    if not is_replaced or open_change(changes, parts, at) is not None:
+        return None
+    rejected = [number for number in later if parts[at].replaced_by in {None, parts[number].broker_id}]
+    return rejected[-1] if rejected else None
 
 
 def is_past_known(changes: Changes, parts: Parts, at: int) -> bool:

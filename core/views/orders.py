@@ -129,7 +129,7 @@ def order_after(order: Order, payload: Any, ts: int) -> Order:
     if isinstance(payload, OrderCompleted):
         return _moved(order, OrderStatus.FILLED, ts)
     if isinstance(payload, OrderReplaceRefused) and not order.status.is_final and order.filled_qty >= order.request.qty:
-        return _moved(order, OrderStatus.FILLED, ts)  # what filled was not a part of a larger order
+        return _moved(order, OrderStatus.FILLED, ts)  # what filled was not a part of a larger order; earlier logs tell it by this alone
     if isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
         code = payload.code if isinstance(payload, OrderRejected) else None
         return _moved(order, _ENDED[type(payload)], ts, reason=payload.reason, reject_code=code)

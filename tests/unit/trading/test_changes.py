@@ -264,6 +264,15 @@ def test_a_rejected_change_is_not_taken_for_the_one_that_is_under_way() -> None:
     assert (made.order.status, made.order.broker_id, made.at) == (S.ACCEPTED, "b2", 2)
 
 
+def test_a_rejected_change_is_not_taken_for_somebody_else_s() -> None:
+    """The broker names who took the order's place, and it is none of ours."""
+    life = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
+    news = (says(1, "rejected", qty=10, limit=95), msgspec.structs.replace(says(0, "replaced", qty=10), replaced_by="x"))
+    for each in permutations(news):
+        after, _ = told_all(life, tuple((one, None) for one in each))
+        assert (after.order.status, after.order.broker_id) == (S.CANCELLED, "b0")
+
+
 @pytest.mark.parametrize("end", ["expired", "canceled", "rejected"])
 def test_an_order_that_is_over_is_not_rejected_after_it(end: str) -> None:
     life = heard(OrderLife(order=order(), said=S.ACCEPTED), says(0, end, qty=10, status=END_OF[end]), 9).life
