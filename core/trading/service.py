@@ -25,6 +25,7 @@ from core.trading.brackets import check_change, fits_as_one
 from core.trading.changes import change_id, changed_request
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
+from core.trading.excess import Excess
 from core.trading.gate import Gate, IsOpen
 from core.trading.history import remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
@@ -103,6 +104,7 @@ class AccountDesk:
         self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
+        self._excess = Excess(state, self._change, self._sender.cancel)
         self._kill = KillSwitch(
             state,
             spawn_cancel=self._spawn_cancel,
@@ -406,15 +408,7 @@ class AccountDesk:
 
     async def _carry_out_change(self, order_id: str, number: int, terms: OrderTerms, is_late: bool) -> None:
         await self._sender.change(order_id, number, terms, is_late=is_late)
-        life = self.state.lives[order_id]
-        if life.order.status.is_final or life.at != number or life.order.request.qty <= life.changes[number - 1].qty:
-            return
-        # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
-        wanted = life.changes[number - 1].qty
-        if wanted > life.known_qty and not self.state.has_exits(order_id):
-            await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
-        else:
-            await self._sender.cancel(order_id)
+        await self._excess.take_off(order_id)
 
     def _leave(self, life: OrderLife, is_late: bool) -> None:
         self.state.left(life, self.state.clock.now_ns())
@@ -493,7 +487,8 @@ class AccountDesk:
         if execution is not None:
             life = entry.life(known.order.id, known)
             entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
-        if entry.life(known.order.id, known).missing_qty:
+        life = entry.life(known.order.id, known)
+        if life.missing_qty or life.is_unclear:
             self._missing(known.order.id)
         for other in state.ended_with(entry.life(known.order.id, known).order):
             self._missing(other)  # not every broker tells of it
@@ -531,6 +526,8 @@ class AccountDesk:
                 self._is_unhealed = True
             else:
                 self._is_unhealed = False
+                for order_id in self._excess.found():
+                    self._spawn(self._excess.take_off(order_id), f"excess-{order_id}")
             if reconciler.has_met:
                 self._ready.set()
             with suppress(TimeoutError):
