@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited, StoreError
+from core.errors import BrokerError, BrokerRefused, KeysRefused, NotSent, OutcomeUnknown, RateLimited, StoreError
 from core.events.envelope import Payload
 from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
 from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
@@ -87,7 +87,7 @@ class Sender:
             await self._reject(order_id, RejectCode.NEVER_SENT, f"It was not sent: {_AWAY}")
             return
         try:
-            taken = await self._broker.desk.submit(self._request(order))
+            taken = await self._submit(order)
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
             self._wake()  # if the broker is gone for all, that is to be known soon
@@ -110,6 +110,15 @@ class Sender:
         if order.parent_id is not None:
             return self._state.may_send() or await self._state.still_holds()
         return not is_late and self._state.may_send()
+
+    async def _submit(self, order: Order) -> BrokerOrder:
+        """Send it, asking again just before it leaves: between `_may_leave` and that this machine may have slept. See `_may_leave`."""
+        while True:
+            try:
+                return await self._broker.desk.submit(self._request(order), self._state.may_send)
+            except NotSent:
+                if order.parent_id is None or not await self._state.still_holds():
+                    raise
 
     def _request(self, order: Order) -> BrokerOrderRequest:
         others = [self._state.lives[each].order for each in self._state.together.get(order.id, ())]
@@ -134,7 +143,7 @@ class Sender:
             change = OrderChange(
                 client_order_id=client_id, qty=qty, limit_price=terms.limit_price, stop_price=terms.stop_price, trail=terms.trail
             )
-            taken = await self._broker.desk.replace(order.broker_id or "", change)
+            taken = await self._broker.desk.replace(order.broker_id or "", change, state.may_send)
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
             await self._look_up_change(order_id, number, error.what)

@@ -112,7 +112,7 @@ class AccountState:
         """Orders of strategies whose runs are over, and which worked all the same when the account was opened."""
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
-        """Asked before each order leaves: whether nobody else can have the account by now."""
+        """Asked before each order leaves, in any thread: whether nobody else can have the account by now."""
         self.still_holds: Callable[[], Awaitable[bool]] = _held
         """Asked before an exit leaves where `may_send` says no: finds out whether the account is ours still."""
         self.day_of: Callable[[int], int] = lambda now_ns: now_ns // DAY_NS

@@ -13,6 +13,7 @@ from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, Refu
 from core.model.market import AssetClass
 from core.model.money import plain
 from core.model.order import OrderSide, TimeInForce
+from core.ports import MayLeave
 
 PAGE: Final = 500
 """The most orders that Alpaca puts on a page."""
@@ -72,16 +73,16 @@ class AlpacaOrderDesk:
         self._trading = trading
         self._account = account
 
-    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
         """See `core.ports.BrokerOrderDesk`."""
         amount = plain(request.qty) if request.qty is not None else f"for {plain(request.notional or Decimal(0))}"
         what = f"Order {request.client_order_id} ({request.side} {amount} {request.symbol})"
-        return await self._trading.tell("POST", "/v2/orders", {}, body_of(request), _read_one, what, request.client_order_id)
+        return await self._trading.tell("POST", "/v2/orders", {}, body_of(request), _read_one, what, request.client_order_id, may_leave)
 
-    async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
+    async def replace(self, order_id: str, change: OrderChange, may_leave: MayLeave | None = None) -> BrokerOrder:
         """See `core.ports.BrokerOrderDesk`."""
         path, what = f"/v2/orders/{quote(order_id, safe='')}", f"Changing order {order_id} into {change.client_order_id}"
-        return await self._trading.tell("PATCH", path, {}, body_of_change(change), _read_one, what, change.client_order_id)
+        return await self._trading.tell("PATCH", path, {}, body_of_change(change), _read_one, what, change.client_order_id, may_leave)
 
     async def cancel(self, order_id: str) -> None:
         """See `core.ports.BrokerOrderDesk`."""

@@ -65,7 +65,14 @@ async def test_a_stop_leaves_however_long_the_store_was_away(tmp_path: Path, mon
                 return False
             monkeypatch.setattr(state_module, "LATE_NS", -1)
             # Nothing was renewed while the store was away. It is from here on, and the account is still this desk's.
-            hand.account.desk.state.may_send = lambda: False
+            state, renew = hand.account.desk.state, hand.account.desk.state.still_holds
+            may_send = state.may_send
+
+            async def renewed() -> bool:
+                state.may_send = may_send
+                return await renew()
+
+            state.may_send, state.still_holds = lambda: False, renewed
             return True
 
         lost = lose(hand, [LOST], is_long_ago)

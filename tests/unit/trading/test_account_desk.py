@@ -360,6 +360,48 @@ async def test_what_was_committed_before_the_desk_stood_still_does_not_leave(sce
     assert scene.broker.exchange.orders() == []
 
 
+async def test_an_order_is_asked_about_again_when_nothing_but_its_sending_is_left(scene: Scene) -> None:
+    """The desk stood still after it was asked, and before the bytes left."""
+    answers = iter((True, False))
+    scene.desk.state.may_send = lambda: next(answers)
+    order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert order.reject_code is RejectCode.NEVER_SENT
+    assert order.reason == (
+        f"It was not sent: Order {order.id}: this machine stood still just before it left, and another desk may have the account by now."
+    )
+    assert scene.broker.exchange.orders() == []
+
+
+async def test_an_exit_leaves_after_a_look_at_the_lease_though_the_desk_stood_still_just_before(scene: Scene) -> None:
+    """Nothing of it had left: so it may be sent once more, when the account is this desk's still."""
+    await scene.until_status(await scene.place(), S.FILLED)
+    state, answers = scene.desk.state, iter((True, False, True))
+    looks = 0
+
+    async def still_holds() -> bool:
+        nonlocal looks
+        looks += 1
+        return True
+
+    state.may_send, state.still_holds = lambda: next(answers), still_holds
+    now = SystemClock().now_ns()
+    request = OrderRequest(symbol="DEMO", side=OrderSide.SELL, qty=D(10), type=OrderType.STOP, stop_price=D(50), reduce_only=True)
+    exit_order = Order(
+        id="run-1.stop",
+        run_id="run",
+        request=request,
+        time_in_force=TimeInForce.GTC,
+        status=S.CREATED,
+        created_ns=now,
+        updated_ns=now,
+        parent_id="run-1",
+    )
+    await scene.desk.place([Intent(order=exit_order)])
+    await scene.until_status("run-1.stop", S.ACCEPTED)
+    assert looks == 1
+    assert [one.client_order_id for one in scene.broker.exchange.orders()] == ["run-1.stop", "run-1"]
+
+
 async def test_a_decision_that_closes_a_position_twice_closes_it_once(scene: Scene) -> None:
     await scene.until_status(await scene.place(), S.FILLED)
     request = OrderRequest(symbol="DEMO", side=OrderSide.SELL, qty=D(10), reduce_only=True)
