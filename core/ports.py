@@ -18,6 +18,7 @@ from core.model.broker import (
     BrokerPosition,
     Execution,
     MarketClock,
+    MayLeave,
     OrderChange,
     OrderUpdate,
     Print,
@@ -43,9 +44,6 @@ from core.model.run import Run
 
 Callback = Callable[[Envelope], None]
 """Called in the loop's thread, in seq order, after the event is committed. Must return at once."""
-
-MayLeave = Callable[[], bool]
-"""Asked in whichever thread sends, when nothing but the sending is left to do. False: nothing leaves any more."""
 
 OnProgress = Callable[[Progress], None]
 """Called in the loop's thread, a few times a second at most."""

@@ -14,9 +14,9 @@ from core.errors import NotSent as NotSent
 from core.errors import OutcomeUnknown as OutcomeUnknown
 from core.errors import RateLimited as RateLimited
 from core.model.broker import AccountName as AccountName
+from core.model.broker import MayLeave as MayLeave
 from core.ports import Broker as Broker
 from core.ports import Clock as Clock
-from core.ports import MayLeave as MayLeave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

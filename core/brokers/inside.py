@@ -17,6 +17,7 @@ from core.model.broker import (
     BrokerPosition,
     Execution,
     MarketClock,
+    MayLeave,
     OrderChange,
     OrderUpdate,
     Print,
@@ -32,7 +33,6 @@ from core.model.broker_entry import BrokerEntry
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Adjustment, AssetClass, BarSeries, Timeframe, asset_class_of
 from core.model.order import OrderSide
-from core.ports import MayLeave
 
 OnTick = Callable[[Tick], None]
 _MINUTE: Final = Timeframe(MINUTE_NS)

@@ -20,8 +20,9 @@ import msgspec
 from core.brokers.address import is_loopback
 from core.brokers.patience import Pace, Patience, closed, pause_s
 from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, NotSent, OutcomeUnknown, RateLimited
+from core.model.broker import MayLeave
 from core.model.instants import SECOND_NS, to_ns
-from core.ports import Clock, MayLeave
+from core.ports import Clock
 
 T = TypeVar("T")
 

@@ -9,11 +9,10 @@ from core.brokers.alpaca.fields import fields, parsed, rows, text_of_instant
 from core.brokers.alpaca.orders import body_of, body_of_change, read_order
 from core.brokers.rest import Answer, RestClient
 from core.errors import BrokerRefused
-from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
+from core.model.broker import BrokerOrder, BrokerOrderRequest, MayLeave, OrderChange, RefusalReason
 from core.model.market import AssetClass
 from core.model.money import plain
 from core.model.order import OrderSide, TimeInForce
-from core.ports import MayLeave
 
 PAGE: Final = 500
 """The most orders that Alpaca puts on a page."""

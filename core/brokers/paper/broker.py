@@ -15,6 +15,7 @@ from core.model.broker import (
     BrokerOrderRequest,
     BrokerPosition,
     Execution,
+    MayLeave,
     OrderChange,
     OrderUpdate,
     RefusalReason,
@@ -26,7 +27,7 @@ from core.model.broker import (
 from core.model.broker_entry import BrokerEntry
 from core.model.market import AssetClass, asset_class_of
 from core.model.order import OrderSide, TimeInForce
-from core.ports import Broker, MayLeave
+from core.ports import Broker
 
 
 class Turns(Protocol):

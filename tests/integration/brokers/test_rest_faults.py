@@ -10,9 +10,8 @@ import pytest
 
 from core.brokers.rest import SENDERS
 from core.errors import AnswerUnreadable, BrokerRefused, BrokerUnreachable, KeysRefused, KnownError, NotSent, OutcomeUnknown, RateLimited
-from core.model.broker import BrokerOrderRequest, OrderChange
+from core.model.broker import BrokerOrderRequest, MayLeave, OrderChange
 from core.model.order import OrderSide, OrderType
-from core.ports import MayLeave
 from tests.broker.bench import QUICK, AlpacaBench
 from tests.broker.faults import Fault, Way
 from tests.broker.server import FakeBroker

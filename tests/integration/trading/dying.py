@@ -10,9 +10,8 @@ from typing import Any
 
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
-from core.model.broker import BrokerOrder, BrokerOrderRequest
+from core.model.broker import BrokerOrder, BrokerOrderRequest, MayLeave
 from core.model.order import OrderStatus
-from core.ports import MayLeave
 from core.trading.entries import Entry
 from tests.unit.trading.desk import opened
 

@@ -10,10 +10,9 @@ import msgspec
 import pytest
 
 from core.errors import BrokerUnreachable, RateLimited
-from core.model.broker import BrokerOrder, BrokerOrderRequest
+from core.model.broker import BrokerOrder, BrokerOrderRequest, MayLeave
 from core.model.instants import SECOND_NS
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, RejectCode, TimeInForce
-from core.ports import MayLeave
 from core.runs.unsent import LONGEST_PAUSE_NS, PAUSE_NS, Unsent, next_id
 from core.trading.order_fold import OrderLife
 from tests.unit.runs.test_hand import HandScene, buy, lasting_hand
