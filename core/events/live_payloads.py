@@ -321,6 +321,16 @@ class SwitchUnreached(Payload, frozen=True, kw_only=True):
     reason: str
 
 
+class LossesUnjudged(Payload, frozen=True, kw_only=True):
+    """The limits on a run's losses are not watched, because something it holds has no price; without symbols: they are watched again.
+
+    Meanwhile orders that open something are refused, and nothing that losses are counted from is taken.
+    """
+
+    wire: ClassVar[str] = "risk.LossesUnjudged"
+    symbols: tuple[str, ...]
+
+
 class EquityMarked(Payload, frozen=True, kw_only=True):
     """The equity of a run or of a whole account is higher than ever, or its day began: losses are counted from here on."""
 

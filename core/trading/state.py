@@ -451,6 +451,10 @@ class AccountState:
         self.prices[symbol] = price
         self._price_times[symbol] = time_ns
 
+    def priced_ns(self, symbol: str) -> int:
+        """Return when the newest price of a symbol was made; −1 where none is known."""
+        return self._price_times.get(symbol, -1)
+
     def split_price(self, symbol: str, ratio: Decimal, time_ns: int) -> None:
         """Let the last price be one of the units of after a split, where it was made before it."""
         if self._price_times.get(symbol, time_ns) < time_ns:
@@ -507,6 +511,7 @@ class AccountState:
             price_times=self._price_times,
             is_armed=is_armed,
             own=self._own(order, also, instead),
+            unjudged="" if account is not None else "the broker has not said yet what the account is worth",
         )
 
     def _own(self, order: Order, also: list[OrderLife], instead: Mapping[str, Decimal]) -> Own:
@@ -522,7 +527,9 @@ class AccountState:
         """Return what it is judged in by its run's limits."""
         book, now_ns = self.books[order.run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
-        book.losses.watch(equity, now_ns // DAY_NS)
+        unpriced = book.unpriced(self.prices)
+        if not unpriced:
+            book.losses.watch(equity, now_ns // DAY_NS)
         working, twins = self._beside(self._rests_of.get(order.run_id, {}), order, also, instead)
         return Situation(
             now_ns=now_ns,
@@ -537,6 +544,7 @@ class AccountState:
             is_open=is_open,
             silent_s=self.silent_s,
             price_times=self._price_times,
+            unjudged=f"no price of {', '.join(unpriced)}, which is held, is known" if unpriced else "",
         )
 
     def _beside(

@@ -39,6 +39,7 @@ DESK_PATTERNS = (
     "live.DifferenceAccepted",
     "risk.Refused",
     "risk.Armed",
+    "risk.LossesUnjudged",
     "risk.SwitchThrown",
     "risk.SwitchCarriedOut",
     "risk.SwitchUnreached",

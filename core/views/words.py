@@ -219,6 +219,12 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.SwitchUnreached: lambda e, _: (
         f"Kill switch not carried out at {e.account}: {e.reason} It holds, and is carried out when the account is opened."
     ),
+    live.LossesUnjudged: lambda e, _: (
+        f"The limits on losses are not watched: no price of {', '.join(e.symbols)}, which is held, is known."
+        " Until one comes, orders that open something are refused."
+        if e.symbols
+        else "Every position has a price: the limits on losses are watched again."
+    ),
     live.EquityMarked: lambda e, _: (f"{e.account}: losses" if e.account else "Losses")
     + f" are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
@@ -244,6 +250,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.ClockLate: Level.WARNING,
     live.MinuteLate: Level.WARNING,
     live.Armed: Level.WARNING,
+    live.LossesUnjudged: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }
