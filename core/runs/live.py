@@ -128,7 +128,7 @@ class LiveWork:
         self._equity: list[tuple[int, float, bool]] = []
         self._state: dict[str, Any] | None = None
         self._left = 0
-        self._away = StoreAway(run.id)
+        self._away = StoreAway(run.id, materials.store.log, materials.clock.now_ns)
         self.bars_done = run.bars
         self.last_bar_ns: int | None = run.last_bar_ns
 
@@ -543,7 +543,7 @@ class LiveWork:
         changes, venue.changes = venue.changes, []
         for order_id, terms in changes:
             try:
-                await self._account.desk.change(order_id, terms, self._orders.commands.get(order_id))
+                await self._away.change(self._account.desk, order_id, terms, self._orders.commands.get(order_id))
             except InvalidValue as error:
                 venue.refuse_change(order_id, error)
 

@@ -10,25 +10,25 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, StoreError, UnknownName, WeaverError
+from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreError, WeaverError
 from core.events.envelope import Envelope
-from core.events.live_payloads import Armed, OrderChangeSent, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
-from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
+from core.events.live_payloads import Armed, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
+from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderRequest, OrderStatus
+from core.model.order import Order, OrderStatus
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
-from core.trading.brackets import check_change, fits_as_one
-from core.trading.changes import change_id, changed_request
+from core.trading.brackets import fits_as_one
+from core.trading.changing import Changing, Known
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
 from core.trading.gate import Gate, IsOpen
 from core.trading.history import remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
-from core.trading.order_fold import OrderLife, change_sent, executed, heard
+from core.trading.order_fold import OrderLife, executed, heard
 from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
@@ -103,6 +103,7 @@ class AccountDesk:
         self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
+        self._changing = Changing(state, self._gate, self._sender, self._spawn)
         self._kill = KillSwitch(
             state,
             spawn_cancel=self._spawn_cancel,
@@ -216,27 +217,24 @@ class AccountDesk:
         """
         await self._outlasted(self._place(intents, events, decided_ns))
 
-    async def change(self, order_id: str, terms: OrderTerms, caused_by: str | None = None) -> None:
+    async def change(
+        self,
+        order_id: str,
+        terms: OrderTerms,
+        caused_by: str | None = None,
+        *,
+        decided_ns: int | None = None,
+        known: Known | None = None,
+    ) -> None:
         """Ask the broker for other terms of one of our orders. Returns once that is committed; what comes of it is an event.
 
+        `decided_ns` and what a StoreError leaves open: see `place`; `known` is told when it is committed after all.
         Raises InvalidValue for terms that are none, StoreError. What the gate refuses is an event too.
         """
-        life = self.state.lives.get(order_id)
-        if life is None:
-            raise UnknownName("order of ours", order_id, self.state.lives)
-        if life.order.status.is_final or life.changing is not None or life.order.broker_id is None:
-            words = "the broker has not taken it yet; try again in a moment."
-            if life.order.status.is_final:
-                words = f"it is {life.order.status}."
-            elif life.changing is not None:
-                words = "another change of it is under way; wait for the broker's answer."
-            raise InvalidValue(f"Order {order_id}", "changed", words)
-        request = changed_request(life.order, terms)
-        lead, paired = self.state.leads.get(order_id), self.state.lives.get(self.state.pairs.get(order_id, ""))
-        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=lead, paired=paired)
+        request = self._changing.wanted(order_id, terms)
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
-        await self._outlasted(self._change(order_id, request, terms))
+        await self._outlasted(self._changing.change(order_id, request, terms, decided_ns, known))
 
     async def cancel(self, order_id: str, caused_by: str | None = None) -> None:
         """Ask the broker to cancel one of our orders; one that is over is left alone."""
@@ -364,57 +362,6 @@ class AccountDesk:
         life = entry.lives[order.id] = OrderLife(order=order)
         entry.leaving.append(partial(self._leave, life))
         return life
-
-    async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
-        state = self.state
-        async with state.turn:
-            life = state.lives[order_id]
-            order, entry = life.order, state.entry_of((life.order.run_id,))
-            if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
-                return  # it was faster: what it came to is told
-            left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._gate.refusals(left, [])
-            if refusals:
-                for scope, one in refusals:
-                    entry.tell_of(
-                        order,
-                        RiskRefused(order_id=order_id, code=one.code, scope=scope, rule=one.rule, limit=one.limit, figure=one.figure),
-                    )
-                reason = " ".join(one.sentence for _, one in refusals)
-                entry.tell_of(order, OrderReplaceRefused(order_id=order_id, code=refusals[0][1].code, reason=reason))
-                await state.apply(entry)
-                return
-            number = len(life.changes) + 1
-            entry.lives[order_id] = change_sent(life, request.qty)
-            entry.tell_of(
-                order,
-                OrderChangeSent(
-                    order_id=order_id,
-                    client_order_id=change_id(order_id, number),
-                    qty=request.qty,
-                    limit_price=terms.limit_price,
-                    stop_price=terms.stop_price,
-                    trail=terms.trail,
-                ),
-            )
-            entry.leaving.append(partial(self._leave_change, left, number, terms))
-            await state.apply(entry)
-
-    def _leave_change(self, left: Order, number: int, terms: OrderTerms, is_late: bool) -> None:
-        self.state.left(OrderLife(order=left), self.state.clock.now_ns())
-        self._spawn(self._carry_out_change(left.id, number, terms, is_late), f"change-{left.id}")
-
-    async def _carry_out_change(self, order_id: str, number: int, terms: OrderTerms, is_late: bool) -> None:
-        await self._sender.change(order_id, number, terms, is_late=is_late)
-        life = self.state.lives[order_id]
-        if life.order.status.is_final or life.at != number or life.order.request.qty <= life.changes[number - 1].qty:
-            return
-        # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
-        wanted = life.changes[number - 1].qty
-        if wanted > life.known_qty and not self.state.has_exits(order_id):
-            await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
-        else:
-            await self._sender.cancel(order_id)
 
     def _leave(self, life: OrderLife, is_late: bool) -> None:
         self.state.left(life, self.state.clock.now_ns())

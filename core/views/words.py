@@ -227,6 +227,8 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     ),
     live.EquityMarked: lambda e, _: (f"{e.account}: losses" if e.account else "Losses")
     + f" are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
+    p.StoreAwaited: lambda e, _: f"What is to be stored waits for the database, and is done when it is back. {e.reason}",
+    p.StoreBack: lambda e, _: "The database is back; what waited for it is done.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 
@@ -252,6 +254,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     live.Armed: Level.WARNING,
     live.LossesUnjudged: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
+    p.StoreAwaited: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }
 
