@@ -61,6 +61,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     own: "Own | None" = None
     """Of an account: what is the run's of it whose order it is."""
 
+    is_compared: bool = True
+    """Of an account: whether its last comparison with the broker came to an end; where a bug cut it off, the books may be wrong."""
     unjudged: str = ""
     """Why nobody can tell what was lost, in words; empty: it is known."""
 
@@ -165,6 +167,13 @@ def _armed(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal
     if now.is_armed:
         return None
     return Refusal(code=RejectCode.RISK_NOT_ARMED, rule="live armed", limit="no order leaves while it is not armed", figure="")
+
+
+def _compared(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
+    if now.is_compared or closes(request, now):
+        return None
+    words = "the account could not be compared with its broker, by a bug in the program; only what takes off a position leaves"
+    return Refusal(code=RejectCode.RISK_UNCOMPARED, rule="reconciliation", limit=words, figure="")
 
 
 def _symbols(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
@@ -319,6 +328,7 @@ def _drawdown(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refu
 _RULES: Final[tuple[_Rule, ...]] = (
     _switch,
     _armed,
+    _compared,
     _symbols,
     _hours,
     _silence,

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreError, WeaverError
-from core.events.envelope import Envelope
-from core.events.live_payloads import Armed, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
+from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreError
+from core.events.envelope import Envelope, Payload
+from core.events.live_payloads import Armed, ComparisonFailed, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
@@ -99,6 +99,8 @@ class AccountDesk:
         self._asking: set[str] = set()
         self._is_unreached = False
         self._is_unhealed = False
+        self._cut_off_by = ""
+        """The bug by which the last comparison was, in words."""
         self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
         self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -113,7 +115,7 @@ class AccountDesk:
             on_bug=on_bug,
         )
         self._switch = SwitchWatch(state, self._kill, log)
-        self._dead_man = DeadMan(state, is_open, look_s)
+        self._dead_man = DeadMan(state, is_open, on_bug, look_s)
         self._reconciler: Reconciler | None = None
         self._group: asyncio.TaskGroup | None = None
         self._ready = asyncio.Event()
@@ -181,7 +183,7 @@ class AccountDesk:
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:
             await work
-        except WeaverError as error:
+        except KnownError as error:
             _log.warning("%s: %s", name, error)
             self._wake.set()
         except Exception as error:
@@ -276,7 +278,14 @@ class AccountDesk:
         """Compare with the broker and heal, now. Raises BrokerError. `accepts`: see `core.trading.reconciler`."""
         if self._reconciler is None:
             raise BugError("The desk is not open.")
-        found = await self._reconciler.reconcile(accepts=accepts)
+        try:
+            found = await self._reconciler.reconcile(accepts=accepts)
+        except KnownError:
+            raise
+        except Exception as error:
+            await self._not_compared(error)
+            raise
+        await self._not_compared(None)
         self.reconciled += 1
         self.reconciled_ns = self.state.clock.now_ns()
         return found
@@ -409,8 +418,11 @@ class AccountDesk:
             if self._reconciler is not None and any(update.event == "restated" for update in batch):
                 try:
                     await self._reconciler.take_entries()  # a split, perhaps: what comes after it is in other units
-                except WeaverError as error:
+                except KnownError as error:
                     _log.warning("What %s booked is asked for again: %s", self.state.key, error)
+                    self._wake.set()
+                except Exception as error:
+                    await self._not_compared(error)
                     self._wake.set()
             try:
                 async with self.state.turn:
@@ -421,9 +433,12 @@ class AccountDesk:
                         except Exception as error:  # of one order; the others have nothing to do with it
                             self._on_bug(error, f"an update of order {update.order.id}")
                     await self.state.apply(entry)
-            except WeaverError as error:
+            except KnownError as error:
                 # What is not stored is not known either: it is asked for again when the store takes it.
                 _log.warning("Updates of %s were not stored: %s", self.state.key, error)
+                self._wake.set()
+            except Exception as error:
+                self._on_bug(error, f"updates of {self.state.key}")
                 self._wake.set()
 
     def _fold(self, update: OrderUpdate, entry: Entry) -> None:
@@ -476,6 +491,11 @@ class AccountDesk:
                 # What differs is healed when the store takes it; until then the books are as they were.
                 _log.warning("%s was not reconciled: %s", self.state.key, error)
                 self._is_unhealed = True
+            except KnownError:
+                raise  # the account is another desk's
+            except Exception:
+                if not reconciler.has_met:
+                    raise  # nothing is open there yet, and nothing may be
             else:
                 self._is_unhealed = False
             if reconciler.has_met:
@@ -483,6 +503,16 @@ class AccountDesk:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_in_s()):
                     await self._wake.wait()
+
+    async def _not_compared(self, error: Exception | None) -> None:
+        """Report a bug that cut a comparison off, once, and let nothing open until one has come to its end; None: this one has."""
+        reason = "" if error is None else f"{type(error).__name__}: {error}"
+        if reason == self._cut_off_by:
+            return
+        self._cut_off_by, self.state.is_compared = reason, error is None
+        if error is not None:
+            self._on_bug(error, f"reconciling {self.state.key}")
+        await self._tell(ComparisonFailed(account=self.state.key, reason=reason))
 
     async def _reached(self, error: BrokerError | None, asked_ns: int) -> None:
         """Tell once that questions are not answered, and once that they are again."""
@@ -496,14 +526,17 @@ class AccountDesk:
         await self._tell_line("requests", *(("listening", "") if error is None else ("lost", str(error))))
 
     async def _tell_line(self, stream: str, state: str, said: str) -> None:
-        """Tell how a line to the broker is. Where the store does not take it nothing is lost but the line in the log."""
+        await self._tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
+
+    async def _tell(self, payload: Payload) -> None:
+        """Tell of the account. Where the store does not take it nothing is lost but the line in the log."""
         try:
             async with self.state.turn:
                 entry = self.state.entry()
-                entry.tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
+                entry.tell(payload)
                 await self.state.apply(entry)
         except StoreError as error:
-            _log.warning("That the line for %s of %s is %s was not stored: %s", stream, self.state.key, state, error)
+            _log.warning("%s was not stored: %s", payload, error)
 
     def _next_in_s(self) -> float:
         if self.state.awaits_fee():
@@ -527,9 +560,12 @@ class AccountDesk:
             try:
                 async with self.state.turn:
                     pass
-            except WeaverError as error:
+            except KnownError as error:
                 _log.debug("What became of the last commit of %s is not known yet: %s", self.state.key, error)
                 await asyncio.sleep(FIND_OUT_S)
+            except Exception as error:
+                self._on_bug(error, "a commit that was not answered")
+                self._wake.set()
             else:
                 self._wake.set()  # what was not made is found again by comparing
 

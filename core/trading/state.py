@@ -129,6 +129,8 @@ class AccountState:
         self.levels: dict[str | None, SwitchLevel] = {}
         self.account: Account | None = None
         self.has_ended = False
+        self.is_compared = True
+        """Whether the last comparison with the broker was not cut off by a bug."""
         self.causes = Causes()
         self._runs = runs
         self._losses = Losses(ZERO)
@@ -511,6 +513,7 @@ class AccountState:
             price_times=self._price_times,
             is_armed=is_armed,
             own=self._own(order, also, instead),
+            is_compared=self.is_compared,
             unjudged="" if account is not None else "the broker has not said yet what the account is worth",
         )
 

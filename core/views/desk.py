@@ -36,6 +36,7 @@ DESK_PATTERNS = (
     "live.OutsideFilled",
     "live.EntryTaken",
     "live.Differed",
+    "live.ComparisonFailed",
     "live.DifferenceAccepted",
     "risk.Refused",
     "risk.Armed",

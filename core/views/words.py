@@ -203,6 +203,12 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     live.EntryTaken: lambda e, _: _entry(e),
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
+    live.ComparisonFailed: lambda e, _: (
+        f"{e.account} could not be compared with its broker, by a bug in the program: {e.reason} Orders that open something are refused"
+        " until it can; it is tried again."
+        if e.reason
+        else f"{e.account} was compared with its broker again; orders may open."
+    ),
     live.Reconciled: lambda e, _: f"{e.account}: compared with the broker up to {iso(e.until_ns)}.",
     live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",
     live.DifferenceAccepted: lambda e, _: (
@@ -247,6 +253,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.OrderCancelRefused: Level.WARNING,
     live.OrderAdopted: Level.WARNING,
     live.FaultsDeclared: Level.WARNING,
+    live.ComparisonFailed: Level.ERROR,
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
