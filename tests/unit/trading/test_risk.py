@@ -151,6 +151,8 @@ CASES: list[tuple[str, dict[str, Any], Situation, OrderRequest, RejectCode | Non
     ("price age beyond", {"max_price_age_s": 90.0}, with_(price_times={"DEMO": NOW - 91 * SECOND_NS}), order(), RejectCode.RISK_SILENCE),
     ("price age of no price", {"max_price_age_s": 90.0}, CALM, order(), RejectCode.RISK_NO_PRICE),
     ("not armed", {}, with_(is_armed=False), order(), RejectCode.RISK_NOT_ARMED),
+    ("not compared", {}, with_(is_compared=False), order(), RejectCode.RISK_UNCOMPARED),
+    ("not compared, closing", {}, with_(is_compared=False, positions={"DEMO": D(1)}), order("1", "sell"), None),
     ("halted", {}, with_(level=SwitchLevel.HALT), order(), RejectCode.RISK_HALTED),
     ("halted, closing", {}, with_(level=SwitchLevel.HALT, positions={"DEMO": D(1)}), order("1", "sell"), RejectCode.RISK_HALTED),
     ("flattened", {}, with_(level=SwitchLevel.FLATTEN), order(), RejectCode.RISK_HALTED),
