@@ -54,7 +54,8 @@ class LeaseKeeper:
         self._held: dict[tuple[LeaseKind, str], tuple[Lease, OnLost]] = {}
         self._renewed_ns = self._asked_ns = 0
         self._closing = asyncio.Event()
-        self._soon = asyncio.Event()
+        self._is_due = False
+        self._called = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     async def take(self, kind: LeaseKind, name: str, on_lost: OnLost) -> Lease:
@@ -63,6 +64,7 @@ class LeaseKeeper:
         lease = await self._leases.acquire(kind, name, TTL_S)
         if not self._held:
             self._renewed_ns = asked_ns
+            self._called.set()
         self._held[kind, name] = (lease, on_lost)
         return lease
 
@@ -100,12 +102,13 @@ class LeaseKeeper:
     async def _keep(self) -> None:
         try:
             while not self._closing.is_set():
-                while self._since_s(self._asked_ns) < RENEW_S and not self._soon.is_set():
+                while self._since_s(self._asked_ns) < RENEW_S and not self._is_due:
                     # In pieces: the loop's own clock sleeps with the machine, and what is old by then is renewed at once.
+                    self._called.clear()
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK_S):
-                            await self._soon.wait()
-                self._soon.clear()
+                        async with asyncio.timeout(_LOOK_S if self._held else RENEW_S):
+                            await self._called.wait()
+                self._is_due = False
                 if not self._closing.is_set():
                     await self.renew()
         except Exception as error:
@@ -113,7 +116,8 @@ class LeaseKeeper:
 
     def look(self) -> None:
         """Renew soon: somebody may have taken over."""
-        self._soon.set()
+        self._is_due = True
+        self._called.set()
 
     async def renew(self) -> None:
         """Renew now. While the store cannot be reached nothing is lost: only another's taking over ends a lease."""
@@ -132,7 +136,7 @@ class LeaseKeeper:
     def close(self) -> None:
         """Let the renewing end."""
         self._closing.set()
-        self._soon.set()
+        self.look()
         self._keeping = None
 
     def _since_s(self, instant_ns: int) -> float:

@@ -34,6 +34,7 @@ from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.sender import LOOK_UPS_S, Sender
 from core.trading.state import AccountState, Seat
+from core.trading.stored_times import by_this_clock
 from core.trading.switch_watch import SwitchWatch
 
 RECONCILE_S: Final = 120.0
@@ -135,7 +136,7 @@ class AccountDesk:
         Raises KeysRefused and what else no second attempt would change, in the middle of the block too; BrokerError where the broker
         of a new account does not answer. One that was met before opens while its broker is away.
         """
-        known_ns = await remember(self.state, self._runs, self._event_log)
+        known_ns = by_this_clock(self.state, await remember(self.state, self._runs, self._event_log))
         await self._switch.recall()
         self._reconciler = Reconciler(
             self.state,
