@@ -84,7 +84,7 @@ class StoreAway:
 
     async def place(self, desk: AccountDesk, intents: Sequence[Intent], events: Sequence[Envelope] = ()) -> None:
         """Hand a decision's orders to the desk. Those that are committed without an answer leave when the desk finds it out."""
-        decided_ns = desk.state.clock.monotonic_ns()
+        decided_ns = desk.state.clock.elapsed_ns()
 
         async def was_done() -> bool:
             async with desk.state.turn:  # which finds out what became of the last commit
@@ -94,7 +94,7 @@ class StoreAway:
 
     async def change(self, desk: AccountDesk, order_id: str, terms: OrderTerms, caused_by: str | None) -> None:
         """Ask for other terms of an order that a decision changed. Raises InvalidValue where the order is over by then."""
-        decided_ns, known = desk.state.clock.monotonic_ns(), asyncio.Event()
+        decided_ns, known = desk.state.clock.elapsed_ns(), asyncio.Event()
 
         async def was_done() -> bool:
             async with desk.state.turn:  # which finds out what became of the last commit

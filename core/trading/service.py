@@ -214,8 +214,8 @@ class AccountDesk:
     async def place(self, intents: Sequence[Intent], events: Sequence[Envelope] = (), *, decided_ns: int | None = None) -> None:
         """Judge, commit and send orders, with the `events` that led to them. Returns once they are committed. Raises StoreError, LeaseLost.
 
-        `decided_ns`: when they were decided, by the state's monotonic clock, if not now. After a StoreError they may be committed all
-        the same, and leave: whoever has the state's turn next sees it in `lives`.
+        `decided_ns`: when they were decided, by `Clock.elapsed_ns`, if not now. After a StoreError they may be committed all the same, and
+        leave: whoever has the state's turn next sees it in `lives`.
         Being cancelled meanwhile does not take anything back: what is committed is sent.
         """
         await self._outlasted(self._place(intents, events, decided_ns))
@@ -494,9 +494,10 @@ class AccountDesk:
                 self._is_unhealed = True
             except KnownError:
                 raise  # the account is another desk's
-            except Exception:
+            except Exception as error:
                 if not reconciler.has_met:
                     raise  # nothing is open there yet, and nothing may be
+                await self._not_compared(error)
             else:
                 self._is_unhealed = False
             if reconciler.has_met:
@@ -513,7 +514,12 @@ class AccountDesk:
         self._cut_off_by, self.state.is_compared = reason, error is None
         if error is not None:
             self._on_bug(error, f"reconciling {self.state.key}")
-        await self._tell(ComparisonFailed(account=self.state.key, reason=reason))
+        try:
+            await self._tell(ComparisonFailed(account=self.state.key, reason=reason))
+        except KnownError:
+            raise
+        except Exception as bug:
+            self._on_bug(bug, f"telling of {self.state.key}")
 
     async def _reached(self, error: BrokerError | None, asked_ns: int) -> None:
         """Tell once that questions are not answered, and once that they are again."""

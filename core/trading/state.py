@@ -37,7 +37,8 @@ FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
 
 LATE_NS: Final = 30 * SECOND_NS
-"""How long an order may wait for the store, from its decision, and leaves all the same. Exits leave however late."""
+"""How long an order may wait, from its decision, and leaves all the same: for the store, and while the machine sleeps. Exits leave
+however late."""
 
 _CLOSER: Final = "-k"
 _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
@@ -159,7 +160,7 @@ class AccountState:
 
     def entry(self) -> Entry:
         """Begin a commit."""
-        return Entry(self.causes, self.clock.now_ns(), self.clock.monotonic_ns())
+        return Entry(self.causes, self.clock.now_ns(), self.clock.elapsed_ns())
 
     def entry_of(self, run_ids: Iterable[str]) -> Entry:
         """Begin a commit of what these runs ask for: all of it, or nothing where this desk has lost one of them."""
@@ -194,7 +195,7 @@ class AccountState:
             self._book(fill)
         for after in entry.afterwards:
             after()
-        is_late = self.clock.monotonic_ns() - entry.decided_ns > LATE_NS
+        is_late = self.clock.elapsed_ns() - entry.decided_ns > LATE_NS
         for leave in entry.leaving:
             leave(is_late)
         for run_id in {life.order.run_id for life in entry.lives.values()}:

@@ -15,6 +15,6 @@ def by_this_clock(state: AccountState, known_ns: int | None) -> int | None:
     now_ns = state.clock.now_ns()
     for life in [one for one in state.lives.values() if one.order.updated_ns > now_ns]:
         state.recall(msgspec.structs.replace(life, order=msgspec.structs.replace(life.order, updated_ns=now_ns)))
-    if state.reconciled_ns is not None:
-        state.reconciled_ns = min(state.reconciled_ns, now_ns)
+    if state.reconciled_ns is not None and state.reconciled_ns > now_ns:
+        state.reconciled_ns = None  # nobody can tell which instant of the broker's that was: all since the account was met is asked for
     return None if known_ns is None else min(known_ns, now_ns)

@@ -15,6 +15,7 @@ from core.errors import BrokerError
 from core.model.broker import BrokerOrderRequest, OrderUpdate
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
+from core.trading.entries import Entry
 from core.trading.reconcile import Healing, Kind
 from core.trading.service import Intent
 from tests.unit.trading.desk import Scene, opened
@@ -436,3 +437,42 @@ async def refusal(work: Awaitable[str]) -> BrokerError | None:
     except BrokerError as error:
         return error
     return None
+
+
+class SleepyClock(SystemClock):
+    """The machine's clocks, where a test says how long it slept: those of the loop stood still."""
+
+    slept_ns = 0
+
+    def elapsed_ns(self) -> int:
+        return super().elapsed_ns() + self.slept_ns
+
+
+async def test_an_order_that_was_decided_before_the_machine_slept_does_not_leave_though_the_lease_was_renewed(scene: Scene) -> None:
+    """It woke, the account is this desk's still, and what was decided hours ago is not what is wanted now."""
+    scene.desk.state.clock = clock = SleepyClock()
+
+    async def slept() -> None:
+        clock.slept_ns = 3_600 * 10**9
+
+    scene.broker.faults.before = slept  # type: ignore[method-assign]  # between the desk's own look and the sending
+    order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert order.reject_code is RejectCode.NEVER_SENT
+    assert scene.broker.exchange.orders() == []
+
+
+async def test_an_order_whose_commit_the_machine_slept_through_does_not_leave(scene: Scene) -> None:
+    scene.desk.state.clock = clock = SleepyClock()
+    commit = Entry.commit
+
+    async def slept(self: Entry, rows: Any) -> None:
+        await commit(self, rows)
+        clock.slept_ns = 3_600 * 10**9
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Entry, "commit", slept)
+        order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert (order.reject_code, order.reason) == (
+        RejectCode.NEVER_SENT,
+        "It was not sent: this desk was away for too long after it was decided.",
+    )
