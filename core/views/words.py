@@ -274,4 +274,8 @@ def words(event: Envelope, find_order: FindOrder) -> str:
 
 def level_of(event: Envelope) -> Level:
     """Return how much an event asks to be looked at."""
-    return _LEVELS.get(type(event.payload), Level.INFO)
+    payload = event.payload
+    is_over = (isinstance(payload, live.ComparisonFailed) and not payload.reason) or (
+        isinstance(payload, live.LossesUnjudged) and not payload.symbols
+    )
+    return Level.INFO if is_over else _LEVELS.get(type(payload), Level.INFO)
