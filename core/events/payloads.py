@@ -530,6 +530,21 @@ class DividendPaid(Payload, frozen=True, kw_only=True):
 # --- system.* ---------------------------------------------------------------------------------------------
 
 
+class StoreAwaited(Payload, frozen=True, kw_only=True):
+    """The database does not answer: a run, or what a person asked for, waits for it. Only announced: nothing can be stored meanwhile."""
+
+    wire: ClassVar[str] = "system.StoreAwaited"
+    durable: ClassVar[bool] = False
+    reason: str
+
+
+class StoreBack(Payload, frozen=True, kw_only=True):
+    """The database answers again, and what waited for it is done."""
+
+    wire: ClassVar[str] = "system.StoreBack"
+    durable: ClassVar[bool] = False
+
+
 class SubscriberFailed(Payload, frozen=True, kw_only=True):
     """A subscriber raised; the others were told all the same."""
 

@@ -119,6 +119,7 @@ class RejectCode(StrEnum):
     RISK_HALTED = "risk_halted"
     RISK_REDUCE_ONLY = "risk_reduce_only"
     RISK_NOT_ARMED = "risk_not_armed"
+    RISK_UNCOMPARED = "risk_uncompared"
     RISK_SYMBOL = "risk_symbol"
     RISK_HOURS = "risk_hours"
     RISK_ORDER_QTY = "risk_order_qty"

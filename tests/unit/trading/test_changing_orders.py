@@ -331,6 +331,16 @@ async def test_a_change_that_was_committed_before_the_desk_stood_still_does_not_
     assert told.reason == "The change was not sent: this desk was away for too long after it was decided."
 
 
+async def test_a_change_is_asked_about_again_when_nothing_but_its_sending_is_left(scene: Scene) -> None:
+    order_id = await working(scene)
+    answers = iter((True, False))
+    scene.desk.state.may_send = lambda: next(answers)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(91)))
+    assert (await settled(scene, order_id)).request.limit_price == D(90)
+    assert at_the_broker(scene) == [(order_id, "new", D(10), D(90))]
+    assert "stood still just before it left" in (await scene.until_told("orders.ReplaceRefused")).reason
+
+
 async def test_a_cancel_that_a_change_stood_in_the_way_of_is_asked_for_again(scene: Scene) -> None:
     """The broker calls an order that is being changed over, and then refuses the change."""
     order_id = await working(scene)

@@ -90,7 +90,7 @@ def test_what_an_earlier_part_filled_counts_anew_and_the_order_is_over_no_more_t
     assert abs(after.order.request.qty - over) < D("1e-20")
     assert after.changes[0].qty == (asked or after.order.request.qty)
     again = heard(after, said, AT + 1)
-    assert (again.told, again.life.order.request.qty, again.life.excess_qty) == ((), after.order.request.qty, 0)
+    assert (again.told, again.life.order.request.qty, again.life.excess_qty) == ((), after.order.request.qty, D(0))
 
 
 def test_of_several_parts_the_one_that_works_counts() -> None:
