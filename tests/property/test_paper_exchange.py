@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.brokers.paper.actions import exchange_day
@@ -20,6 +20,7 @@ from core.model.order import OrderSide, OrderType, TimeInForce
 from core.model.paper import AccountBooks
 from core.model.run import AccountKind, AccountTerms
 from core.store.paper_check import _add_up
+from tests.examples import examples
 from tests.unit.brokers.paper.bench import PaperBench
 
 D = Decimal
@@ -203,7 +204,7 @@ def final(world: World) -> AccountBooks | None:
     return held[0] if held else None
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]), st.booleans())
 def test_everything_is_conserved_and_no_fill_is_outside_the_quote(
     todo: list[tuple[Any, ...]], account: AccountTerms, fees: str, caps: bool
@@ -214,7 +215,7 @@ def test_everything_is_conserved_and_no_fill_is_outside_the_quote(
         world.check()
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]))
 def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], account: AccountTerms, fees: str) -> None:
     through, again = (World(account, fees, caps=False, restarts=restarts) for restarts in (False, True))
