@@ -19,6 +19,7 @@ from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
 from tests.unit.runs.live_desk import BEGINS_NS, LiveScene
+from tests.virtual_time import VirtualClock, virtual_time
 
 MARGIN = AccountTerms(kind=AccountKind.MARGIN)
 CASH = Decimal(1_000_000)
@@ -44,6 +45,7 @@ class LastingSource(SimSource):
 
     def __init__(self, path: Path, *, begins_ns: int = BEGINS_NS, speed: float = 1_200.0, reverses: bool = True) -> None:
         super().__init__(begins_ns, speed=speed)
+        self._clock = VirtualClock(begins_ns, speed)
         self._path = path
         self._reverses = reverses
 
@@ -98,10 +100,12 @@ class LastingScene(LiveScene):
 
 @asynccontextmanager
 async def lasting(folder: Path, **options: Any) -> AsyncIterator[LastingScene]:
-    scene = LastingScene(folder, **options)
-    await scene.store.open()
-    try:
-        yield scene
-    finally:
-        await scene.ends()
+    """In virtual time."""
+    with virtual_time():
+        scene = LastingScene(folder, **options)
+        await scene.store.open()
+        try:
+            yield scene
+        finally:
+            await scene.ends()
     assert not scene.bugs, scene.bugs

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from core.ports import Broker
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
+from tests.virtual_time import VirtualClock, virtual_time
 
 BEGINS_NS = 20_000 * DAY_NS + 10 * 60 * MINUTE_NS - MINUTE_NS // 2
 
@@ -61,6 +62,7 @@ class LiveScene:
         clock = SystemClock()
         self.folder = folder
         self.source = KeptSource(BEGINS_NS, speed=speed)
+        self.source._clock = VirtualClock(BEGINS_NS, speed)
         self.clock = self.source.clock(ID)
         self.store = store or DatabaseStore(folder / "desk.db", clock)
         self.bugs: list[str] = []
@@ -121,12 +123,14 @@ class LiveScene:
 
 
 @asynccontextmanager
-async def live(folder: Path, **options: Any) -> AsyncIterator[LiveScene]:
-    scene = LiveScene(folder, **options)
-    await scene.store.open()
-    try:
-        yield scene
-    finally:
-        await scene.runs.close()
-        await scene.store.close()
+async def live(folder: Path, *, in_real_time: bool = False, **options: Any) -> AsyncIterator[LiveScene]:
+    """On a market in virtual time. `in_real_time`: for a strategy that takes its time."""
+    with nullcontext() if in_real_time else virtual_time():
+        scene = LiveScene(folder, **options)
+        await scene.store.open()
+        try:
+            yield scene
+        finally:
+            await scene.runs.close()
+            await scene.store.close()
     assert not scene.bugs, scene.bugs
