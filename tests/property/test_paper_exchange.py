@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.brokers.paper.actions import exchange_day
@@ -96,6 +96,7 @@ class World:
         self.bench = PaperBench(account=account, fees=fees, caps=caps, at=START_AT)
         self.restarts = restarts
         self.quotes: dict[str, tuple[Decimal, Decimal]] = {}
+        self.since_ns: dict[str, int] = {}
         self.seen = 0
         self.sent = 0
 
@@ -104,7 +105,7 @@ class World:
         if self.restarts:
             bench.restart()
             for symbol, (bid, ask) in self.quotes.items():
-                bench.quote(str(bid), str(ask), symbol)  # as the program does: it asks for the newest
+                bench.quote(str(bid), str(ask), symbol, time_ns=self.since_ns[symbol])  # as the program does: it asks for the newest
         name, *given = step
         try:
             if name == "send":
@@ -113,7 +114,7 @@ class World:
                 bench.send(f"c{self.sent}", **terms)
             elif name == "quote":
                 symbol, bid, spread, size = given
-                self.quotes[symbol] = (bid, bid + D(spread) / 100)
+                self.quotes[symbol], self.since_ns[symbol] = (bid, bid + D(spread) / 100), bench.now_ns
                 bench.quote(str(bid), str(self.quotes[symbol][1]), symbol, sizes=(size, size))
             elif name == "trade":
                 symbol, price = given
@@ -215,8 +216,17 @@ def test_everything_is_conserved_and_no_fill_is_outside_the_quote(
         world.check()
 
 
+ONE_SHARE: dict[str, Any] = {"symbol": "SPY", "side": OrderSide.BUY, "qty": "1", "type": OrderType.MARKET, "time_in_force": TimeInForce.DAY}
+
+
 @examples(100)
 @given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]))
+@example([("send", ONE_SHARE), ("quote", "SPY", D(95), 0, "0"), ("dividend", "0.77", 1), ("send", ONE_SHARE)], AccountTerms(), "none").via(
+    "a quote of yesterday's session does not stand today"
+)
+@example([("send", ONE_SHARE), ("trade", "SPY", D(95)), ("split", "2", 1)], AccountTerms(), "none").via(
+    "where nothing is held a split has no price: what was seen of the market is not kept"
+)
 def test_a_restart_after_each_step_changes_nothing(todo: list[tuple[Any, ...]], account: AccountTerms, fees: str) -> None:
     through, again = (World(account, fees, caps=False, restarts=restarts) for restarts in (False, True))
     for step in todo:
