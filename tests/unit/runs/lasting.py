@@ -45,7 +45,6 @@ class LastingSource(SimSource):
 
     def __init__(self, path: Path, *, begins_ns: int = BEGINS_NS, speed: float = 1_200.0, reverses: bool = True) -> None:
         super().__init__(begins_ns, speed=speed)
-        self._clock = VirtualClock(begins_ns, speed)
         self._path = path
         self._reverses = reverses
 
@@ -74,6 +73,7 @@ class LastingScene(LiveScene):
     def __init__(self, folder: Path, source: type[LastingSource] = LastingSource, **options: Any) -> None:
         self.folder = folder
         self.lasting = source(folder / "broker.json", **options)
+        self.lasting._clock = VirtualClock(self.lasting._clock.now_ns(), self.lasting._clock.speed)
         self.clock = self.lasting.clock(ID)
         clock = SystemClock()
         self.store = DatabaseStore(folder / "desk.db", clock)
