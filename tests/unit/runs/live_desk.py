@@ -1,6 +1,5 @@
 """A run manager on the simulated market, and strategies for it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -17,6 +16,7 @@ from core.ports import Broker
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
+from tests.unit.runs.waiting import Waiting
 from tests.virtual_time import VirtualClock, virtual_time
 
 BEGINS_NS = 20_000 * DAY_NS + 10 * 60 * MINUTE_NS - MINUTE_NS // 2
@@ -55,7 +55,7 @@ class KeptSource(SimSource):
             yield broker
 
 
-class LiveScene:
+class LiveScene(Waiting):
     """What a test holds in its hands."""
 
     def __init__(self, folder: Path, *, speed: float = 1_200.0, callback_limit_s: float = 5.0, store: DatabaseStore | None = None) -> None:
@@ -83,22 +83,6 @@ class LiveScene:
         terms: dict[str, Any] = {"symbols": ("DEMO/USD",), "timeframe": "1m", "mode": RunMode.PAPER, "broker": ID, "end_ns": end_ns}
         run = await self.runs.create(RunConfig(strategy_id=strategy, **(terms | changes)))
         return await self.runs.start(run.id)
-
-    async def over(self, run: Run) -> Run:
-        async with asyncio.timeout(60):
-            return await self.runs.wait(run.id)
-
-    async def until(self, wire: str, count: int = 1) -> list[Any]:
-        """Return the payloads of so many events once they are there."""
-        told = asyncio.Event()
-        with self.store.log.subscribe(wire, lambda _: told.set(), owner="test"):
-            while True:
-                told.clear()  # before: what is told while the log is read counts
-                found = await self.store.log.read(pattern=wire, limit=10_000)
-                if len(found) >= count:
-                    return [event.payload for event in found]
-                async with asyncio.timeout(60):
-                    await told.wait()
 
     async def throw(self, level: SwitchLevel) -> None:
         """Throw the kill switch of all."""
