@@ -26,9 +26,11 @@ from core.ports import Clock, Store
 from core.trading.absent_orders import AbsentOrders
 from core.trading.account_past import AccountPast
 from core.trading.books import RunBook, merged
-from core.trading.changes import Change, change_id, number_of
+from core.trading.changes import change_id, number_of
 from core.trading.history import read_changes, remember
 from core.trading.order_fold import revived
+from core.trading.parts import Change
+from core.trading.split_orders import split_change
 from core.trading.state import AccountState
 from tests.unit.trading.desk import FEATURES, KEY
 
@@ -109,7 +111,11 @@ class History:
             named: dict[str, Any] = {"order_id": order.id, "client_order_id": change_id(order.id, self._chance.randint(1, 2))}
             made = self._chance.random() < 0.5
             refused = OrderReplaceRefused(code=RejectCode.NEVER_SENT, reason="No.", **named)
-            await self._put([OrderReplaced(request=order.request, reason="Yes.", **named) if made else refused], order.run_id)
+            filled_qty = order.filled_qty if self._chance.random() < 0.3 else None  # a split
+            request = msgspec.structs.replace(order.request, qty=order.request.qty * self._chance.choice((1, 2)))
+            await self._put(
+                [OrderReplaced(request=request, reason="Yes.", filled_qty=filled_qty, **named) if made else refused], order.run_id
+            )
 
     async def _group(self) -> None:
         """An entry leaves with its exits."""
@@ -218,12 +224,8 @@ async def from_the_start(store: Store, clock: Clock, *, coins: bool = False) -> 
         fills = [fill for fill in await store.runs.fills(run.id) if fill.order_id in {order.id for order in orders}]
         events = [event.payload for event in await store.log.read(run_id=run.id, limit=100_000)]
         for order in orders:
-            life = revived(order, tuple(fill for fill in fills if fill.order_id == order.id))
-            sent = [one for one in events if isinstance(one, OrderChangeSent) and one.order_id == order.id]
-            if sent:
-                told = [one for one in events if isinstance(one, OrderReplaced | OrderReplaceRefused) and one.order_id == order.id]
-                changes, at = _changes(sent, told, events)
-                life = msgspec.structs.replace(life, changes=changes, at=at)
+            changes, at = _changes([one for one in events if getattr(one, "order_id", "") == order.id])
+            life = revived(order, tuple(fill for fill in fills if fill.order_id == order.id), changes, at)
             state.recall(life)
             is_over = run.status in {RunStatus.STOPPED, RunStatus.COMPLETED, RunStatus.ERROR}
             if is_over and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
@@ -236,19 +238,23 @@ async def from_the_start(store: Store, clock: Clock, *, coins: bool = False) -> 
     return state
 
 
-def _changes(sent: list[OrderChangeSent], told: list[Any], events: list[Payload]) -> tuple[tuple[Change, ...], int]:
-    first = events.index(sent[0])
-    after = [one for one in told if events.index(one) > first]
-    made = [number_of(one.client_order_id or "") for one in after if isinstance(one, OrderReplaced)]
+def _changes(events: list[Payload]) -> tuple[tuple[Change, ...], int]:
+    """Return an order's changes and which was made last; what was settled before any was sent is of no change of ours."""
     changes: list[Change] = []
+    at, over = 0, D(0)
     for event in events:
-        if any(event is one for one in sent):
-            changes.append(Change(qty=sent[0].qty))
-        elif isinstance(event, OrderReplaceRefused) and any(event is one for one in after):
-            number = number_of(event.client_order_id or "")
-            if number <= len(changes):
-                changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=True)
-    return tuple(changes), max(made, default=0)
+        if isinstance(event, OrderChangeSent):
+            changes.append(Change(qty=event.qty))
+        elif isinstance(event, OrderReplaced | OrderReplaceRefused) and changes:
+            number, is_made = number_of(event.client_order_id or ""), isinstance(event, OrderReplaced)
+            if isinstance(event, OrderReplaced):
+                at = max(at, number)
+                if event.filled_qty is not None and over:
+                    changes = [split_change(one, event.request.qty / over, over, event.request.qty) for one in changes]
+                over = event.request.qty
+            if 0 < number <= len(changes):
+                changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=not is_made)
+    return tuple(changes), at
 
 
 def books(state: AccountState) -> dict[str, Any]:

@@ -18,11 +18,14 @@ from core.events.registry import payload_class
 from core.matching.holding import Holding
 from core.model.account_snapshot import RunEnd
 from core.model.market import AssetClass, asset_class_of
+from core.model.money import ZERO
 from core.model.order import Fill, Order, OrderSide
 from core.model.run import Run
 from core.trading.books import BookChange, RunBook, merged
-from core.trading.changes import Change, number_of
+from core.trading.changes import number_of
 from core.trading.order_fold import OrderLife, revived
+from core.trading.parts import Change
+from core.trading.split_orders import split_change
 
 VERSION: Final = 1
 """Of the way a run is folded: what an earlier way left is not gone on with."""
@@ -35,25 +38,29 @@ PAST_TYPES: Final = tuple(
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """The changes of one order, as the log has them; `at`: the last that was made."""
+    """The changes of one order, as the log has them; `at`: the last that was made, `over`: how many units it was over then."""
 
     changes: tuple[Change, ...] = ()
     at: int = 0
+    over: Decimal = ZERO
 
     def sent(self, payload: OrderChangeSent) -> "Changes":
         """Return them with one more."""
-        return Changes((*self.changes, Change(qty=payload.qty)), self.at)
+        return msgspec.structs.replace(self, changes=(*self.changes, Change(qty=payload.qty)))
 
     def settled(self, payload: OrderReplaced | OrderReplaceRefused) -> "Changes":
         """Return them with what became of one."""
-        number = number_of(payload.client_order_id or "")
+        number, is_made = number_of(payload.client_order_id or ""), isinstance(payload, OrderReplaced)
+        changes, at, over = list(self.changes), self.at, self.over
         if isinstance(payload, OrderReplaced):
-            return Changes(self.changes, max(self.at, number))
-        if not 0 < number <= len(self.changes):
-            return self
-        changes = list(self.changes)
-        changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=True)
-        return Changes(tuple(changes), self.at)
+            at = max(at, number)
+            if payload.filled_qty is not None and over:  # a split: what was asked for is in the units of before
+                after, ratio = payload.request.qty, payload.request.qty / over
+                changes = [split_change(one, ratio, over, after) for one in changes]
+            over = payload.request.qty
+        if 0 < number <= len(changes):
+            changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=not is_made)
+        return Changes(tuple(changes), at, over)
 
 
 class HeldSum(msgspec.Struct, frozen=True):
@@ -196,8 +203,8 @@ class RunPast:
         return order.id in self._changes and self._life(order).changing is not None
 
     def _life(self, order: Order) -> OrderLife:
-        life, changes = revived(order, tuple(self._fills.get(order.id, ()))), self._changes.get(order.id)
-        return life if changes is None else msgspec.structs.replace(life, changes=changes.changes, at=changes.at)
+        changes = self._changes.get(order.id, Changes())
+        return revived(order, tuple(self._fills.get(order.id, ())), changes.changes, changes.at)
 
 
 def changes_in(tail: RunTail) -> list[tuple[int, BookChange]]:

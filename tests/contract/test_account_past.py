@@ -51,7 +51,7 @@ async def test_a_snapshot_at_any_point_changes_nothing(store: Store, clock: Stil
 
 
 async def test_what_is_over_is_not_read_again(store: Store, clock: StillClock) -> None:
-    history = await written(store, 1)
+    history = await written(store, 11)
     await fold(store, clock, history.now_ns)
     state, _ = await remembered(store, clock)
     plain = await from_the_start(store, clock)
@@ -155,7 +155,7 @@ async def change(store: Store, **left: object) -> None:
 
 
 async def test_a_check_holds_the_snapshot_against_the_rows(store: Store, clock: StillClock) -> None:
-    history = await written(store, 10, 40)
+    history = await written(store, 11, 40)
     assert await found_in(store) == []
     await fold(store, clock, history.now_ns)
     for _ in range(15):

@@ -9,6 +9,7 @@ import pytest
 from core.clock.realtime import SystemClock
 from core.errors import InvalidValue
 from core.model.hand import OrderTerms
+from core.model.instants import HOUR_NS
 from core.model.order import OrderStatus
 from tests.broker.bench import fake_broker
 from tests.broker.book import Document
@@ -40,6 +41,18 @@ async def taken(scene: WireScene) -> tuple[str, str, str]:
     return entry, stop, target
 
 
+async def partly_sold(scene: WireScene) -> tuple[str, str]:
+    """The stop and the target of an entry that filled; 4 of its 10 are sold by the target."""
+    entry, stop, target = await taken(scene)
+    scene.fill(entry, 10)
+    await scene.until_status(entry, S.FILLED)
+    first = scene.desk.state.lives[target].order.broker_id
+    assert first is not None
+    scene.do(lambda: scene.server.book.fill(first, "4", "420"))
+    await scene.until_filled(target, 4)
+    return stop, target
+
+
 async def test_an_entry_and_an_exit_are_changed_and_all_end_together(tmp_path: Path, server: FakeBroker) -> None:
     async with wired(tmp_path, server) as scene:
         await scene.run()
@@ -58,13 +71,7 @@ async def test_an_entry_and_an_exit_are_changed_and_all_end_together(tmp_path: P
 async def test_what_an_exit_sold_before_its_change_is_booked_with_it(tmp_path: Path, server: FakeBroker) -> None:
     async with wired(tmp_path, server) as scene:
         await scene.run()
-        entry, stop, target = await taken(scene)
-        scene.fill(entry, 10)
-        await scene.until_status(entry, S.FILLED)
-        first = scene.desk.state.lives[target].order.broker_id
-        assert first is not None
-        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
-        await scene.until_filled(target, 4)
+        stop, target = await partly_sold(scene)
         await changed(scene, target, limit_price=D(421))
         await scene.assert_books_equal()
     async with wired(tmp_path, server) as scene:  # and while the program is off
@@ -105,16 +112,32 @@ async def test_what_an_exit_sold_unheard_before_its_change_is_booked_after_a_res
         await scene.assert_books_equal()
 
 
-async def test_a_change_of_one_exit_leaves_it_over_what_the_other_has_not_sold(tmp_path: Path, server: FakeBroker) -> None:
+async def test_a_changed_exit_that_fills_while_the_program_is_off_is_filled_however_long_ago_it_was_changed(
+    tmp_path: Path, server: FakeBroker
+) -> None:
+    """What it replaced bears no id of ours, and no list of what is new has either of them: only the one that took its place names it."""
+    server.do(lambda: setattr(server.book, "clock_off_ns", -2 * HOUR_NS))
     async with wired(tmp_path, server) as scene:
         await scene.run()
         entry, stop, target = await taken(scene)
         scene.fill(entry, 10)
         await scene.until_status(entry, S.FILLED)
-        first = scene.desk.state.lives[target].order.broker_id
-        assert first is not None
-        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
-        await scene.until_filled(target, 4)
+        await changed(scene, target, limit_price=D(421))
+        changed_id = scene.broker_id(f"{target}.r1")
+    server.do(lambda: setattr(server.book, "clock_off_ns", 0))
+    server.do(lambda: server.book.fill(changed_id, "10", "421"))
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        await scene.until_status(target, S.FILLED)
+        await scene.until_status(stop, S.CANCELLED)
+        assert scene.desk.state.adopted == set()
+        await scene.assert_books_equal()
+
+
+async def test_a_change_of_one_exit_leaves_it_over_what_the_other_has_not_sold(tmp_path: Path, server: FakeBroker) -> None:
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        stop, target = await partly_sold(scene)
         with pytest.raises(InvalidValue, match="one quantity"):
             await scene.desk.change(stop, OrderTerms(qty=D(8)))
         await changed(scene, stop, stop_price=D(381), qty=D(10))  # as a dialog sends what was not touched, too
