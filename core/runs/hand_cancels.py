@@ -20,7 +20,10 @@ class HandCancels:
         self._changed = changed
 
     async def cancel(self, order: Order) -> None:
-        """Take back an order that is not over. Returns once that is stored: while the store is away that waits, and the broker is asked."""
+        """Take back an order that is not over. Returns once that is stored: while the store is away that waits, and the broker is asked.
+
+        Raises StoreError for what waiting does not mend; then the broker is asked, too.
+        """
         is_asked = False
 
         async def ask() -> None:
@@ -29,7 +32,11 @@ class HandCancels:
             if is_asked:
                 await self._desk.cancel(order.id)
 
-        await self._away.tell(self._desk.state, order, _asked(order), while_waiting=ask)
+        try:
+            await self._away.tell(self._desk.state, order, _asked(order), while_waiting=ask)
+        except StoreError:  # what waiting does not mend, a full disk for one: the broker is asked all the same
+            await ask()
+            raise
         if not is_asked:
             await self._carry_out(order)
 
