@@ -390,6 +390,13 @@ class OrderFilled(Payload, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class OrderCompleted(Payload, frozen=True, kw_only=True):
+    """All of the order was executed before; only now is it known that a change of it left nothing more."""
+
+    wire: ClassVar[str] = "orders.Completed"
+    order_id: str
+
+
 class OrderCancelled(Payload, frozen=True, kw_only=True):
     """The order was taken back."""
 

@@ -13,6 +13,7 @@ from core.model.hand import OrderTerms
 from core.model.order import Order, OrderRequest
 from core.trading.brackets import check_change
 from core.trading.changes import change_id, changed_request
+from core.trading.excess import Excess
 from core.trading.gate import Gate
 from core.trading.order_fold import OrderLife, change_sent
 from core.trading.sender import Sender
@@ -31,6 +32,7 @@ class Changing:
         self._gate = gate
         self._sender = sender
         self._spawn = spawn
+        self._excess = Excess(state, self.change, sender.cancel)
 
     def wanted(self, order_id: str, terms: OrderTerms) -> OrderRequest:
         """Return what an order of ours would be on other terms. Raises UnknownName, and InvalidValue where that cannot be asked for now."""
@@ -97,12 +99,9 @@ class Changing:
 
     async def _carry_out(self, order_id: str, number: int, terms: OrderTerms, is_late: bool) -> None:
         await self._sender.change(order_id, number, terms, is_late=is_late)
-        life = self._state.lives[order_id]
-        if life.order.status.is_final or life.at != number or life.order.request.qty <= life.changes[number - 1].qty:
-            return
-        # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
-        wanted = life.changes[number - 1].qty
-        if wanted > life.known_qty and not self._state.has_exits(order_id):
-            await self.change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
-        else:
-            await self._sender.cancel(order_id)
+        await self._excess.take_off(order_id)
+
+    def take_off_excess(self) -> None:
+        """Make every order smaller that is over more than was asked for, and that nobody has made smaller yet."""
+        for order_id in self._excess.found():
+            self._spawn(self._excess.take_off(order_id), f"excess-{order_id}")

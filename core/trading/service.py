@@ -456,7 +456,8 @@ class AccountDesk:
         if execution is not None:
             life = entry.life(known.order.id, known)
             entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
-        if entry.life(known.order.id, known).missing_qty:
+        life = entry.life(known.order.id, known)
+        if life.missing_qty or life.is_unclear:
             self._missing(known.order.id)
         for other in state.ended_with(entry.life(known.order.id, known).order):
             self._missing(other)  # not every broker tells of it
@@ -500,6 +501,7 @@ class AccountDesk:
                 await self._not_compared(error)
             else:
                 self._is_unhealed = False
+                self._changing.take_off_excess()
             if reconciler.has_met:
                 self._ready.set()
             with suppress(TimeoutError):

@@ -171,6 +171,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderFilled: _fill,
     p.OrderPartiallyFilled: _fill,
     p.OrderCancelled: lambda e, find: f"{_order(e.order_id, find)} cancelled: {e.reason}",
+    p.OrderCompleted: lambda e, find: f"{_order(e.order_id, find)} is filled: nothing more belongs to it.",
     p.OrderExpired: lambda e, find: f"{_order(e.order_id, find)} expired: {e.reason}",
     p.ReplaceRequest: _replaced,
     p.OrderReplaced: lambda e, _: f"Order {short_id(e.order_id)} is now: {request_words(e.request)}. {e.reason}",
