@@ -18,6 +18,7 @@ from core.model.market import AssetClass
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import Run, RunConfig, RunMode, RunStatus
+from core.ports import Clock
 from core.store.database import DatabaseStore
 from core.trading.books import RunBook
 from core.trading.service import AccountDesk, Intent
@@ -138,20 +139,37 @@ class Scene:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, broker: FakeBroker | None = None, limits: RiskLimits | None = None, loses: Iterable[Outcome] = (), **options: Any
+    folder: Path,
+    broker: FakeBroker | None = None,
+    limits: RiskLimits | None = None,
+    loses: Iterable[Outcome] = (),
+    clock: Clock | None = None,
+    **options: Any,
 ) -> AsyncIterator[Scene]:
-    """A desk on the folder's database, in virtual time; `broker`: one that was there before; `loses`: what becomes of its first commits."""
+    """A desk on the folder's database, in virtual time; `broker`: one that was there before; `loses`: what becomes of its first commits.
+
+    `clock`: another than that of the virtual time.
+    """
     with virtual_time():
-        async with _opened(folder, broker, limits, loses, options) as scene:
+        async with _opened(folder, broker, limits, loses, clock or _virtual_clock(), options) as scene:
             yield scene
+
+
+def _virtual_clock() -> VirtualClock:
+    clock = VirtualClock(SystemClock().now_ns(), 1.0)
+    clock.begin()
+    return clock
 
 
 @asynccontextmanager
 async def _opened(
-    folder: Path, broker: FakeBroker | None, limits: RiskLimits | None, loses: Iterable[Outcome], options: dict[str, Any]
+    folder: Path,
+    broker: FakeBroker | None,
+    limits: RiskLimits | None,
+    loses: Iterable[Outcome],
+    clock: Clock,
+    options: dict[str, Any],
 ) -> AsyncIterator[Scene]:
-    clock = VirtualClock(SystemClock().now_ns(), 1.0)
-    clock.begin()
     store = DatabaseStore(folder / "desk.db", clock)
     await store.open()
     broker = broker or FakeBroker(clock.now_ns)
