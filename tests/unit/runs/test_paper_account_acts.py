@@ -50,10 +50,10 @@ class Holder(BarStrategy):
 
 
 class Scene:
-    """A run manager on the paper account, on a simulated market in virtual time."""
+    """A run manager on the paper account, on a simulated market that goes fast, in virtual time."""
 
     def __init__(self, folder: Path, begins: str) -> None:
-        market = SimSource(parse_instant(begins))
+        market = SimSource(parse_instant(begins), speed=1_200)
         market._clock = VirtualClock(parse_instant(begins), 1_200)
         self.clock = market.clock(SIM)
         self.store = DatabaseStore(folder / "desk.db", SystemClock())

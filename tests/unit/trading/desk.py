@@ -18,7 +18,6 @@ from core.model.market import AssetClass
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import Run, RunConfig, RunMode, RunStatus
-from core.ports import Clock
 from core.store.database import DatabaseStore
 from core.trading.books import RunBook
 from core.trading.service import AccountDesk, Intent
@@ -143,19 +142,17 @@ async def opened(
     broker: FakeBroker | None = None,
     limits: RiskLimits | None = None,
     loses: Iterable[Outcome] = (),
-    clock: Clock | None = None,
+    clock: SystemClock | None = None,
     **options: Any,
 ) -> AsyncIterator[Scene]:
-    """A desk on the folder's database, in virtual time; `broker`: one that was there before; `loses`: what becomes of its first commits.
-
-    `clock`: another than that of the virtual time.
-    """
+    """A desk on the folder's database, in virtual time; `broker`: one that was there before; `loses`: what becomes of its first commits."""
     with virtual_time():
-        async with _opened(folder, broker, limits, loses, clock or _virtual_clock(), options) as scene:
+        async with _opened(folder, broker, limits, loses, clock, options) as scene:
             yield scene
 
 
-def _virtual_clock() -> VirtualClock:
+def virtual_clock() -> VirtualClock:
+    """Return a clock that has begun, and that goes as the loop does."""
     clock = VirtualClock(SystemClock().now_ns(), 1.0)
     clock.begin()
     return clock
@@ -167,9 +164,10 @@ async def _opened(
     broker: FakeBroker | None,
     limits: RiskLimits | None,
     loses: Iterable[Outcome],
-    clock: Clock,
+    given: SystemClock | None,
     options: dict[str, Any],
 ) -> AsyncIterator[Scene]:
+    clock = given or virtual_clock()
     store = DatabaseStore(folder / "desk.db", clock)
     await store.open()
     broker = broker or FakeBroker(clock.now_ns)
