@@ -233,6 +233,46 @@ class NotReversed(Payload, frozen=True, kw_only=True):
     reason: str
 
 
+class ExitsOwed(Payload, frozen=True, kw_only=True):
+    """Exits of a position make way, so that it can be closed, or a part of it; until that is done they are owed.
+
+    `order_ids`: one, or two of which one cancels the other. They are over `qty` units, and `filled_qty` of theirs, with what left in
+    their place before, are filled. Each is to be over `left_qty` units; zero: it is taken back. The order `closing_id` is to close
+    `closing_qty`; exits may be over `allowed_qty` once it has.
+    """
+
+    wire: ClassVar[str] = "orders.ExitsOwed"
+    remembered: ClassVar[bool] = True
+    order_ids: tuple[str, ...]
+    symbol: str
+    qty: Decimal
+    filled_qty: Decimal
+    left_qty: Decimal
+    closing_id: str
+    closing_qty: Decimal
+    allowed_qty: Decimal
+
+
+class ExitsOwedNoMore(Payload, frozen=True, kw_only=True):
+    """Exits that were owed are so no more: they are there again, or nothing is left for them to close, or they were taken back."""
+
+    wire: ClassVar[str] = "orders.ExitsOwedNoMore"
+    remembered: ClassVar[bool] = True
+    order_ids: tuple[str, ...]
+    symbol: str
+    reason: str
+
+
+class LeftBare(Payload, frozen=True, kw_only=True):
+    """So many units of a position stand without the exits that they had, which cannot be sent now. `order_ids`: those that they had."""
+
+    wire: ClassVar[str] = "orders.LeftBare"
+    order_ids: tuple[str, ...]
+    symbol: str
+    qty: Decimal
+    reason: str
+
+
 class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """A change of an order leaves for the broker, which makes a new order of it under `client_order_id`; what is None stays.
 

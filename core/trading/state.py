@@ -57,6 +57,10 @@ class Waiting(Protocol):
         """Give one of them other terms."""
         ...
 
+    def pair(self, first_id: str, second_id: str) -> None:
+        """Note that of two orders, which have left, one cancels the other."""
+        ...
+
 
 class Seat:
     """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error.
