@@ -77,16 +77,7 @@ class ClosingSide:
 
     def open_qty(self, group: Sequence[OrderLife]) -> Decimal:
         """Return over how many units orders are of which one cancels the others."""
-        return max(map(self._left, group), default=ZERO)
-
-    def _left(self, life: OrderLife) -> Decimal:
-        """Return over how many units an order still is: of two whose pair the broker minds it takes off one what the other filled."""
-        other = self._state.lives.get(self._state.pairs.get(life.order.id, ""))
-        if other is None:
-            return life.left_qty
-        # A change may have been made of what was left of one by then: the larger is what both were over.
-        both = max(life.order.request.qty, other.order.request.qty) - life.known_qty - other.known_qty
-        return max(ZERO, min(life.left_qty, both))
+        return max(map(self._state.left_qty, group), default=ZERO)
 
 
 def grouped(lives: Sequence[OrderLife]) -> list[list[OrderLife]]:

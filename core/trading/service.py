@@ -339,6 +339,7 @@ class AccountDesk:
         if intent.trace_id is not None:
             state.causes.traces[order.id] = intent.trace_id
         entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
+        order = self._gate.without_dust(order, before, entry)
         refusals = self._gate.refusals(order, before)
         for scope, refusal in refusals:
             entry.tell_of(
@@ -373,8 +374,7 @@ class AccountDesk:
             if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
                 return  # it was faster: what it came to is told
             left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._gate.refusals(left, [])
-            if refusals:
+            if refusals := self._gate.refusals(left, []):
                 for scope, one in refusals:
                     entry.tell_of(
                         order,
