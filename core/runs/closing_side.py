@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from core.errors import InvalidValue
 from core.model.money import ZERO
-from core.model.order import Order, OrderSide
+from core.model.order import Order, OrderSide, OrderType
 from core.trading.order_fold import OrderLife
 from core.trading.state import AccountState
 
@@ -26,13 +26,16 @@ class ClosingSide:
         """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
         return self._state.is_held(order) and not self._state.lives[order.parent_id or ""].known_qty
 
-    def qty(self, run_id: str, symbol: str, side: OrderSide, *, exits_only: bool = False) -> Decimal:
+    def qty(self, run_id: str, symbol: str, side: OrderSide, *, exits_only: bool = False, waiting_only: bool = False) -> Decimal:
         """Return over how many units it is; of two orders of which one cancels the other the larger counts.
 
-        `exits_only`: without orders that may open something.
+        `exits_only`: without orders that may open something; `waiting_only`: without those that close at once, or as soon as they can.
         """
-        working = self.orders(run_id, symbol, side)
-        counted = [life for life in working if not exits_only or life.order.parent_id is not None or life.order.request.reduce_only]
+        counted = []
+        for life in self.orders(run_id, symbol, side):
+            is_exit = life.order.parent_id is not None or life.order.request.reduce_only
+            if (is_exit or not exits_only) and not (waiting_only and life.order.request.type is OrderType.MARKET):
+                counted.append(life)
         return sum(map(self.open_qty, grouped(counted)), ZERO)
 
     def left_of(self, spoken_for: dict[str, Decimal], life: OrderLife) -> Decimal | None:

@@ -50,6 +50,8 @@ class Debt:
         self.closing_ids: dict[str, None] = {}
         self.is_asked = False
         """Whether anything was asked of the broker for it."""
+        self._first: Final = max(map(_number, told.order_ids))
+        """The number of those that made way; what came before them is long over."""
         self.count = max((_number(each) for each in lives if base_id(each) in self.legs), default=0)
         self.bare_qty = ZERO
         self.reason = ""
@@ -94,7 +96,7 @@ class Debt:
 
     def is_taken_away(self, lives: Mapping[str, OrderLife]) -> bool:
         """Whether what works in their place was cancelled, or came to the end of its time: then it is wanted no more."""
-        for each in self._each(lives):
+        for each in self._each(lives, self._first):
             for life in each:
                 order = life.order
                 is_ours = order.id in self.making_way and order.status is not OrderStatus.EXPIRED
@@ -173,10 +175,10 @@ class Debt:
             broker_id=None,
         )
 
-    def _each(self, lives: Mapping[str, OrderLife]) -> list[list[OrderLife]]:
+    def _each(self, lives: Mapping[str, OrderLife], first: int = 0) -> list[list[OrderLife]]:
         """Return what there is of them: first those that made way, then what left in their place, in groups that left at once."""
         found = []
-        for number in range(self.count + 1):
+        for number in range(first, self.count + 1):
             ids = (self._id(leg, number) for leg in self.legs)
             found.append([lives[each] for each in ids if each in lives])
         return [each for each in found if each]

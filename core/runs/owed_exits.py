@@ -144,12 +144,13 @@ class OwedExits:
                 self._take(payload)
             elif isinstance(payload, ExitsOwedNoMore):
                 self._drop(payload.order_ids)
+        made_way = {each for event in told if isinstance(event.payload, ExitsOwed) for each in event.payload.order_ids}
         for run_id in {debt.key.run_id for debt in self._debts}:
             run, fates = await runs.run(run_id), await read_fates(log, run_id)
-            gone = {order_id for order_id, request in fates.items() if request is None and is_back(order_id)}
+            gone = {order_id for order_id, request in fates.items() if request is None and is_back(order_id)} - made_way
             for debt in [one for one in self._debts if one.key.run_id == run_id]:
                 debt.is_asked = True
-                is_taken_back = any(debt.concerns(each) and each not in debt.making_way for each in gone)
+                is_taken_back = any(map(debt.concerns, gone))
                 if is_taken_back or run is None or (run.status in _OVER and not run.config.is_by_hand):
                     self._debts.remove(debt)
 
@@ -181,13 +182,16 @@ class OwedExits:
 
     async def give_up(self) -> None:
         """Say of what is owed still that it goes on when the account is opened again. Raises StoreError."""
-        for debt in self._debts:
-            lives = self._state.lives
-            qty = debt.owed_qty(self._state, self._side)
-            if debt.is_making_way(lives):
-                await self._say(debt, debt.qty, "let go", "Their cancel is under way, and the account was let go.")
-            elif qty and (left := min(qty, self._held(debt.key))):
-                await self._say(debt, left, "let go", f"{debt.reason} The account was let go; they are sent when it is open again.".strip())
+        for key in {debt.key: None for debt in self._debts}:
+            due = self._due(key, ZERO)
+            for debt in self._of(key):
+                qty = next((qty for one, qty in due if one is debt), ZERO)
+                if qty:
+                    await self._say(
+                        debt, qty, "let go", f"{debt.reason} The account was let go; they are sent when it is open again.".strip()
+                    )
+                elif debt.is_making_way(self._state.lives):
+                    await self._say(debt, debt.qty, "let go", "Their cancel is under way, and the account was let go.")
 
     # --- inside ---
 
@@ -240,8 +244,9 @@ class OwedExits:
             return False
         if not self._held(debt.key) or not debt.is_asked:
             return True
-        # What is held has its exits, and what makes way still has done so.
-        is_covered = not debt.owed_qty(state, self._side) or self._needed(debt.key, ZERO) <= 0
+        # What is held has its exits though nothing else fills, and what was to make way has done so.
+        lacks = self._most(debt.key) - self._side.qty(*debt.key, waiting_only=True)
+        is_covered = not debt.owed_qty(state, self._side) or lacks <= 0
         return is_covered and debt.is_there(lives) and not debt.is_making_way(lives)
 
     def _due(self, key: Key, reserved: Decimal) -> list[tuple[Debt, Decimal]]:
@@ -259,9 +264,12 @@ class OwedExits:
 
     def _needed(self, key: Key, reserved: Decimal) -> Decimal:
         """Return over how many units of a position nothing works that closes it, as far as exits may be over them."""
+        return self._most(key) - self._side.qty(*key) - reserved
+
+    def _most(self, key: Key) -> Decimal:
+        """Return over how many units of a position exits may be."""
         debts = self._of(key)
-        held = min(self._held(key), debts[-1].most_qty(self._state.lives)) if debts else self._held(key)
-        return held - self._side.qty(*key) - reserved
+        return min(self._held(key), debts[-1].most_qty(self._state.lives)) if debts else self._held(key)
 
     def _held(self, key: Key) -> Decimal:
         return self._holdings.to_close(*key)
