@@ -195,3 +195,5 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     hand_run_id: str
     as_of_ns: int
     held: frozenset[str] = frozenset()
+    lacks_exits: bool = False
+    """Whether exits that made way for a closing are about to be sent again: in a moment they are there, or it is said why not."""

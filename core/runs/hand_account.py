@@ -198,6 +198,7 @@ class HandAccount:
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
             held=frozenset(order.id for order in working if state.is_held(order)),
+            lacks_exits=self._owed.lacks,
         )
 
     def _money(self) -> Account:

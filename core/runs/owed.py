@@ -90,9 +90,11 @@ class Debt:
 
     def is_there(self, lives: Mapping[str, OrderLife]) -> bool:
         """Whether the broker has acknowledged what was sent in their place, and of a pair both."""
-        if any(life.order.status is OrderStatus.SUBMITTING for each in self._each(lives) for life in each):
-            return False
-        return not self._alone(lives)
+        return not self.is_leaving(lives) and self._alone(lives) is None
+
+    def is_leaving(self, lives: Mapping[str, OrderLife]) -> bool:
+        """Whether it is not known yet of something whether the broker has it."""
+        return any(life.order.status is OrderStatus.SUBMITTING for each in self._each(lives) for life in each)
 
     def is_taken_away(self, lives: Mapping[str, OrderLife]) -> bool:
         """Whether what works in their place was cancelled, or came to the end of its time: then it is wanted no more."""

@@ -128,6 +128,14 @@ class OwedExits:
         """Whether anything is owed to any position."""
         return bool(self._debts)
 
+    @property
+    def lacks(self) -> bool:
+        """Whether something is on its way, or will be as soon as the broker has done what it was asked for."""
+        lives = self._state.lives
+        due = [one for key in {debt.key: None for debt in self._debts} for one in self._due(key, ZERO)]
+        is_under_way = any(debt.is_making_way(lives) or debt.is_leaving(lives) for debt in self._debts)
+        return is_under_way or any(qty and not debt.reason for debt, qty in due)
+
     # --- its life ---
 
     async def recall(self, log: EventLog, runs: RunStore) -> None:

@@ -15,7 +15,9 @@ from core.events.live_payloads import ExitsOwed, ExitsOwedNoMore, LeftBare
 from core.model.hand import HandOrder
 from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
+from core.model.run import RunMode
 from core.runs import covers
+from core.runs.bare import left_bare
 from core.runs.hand_account import HandAccount
 from core.views.words import words
 from tests.broker.bench import fake_broker
@@ -268,11 +270,16 @@ async def test_a_position_whose_exits_the_broker_refuses_is_said_to_stand_bare(t
         (shown,) = await bare(account)
         assert shown.startswith("10 of it stand without the exits that they had. They were not taken: ")
         assert working(server) == []
+        assert [one.reason for one in await left_bare(account._log, account._runs, "alpaca", RunMode.PAPER)] == [
+            said.removeprefix("10 SPY stand without the exits that they had. ")
+        ]
+        assert not await left_bare(account._log, account._runs, "alpaca", RunMode.LIVE)
     # Whoever opens the account next is told as well, and it is closed for good then.
     async with by_hand(tmp_path, server) as account:
         await until(account, (await account.close("SPY", account.run.id)).id, S.FILLED)
         await so(account, server, [])
         assert await bare(account) == []
+        assert not await left_bare(account._log, account._runs, "alpaca", RunMode.PAPER)
 
 
 async def test_the_kill_switch_lets_nothing_leave_and_that_is_said(tmp_path: Path, server: FakeBroker) -> None:
