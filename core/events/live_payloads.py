@@ -236,8 +236,8 @@ class NotReversed(Payload, frozen=True, kw_only=True):
 class ExitsOwed(Payload, frozen=True, kw_only=True):
     """Exits of a position make way, so that it can be closed, or a part of it; until that is done they are owed.
 
-    `order_ids`: one, or two of which one cancels the other. They are over `qty` units, and `filled_qty` of theirs, with what left in
-    their place before, are filled. Each is to be over `left_qty` units; zero: it is taken back. The order `closing_id` is to close
+    `order_ids`: one, or two of which one cancels the other. With all that left in the same place before, they are over `qty` units, and
+    `filled_qty` are filled. Each is to be over `left_qty` units; zero: it is taken back. The order `closing_id` is to close
     `closing_qty`; exits may be over `allowed_qty` once it has.
     """
 

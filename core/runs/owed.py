@@ -219,10 +219,15 @@ def is_back(order_id: str) -> bool:
     return _BACK.fullmatch(order_id) is not None
 
 
-def filled_of(order_ids: Sequence[str], lives: Mapping[str, OrderLife]) -> Decimal:
-    """Return what is filled of exits and of all that left in their place."""
+def there_is(order_ids: Sequence[str], state: AccountState, side: ClosingSide) -> tuple[Decimal, Decimal]:
+    """Return over how many units exits are, with what else works in the same place, and what is filled of all of that."""
     legs = set(map(base_id, order_ids))
-    return sum((life.known_qty for each, life in lives.items() if base_id(each) in legs), ZERO)
+    groups: dict[int, list[OrderLife]] = {}
+    for each, life in state.lives.items():
+        if base_id(each) in legs:
+            groups.setdefault(_number(each), []).append(life)
+    filled = sum((life.known_qty for group in groups.values() for life in group), ZERO)
+    return sum(map(side.open_qty, groups.values()), ZERO), filled
 
 
 def _number(order_id: str) -> int:

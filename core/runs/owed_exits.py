@@ -23,7 +23,7 @@ from core.ports import EventLog, RunStore
 from core.runs.closing_side import ClosingSide
 from core.runs.exits import read_fates
 from core.runs.holdings import Holdings
-from core.runs.owed import Debt, Key, filled_of, is_back, is_owed_back
+from core.runs.owed import Debt, Key, is_back, is_owed_back, there_is
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
 from core.trading.service import AccountDesk, Intent
@@ -72,11 +72,12 @@ class OwedExits:
                 if not owed:
                     continue
                 ids = tuple(order.id for order in owed)
+                qty, filled_qty = there_is(ids, self._state, self._side)
                 told = ExitsOwed(
                     order_ids=ids,
                     symbol=closing.request.symbol,
-                    qty=self._side.open_qty(group),
-                    filled_qty=filled_of(ids, self._state.lives),
+                    qty=qty,
+                    filled_qty=filled_qty,
                     left_qty=wanted,
                     closing_id=closing.id,
                     closing_qty=closing.request.qty,
