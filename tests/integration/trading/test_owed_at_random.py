@@ -164,17 +164,18 @@ async def test_in_the_end_exits_are_over_all_that_is_held_or_it_is_said_why_not(
             await world._end(account)
             state = account.desk.state
 
-            def is_quiet() -> bool:
-                book = state.books[account.run.id]
-                settled = book.held("SPY") == world.held and not any(life.order.request.type == "market" for life in state.working())
-                return settled and (not account._owed.owes or bool(account._owed.bare(account.run.id, "SPY")))
+            def bare_qty() -> Decimal:
+                return D((account._owed.bare(account.run.id, "SPY") or "0").split()[0])
 
-            await world.until(account, is_quiet)
-            shown = account._owed.bare(account.run.id, "SPY")
-            covered = (over(server, "limit"), over(server, "stop"))
-            if shown:
-                bare_qty = D(shown.split()[0])
-                assert covered == (world.held - bare_qty,) * 2, (world.did, shown)
-            else:
-                assert covered == (world.held,) * 2, world.did
+            def is_settled() -> bool:
+                book = state.books[account.run.id]
+                if book.held("SPY") != world.held or any(life.order.request.type == "market" for life in state.working()):
+                    return False
+                is_covered = (over(server, "limit"), over(server, "stop")) == (world.held - bare_qty(),) * 2
+                return is_covered and (not account._owed.owes or bool(bare_qty()))
+
+            with suppress(TimeoutError):
+                await world.until(account, is_settled)
+            found = (over(server, "limit"), over(server, "stop"), account._owed.bare(account.run.id, "SPY"))
+            assert is_settled(), (world.did, world.held, found)
             assert world.held >= 0, world.did
