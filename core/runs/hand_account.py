@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
-from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, StoreError, UnknownName
+from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -32,6 +32,7 @@ from core.runs.closing_side import ClosingSide
 from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
+from core.runs.hand_cancels import HandCancels
 from core.runs.holdings import Holdings
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
@@ -67,7 +68,8 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
-        self._away = StoreAway(run.id)
+        self._away = StoreAway(run.id, log, self._now_ns)
+        self._cancels = HandCancels(self.desk, self._families, opened.owed, self._away, self._tell)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
@@ -294,24 +296,15 @@ class HandAccount:
         return await self._place(order.request(symbol, qty), run_id or self.run.id)
 
     async def cancel(self, order_id: str) -> None:
-        """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName."""
+        """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName.
+
+        While the store is away the broker is asked all the same, and this returns when it is stored.
+        """
         if self._families.is_gone(order_id):
             return  # with the one it was paired with
-        waiting = self._families.find(order_id)
-        order = waiting or self._known(order_id).order
-        if order.status.is_final:
-            return
-        state = self.desk.state
-        async with state.turn:
-            entry = state.entry()
-            entry.tell_of(order, OrderAskedByHand(order_id=order.id, what="cancel"))
-            self._owed.take_back([order.id], entry, "Its exits were taken back by hand.")
-            await state.apply(entry)
-        if waiting is None:
-            await self.desk.cancel(order_id)
-        else:
-            self._families.drop(order_id)
-            self._tell()
+        order = self._families.find(order_id) or self._known(order_id).order
+        if not order.status.is_final:
+            await self._cancels.cancel(order)
 
     async def change(self, order_id: str, terms: OrderTerms) -> None:
         """Ask the broker for other terms of an order of ours, whosever. Raises InputError for what cannot be changed."""
@@ -334,23 +327,7 @@ class HandAccount:
 
     async def cancel_all(self) -> int:
         """Ask for the cancel of every working order of ours here; return how many. Raises StoreError when all were asked for."""
-        # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
-        wanted = self._families.waiting_orders() + [life.order for life in self.desk.state.working()]
-        refused: StoreError | None = None
-        try:
-            await self._owed.forget(None, "All orders were taken back by hand, and so what was owed.")
-        except StoreError as error:
-            refused = error
-        for order in wanted:
-            try:
-                await self.cancel(order.id)
-            except StoreError as error:
-                refused = error
-                if order.id in self.desk.state.lives:
-                    await self.desk.cancel(order.id)  # the broker is asked, whether that can be stored or not
-        if refused is not None:
-            raise refused
-        return len(wanted)
+        return await self._cancels.cancel_all()
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
         """Close a position, or `qty` of it, at the market; see `core.runs.closing`. Raises InputError, BrokerError, StoreError."""

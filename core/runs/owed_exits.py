@@ -105,16 +105,17 @@ class OwedExits:
 
     # --- who takes them back ---
 
-    def take_back(self, order_ids: Sequence[str], entry: Entry, reason: str) -> None:
-        """Let nothing be owed any more where these orders are, or were, concerned; it counts once `entry` is committed."""
-        for debt in [one for one in self._debts if any(map(one.concerns, order_ids))]:
-            self._end(debt, entry, reason)
+    def let_go(self, order_id: str) -> Sequence[Debt]:
+        """Owe nothing more where an order is, or was, concerned, and return what was owed: `tell_end` stores that."""
+        debts = [debt for debt in self._debts if debt.concerns(order_id)]
+        self._debts = [debt for debt in self._debts if debt not in debts]
+        return debts
 
     async def forget(self, run_id: str | None, reason: str) -> None:
         """Let nothing be owed any more to a run, or to anybody (None). Raises StoreError."""
         debts = [debt for debt in self._debts if run_id in {None, debt.key.run_id}]
         if debts:
-            await self._tell_end(debts, reason)
+            await self.tell_end(debts, reason)
 
     # --- what there is to see ---
 
@@ -231,12 +232,12 @@ class OwedExits:
                 async with state.turn:
                     pass  # an order that closes it may be stored, and leave
             if state.level(key.run_id) in _TAKES_BACK:
-                await self._tell_end(self._of(key), "The kill switch takes back all orders, and so what was owed.")
+                await self.tell_end(self._of(key), "The kill switch takes back all orders, and so what was owed.")
                 return
             over = [debt for debt in self._of(key) if self._is_over(debt)]
             if over:
                 words = "Its exits are in order again." if self._held(key) else "The position is closed."
-                await self._tell_end(over, words)
+                await self.tell_end(over, words)
             due = self._due(key, ZERO)
             leaving = [(debt, qty) for debt, qty in due if not self._why_not(debt, qty)]
             for debt in self._of(key):
@@ -357,7 +358,8 @@ class OwedExits:
         entry.tell(told, run_id=debt.key.run_id)
         entry.afterwards.append(partial(self._drop, debt.order_ids))
 
-    async def _tell_end(self, debts: Sequence[Debt], reason: str) -> None:
+    async def tell_end(self, debts: Sequence[Debt], reason: str) -> None:
+        """Commit that nothing is owed any more. Raises StoreError."""
         async with self._state.turn:
             entry = self._state.entry()
             for debt in debts:

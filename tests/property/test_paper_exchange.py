@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.brokers.paper.actions import exchange_day
 from core.errors import BrokerRefused
-from core.model.broker import OrderChange, OrderClass
+from core.model.broker import OrderChange, OrderClass, Print
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
 from core.model.corporate_action import Dividend, Split, units_after
 from core.model.findings import Findings
@@ -96,6 +96,8 @@ class World:
         self.restarts = restarts
         self.quotes: dict[str, tuple[Decimal, Decimal]] = {}
         self.since_ns: dict[str, int] = {}
+        self.last: dict[str, Decimal] = {}
+        """The newest trades; a split makes them worthless."""
         self.seen = 0
         self.sent = 0
 
@@ -103,8 +105,7 @@ class World:
         bench = self.bench
         if self.restarts:
             bench.restart()
-            for symbol, (bid, ask) in self.quotes.items():
-                bench.quote(str(bid), str(ask), symbol, time_ns=self.since_ns[symbol])  # as the program does: it asks for the newest
+            self._hear()
         name, *given = step
         try:
             if name == "send":
@@ -116,8 +117,8 @@ class World:
                 self.quotes[symbol], self.since_ns[symbol] = (bid, bid + D(spread) / 100), bench.now_ns
                 bench.quote(str(bid), str(self.quotes[symbol][1]), symbol, sizes=(size, size))
             elif name == "trade":
-                symbol, price = given
-                bench.trade(str(price), symbol)
+                symbol, self.last[symbol] = given
+                bench.trade(str(self.last[symbol]), symbol)
             elif name == "wait":
                 bench.now_ns += given[0] * MINUTE_NS
                 bench.exchange.pass_time()
@@ -140,6 +141,16 @@ class World:
         if name == "split":
             assert abs(units_after(held, value) - bench.held()) < D("0.000000001")
             self.quotes.pop("SPY", None)
+            self.last.pop("SPY", None)
+
+    def _hear(self) -> None:
+        """Learn what the market said last, as the program does that begins: it asks, for none of it is written down."""
+        exchange = self.bench.exchange
+        for symbol, price in self.last.items():
+            exchange.standing(symbol).take_trade(Print(symbol=symbol, time_ns=self.bench.now_ns, price=price, size=D(1)))
+            exchange.mark(symbol)
+        for symbol, (bid, ask) in self.quotes.items():
+            self.bench.quote(str(bid), str(ask), symbol, time_ns=self.since_ns[symbol])
 
     def _change(self, name: str, given: list[Any]) -> None:
         working = self.bench.exchange.working()

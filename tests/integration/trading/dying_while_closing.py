@@ -56,8 +56,8 @@ def die_at(step: str) -> None:
     Entry.commit = dying  # type: ignore[method-assign]
     submit, cancel = AlpacaOrderDesk.submit, AlpacaOrderDesk.cancel
 
-    async def submitting(self: Any, request: Any) -> Any:
-        answer = await submit(self, request)
+    async def submitting(self: Any, request: Any, *asked: Any) -> Any:
+        answer = await submit(self, request, *asked)
         if what.startswith("sending") and (".back" in request.client_order_id) is what.endswith("exits"):
             die()
         return answer
@@ -69,7 +69,7 @@ def die_at(step: str) -> None:
         if what == "cancel":
             die()
 
-    AlpacaOrderDesk.submit = submitting  # type: ignore[method-assign]
+    AlpacaOrderDesk.submit = submitting  # type: ignore[method-assign,assignment]
     AlpacaOrderDesk.cancel = cancelling  # type: ignore[method-assign]
 
 

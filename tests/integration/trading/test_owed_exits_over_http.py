@@ -18,6 +18,7 @@ from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunMode
 from core.runs import covers
 from core.runs.bare import left_bare
+from core.runs.exits import read_fates
 from core.runs.hand_account import HandAccount
 from core.views.words import words
 from tests.broker.bench import fake_broker
@@ -282,6 +283,29 @@ async def test_a_position_whose_exits_the_broker_refuses_is_said_to_stand_bare(t
         assert not await left_bare(account._log, account._runs, "alpaca", RunMode.PAPER)
 
 
+async def test_exits_of_an_entry_that_was_cut_off_by_the_closing_come_again_by_one_hand_alone(tmp_path: Path, server: FakeBroker) -> None:
+    server.book.hold = True
+    async with by_hand(tmp_path, server) as account:
+        entry = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D(10), **EXITS))
+        await until(account, entry.id, S.ACCEPTED)
+        server.do(lambda: server.book.fill(server.book.by_client_id(entry.id)["id"], "6", "400"))
+        await until(account, entry.id, S.PARTIALLY_FILLED)
+        server.fail(REFUSED, REFUSED)
+        await until(account, (await account.close("SPY", account.run.id)).id, S.REJECTED)
+        assert (await said_bare(account)).startswith("6 SPY stand without the exits that they had.")
+        fates = await read_fates(account._log, account.run.id)
+        assert {each.rpartition(".")[2]: request for each, request in fates.items()} == {"stop": None, "target": None}
+    async with by_hand(tmp_path, server) as account:
+        await so(account, server, pair(6))  # it is tried again at once
+        # Those that were to come again where the broker ends them before their entry is filled are not wanted beside them.
+        assert sorted(each.rpartition(".stop")[2] for each in account.desk.state.lives if ".stop" in each) == ["", ".back", ".back2"]
+        assert not account._families.waiting()
+        server.book.hold = False
+        await until(account, (await account.close("SPY", account.run.id)).id, S.FILLED)
+        await so(account, server, [])
+        assert held(server) == {}
+
+
 async def test_the_kill_switch_lets_nothing_leave_and_that_is_said(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         await held_with(account, **EXITS)
@@ -340,6 +364,24 @@ async def test_who_takes_them_back_by_hand_is_owed_nothing(tmp_path: Path, serve
         await account.cancel(sale.id)
         await so(account, server, [])
         assert held(server) == {"SPY": "10"}
+
+
+async def test_who_takes_back_by_hand_what_is_just_making_way_is_owed_nothing(
+    tmp_path: Path, server: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(covers, "PATIENCE_S", 0.5)
+    server.book.cancel_slowly = True
+    async with by_hand(tmp_path, server) as account:
+        entry = await held_with(account, **EXITS)
+        with pytest.raises(InvalidValue):
+            await account.close("SPY", account.run.id)
+        await account.cancel(f"{entry.id}.stop")
+        assert await told(account, ExitsOwedNoMore) == ["SPY: Its exits were taken back by hand."]
+        server.do(lambda: end_cancels(server))
+        await until(account, f"{entry.id}.stop", S.CANCELLED)
+        await so(account, server, [])
+    async with by_hand(tmp_path, server) as account:  # and it stays so
+        assert (working(server), account._owed.owes) == ([], False)
 
 
 async def test_who_takes_back_all_orders_is_owed_nothing(tmp_path: Path, server: FakeBroker) -> None:
