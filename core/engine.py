@@ -245,10 +245,14 @@ class Engine:
         """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
         return await self._runs.create(config, demo=demo)
 
+    async def check_symbols(self, config: RunConfig) -> None:
+        """Ask the broker of a paper or live run whether it trades its symbols. Raises UnknownName or InvalidValue where it says no."""
+        await self._runs.check_symbols(config)
+
     def holding_account(self, config: RunConfig) -> AbstractAsyncContextManager[None]:
         """Have the account that a run of `config` would trade on, for the length of the block: `create_run` and `start_run` go in it.
 
-        Entering raises InputError, HeldElsewhere and BrokerError, before anything of the run is there.
+        Entering raises InputError, HeldElsewhere and BrokerError, before anything of the run is there; of symbols as `check_symbols`.
         """
         return self._runs.holding_account(config)
 

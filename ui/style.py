@@ -98,10 +98,15 @@ def repolish(widget: QWidget) -> None:
     widget.style().polish(widget)
 
 
+def selection_colour(theme: Theme) -> QColor:
+    """Return the ground of a selected row."""
+    return QColor(blend(theme.accent, theme.panel, 0.28 if theme.is_dark else 0.16))
+
+
 def style_sheet(theme: Theme, sizes: Sizes) -> str:
     """Return the one style sheet of the program."""
     t, s = theme, sizes.step
-    selected = blend(t.accent, t.panel, 0.28 if t.is_dark else 0.16)
+    selected = selection_colour(t).name()
     hover = blend(t.text, t.panel, 0.06)
     pressed = blend(t.text, t.panel, 0.12)
     return f"""

@@ -37,6 +37,7 @@ from ui.run_view import RunView
 from ui.status_line import StatusLine
 from ui.style import base_font, palette, style_sheet
 from ui.switch_commands import SwitchCommands
+from ui.tab_round import after
 from ui.tasks import TaskScope
 from ui.theme import DARK, LIGHT, Sizes, Theme
 from ui.toolbar import MainToolBar
@@ -284,6 +285,13 @@ class MainWindow(QMainWindow):
         event.ignore()
         self.status.showMessage("Closing …")
         self.services.request_quit()
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # Qt's own name of the parameter
+        there = after(self, self.focusWidget(), forward=next)
+        if there is None:
+            return False
+        there.setFocus(Qt.FocusReason.TabFocusReason if next else Qt.FocusReason.BacktabFocusReason)
+        return True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _dropped_file(event.mimeData()) is not None:

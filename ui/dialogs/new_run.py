@@ -271,6 +271,7 @@ class NewRunDialog(QDialog):
     def _on_bars_changed(self) -> None:
         for row in self.bars.rows().values():
             row.show_error("")
+        self.bars.symbols_row.entry = self.bars.symbols.first()  # the one that was refused may be gone
         self._show_ready()
         self._preview.show_choice(self.bars.choice(), self.bars.period())
 
@@ -339,6 +340,7 @@ class NewRunDialog(QDialog):
                 async with self._engine.holding_account(config):
                     await self._begin(config)
             else:
+                await self._engine.check_symbols(config)
                 self.run_created.emit((await self._create_pending(config)).id)
         except KnownError as error:
             self._refuse(error)
@@ -382,6 +384,13 @@ class NewRunDialog(QDialog):
         place = self._params.field(field) or self._rows().get(field.replace(" ", "_"))
         if place is None:
             self._banner.say(str(error))
+            return
+        if isinstance(place, FieldRow):
+            if place is self.bars.symbols_row:  # which of several
+                named = error.name if isinstance(error, UnknownName) else str(getattr(error, "value", ""))
+                place.entry = self.bars.symbols.box_of(named)
+            place.show_error(str(error))
+            place.entry.setFocus(Qt.FocusReason.OtherFocusReason)
             return
         place.show_error(str(error))
         place.control.setFocus(Qt.FocusReason.OtherFocusReason)

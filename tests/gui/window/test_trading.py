@@ -350,7 +350,7 @@ async def test_tab_goes_through_the_ticket_to_its_button_and_on(make_desk: MakeD
     window = desk.window
     window.docks.show(window.docks["ticket"])
     passed: list[str] = []
-    for _ in range(60):
+    for _ in range(40):
         widget = window.focusWidget()
         assert widget is not None
         passed.append(widget.objectName())
