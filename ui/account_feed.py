@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from core.errors import KnownError
-from core.events.live_payloads import AccountChanged
+from core.errors import KeysRefused, KnownError
+from core.events.live_payloads import AccountChanged, Differed
 
 if TYPE_CHECKING:
     from core.engine import Engine
     from core.events.envelope import Envelope
     from core.model.broker import AccountName
     from core.model.hand import AccountView, TradingAccount
+    from core.model.reconciliation import Reconciliation
     from ui.tasks import TaskScope
 
 BEAT_MS: Final = 250
 """How often an account that changed is asked again, at most."""
+LASTS: Final = "stop"
+"""The word of a difference that nothing heals."""
 QUIET_BEATS: Final = 8
 """Beats after which it is asked although nothing was told: how long it has been silent grows by itself."""
+_NEW_KEYS: Final = "*Keys* in the panel Account stores others; then connect it again."
+_ORDERS_WORK_ON: Final = "Orders that work at the broker work on there; connect it again to see them."
 
 
 class AccountFeed(QObject):
@@ -30,6 +35,8 @@ class AccountFeed(QObject):
     """`view`, `accounts` or `is_busy` is another."""
     failed = Signal(str)
     """A connection could not be made, or ended by itself: the sentence why."""
+    mended = Signal(str)
+    """One is connected again: what `failed` said holds no more."""
 
     def __init__(self, engine: Engine, tasks: TaskScope, parent: QObject) -> None:
         super().__init__(parent)
@@ -37,6 +44,10 @@ class AccountFeed(QObject):
         self.accounts: list[TradingAccount] = []
         self.view: AccountView | None = None
         self.is_busy = False
+        self.failure = ""
+        """Why none is connected, as it was said; empty once one is."""
+        self.differences: dict[tuple[str, str, str | None], str] = {}
+        """What differs from the broker's books and nothing heals: the sentences, by what it is."""
         self._is_dirty = False
         self._is_asking = False
         self._quiet = 0
@@ -71,7 +82,7 @@ class AccountFeed(QObject):
             self._timer.start()
         except KnownError as error:
             self._subscription.close()
-            self.failed.emit(str(error))
+            self.fail(account.title, error)
         finally:
             self._set_busy(False)
             self.accounts = await self._engine.trading_accounts()
@@ -93,6 +104,7 @@ class AccountFeed(QObject):
         place = self.place
         self._timer.stop()
         self._subscription.close()
+        self.differences.clear()
         self.view = None
         if place is not None:
             await self._engine.disconnect_account(*place)
@@ -100,6 +112,15 @@ class AccountFeed(QObject):
     def _set_busy(self, is_busy: bool) -> None:
         self.is_busy = is_busy
         self.changed.emit()
+
+    def fail(self, title: str, error: KnownError) -> None:
+        """Say why an account is not connected, and what to do."""
+        todo = f" {_NEW_KEYS}" if isinstance(error, KeysRefused) else ""
+        self._say(f"{title} is not connected. {error}{todo}")
+
+    def _say(self, sentence: str) -> None:
+        self.failure = sentence
+        self.failed.emit(sentence)
 
     # --- keeping fresh ---
 
@@ -113,12 +134,30 @@ class AccountFeed(QObject):
         self._subscription.close()
 
     def _listen(self) -> None:
-        self._subscription.enter_context(self._engine.subscribe(AccountChanged.wire, self._on_changed, owner="window: account"))
+        self.differences.clear()
+        for wire, hear in ((AccountChanged.wire, self._on_changed), (Differed.wire, self._on_differed)):
+            self._subscription.enter_context(self._engine.subscribe(wire, hear, owner="window: account"))
 
     def _on_changed(self, event: Envelope) -> None:
         payload = event.payload
         if self.view is None or (isinstance(payload, AccountChanged) and payload.account == self.view.key):
             self._is_dirty = True
+
+    def _on_differed(self, event: Envelope) -> None:
+        payload = event.payload
+        if not isinstance(payload, Differed) or (self.view is not None and payload.account != self.view.key):
+            return
+        if payload.healing == LASTS:
+            self.differences[payload.what, payload.symbol, payload.order_id] = payload.reason
+        elif self.differences.pop((payload.what, payload.symbol, payload.order_id), None) is None:
+            return
+        self.changed.emit()
+
+    def take_differences(self, found: Reconciliation) -> None:
+        """Take what a comparison left."""
+        self.differences = {(one.what, one.symbol, one.order_id): one.reason for one in found.unhealed}
+        self.ask()
+        self.changed.emit()
 
     def _beat(self) -> None:
         self._quiet += 1
@@ -136,13 +175,17 @@ class AccountFeed(QObject):
                     self._take(view)
         except KnownError as error:
             if self.place == place and not self.is_busy:
+                title = "The account" if self.view is None else self.view.title
                 await self._let_go()  # it ended by itself: keys revoked, or another desk took the account over
                 await self.load()
-                self.failed.emit(str(error))
+                self._say(f"{title} is no longer connected. {error.todo or error.what} {_ORDERS_WORK_ON}")
         finally:
             self._is_asking = False
 
     def _take(self, view: AccountView) -> None:
+        if self.failure:
+            said, self.failure = self.failure, ""
+            self.mended.emit(said)
         if view != self.view:
             self.view = view
             self.changed.emit()

@@ -45,7 +45,8 @@ def _chain(window: QMainWindow) -> Iterator[QWidget]:
 
 def _is_stop(window: QMainWindow, widget: QWidget) -> bool:
     takes_tab = widget.focusPolicy() & Qt.FocusPolicy.TabFocus == Qt.FocusPolicy.TabFocus
-    if not takes_tab or widget.focusProxy() is not None or not widget.isEnabled() or not widget.isVisible() or widget.window() is not window:
+    is_there = widget.isEnabled() and widget.isVisible() and widget.window() is window
+    if not takes_tab or not is_there or widget.focusProxy() is not None:
         return False
     # A dock behind a tab lies outside of the window.
     return _part(window, widget).geometry().intersects(window.rect())

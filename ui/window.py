@@ -219,6 +219,7 @@ class MainWindow(QMainWindow):
         trading.stake_changed.connect(lambda: trading.show_on(self.toolbar))
         trading.feed.changed.connect(lambda: trading.show_on(self.toolbar))
         trading.commands.said.connect(self._say_act)
+        trading.feed.mended.connect(self.banner.withdraw)
         trading.watchlist.symbol_chosen.connect(self._show_symbol)
         self.bridge.bars_changed.connect(trading.watchlist.refresh)
         self.bridge.switches_changed.connect(trading.feed.ask)

@@ -1,7 +1,8 @@
 """The tables of orders and fills of one run."""
 
+import dataclasses
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -179,7 +180,7 @@ def fill_of(order: Order, payload: OrderFilled | OrderPartiallyFilled) -> Fill:
 class FillTable(RowTable[Fill]):
     """Fills, oldest first. An event names only its order, so the orders must be folded first."""
 
-    columns = (
+    columns: ClassVar[tuple[Column[Fill], ...]] = (
         Column[Fill]("time", "Time", Kind.TIME, lambda fill: fill.time_ns, 142, tip="Start of the bar it happened in."),
         Column[Fill]("symbol", "Symbol", Kind.TEXT, lambda fill: fill.symbol, 84),
         Column[Fill]("side", "Side", Kind.SIDE, lambda fill: fill.side.value, 48),
@@ -222,3 +223,9 @@ class FillTable(RowTable[Fill]):
         fill = fill_of(order, payload)
         self.put(fill)
         return fill
+
+
+class HandFillTable(FillTable):
+    """A person's own fills at an account: at the instant they happened and the price that was paid, of which no model knows more."""
+
+    columns = tuple(dataclasses.replace(column, tip="") for column in FillTable.columns if column.key not in {"slippage", "path", "reason"})

@@ -1,7 +1,7 @@
 """The order ticket without its widgets: from what stands in its fields to an order, and from a preview to words."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -9,7 +9,7 @@ from core.errors import InvalidValue
 from core.model.broker import Features
 from core.model.hand import AccountView, HandOrder, OrderPreview
 from core.model.money import parse_money, plain
-from core.model.order import OrderSide, OrderType, TimeInForce
+from core.model.order import Order, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.views.columns import Kind
 from core.views.held import AccountFigure
 
@@ -180,10 +180,37 @@ def doubt_of(preview: OrderPreview) -> str:
     return ""
 
 
-def sent_words(order: Any) -> str:
-    """Return what became of an order that was just sent, as far as its row tells: it works, was filled, or was refused."""
-    request = order.request
+def sent_words(order: Order) -> str:
+    """Return what became of an order that was just sent, as far as its row tells."""
+    request, filled = order.request, order.filled_qty
     act = f"{request.side.value.capitalize()} {plain(request.qty)} {request.symbol}"
-    if order.status.value == "rejected":
-        return f"{act} was refused. {order.reason or ''}".strip()
-    return f"{act} is sent; it stands among the working orders until it is over."
+    done = "Bought" if request.side is OrderSide.BUY else "Sold"
+    at = "" if order.avg_fill_price is None else f" at {plain(order.avg_fill_price)}"
+    part = f" {done} {plain(filled)}{at}." if filled else ""
+    reason = f" {order.reason}" if order.reason else ""
+    match order.status:
+        case OrderStatus.REJECTED:
+            return f"{act} was refused.{reason}"
+        case OrderStatus.FILLED:
+            return f"{done} {plain(filled)} {request.symbol}{at}."
+        case OrderStatus.PARTIALLY_FILLED:
+            return f"{act} works.{part}"
+        case OrderStatus.CANCELLED | OrderStatus.EXPIRED:
+            return f"{act} {'was cancelled' if order.status is OrderStatus.CANCELLED else 'has expired'}.{part}{reason}"
+        case OrderStatus.ACCEPTED:
+            return f"{act} works; the broker has it."
+        case _:
+            return f"{act} is sent; the broker has not answered yet."
+
+
+def lost_words(order: Order) -> str:
+    """Return what is to be said of an order on its way when the account is no longer connected."""
+    act = f"{order.request.side.value.capitalize()} {plain(order.request.qty)} {order.request.symbol}"
+    return f"{act} was on its way when the connection ended. Connect the account again: then it is looked up, and shown as it stands there."
+
+
+def sent_role(order: Order) -> str:
+    """Return the role of the words: `error`, `good`, or `muted` while nothing is known."""
+    if order.status is OrderStatus.REJECTED:
+        return "error"
+    return "muted" if order.status in {OrderStatus.CREATED, OrderStatus.SUBMITTING} else "good"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from core.errors import InvalidValue, KnownError, UnknownName
+from core.errors import InvalidValue, KeysRefused, KnownError, NoKeys, UnknownName
 from core.model.plugin import ParamValue
 from core.model.run import Run, RunConfig, RunMode
 from ui.dialogs.account_fields import AccountFields
@@ -381,6 +381,8 @@ class NewRunDialog(QDialog):
         """Show a refusal at its field, or across the dialog when it belongs to none."""
         # The kind of an unknown name begins with its field: `slippage model`, `symbol`.
         field = error.field if isinstance(error, InvalidValue) else error.kind.split()[0] if isinstance(error, UnknownName) else ""
+        if isinstance(error, KeysRefused | NoKeys):
+            field = "broker"
         place = self._params.field(field) or self._rows().get(field.replace(" ", "_"))
         if place is None:
             self._banner.say(str(error))

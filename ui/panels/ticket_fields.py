@@ -14,7 +14,7 @@ from ui.theme import Sizes
 
 _EXITS: Final = (("target", "Target", "Limit price"), ("stop_loss", "Stop loss", "Stop price"), ("stop_loss_limit", "Its limit", "none"))
 _TIMES: Final = {
-    "": "default – day, crypto gtc",
+    "": "day, crypto gtc",
     "day": "day – this session",
     "gtc": "gtc – until cancelled",
     "ioc": "ioc – at once, what there is",
