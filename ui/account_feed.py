@@ -27,6 +27,9 @@ QUIET_BEATS: Final = 8
 _NEW_KEYS: Final = "*Keys* in the panel Account stores others; then connect it again."
 _ORDERS_WORK_ON: Final = "Orders that work at the broker work on there; connect it again to see them."
 
+_Difference = tuple[str, str, str, str | None]
+"""The account, what differs, its symbol and its order."""
+
 
 class AccountFeed(QObject):
     """One account at a time. `view` is the newest of it, None while none is connected."""
@@ -46,8 +49,7 @@ class AccountFeed(QObject):
         self.is_busy = False
         self.failure = ""
         """Why none is connected, as it was said; empty once one is."""
-        self.differences: dict[tuple[str, str, str | None], str] = {}
-        """What differs from the broker's books and nothing heals: the sentences, by what it is."""
+        self._differences: dict[_Difference, str] = {}
         self._is_dirty = False
         self._is_asking = False
         self._quiet = 0
@@ -60,6 +62,12 @@ class AccountFeed(QObject):
     def place(self) -> tuple[str, AccountName] | None:
         """Where orders go: the broker's id and the account's name."""
         return None if self.view is None else (self.view.broker_id, self.view.account)
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What differs from the broker's books and nothing heals, in sentences."""
+        key = None if self.view is None else self.view.key
+        return tuple(reason for (account, *_), reason in self._differences.items() if account == key)
 
     async def load(self) -> None:
         """Read which accounts there are; nothing is connected."""
@@ -104,7 +112,7 @@ class AccountFeed(QObject):
         place = self.place
         self._timer.stop()
         self._subscription.close()
-        self.differences.clear()
+        self._differences.clear()
         self.view = None
         if place is not None:
             await self._engine.disconnect_account(*place)
@@ -134,7 +142,7 @@ class AccountFeed(QObject):
         self._subscription.close()
 
     def _listen(self) -> None:
-        self.differences.clear()
+        self._differences.clear()
         for wire, hear in ((AccountChanged.wire, self._on_changed), (Differed.wire, self._on_differed)):
             self._subscription.enter_context(self._engine.subscribe(wire, hear, owner="window: account"))
 
@@ -145,17 +153,18 @@ class AccountFeed(QObject):
 
     def _on_differed(self, event: Envelope) -> None:
         payload = event.payload
-        if not isinstance(payload, Differed) or (self.view is not None and payload.account != self.view.key):
+        if not isinstance(payload, Differed):
             return
+        difference = payload.account, payload.what, payload.symbol, payload.order_id
         if payload.healing == LASTS:
-            self.differences[payload.what, payload.symbol, payload.order_id] = payload.reason
-        elif self.differences.pop((payload.what, payload.symbol, payload.order_id), None) is None:
+            self._differences[difference] = payload.reason
+        elif self._differences.pop(difference, None) is None:
             return
         self.changed.emit()
 
     def take_differences(self, found: Reconciliation) -> None:
         """Take what a comparison left."""
-        self.differences = {(one.what, one.symbol, one.order_id): one.reason for one in found.unhealed}
+        self._differences = {(found.account, one.what, one.symbol, one.order_id): one.reason for one in found.unhealed}
         self.ask()
         self.changed.emit()
 

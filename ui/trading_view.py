@@ -164,8 +164,7 @@ class TradingView(QObject):
 
     def _show(self) -> None:
         view = self.feed.view
-        differences = tuple(self.feed.differences.values())
-        self.account.show_account(self.feed.accounts, view, is_busy=self.feed.is_busy, differences=differences)
+        self.account.show_account(self.feed.accounts, view, is_busy=self.feed.is_busy, differences=self.feed.differences)
         hand_run = None if view is None else view.hand_run_id
         if hand_run != self._hand_run:
             self._hand_run, self._told_fills = hand_run, None

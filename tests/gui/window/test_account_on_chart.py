@@ -30,12 +30,14 @@ async def test_a_persons_fills_and_working_orders_stand_on_the_chart(make_desk: 
 
     far = (fill.price * Decimal("0.9")).quantize(Decimal("0.01"))
     await sent(desk, "DEMO/USD", "3", OrderSide.BUY, limit=str(far))
-    await until(lambda: len(chart.scene.orders) == 1)
-    (line,) = chart.scene.orders
-    assert (line.price, line.text, line.side) == (float(far), "Buy 3 limit", 1)
+    await until(lambda: len(chart.scene.orders) == 2)
+    line, held = chart.scene.orders
+    assert (line.price, line.text, line.side, line.is_held) == (float(far), "Buy 3 limit", 1, False)
+    assert (held.price, held.side, held.is_held) == (float(fill.price), 1, True)
+    assert held.text.startswith("Long 2 By hand")
     trading.working.table.selectRow(0)
     desk.window.acts["cancel-order"].trigger()
-    await until(lambda: not chart.scene.orders)
+    await until(lambda: [one.is_held for one in chart.scene.orders] == [True])
 
     # The newest bar stays in view; nothing is scrolled away before the room beside it is filled.
     view, bars = chart.scene.view, len(chart.scene.data or ())

@@ -82,9 +82,7 @@ async def test_wrong_keys_are_said_in_the_panel_with_what_to_do(
     await desk.quiet()
 
 
-async def test_a_run_is_refused_at_the_account_and_nothing_is_made(
-    make_desk: MakeDesk, server: FakeBroker, keyring: MemoryKeyring
-) -> None:
+async def test_a_run_is_refused_at_the_account_and_nothing_is_made(make_desk: MakeDesk, server: FakeBroker, keyring: MemoryKeyring) -> None:
     desk = await make_desk(accounts=accounts_at(server, WRONG))
     desk.window.acts["new-run"].trigger()
     dialog = desk.window.findChild(NewRunDialog)
