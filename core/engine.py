@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+from core.clock import calendar
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope, envelope
 from core.events.live_payloads import SwitchThrown
@@ -18,7 +19,7 @@ from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
 from core.model.hand import AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
-from core.model.market import BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
+from core.model.market import AssetClass, BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
 from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
@@ -113,6 +114,11 @@ class Engine:
     def market_speed(self, broker_id: str) -> float:
         """How many times as fast as real time a broker's market goes. Raises UnknownName."""
         return self._runs.market_speed(broker_id)
+
+    async def exchange_hours(self) -> tuple[bool, int]:
+        """Return whether New York's regular session goes on now, and when that changes next, UTC ns."""
+        await calendar.load(AssetClass.EQUITY)
+        return calendar.session_now(self.now_ns())
 
     # --- events ---
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import asyncio
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.errors import KeysRefused, KnownError
 from core.events.live_payloads import AccountChanged, Differed
+from core.views.held import revalued
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from core.engine import Engine
     from core.events.envelope import Envelope
     from core.model.broker import AccountName
@@ -53,6 +57,8 @@ class AccountFeed(QObject):
         self._is_dirty = False
         self._is_asking = False
         self._quiet = 0
+        self._beats, self._priced = 0, -QUIET_BEATS
+        self._prices: dict[str, Decimal] = {}
         self._subscription = ExitStack()
         self._timer = QTimer(self)
         self._timer.setInterval(BEAT_MS)
@@ -87,6 +93,7 @@ class AccountFeed(QObject):
             await self._let_go()
             self._listen()
             self._take(await self._engine.connect_account(account.broker_id, account.account, confirm))
+            await asyncio.sleep(0)  # what shows it has taken its turn
             self._timer.start()
         except KnownError as error:
             self._subscription.close()
@@ -113,6 +120,7 @@ class AccountFeed(QObject):
         self._timer.stop()
         self._subscription.close()
         self._differences.clear()
+        self._prices.clear()
         self.view = None
         if place is not None:
             await self._engine.disconnect_account(*place)
@@ -169,6 +177,7 @@ class AccountFeed(QObject):
         self.changed.emit()
 
     def _beat(self) -> None:
+        self._beats += 1
         self._quiet += 1
         due = self._is_dirty or self._quiet >= QUIET_BEATS
         if due and not self._is_asking and self.place is not None and self._tasks.can_start:
@@ -180,8 +189,9 @@ class AccountFeed(QObject):
         try:
             if place is not None:
                 view = await self._engine.account_view(*place)
+                await self._read_prices(place, view)
                 if self.place == place:
-                    self._take(view)
+                    self._take(revalued(view, self._prices))
         except KnownError as error:
             if self.place == place and not self.is_busy:
                 title = "The account" if self.view is None else self.view.title
@@ -190,6 +200,15 @@ class AccountFeed(QObject):
                 self._say(f"{title} is no longer connected. {error.todo or error.what} {_ORDERS_WORK_ON}")
         finally:
             self._is_asking = False
+
+    async def _read_prices(self, place: tuple[str, AccountName], view: AccountView) -> None:
+        """Ask the market for the prices of what is held, not more often than from time to time."""
+        symbols = sorted({one.symbol for one in view.positions})
+        if not symbols or self._beats - self._priced < QUIET_BEATS:
+            return
+        self._priced = self._beats
+        with suppress(KnownError):  # those of before stay; that the broker does not answer is told by what it is asked for itself
+            self._prices = {symbol: trade.price for symbol, trade in (await self._engine.last_trades(*place, symbols)).items()}
 
     def _take(self, view: AccountView) -> None:
         if self.failure:

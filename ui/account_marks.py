@@ -1,6 +1,6 @@
 """What an account does at a symbol, as the chart draws it: a person's own fills, and the orders that wait for a price."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,8 +43,11 @@ def own_fills(marks: AccountMarks, series: BarSeries) -> FillMarks:
     return fill_marks(fill for fill in marks.by_hand if fill.symbol == series.symbol and first <= fill.time_ns < end)
 
 
-def order_lines(orders: Iterable[Order], series: BarSeries) -> tuple[OrderLine, ...]:
-    """Return the lines of orders that wait for a price of this symbol, where the bars go up to now: not over those of long ago."""
+def order_lines(orders: Iterable[Order], series: BarSeries, movable: Collection[str] = ()) -> tuple[OrderLine, ...]:
+    """Return the lines of orders that wait for a price of this symbol, where the bars go up to now: not over those of long ago.
+
+    `movable`: the ids of those that a person can change.
+    """
     if not len(series):
         return ()
     # An order of the bar that goes on was made after the last one that is known.
@@ -56,7 +59,7 @@ def order_lines(orders: Iterable[Order], series: BarSeries) -> tuple[OrderLine, 
             side = order.request.side
             kind = "stop" if order.request.type in {OrderType.STOP, OrderType.STOP_LIMIT} else "limit"
             text = f"{side.value.capitalize()} {plain(order.request.qty)} {kind}"
-            lines[order.id] = OrderLine(price=price, text=text, side=side.sign)
+            lines[order.id] = OrderLine(price=price, text=text, side=side.sign, order_id=order.id if order.id in movable else "")
     return tuple(lines.values())
 
 
@@ -70,7 +73,7 @@ def position_lines(marks: AccountMarks, series: BarSeries) -> tuple[OrderLine, .
         if one.symbol == series.symbol and one.avg_price is not None:
             side = 1 if one.qty > 0 else -1
             pnl = "" if one.open_pnl is None else f"  {number(one.open_pnl, 2, signed=True)}"
-            text = f"{'Long' if side > 0 else 'Short'} {plain(abs(one.qty))} {one.owner}{pnl}"
+            text = f"{'Long' if side > 0 else 'Short'} {plain(abs(one.qty))}{pnl}"
             lines.append(OrderLine(price=float(one.avg_price), text=text, side=side, is_held=True))
     return tuple(lines)
 

@@ -208,7 +208,8 @@ class ChartFeed(QObject):
         series = self._series
         if series is not None:
             self._chart.set_by_hand(own_fills(self._account, series))
-            orders = order_lines([*self._account.working, *self._orders_of_run()], series)
+            working = self._account.working
+            orders = order_lines([*working, *self._orders_of_run()], series, {order.id for order in working})
             self._chart.set_order_lines([*orders, *position_lines(self._account, series)])
 
     def _orders_of_run(self) -> Sequence[Order]:

@@ -141,6 +141,8 @@ QToolButton:hover {{ background: {hover}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {pressed}; }}
 QToolButton:focus {{ border-color: {t.accent}; }}
 QToolButton:disabled {{ color: {t.faint}; }}
+QWidget#panel-account QToolButton {{ border-color: {t.line}; }}
+QWidget#panel-account QToolButton:focus {{ border-color: {t.accent}; }}
 QToolButton::menu-indicator {{ image: none; }}
 QToolButton#button-action-kill-switch {{ border: 1px solid {blend(t.danger, t.background, 0.6)}; color: {t.danger}; font-weight: 600; }}
 QToolButton#button-action-kill-switch:hover {{ background: {blend(t.danger, t.background, 0.18)}; }}

@@ -12,8 +12,8 @@ from PySide6.QtGui import QKeySequence
 from core.errors import KnownError
 from core.model.broker import AccountName
 from core.model.hand import OUTSIDE, HeldPosition, OrderTerms
-from core.model.money import plain
-from core.model.order import Order
+from core.model.money import exact, plain
+from core.model.order import Order, OrderType
 from core.views.held import WorkingRow
 from core.views.words import request_words
 
@@ -233,17 +233,31 @@ class TradeCommands(QObject):
 
     def change_order(self) -> None:
         """Open the dialog of new terms on the selected order."""
-        orders, place, view = self._orders(), self._feed.place, self._feed.view
-        if len(orders) != 1 or place is None or view is None:
+        orders = self._orders()
+        if len(orders) == 1:
+            self._ask_change(orders[0])
+
+    def move_order(self, order_id: str, price: float) -> None:
+        """Open the dialog of new terms on an order whose line was taken to a price on the chart, with that price."""
+        view = self._feed.view
+        order = next((one for one in view.working if one.id == order_id), None) if view is not None else None
+        if order is not None:
+            stops = order.request.type in {OrderType.STOP, OrderType.STOP_LIMIT}
+            self._ask_change(order, "stop_price" if stops else "limit_price", exact(price))
+
+    def _ask_change(self, order: Order, term: str = "", price: Decimal | None = None) -> None:
+        place, view = self._feed.place, self._feed.view
+        if place is None or view is None:
             return
-        order_id = orders[0].id
         change = self._engine.change_order
 
         async def ask(terms: OrderTerms) -> None:
-            await change(*place, order_id, terms)
+            await change(*place, order.id, terms)
             self._feed.ask()
 
-        self._dialogs.change_order(orders[0], ask, _stake(view))
+        dialog = self._dialogs.change_order(order, ask, _stake(view))
+        if price is not None:
+            dialog.propose(term, price)
 
     # --- positions ---
 

@@ -12,6 +12,7 @@ from core.model.hand import HeldPosition
 from core.model.money import plain
 from core.model.order import Fill, OrderSide
 from core.model.run import RunMode
+from core.views.decimals import price_text
 from core.views.held import HoldingTable, WorkingRow, WorkingTable, working_rows
 from core.views.orders import FillTable
 from core.views.pulse import NO_FEED, feed_pulse
@@ -208,7 +209,7 @@ class TradingView(QObject):
         newest = rows[-1]
         done = "Bought" if newest.side is OrderSide.BUY else "Sold"
         more = f" ({len(rows) - told} fills)" if len(rows) - told > 1 else ""
-        self.commands.said.emit(f"{done} {plain(newest.qty)} {newest.symbol} at {plain(newest.price)}{more}.", "info")
+        self.commands.said.emit(f"{done} {plain(newest.qty)} {newest.symbol} at {price_text(newest.symbol, newest.price)}{more}.", "info")
 
     def show_stake(self) -> None:
         """Find out anew what is at stake: a run began or ended, or an account was connected or let go."""

@@ -75,7 +75,7 @@ class OrderTable(RowTable[Order]):
         Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 70, gives_way=2, tip=_IN_FORCE),
         Column[Order]("reason", "Reason", Kind.TEXT, lambda order: order.reason or order.request.note, 240),
         Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 142, hidden=True),
-        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 108, gives_way=3),
+        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 116, gives_way=3),
     )  # fmt: skip
 
     def key_of(self, row: Order) -> str:
@@ -191,7 +191,7 @@ class FillTable(RowTable[Fill]):
         Column[Fill]("slippage", "Slippage", Kind.MONEY, lambda fill: fill.slippage, 76, gives_way=1, decimals=2),
         Column[Fill]("path", "Path", Kind.TEXT, lambda fill: "depends" if fill.path_dependent else None, 64, gives_way=2, tip=_PATH),
         Column[Fill]("reason", "Reason", Kind.TEXT, lambda fill: fill.reason, 160),
-        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 108, gives_way=3),
+        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 116, gives_way=3),
         Column[Fill]("id", "Fill", Kind.ID, lambda fill: fill.id, 96, hidden=True),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from core.model.hand import AccountView, HandOrder, OrderPreview
 from core.model.money import parse_money, plain
 from core.model.order import Order, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.views.columns import Kind
+from core.views.decimals import price_text
 from core.views.held import AccountFigure
 
 PRICE_FIELDS: Final = {
@@ -140,7 +141,7 @@ _EXITS: Final = {
 
 
 def preview_figures(preview: OrderPreview) -> tuple[AccountFigure, ...]:
-    """Return what an order would come to, as figures."""
+    """Return what an order would come to, as figures, the weightiest first."""
     sources = {"quote": "the quote", "limit": "its own limit", "last": "the last price", "none": ""}
     is_sell = preview.order.side is OrderSide.SELL
     at = sources.get(preview.price_source, preview.price_source)
@@ -148,11 +149,11 @@ def preview_figures(preview: OrderPreview) -> tuple[AccountFigure, ...]:
         name="exits", title="Exits leave", value=preview.exits_leave, kind=Kind.TEXT, tip=_EXITS.get(preview.exits_leave, "")
     )
     return (
-        AccountFigure(name="price", title="Price", value=preview.price, kind=Kind.PRICE, tip=f"By {at}." if at else ""),
-        AccountFigure(name="quantity", title="Quantity", value=preview.qty, kind=Kind.NUMBER),
         AccountFigure(name="cost", title="Brings" if is_sell else "Costs", value=preview.cost),
         AccountFigure(name="power-after", title="Power after", value=preview.buying_power_after, tip="Buying power when it has filled."),
         AccountFigure(name="position-after", title="Then held", value=preview.position_after, kind=Kind.NUMBER, signed=True),
+        AccountFigure(name="price", title="Price", value=preview.price, kind=Kind.PRICE, tip=f"By {at}." if at else ""),
+        AccountFigure(name="quantity", title="Quantity", value=preview.qty, kind=Kind.NUMBER),
         *((exits,) if preview.exits_leave else ()),
     )
 
@@ -185,7 +186,7 @@ def sent_words(order: Order) -> str:
     request, filled = order.request, order.filled_qty
     act = f"{request.side.value.capitalize()} {plain(request.qty)} {request.symbol}"
     done = "Bought" if request.side is OrderSide.BUY else "Sold"
-    at = "" if order.avg_fill_price is None else f" at {plain(order.avg_fill_price)}"
+    at = "" if order.avg_fill_price is None else f" at {price_text(request.symbol, order.avg_fill_price)}"
     part = f" {done} {plain(filled)}{at}." if filled else ""
     reason = f" {order.reason}" if order.reason else ""
     match order.status:

@@ -30,6 +30,12 @@ def order_rows(scene: Scene, frame: Frame) -> list[tuple[int, OrderLine]]:
     return [(row, line) for row, line in rows if pane.top <= row < pane.bottom][:_MOST]
 
 
+def line_at(rows: list[tuple[int, OrderLine]], y: float, reach: float) -> OrderLine | None:
+    """Return the line at a row that a hand can take, the nearest within `reach` pixels."""
+    found = [(abs(row - y), place) for place, (row, line) in enumerate(rows) if line.order_id and abs(row - y) <= reach]
+    return rows[min(found)[1]][1] if found else None
+
+
 def paint_order_lines(painter: QPainter, ink: Ink, frame: Frame, rows: list[tuple[int, OrderLine]]) -> None:
     """Draw the lines, each with its words at the right end; words that would cover others are left out."""
     right = frame.layout.plot_width

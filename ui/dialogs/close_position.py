@@ -54,9 +54,9 @@ class ClosePositionDialog(Notice):
     def amount(self) -> Decimal | None:
         """Return what is to be closed; None: all of it. Raises InvalidValue."""
         whole = abs(self._held.qty)
-        amount = parse_money(self.qty.text().replace(",", ""), field="quantity")
+        amount = parse_money(self.qty.text().replace(",", ""), field="Quantity")
         if not 0 < amount <= whole:
-            raise InvalidValue("quantity", self.qty.text().strip(), f"it is above zero and at most {plain(whole)}.")
+            raise InvalidValue("Quantity", self.qty.text().strip(), f"it is above zero and at most {plain(whole)}.")
         return None if amount == whole else amount
 
     def _halve(self) -> None:

@@ -42,6 +42,7 @@ class AccountPanel(QWidget):
         self.mode.setObjectName("label-account-mode")
         self.mode.setProperty("role", "chip")
         self.mode.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name must not widen the panel
+        self.mode.setMinimumHeight(look.sizes.row)
         self.message = Banner("account-message", self)
         self.hint = QLabel("Choose an account and connect it: money, positions and orders will be here, as the broker has them.", self)
         self.hint.setWordWrap(True)

@@ -75,6 +75,7 @@ class TicketPanel(QWidget):
         self.mode.setObjectName("label-ticket-mode")
         self.mode.setProperty("role", "chip")
         self.mode.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name must not widen the panel
+        self.mode.setMinimumHeight(look.sizes.row)
         self.fields = TicketFields(look.sizes, self)
         self.figures = FigureGrid("ticket", look, self)
         self.why = QLabel(self)
