@@ -177,6 +177,8 @@ class TicketFields(QWidget):
             box.toggled.connect(lambda _on: self.changed.emit())
             line.addWidget(box)
             box.setAccessibleName(title)
+        line.setSpacing(sizes.step * 4)
+        line.addStretch(1)
         row = self._grid.add(_name("reduce_only"), "Options", pair, buddy=self.reduce_only)
         self.reduce_only.setAccessibleName("Only reduce")
         self._rows |= {"reduce_only": row, "exits": row}
