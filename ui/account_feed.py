@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -57,7 +57,8 @@ class AccountFeed(QObject):
         self._is_dirty = False
         self._is_asking = False
         self._quiet = 0
-        self._beats, self._priced = 0, -QUIET_BEATS
+        self._beats = 0
+        self._is_pricing = False
         self._prices: dict[str, Decimal] = {}
         self._subscription = ExitStack()
         self._timer = QTimer(self)
@@ -179,6 +180,10 @@ class AccountFeed(QObject):
     def _beat(self) -> None:
         self._beats += 1
         self._quiet += 1
+        symbols = [] if self.view is None else sorted({one.symbol for one in self.view.positions})
+        if symbols and self._beats % QUIET_BEATS == 0 and not self._is_pricing and self.place is not None and self._tasks.can_start:
+            self._is_pricing = True
+            self._tasks.start(self._read_prices(self.place, symbols), what="reading the prices of positions", latest="account-prices")
         due = self._is_dirty or self._quiet >= QUIET_BEATS
         if due and not self._is_asking and self.place is not None and self._tasks.can_start:
             self._is_dirty, self._quiet, self._is_asking = False, 0, True
@@ -189,7 +194,6 @@ class AccountFeed(QObject):
         try:
             if place is not None:
                 view = await self._engine.account_view(*place)
-                await self._read_prices(place, view)
                 if self.place == place:
                     self._take(revalued(view, self._prices))
         except KnownError as error:
@@ -201,14 +205,16 @@ class AccountFeed(QObject):
         finally:
             self._is_asking = False
 
-    async def _read_prices(self, place: tuple[str, AccountName], view: AccountView) -> None:
-        """Ask the market for the prices of what is held, not more often than from time to time."""
-        symbols = sorted({one.symbol for one in view.positions})
-        if not symbols or self._beats - self._priced < QUIET_BEATS:
-            return
-        self._priced = self._beats
-        with suppress(KnownError):  # those of before stay; that the broker does not answer is told by what it is asked for itself
+    async def _read_prices(self, place: tuple[str, AccountName], symbols: list[str]) -> None:
+        """Ask the market for the prices of what is held; while it does not answer they are the broker's own."""
+        try:
             self._prices = {symbol: trade.price for symbol, trade in (await self._engine.last_trades(*place, symbols)).items()}
+        except KnownError:
+            self._prices = {}
+        finally:
+            self._is_pricing = False
+        if self.view is not None and self.place == place:
+            self._take(revalued(self.view, self._prices))
 
     def _take(self, view: AccountView) -> None:
         if self.failure:

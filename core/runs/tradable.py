@@ -1,7 +1,7 @@
 """Whether a broker trades the symbols of a run, asked before anything of the run is made."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from core.errors import BrokerError, InvalidValue, KeysRefused, NoKeys, UnknownName
@@ -14,33 +14,35 @@ _FEW: Final = 12
 """Of so many symbols an error can name all."""
 
 
-async def check_tradable(broker_id: str, account: AccountName, symbols: Iterable[str], brokers: BrokerSource, desks: Desks) -> None:
+async def check_tradable(broker_id: str, account: AccountName, symbols: Sequence[str], brokers: BrokerSource, desks: Desks) -> None:
     """Raise UnknownName for a symbol that the broker does not have, InvalidValue for one that it does not let be traded.
 
     A broker that does not say what it trades, or does not answer, says nothing against a symbol. Raises NoKeys and KeysRefused.
     """
-    name = brokers.info(broker_id).name
+    name = (await asyncio.to_thread(brokers.info, broker_id)).name  # a person's own adapters are read from their files
     named = next((one.symbols for one in await brokers.accounts() if (one.broker_id, one.account) == (broker_id, account)), ())
-    for symbol in symbols:
-        if named:
+    if named:
+        for symbol in symbols:
             _check(symbol, named, name)
-            continue
+        return
+    for asset_class in dict.fromkeys(map(asset_class_of, symbols)):
         try:
-            assets = await desks.assets(broker_id, account, asset_class_of(symbol))
+            assets = await desks.assets(broker_id, account, asset_class)
         except (NoKeys, KeysRefused):
             raise
         except BrokerError:
             return
+        of_class = [symbol for symbol in symbols if asset_class_of(symbol) is asset_class]
         if assets:
-            await asyncio.to_thread(_check_among, symbol, assets, name)  # a broker has more than ten thousand
+            await asyncio.to_thread(_check_among, of_class, assets, name)  # a broker has more than ten thousand
 
 
-def _check_among(symbol: str, assets: Collection[Asset], name: str) -> None:
-    found = next((one for one in assets if one.symbol == symbol), None)
-    if found is None:
-        _check(symbol, {one.symbol for one in assets}, name)
-    elif not found.tradable:
-        raise InvalidValue("symbols", symbol, f"{name} does not let it be traded now.")
+def _check_among(symbols: Sequence[str], assets: Collection[Asset], name: str) -> None:
+    known = {one.symbol: one for one in assets}
+    for symbol in symbols:
+        _check(symbol, known, name)
+        if not known[symbol].tradable:
+            raise InvalidValue("symbols", symbol, f"{name} does not let it be traded now.")
 
 
 def _check(symbol: str, known: Collection[str], name: str) -> None:

@@ -41,6 +41,7 @@ FindOrder = Callable[[str], Order | None]
 PREVIEW_MS: Final = 200
 """After the last key."""
 _PREVIEW: Final = "ticket: preview"
+_LOOK_UP: Final = "ticket: look up"
 
 
 class SendButton(QPushButton):
@@ -67,6 +68,8 @@ class TicketPanel(QWidget):
         self._engine, self._feed, self._tasks = engine, feed, tasks
         self._find = find
         self._placed: Order | None = None
+        self._is_lost = False
+        """Whether the account went while it was on its way."""
         self._look = look
         self._preview: OrderPreview | None = None
         self._sending = False
@@ -163,13 +166,26 @@ class TicketPanel(QWidget):
         if placed is None or self.sent.isHidden() or placed.status.is_final:
             return
         if self._feed.view is None:
-            if placed.status in {OrderStatus.CREATED, OrderStatus.SUBMITTING}:
+            if placed.status in {OrderStatus.CREATED, OrderStatus.SUBMITTING} and not self._is_lost:
+                self._is_lost = True
                 self._show_sent(lost_words(placed), "doubt")
             return
         newest = self._find(placed.id)
         if newest is not None and newest != placed:
-            self._placed = newest
-            self._show_sent(sent_words(newest), sent_role(newest))
+            self._tell_of(newest)
+        elif self._is_lost:
+            self._is_lost = False
+            self._tasks.start(self._look_up(placed, self._feed.view.hand_run_id), what="looking an order up", latest=_LOOK_UP)
+
+    async def _look_up(self, placed: Order, run_id: str) -> None:
+        """Read what has become of an order whose end was told while nobody was connected."""
+        found = next((order for order in await self._engine.orders(run_id) if order.id == placed.id), None)
+        if found is not None and self._placed is placed:
+            self._tell_of(found)
+
+    def _tell_of(self, order: Order) -> None:
+        self._placed, self._is_lost = order, False
+        self._show_sent(sent_words(order), sent_role(order))
 
     def _show_sent(self, text: str, role: str) -> None:
         self.sent.setText(text)
@@ -264,8 +280,7 @@ class TicketPanel(QWidget):
             if place is not None:
                 placed = await self._engine.place_order(*place, order)
                 self.fields.amount.clear()
-                self._placed = placed
-                self._show_sent(sent_words(placed), sent_role(placed))
+                self._tell_of(placed)
                 self._follow()
                 self._feed.ask()
         except KnownError as error:

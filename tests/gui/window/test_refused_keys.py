@@ -150,12 +150,15 @@ async def test_keys_that_are_revoked_let_the_account_go_and_say_what_became_of_t
     assert "the broker does not accept the keys" in said
     assert said.endswith("Orders that work at the broker work on there; connect it again to see them.")
     assert window.banner.text.text() == said
-    assert "sent" not in ticket.sent.text()
+    on_its_way = "Buy 5 SPY was on its way when the connection ended."
+    assert ticket.sent.text().startswith((on_its_way, "Buy 5 SPY was refused."))
     assert not window.frame.isVisible()
 
     server.do(lambda: setattr(server, "revoked", False))
     await connected(desk)
     assert window.banner.isHidden()
+    # The broker had not taken it: it is looked up, and said.
+    await until(lambda: ticket.sent.text().startswith("Buy 5 SPY was refused."))
     assert trading.account.message.text() == ""
     assert [row.order.request.qty for row in trading.working.model.table.rows if row.order.status is OrderStatus.ACCEPTED] == [10]
     await desk.quiet()
