@@ -73,7 +73,8 @@ class AccountPast:
     async def whole(self, run: Run) -> RunPast:
         """Return a run's past from the start. Raises StoreError."""
         past = RunPast(run, self._account)
-        past.take(await self._runs.run_tail(run.id, RunEnd(), also=(), types=PAST_TYPES))
+        tail = await self._runs.run_tail(run.id, RunEnd(), also=(), types=PAST_TYPES)
+        await asyncio.to_thread(past.take, tail)  # a run of a year takes longer than the loop can wait
         return past
 
     async def keep(self, near_ns: Callable[[], int | None]) -> None:
@@ -93,10 +94,10 @@ class AccountPast:
                 return FoldedRun(past, {}, before)
             tail = await self._runs.run_tail(run.id, before.end, also=before.kept, types=PAST_TYPES)
             if past.follows(tail):
-                past.take(tail)
+                await asyncio.to_thread(past.take, tail)
                 if (found := self._left(past, near_ns)).left is not None:
                     return found
-        return self._left(await self.whole(run), near_ns)
+        return await asyncio.to_thread(self._left, await self.whole(run), near_ns)
 
     def _left(self, past: RunPast, near_ns: int | None) -> FoldedRun:
         if near_ns is not None and not (self._coin_fees and past.buys_coins()):
