@@ -12,7 +12,7 @@ from typing import Final
 
 from core.clock import calendar
 from core.errors import AccountTaken, HeldElsewhere, KeysRefused, KnownError, LeaseLost, NotArmed
-from core.model.broker import Account, AccountName, Features
+from core.model.broker import Account, AccountName, Asset, Features
 from core.model.desk import Lease, LeaseKind
 from core.model.market import AssetClass, asset_class_of
 from core.model.risk import RiskLimits
@@ -162,13 +162,25 @@ class Desks:
 
     async def key_of(self, broker_id: str, account: AccountName) -> str:
         """Return what an account is known as, its broker and number, without becoming the one that has it. Raises BrokerError."""
-        held = self._held.get((broker_id, account))
-        if held is not None and held.opened.done() and held.opened.exception() is None:
-            return held.opened.result().desk.state.key
+        opened = self._opened(broker_id, account)
+        if opened is not None:
+            return opened.desk.state.key
         async with self._brokers.open(broker_id, account) as broker:
             known = await broker.account.account()
         check_kind(known, account)
         return f"{broker_id}:{known.number}"
+
+    async def assets(self, broker_id: str, account: AccountName, asset_class: AssetClass) -> list[Asset]:
+        """Return what can be traded there, without becoming the one that has the account. Raises BrokerError."""
+        opened = self._opened(broker_id, account)
+        if opened is not None:
+            return await opened.broker.market.assets(asset_class)
+        async with self._brokers.open(broker_id, account) as broker:
+            return await broker.market.assets(asset_class)
+
+    def _opened(self, broker_id: str, account: AccountName) -> OpenAccount | None:
+        held = self._held.get((broker_id, account))
+        return held.opened.result() if held is not None and held.opened.done() and held.opened.exception() is None else None
 
     async def _hold(self, key: tuple[str, AccountName], held: _Held) -> None:
         """Keep an account open until nobody needs it: one task, from the connection to its end."""

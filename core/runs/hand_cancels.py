@@ -22,7 +22,10 @@ class HandCancels:
         self._changed = changed
 
     async def cancel(self, order: Order) -> None:
-        """Take back an order that is not over. Returns once that is stored: while the store is away that waits, and the broker is asked."""
+        """Take back an order that is not over. Returns once that is stored: while the store is away that waits, and the broker is asked.
+
+        Raises StoreError for what waiting does not mend; then the broker is asked, too.
+        """
         is_asked = False
 
         async def ask() -> None:
@@ -32,7 +35,11 @@ class HandCancels:
                 await self._desk.cancel(order.id)
 
         debts = self._owed.let_go(order.id)  # before it is over: what a person takes back does not come again
-        await self._away.tell(self._desk.state, order, _asked(order), while_waiting=ask)
+        try:
+            await self._away.tell(self._desk.state, order, _asked(order), while_waiting=ask)
+        except StoreError:  # what waiting does not mend, a full disk for one: the broker is asked all the same
+            await ask()
+            raise
         if debts:
             await self._away.outlast(lambda: self._owed.tell_end(debts, "Its exits were taken back by hand."))
         if not is_asked:

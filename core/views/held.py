@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
+import msgspec
+
 from core.model.hand import AccountView, HeldPosition
+from core.model.money import MONEY_CONTEXT
 from core.model.order import Order
 from core.views.columns import Column, Kind
 from core.views.orders import OrderTable
@@ -39,6 +43,20 @@ class HoldingTable(RowTable[HeldPosition]):
     def saw(self, row: HeldPosition) -> None:
         self.decimals.saw_price(row.symbol, row.avg_price or row.price)
         self.decimals.saw_qty(row.symbol, row.qty)
+
+
+def revalued(view: AccountView, prices: Mapping[str, Decimal]) -> AccountView:
+    """Return an account whose positions are worth what these newer prices say; brokers value them seldom."""
+
+    def at_price(one: HeldPosition) -> HeldPosition:
+        price = prices.get(one.symbol)
+        if price is None:
+            return one
+        with localcontext(MONEY_CONTEXT):
+            pnl = None if one.avg_price is None else (price - one.avg_price) * one.qty
+            return msgspec.structs.replace(one, price=price, value=price * one.qty, open_pnl=pnl)
+
+    return msgspec.structs.replace(view, positions=tuple(map(at_price, view.positions)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
