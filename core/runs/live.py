@@ -23,7 +23,7 @@ from core.errors import (
     RateLimited,
     RunError,
 )
-from core.events.live_payloads import FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
+from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -455,6 +455,7 @@ class LiveWork:
         new, _ = self._bars.ended(self._now_ns)
         seen_ns = self._run.last_bar_ns or 0
         await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
+        self._journal.record(BarsPassed(since_ns=seen_ns, until_ns=self._now_ns, is_restart=True), self._now_ns, None, None)
         fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
         own = self._bars.own
         self._equity = equity_until(
@@ -483,8 +484,12 @@ class LiveWork:
         ended = {symbol: self._bars.own[symbol].bar(-1) for symbol in new}
         if ended:
             self.last_bar_ns = max(bar.end_ns for bar in ended.values())
+        old_ns = now_ns - MINUTE_NS
+        passed = [end_ns for symbol in new for end_ns in self._bars.own[symbol].ends[-len(new[symbol]) :].tolist() if end_ns <= old_ns]
+        if passed:
+            self._journal.record(BarsPassed(since_ns=min(passed) - 1, until_ns=max(passed)), now_ns, None, None)
         # A bar that began before the run is history, and so is one that a gap has made old.
-        bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > now_ns - MINUTE_NS and bar.start_ns >= self._start_ns}
+        bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > old_ns and bar.start_ns >= self._start_ns}
         self._look()
         is_warm = all(len(own) >= self._runner.warmup for own in self._bars.own.values())
         if (bars or larger) and is_warm:

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.brokers.paper.actions import exchange_day
+from core.clock.calendar import exchange_day
 from core.errors import BrokerRefused
 from core.model.broker import OrderChange, OrderClass
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
