@@ -50,6 +50,7 @@ class Adapter(ABC):
     always_open: ClassVar[bool] = False
     coin_fees: ClassVar[bool] = False
     reverses: ClassVar[bool] = False
+    faults: ClassVar[str] = ""
 
     @abstractmethod
     def connect(self, link: Link) -> Broker:
