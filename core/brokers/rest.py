@@ -28,7 +28,7 @@ READERS: Final = 4
 SENDERS: Final = 2
 """Threads of their own, so that an order never waits behind questions that wait themselves."""
 LARGEST_ANSWER_BYTES: Final = 64_000_000
-_TOO_MANY: Final = 429
+_TIMED_OUT, _TOO_MANY = 408, 429
 _SERVER_ERRORS: Final = range(500, 600)
 _ASK_AGAIN: Final = frozenset({_TOO_MANY, 500, 502, 503, 504})
 
@@ -136,7 +136,7 @@ class RestClient:
                 raise self._unreachable(what, error.__cause__, "Nothing was sent.") from error
             except httpx.HTTPError as error:
                 raise _unknown(what, f"the connection failed: {_said(error)}", id) from error
-            if answer.status in _SERVER_ERRORS:
+            if answer.status in _SERVER_ERRORS or answer.status == _TIMED_OUT:
                 raise _unknown(what, f"the broker's server failed ({answer.status})", id)
             if answer.status == _TOO_MANY:
                 raise self._too_many(answer, what)

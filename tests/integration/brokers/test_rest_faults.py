@@ -14,6 +14,7 @@ from tests.broker.faults import Fault, Way
 from tests.broker.server import FakeBroker
 
 POST, GET = "POST /v2/orders", "GET /v2/account"
+LOOK_UP = "GET /v2/orders:by_client_order_id"
 ORDER = BrokerOrderRequest(
     client_order_id="ours-1", symbol="SPY", side=OrderSide.BUY, qty=Decimal(1), type=OrderType.LIMIT, limit_price=Decimal(390)
 )
@@ -152,6 +153,31 @@ async def test_an_order_that_never_arrived_is_known_by_its_id_not_to_be_there(be
         await bench.broker.desk.submit(ORDER)
     assert server.requests[POST] == 1
     assert await bench.broker.orders.order_by_client_id("ours-1") is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(LOOK_UP, Way.STATUS, 404, body="<html><h1>404 Not Found</h1><hr>nginx</html>", content_type="text/html"),
+        Fault(LOOK_UP, Way.STATUS, 404, body=""),
+    ],
+    ids=["a page", "nothing"],
+)
+async def test_a_404_that_is_not_the_brokers_does_not_say_that_an_order_is_not_there(
+    bench: AlpacaBench, server: FakeBroker, fault: Fault
+) -> None:
+    await bench.broker.desk.submit(ORDER)
+    server.fail(fault)
+    with pytest.raises(BrokerRefused, match="404"):
+        await bench.broker.orders.order_by_client_id("ours-1")
+    assert await bench.broker.orders.order_by_client_id("ours-1") is not None
+
+
+async def test_a_request_that_a_door_on_the_way_gave_up_may_have_come_through(bench: AlpacaBench, server: FakeBroker) -> None:
+    server.fail(Fault(POST, Way.DONE_THEN_STATUS, 408))
+    with pytest.raises(OutcomeUnknown):
+        await bench.broker.desk.submit(ORDER)
+    assert await bench.broker.orders.order_by_client_id("ours-1") is not None
 
 
 async def test_an_order_that_the_broker_had_no_time_for_was_not_taken(bench: AlpacaBench, server: FakeBroker) -> None:
