@@ -1,7 +1,9 @@
 """One call of the program: its common options, and an engine that is open for the length of one piece of work."""
 
 import asyncio
+import errno
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from app import collector
 from app.config import MEMORY, Paths, SettingsFile
-from core.errors import Cancelled, KnownError
+from core.errors import Cancelled, InvalidValue, KnownError
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -119,5 +121,14 @@ def signals_call(callback: Callable[[], object]) -> Iterator[None]:
 
 
 def absolute(path: Path) -> Path:
-    """Return the path as the person meant it, `~` and all."""
-    return path.expanduser().absolute()
+    """Return the path as the person meant it, `~` and all. Raises InvalidValue for what can be no path here."""
+    try:
+        meant = path.expanduser().absolute()
+        os.fsencode(meant)
+        meant.exists()
+    except (RuntimeError, ValueError) as error:  # a home of nobody; signs that no file name has
+        raise InvalidValue("the path", ascii(str(path)), "no file can have that name.") from error
+    except OSError as error:
+        if error.errno in {errno.ENAMETOOLONG, errno.ELOOP}:
+            raise InvalidValue("the path", f"{str(path)[:60]!r}…", f"{error.strerror}.") from error
+    return meant
