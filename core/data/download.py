@@ -101,12 +101,12 @@ class Downloader:
             pages = history.pages(key.symbol, timeframe, first, last, adjustment=key.adjustment, feed=_feed(key.symbol, feed))
             async with aclosing(pages):
                 async for page in pages:
-                    sound = _sound(page)
-                    of_page = await self._store.bars.merge(key, sound)
+                    kept = sound(page)
+                    of_page = await self._store.bars.merge(key, kept)
                     following = int(page.start_ns[-1]) + 1
                     await self._tell(key, (reached, following), of_page)
                     merge = _both(merge, of_page)
-                    fetched, refused = fetched + len(page), refused + len(page) - len(sound)
+                    fetched, refused = fetched + len(page), refused + len(page) - len(kept)
                     meter.advance(following - reached, f"{key.symbol}: {fetched:,} bars")
                     reached = following
             if reached < last:
@@ -227,14 +227,14 @@ def _feed(symbol: str, feed: str | None) -> str | None:
     return feed if asset_class_of(symbol).has_sessions else None
 
 
-def _sound(page: BarSeries) -> BarSeries:
-    """Return the bars of a page that do not contradict themselves."""
+def sound(page: BarSeries) -> BarSeries:
+    """Return the bars that do not contradict themselves."""
     open_, high, low, close, volume = page.columns()
-    sound = np.isfinite([open_, high, low, close, volume]).all(axis=0) & (low > 0) & (volume >= 0)
-    sound &= (high >= np.maximum(open_, close)) & (low <= np.minimum(open_, close))
-    if sound.all():
+    is_sound = np.isfinite([open_, high, low, close, volume]).all(axis=0) & (low > 0) & (volume >= 0)
+    is_sound &= (high >= np.maximum(open_, close)) & (low <= np.minimum(open_, close))
+    if is_sound.all():
         return page
-    return BarSeries.from_columns(page.symbol, page.timeframe, page.start_ns[sound], *(column[sound] for column in page.columns()))
+    return BarSeries.from_columns(page.symbol, page.timeframe, page.start_ns[is_sound], *(column[is_sound] for column in page.columns()))
 
 
 def _both(first: MergeReport, second: MergeReport) -> MergeReport:

@@ -12,6 +12,7 @@ import msgspec
 from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
+from core.data.download import sound
 from core.errors import (
     AnswerUnreadable,
     BrokerUnreachable,
@@ -64,6 +65,8 @@ GRACE_S: Final = 2.0
 """Real seconds that a decision waits for the bars of its minute (one without a trade never comes), and for answers."""
 ASLEEP_S: Final = 5.0
 """Real seconds late at which a decision is no longer made up for."""
+AHEAD_NS: Final = 5 * MINUTE_NS
+"""How far the broker's clock may be ahead of ours."""
 LATE_MS: Final = 50.0
 """How late a decision may wake, in real time, before that is told."""
 IMPORT_LIMIT_S: Final = 30.0
@@ -298,7 +301,7 @@ class LiveWork:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
             feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                self._note_late(symbol, self._bars.add(self._hours.inside(page)))
+                self._note_late(symbol, self._bars.add(self._hours.inside(sound(page))))
 
     def _watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
@@ -330,12 +333,13 @@ class LiveWork:
         await self._account.market.listen(watch, on_tick, on_status)
 
     def _take(self, bar: Bar) -> None:
-        if not self._hours.counts(bar.symbol, bar.start_ns):
+        minute = sound(one_bar(bar))  # what a download would not keep, no run sees; and nothing follows on a minute of tomorrow
+        if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns) or bar.end_ns > self._clock.now_ns() + AHEAD_NS:
             return
         if self._held is not None:
             self._held.append(bar)
         else:
-            self._note_late(bar.symbol, self._bars.add(one_bar(bar), is_live=True))
+            self._note_late(bar.symbol, self._bars.add(minute, is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
 
