@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -18,7 +19,7 @@ import msgspec
 
 from core.brokers.address import is_loopback
 from core.brokers.patience import Pace, Patience, closed, pause_s
-from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, OutcomeUnknown, RateLimited
+from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, NoKeys, OutcomeUnknown, RateLimited
 from core.model.instants import SECOND_NS, to_ns
 from core.ports import Clock
 
@@ -83,7 +84,10 @@ class RestClient:
         patience: Patience,
         hide: Callable[[bytes], bytes],
     ) -> None:
-        """`hide` takes the keys out of what the server says: it may say what it was told."""
+        """`hide` takes the keys out of what the server says: it may say what it was told. Raises NoKeys for keys that fit in no header."""
+        if not all(value.isascii() and value.isprintable() and value == value.strip() for value in headers.values()):
+            # Whoever refuses such a header says it out loud.
+            raise NoKeys("The keys have signs that no key has: a line break, an accent, or a space around them.", "Copy them once more.")
         self._hide = hide
         self._clock = clock
         self._patience = patience
@@ -135,7 +139,7 @@ class RestClient:
             except _Unsent as error:
                 raise self._unreachable(what, error.__cause__, "Nothing was sent.") from error
             except httpx.HTTPError as error:
-                raise _unknown(what, f"the connection failed: {_said(error)}", id) from error
+                raise _unknown(what, f"the connection failed: {self._told(error)}", id) from error
             if answer.status in _SERVER_ERRORS or answer.status == _TIMED_OUT:
                 raise _unknown(what, f"the broker's server failed ({answer.status})", id)
             if answer.status == _TOO_MANY:
@@ -189,7 +193,7 @@ class RestClient:
                 wait_s = advice_s
             if failures >= self._patience.questions or wait_s > self._patience.longest_advice_s:
                 raise self._given_up(answer, fault, what)
-            _log.info("%s: %s; asked again in %.1f s.", what, answer.status if answer else _said(fault), wait_s)
+            _log.info("%s: %s; asked again in %.1f s.", what, answer.status if answer else self._told(fault), wait_s)
             if self._stopped.wait(wait_s):
                 raise self._given_up(answer, fault, what)
 
@@ -227,7 +231,8 @@ class RestClient:
         if not text:
             return None
         try:
-            return max(0.0, float(text))
+            advice_s = float(text)
+            return max(0.0, advice_s) if math.isfinite(advice_s) else None
         except ValueError:
             pass
         try:
@@ -235,6 +240,9 @@ class RestClient:
         except ValueError:
             return None
         return max(0.0, (to_ns(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - self._clock.now_ns()) / SECOND_NS)
+
+    def _told(self, fault: BaseException | None) -> str:
+        return self._hide(_said(fault).encode()).decode("utf-8", "replace")
 
     def _given_up(self, answer: Answer | None, fault: BaseException | None, what: str) -> KnownError:
         if answer is None:
@@ -245,7 +253,7 @@ class RestClient:
         return BrokerUnreachable(sentence, "Try again later; the broker's status page may say more.")
 
     def _unreachable(self, what: str, fault: BaseException | None, more: str) -> BrokerUnreachable:
-        sentence = f"{what}: {self._host} cannot be reached: {_said(fault)}."
+        sentence = f"{what}: {self._host} cannot be reached: {self._told(fault)}."
         return BrokerUnreachable(f"{sentence} {more}".strip(), "Check the network connection and try again.")
 
     def _too_many(self, answer: Answer, what: str) -> RateLimited:

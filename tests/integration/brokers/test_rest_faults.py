@@ -2,16 +2,30 @@
 
 import asyncio
 import dataclasses
+import traceback
 from decimal import Decimal
 
 import pytest
 
-from core.errors import AnswerUnreadable, BrokerRefused, BrokerUnreachable, KeysRefused, KnownError, OutcomeUnknown, RateLimited
-from core.model.broker import BrokerOrderRequest, OrderChange
+from core.brokers.alpaca.addresses import Addresses
+from core.brokers.alpaca.connection import AlpacaBroker
+from core.brokers.credentials import Credentials
+from core.clock.realtime import SystemClock
+from core.errors import (
+    AnswerUnreadable,
+    BrokerRefused,
+    BrokerUnreachable,
+    KeysRefused,
+    KnownError,
+    NoKeys,
+    OutcomeUnknown,
+    RateLimited,
+)
+from core.model.broker import AccountName, BrokerOrderRequest, OrderChange
 from core.model.order import OrderSide, OrderType
-from tests.broker.bench import QUICK, AlpacaBench
+from tests.broker.bench import QUICK, AlpacaBench, environment_of
 from tests.broker.faults import Fault, Way
-from tests.broker.server import FakeBroker
+from tests.broker.server import KEY, FakeBroker
 
 POST, GET = "POST /v2/orders", "GET /v2/account"
 LOOK_UP = "GET /v2/orders:by_client_order_id"
@@ -72,6 +86,15 @@ async def test_advice_to_wait_for_long_is_passed_on_and_not_waited_for(bench: Al
         await bench.broker.account.account()
     assert raised.value.retry_after_s == 3600
     assert server.requests[GET] == 1
+
+
+@pytest.mark.parametrize("advice", ["inf", "nan", "soon", "-5", "1e400"])
+async def test_advice_that_is_none_is_not_taken(bench: AlpacaBench, server: FakeBroker, advice: str) -> None:
+    server.fail(Fault(GET, Way.STATUS, 429, headers={"Retry-After": advice}))
+    assert (await bench.broker.account.account()).cash == 100_000
+    server.fail(Fault(POST, Way.STATUS, 429, headers={"Retry-After": advice}))
+    with pytest.raises(RateLimited, match=r"Try again in (a minute|0 seconds)\."):
+        await bench.broker.desk.submit(ORDER)
 
 
 async def test_nonsense_is_told_and_not_asked_for_again(bench: AlpacaBench, server: FakeBroker) -> None:
@@ -309,3 +332,14 @@ async def _refused(bench: AlpacaBench) -> KnownError | None:
     except KnownError as error:
         return error
     return None
+
+
+@pytest.mark.parametrize("secret", ["secret-1\nvalue", "s\xe9cret-value", " secret-value", "secret\0value"])
+def test_keys_that_fit_in_no_header_are_refused_without_being_said(server: FakeBroker, secret: str) -> None:
+    addresses = Addresses.of(AccountName.PAPER, environment_of(server))
+    with pytest.raises(NoKeys) as raised:
+        AlpacaBroker(addresses, Credentials(KEY, secret), SystemClock())
+    said = "".join(traceback.format_exception(raised.value))
+    assert "signs that no key has" in said
+    assert secret.strip() not in said
+    assert repr(secret.strip())[1:-1] not in said

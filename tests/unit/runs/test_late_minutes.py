@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.brokers.inside import InsideStreams
+from core.data.download import sound
 from core.events.live_payloads import MinuteLate
 from core.model.broker import BarKind, LiveBar, StreamStatus, Tick, Watch
-from core.model.instants import MINUTE_NS
+from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Bar, Timeframe
 from core.model.run import RunStatus
 from core.runs.live import recorded
@@ -157,3 +160,28 @@ async def test_what_a_run_saw_is_recorded_and_replayed(tmp_path: Path, monkeypat
         told = await parity_of(run.id, runs=scene.runs, store=scene.store)
         assert told.divergence is None, told.divergence.sentence
         assert told.decisions > 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"start_ns": 100_000 * DAY_NS, "end_ns": 100_000 * DAY_NS + MINUTE_NS}, {"low": 1e9}, {"close": 0.0, "low": 0.0}]
+)
+async def test_a_bar_of_nonsense_is_seen_by_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]) -> None:
+    real = InsideStreams.market
+
+    async def market(self: InsideStreams, watch: Watch, on_tick: Callable[[Tick], None], on_status: Callable[[StreamStatus], None]) -> None:
+        def tell(tick: Tick) -> None:
+            if isinstance(tick, LiveBar) and tick.kind is BarKind.FINAL:
+                on_tick(LiveBar(bar=msgspec.structs.replace(tick.bar, **wrong), kind=BarKind.FINAL))
+            on_tick(tick)
+
+        await real(self, watch, tell, on_status)
+
+    monkeypatch.setattr(InsideStreams, "market", market)
+    async with live(tmp_path, speed=600.0) as scene:
+        scene.strategy()
+        run = await scene.over(await scene.start(minutes=8))
+        assert (run.status, run.error) == (RunStatus.COMPLETED, None)
+        kept = await scene.store.bars.read(recorded(run.id, "DEMO/USD", "1m"))
+        assert len(sound(kept)) == len(kept) > 8
+        assert set(np.diff(kept.start_ns).tolist()) == {MINUTE_NS}
+        assert len(await scene.store.runs.fills(run.id)) > 2
