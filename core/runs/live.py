@@ -45,6 +45,7 @@ from core.runs.live_materials import LiveMaterials
 from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.market_hours import MarketHours
+from core.runs.minutes import until_minute
 from core.runs.past import Past
 from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
@@ -334,7 +335,10 @@ class LiveWork:
 
     def _take(self, bar: Bar) -> None:
         minute = sound(one_bar(bar))  # what a download would not keep, no run sees; and nothing follows on a minute of tomorrow
-        if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns) or bar.end_ns > self._clock.now_ns() + AHEAD_NS:
+        if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns):
+            return
+        if bar.end_ns > self._clock.now_ns() + AHEAD_NS:
+            self._has_gap()  # where our clock is wrong, and is set, the history has what was not taken
             return
         if self._held is not None:
             self._held.append(bar)
@@ -432,7 +436,8 @@ class LiveWork:
             if self._hours.opens(next_ns - MINUTE_NS) >= next_ns:
                 next_ns = await self._opened(self._hours.opens(next_ns - MINUTE_NS), end_ns, on_commit)
                 continue
-            late_ms = await self._clock.sleep_until(next_ns) / self._clock.speed / 1e6
+            next_ns, late_ns = await until_minute(self._clock, next_ns)
+            late_ms = late_ns / self._clock.speed / 1e6
             if late_ms > LATE_MS:
                 self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
