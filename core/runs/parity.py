@@ -1,6 +1,6 @@
 """Replays the bars that a paper or live run saw through Greta, and compares decision by decision, then fill by fill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -60,7 +60,7 @@ async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
     told = _compared(told, ours, theirs)
     fills, orders = await store.runs.fills(run.id), await store.runs.orders(run.id)
     told = msgspec.structs.replace(told, fills=len(fills), replayed_fills=len(replayed_fills))
-    return measured(told, orders, fills, replayed_orders)
+    return measured(told, orders, fills, replayed_orders, run.last_bar_ns)
 
 
 async def _decisions(run: Run, store: Store) -> list[Envelope]:
@@ -94,10 +94,13 @@ def _compared(told: Parity, ours: Sequence[Envelope], theirs: Sequence[Envelope]
     return msgspec.structs.replace(told, decisions=len(ours), replayed=len(theirs), same=same, divergence=divergence)
 
 
-def measured(told: Parity, orders: Sequence[Order], fills: Sequence[Fill], replayed: dict[str, Order]) -> Parity:
+def measured(
+    told: Parity, orders: Sequence[Order], fills: Sequence[Fill], replayed: Mapping[str, Order], last_bar_ns: int | None = None
+) -> Parity:
     """Add where the fills part, and slippage and delay over the orders that filled in both.
 
-    An exit that left again under another id is one order with what it stands for, as it is to Greta.
+    What filled after `last_bar_ns` had no bar to fill on with Greta, and is not held against either. An exit that left again under
+    another id is one order with what it stands for, as it is to Greta.
     """
     last_fill = {fill.order_id: fill.time_ns for fill in sorted(fills, key=lambda fill: fill.time_ns)}
     together: dict[str, list[Order]] = {}
@@ -113,7 +116,8 @@ def measured(told: Parity, orders: Sequence[Order], fills: Sequence[Fill], repla
         qty, money = sum((part.filled_qty for part in filled), ZERO), ZERO
         for part in filled:
             money += part.filled_qty * (part.avg_fill_price or ZERO)
-        if qty != again.filled_qty and divergence is None:
+        is_over = last_bar_ns is None or all(last_fill.get(part.id, 0) <= last_bar_ns for part in parts)
+        if qty != again.filled_qty and divergence is None and is_over:
             divergence = _fill_difference(parts[0], qty, money, again)
         if not qty or not again.filled_qty or again.avg_fill_price is None:
             continue

@@ -51,8 +51,8 @@ class Holder(BarStrategy):
 class Scene:
     """A run manager on the paper account, on a simulated market that goes fast."""
 
-    def __init__(self, folder: Path, begins: str) -> None:
-        market = SimSource(parse_instant(begins), speed=1_200)
+    def __init__(self, folder: Path, begins: str, speed: float) -> None:
+        market = SimSource(parse_instant(begins), speed=speed)
         self.clock = market.clock(SIM)
         self.store = DatabaseStore(folder / "desk.db", SystemClock())
         feed = PaperFeed(id=SIM, open=lambda: market.open(SIM, AccountName.PAPER), clock=self.clock, hours=RoundTheClock())
@@ -75,9 +75,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, begins: str = BEGINS) -> AsyncIterator[Scene]:
+async def scene(folder: Path, begins: str = BEGINS, *, speed: float = 1_200) -> AsyncIterator[Scene]:
     (folder / "holder.py").write_text(HOLDER)
-    opened = Scene(folder, begins)
+    opened = Scene(folder, begins, speed)
     await opened.store.open()
     try:
         yield opened

@@ -73,6 +73,13 @@ def test_the_first_order_that_fills_otherwise_is_named() -> None:
     assert found.is_same  # its decisions are
 
 
+def test_what_filled_when_there_were_no_more_bars_is_held_against_nobody() -> None:
+    late = order("run-1", BUY, "10", "100", at_s=60)
+    ours, theirs = ([late], [fill(late, 61, "10", "100")]), {"run-1": order("run-1", BUY)}
+    assert measured(Parity(run_id="run"), *ours, theirs, 60 * SECOND_NS).fill_divergence is None
+    assert measured(Parity(run_id="run"), *ours, theirs, 120 * SECOND_NS).fill_divergence is not None
+
+
 def test_an_exit_that_left_again_is_one_order_with_what_it_stands_for() -> None:
     lost, again = refused("run-2"), order("run-2.again", SELL, "10", "98", at_s=30)
     found = told([lost, again], [fill(again, 33, "10", "98")], [order("run-2", SELL, "10", "98")])
