@@ -67,18 +67,19 @@ class Call:
         speed: float = 1.0,
         seed: int = 1,
         faults: Sequence[str] = (),
+        log_json: bool = False,
     ) -> T:
         """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped.
 
         Without `recover` runs that a crash interrupted stay as they are: what looks after a database takes it as it is.
-        `speed`, `seed`, `faults`: of the simulated market.
+        `speed`, `seed`, `faults`: of the simulated market. `log_json`: what the log says on stderr are lines of JSON.
         """
         from app.compose import compose_accounts, compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
         from core.clock.realtime import SystemClock
 
         self.make_directories()
-        start_logging(self.paths.logs, verbose=self.verbose)
+        start_logging(self.paths.logs, verbose=self.verbose, as_json=log_json)
         reporter = FaultReporter(self.paths.logs, SystemClock())
         settings = self.settings()
         store = compose_store(self.database_url, self.paths, settings)

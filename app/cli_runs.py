@@ -219,7 +219,7 @@ def resume(
             return await to_end(engine, await engine.resume_run(found.id, confirm))
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(work)
+        done = call.run(work, log_json=log_json)
     tell(done, as_json=as_json)
 
 
