@@ -51,6 +51,7 @@ what to do next. Everything else is a bug: it is reported with its traceback and
     │   │   ├── KeysRefused         the broker does not accept the keys
     │   │   ├── KeyringUnusable     the system's keyring cannot keep or give the keys
     │   │   ├── BrokerUnreachable   no connection, or no answer to what may safely be asked again
+    │   │   ├── NotSent             this machine stood still just before an order left, and it did not leave
     │   │   ├── RateLimited         too many requests; the broker took none of this one
     │   │   ├── BrokerRefused       the broker said no; carries its code and its words
     │   │   ├── OutcomeUnknown      an order was sent and no answer came: look it up, never send it again
@@ -422,6 +423,19 @@ class BrokerUnreachable(BrokerError):
     """There was no connection, so nothing was sent; or a question that may be asked again was not answered."""
 
     code = "broker_unreachable"
+
+
+class NotSent(BrokerError):
+    """An order, or a change of one, was ready to leave, and this machine had stood still for so long that it must not. It did not leave."""
+
+    code = "not_sent"
+
+    def __init__(self, what: str) -> None:
+        """`what` was to leave."""
+        super().__init__(
+            f"{what}: this machine stood still just before it left, and another desk may have the account by now.",
+            "Look at the account, and ask for it again if it is still wanted.",
+        )
 
 
 class RateLimited(BrokerError):

@@ -18,6 +18,7 @@ from core.model.broker import (
     BrokerPosition,
     Execution,
     MarketClock,
+    MayLeave,
     OrderChange,
     OrderUpdate,
     Print,
@@ -57,6 +58,10 @@ class Clock(Protocol):
 
     def monotonic_ns(self) -> int:
         """Return a reading that never goes back; only differences mean anything."""
+        ...
+
+    def elapsed_ns(self) -> int:
+        """Return a reading that never goes back and goes on while the machine sleeps; only differences mean anything."""
         ...
 
 
@@ -455,14 +460,14 @@ class BrokerOrderDesk(Protocol):
     """Sends orders. Each request leaves once: nothing here is ever sent again by itself.
 
     All raise BrokerRefused, KeysRefused, RateLimited and BrokerUnreachable when the broker took nothing, and
-    OutcomeUnknown when nobody can tell.
+    OutcomeUnknown when nobody can tell. `may_leave` is asked last of all; where it says no, NotSent is raised and nothing has left.
     """
 
-    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
         """Send an order; return it as the broker took it."""
         ...
 
-    async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
+    async def replace(self, order_id: str, change: OrderChange, may_leave: MayLeave | None = None) -> BrokerOrder:
         """Ask for other terms; return the new order that the broker makes of it. A fill may come first."""
         ...
 

@@ -45,7 +45,14 @@ ACTS: Final = (
     ),
     Act(name="offer-run", text="Offer run to a desk", group="Run", tip="Let another desk take over the selected paper or live run"),
     Act(name="take-over-run", text="Take over run", group="Run", tip="Take the selected run from a desk that is gone or has offered it"),
-    Act(name="kill-switch", text="HALT", group="Run", tip="Stop every run at once", shortcut="Ctrl+Shift+H", icon="halt"),
+    Act(
+        name="kill-switch",
+        text="HALT",
+        group="Run",
+        tip="Stop every run here; where any trades, at whichever desk, cancel all orders and let nothing new leave",
+        shortcut="Ctrl+Shift+H",
+        icon="halt",
+    ),
     *(
         Act(name=f"switch-{name}", text=text, group="Halt", tip=tip)
         for name, text, tip in (

@@ -255,7 +255,7 @@ class RunCommands(QObject):
         self._dialogs.confirm(f"Delete the run {title}?", consequence, "Delete run", delete)
 
     def halt(self) -> None:
-        """Stop every run, and say how many there were."""
+        """Stop every run here, throw the switch of all where one trades anywhere, and say how many there were."""
         self._tasks.start(self._halt(), what="stopping every run")
 
     async def _halt(self) -> None:
@@ -268,7 +268,7 @@ class RunCommands(QObject):
         if beside:
             said += f" {_runs(beside).capitalize()} in another window or terminal {_go(beside)} on: select what is to end and press Stop."
         if is_thrown:
-            said += " The kill switch is thrown: nothing new leaves until it is taken back."
+            said += " The kill switch is thrown, here and elsewhere: orders are cancelled, and nothing new leaves until it is taken back."
         self.say(said, "warning" if stopped or on or is_thrown else "info")
 
     # --- why ---

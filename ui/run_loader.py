@@ -28,6 +28,8 @@ _JOURNAL_PATTERNS: Final = (
     "risk.SwitchThrown",
     "risk.SwitchCarriedOut",
     "risk.SwitchUnreached",
+    "risk.LossesUnjudged",
+    "live.ComparisonFailed",
     "strategy.Noted",
     "system.*",
     "account.*",

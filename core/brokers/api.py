@@ -10,9 +10,11 @@ from core.errors import BrokerRefused as BrokerRefused
 from core.errors import BrokerUnreachable as BrokerUnreachable
 from core.errors import KeysRefused as KeysRefused
 from core.errors import NotInThisVersion as NotInThisVersion
+from core.errors import NotSent as NotSent
 from core.errors import OutcomeUnknown as OutcomeUnknown
 from core.errors import RateLimited as RateLimited
 from core.model.broker import AccountName as AccountName
+from core.model.broker import MayLeave as MayLeave
 from core.ports import Broker as Broker
 from core.ports import Clock as Clock
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from core.brokers.exchange import Exchange
 from core.brokers.faults import Faults
 from core.brokers.watching import is_crypto_watch
-from core.errors import BrokerRefused, InvalidValue
+from core.errors import BrokerRefused, InvalidValue, NotSent
 from core.model.broker import (
     Account,
     Asset,
@@ -17,6 +17,7 @@ from core.model.broker import (
     BrokerPosition,
     Execution,
     MarketClock,
+    MayLeave,
     OrderChange,
     OrderUpdate,
     Print,
@@ -138,15 +139,19 @@ class InsideDesk:
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
         self._exchange, self._faults = exchange, faults
 
-    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
         await self._faults.before()
+        if may_leave is not None and not may_leave():
+            raise NotSent(f"Order {request.client_order_id}")
         self._faults.request_is_lost(request.client_order_id)
         taken = self._exchange.submit(request)
         self._faults.answer_is_lost(request.client_order_id)
         return taken
 
-    async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
+    async def replace(self, order_id: str, change: OrderChange, may_leave: MayLeave | None = None) -> BrokerOrder:
         await self._faults.before()
+        if may_leave is not None and not may_leave():
+            raise NotSent(f"Change {change.client_order_id}")
         await self._faults.change_is_refused()
         self._faults.request_is_lost(change.client_order_id)
         made = self._exchange.replace(order_id, change)

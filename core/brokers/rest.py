@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
@@ -19,7 +20,8 @@ import msgspec
 
 from core.brokers.address import is_loopback
 from core.brokers.patience import Pace, Patience, closed, pause_s
-from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, NoKeys, OutcomeUnknown, RateLimited
+from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, NoKeys, NotSent, OutcomeUnknown, RateLimited
+from core.model.broker import MayLeave
 from core.model.instants import SECOND_NS, to_ns
 from core.ports import Clock
 
@@ -31,6 +33,8 @@ SENDERS: Final = 2
 LARGEST_ANSWER_BYTES: Final = 64_000_000
 _TIMED_OUT, _TOO_MANY = 408, 429
 _SERVER_ERRORS: Final = range(500, 600)
+_LEAVES: Final = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
+"""What httpcore tells right before it writes: the connection stands, and nothing is waited for any more. The order is in the body."""
 _ASK_AGAIN: Final = frozenset({_TOO_MANY, 500, 502, 503, 504})
 
 _log = logging.getLogger(__name__)
@@ -125,17 +129,28 @@ class RestClient:
         return await self._in(self._readers, work)
 
     async def tell(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, read: Callable[[Answer], T], what: str, id: str | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None,
+        read: Callable[[Answer], T],
+        what: str,
+        id: str | None,
+        may_leave: MayLeave | None = None,
     ) -> T:
         """Return what `read` makes of the answer to a request that does something. It leaves once.
 
-        Raises BrokerUnreachable when it did not leave, OutcomeUnknown with `id` when nobody can tell what became of it.
+        Raises BrokerUnreachable when it did not leave, OutcomeUnknown with `id` when nobody can tell what became of it, and NotSent
+        where `may_leave` said no: it is asked in the sending thread, after all waiting for the thread and the connection.
         """
 
         def work() -> T:
             try:
                 self._pace.count()
-                answer = self._sent(method, path, query, body)
+                answer = self._sent(method, path, query, body, may_leave)
+            except _Withheld as error:
+                raise NotSent(what) from error
             except _Unsent as error:
                 raise self._unreachable(what, error.__cause__, "Nothing was sent.") from error
             except httpx.HTTPError as error:
@@ -197,8 +212,8 @@ class RestClient:
             if self._stopped.wait(wait_s):
                 raise self._given_up(answer, fault, what)
 
-    def _sent(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Answer:
-        """Send a request once and read its whole answer. Raises _Unsent when it did not leave, else httpx.HTTPError."""
+    def _sent(self, method: str, path: str, query: Mapping[str, str], body: bytes | None, may_leave: MayLeave | None = None) -> Answer:
+        """Send a request once and read its whole answer. Raises _Unsent or _Withheld when it did not leave, else httpx.HTTPError."""
         if self._stopped.is_set():
             raise _Unsent from httpx.PoolTimeout("the connection was closed")
         until_ns = self._clock.monotonic_ns() + round(self._patience.answer_s * SECOND_NS)
@@ -206,7 +221,7 @@ class RestClient:
         read = bytearray()
         try:
             with self._client.stream(
-                method, path, params=dict(query), content=body, headers=headers, extensions={"trace": self._note}
+                method, path, params=dict(query), content=body, headers=headers, extensions={"trace": partial(self._note, may_leave)}
             ) as response:
                 for block in response.iter_bytes():
                     read += block
@@ -216,8 +231,10 @@ class RestClient:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError) as error:
             raise _Unsent from error
 
-    def _note(self, event: str, about: Mapping[str, Any]) -> None:
-        """Remember the socket of a new connection; one that comes too late is cut at once."""
+    def _note(self, may_leave: MayLeave | None, event: str, about: Mapping[str, Any]) -> None:
+        """Ask for the last time whether a request may leave. Remember the socket of a new connection; one that comes too late is cut."""
+        if event in _LEAVES and may_leave is not None and not may_leave():
+            raise _Withheld
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             connected = about["return_value"].get_extra_info("socket")
             with self._lock:
@@ -264,6 +281,10 @@ class RestClient:
 
 class _Unsent(Exception):
     """There was no connection: nothing has left. Its cause says why."""
+
+
+class _Withheld(Exception):
+    """It must not leave any more. Nothing has, or its headers without its body, which is no request: the connection ends with it."""
 
 
 def _cut(connected: socket.socket) -> None:

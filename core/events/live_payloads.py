@@ -107,6 +107,14 @@ class AccountAdopted(Payload, frozen=True, kw_only=True):
     """The broker's ids of the newest executions in these positions: the broker's clock may be off, so no instant tells them apart."""
 
 
+class ComparisonFailed(Payload, frozen=True, kw_only=True):
+    """An account could not be compared with its broker, by a bug of ours, and nothing opens there; without a reason: it was again."""
+
+    wire: ClassVar[str] = "live.ComparisonFailed"
+    account: str
+    reason: str
+
+
 class Reconciled(Payload, frozen=True, kw_only=True):
     """An account was compared with its broker, and nothing of before `until_ns` is open: the next start asks from there on. Told hourly."""
 
@@ -335,6 +343,16 @@ class SwitchUnreached(Payload, frozen=True, kw_only=True):
     account: str
     level: SwitchLevel
     reason: str
+
+
+class LossesUnjudged(Payload, frozen=True, kw_only=True):
+    """The limits on a run's losses are not watched, because something it holds has no price; without symbols: they are watched again.
+
+    Meanwhile orders that open something are refused, and nothing that losses are counted from is taken.
+    """
+
+    wire: ClassVar[str] = "risk.LossesUnjudged"
+    symbols: tuple[str, ...]
 
 
 class EquityMarked(Payload, frozen=True, kw_only=True):

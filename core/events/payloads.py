@@ -390,6 +390,13 @@ class OrderFilled(Payload, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class OrderCompleted(Payload, frozen=True, kw_only=True):
+    """All of the order was executed before; only now is it known that a change of it left nothing more."""
+
+    wire: ClassVar[str] = "orders.Completed"
+    order_id: str
+
+
 class OrderCancelled(Payload, frozen=True, kw_only=True):
     """The order was taken back."""
 
@@ -521,6 +528,21 @@ class DividendPaid(Payload, frozen=True, kw_only=True):
 
 
 # --- system.* ---------------------------------------------------------------------------------------------
+
+
+class StoreAwaited(Payload, frozen=True, kw_only=True):
+    """The database does not answer: a run, or what a person asked for, waits for it. Only announced: nothing can be stored meanwhile."""
+
+    wire: ClassVar[str] = "system.StoreAwaited"
+    durable: ClassVar[bool] = False
+    reason: str
+
+
+class StoreBack(Payload, frozen=True, kw_only=True):
+    """The database answers again, and what waited for it is done."""
+
+    wire: ClassVar[str] = "system.StoreBack"
+    durable: ClassVar[bool] = False
 
 
 class SubscriberFailed(Payload, frozen=True, kw_only=True):

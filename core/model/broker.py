@@ -1,5 +1,6 @@
 """An account at a broker, as the broker tells of it. Money and quantities are Decimal, never by way of a float; times UTC ns."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +11,9 @@ import msgspec
 from core.errors import InvalidValue
 from core.model.market import AssetClass, Bar
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
+
+MayLeave = Callable[[], bool]
+"""Asked in whichever thread sends an order, when nothing but the sending is left to do. False: nothing leaves any more."""
 
 LONGEST_CLIENT_ORDER_ID: Final = 48
 _PRICES: Final = ("limit_price", "stop_price", "trail_price", "trail_percent")

@@ -36,7 +36,7 @@ class BrokerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     rate: Decimal | None = None
     """New units for an old one, of a split; money for a unit, of a dividend."""
     price: Decimal | None = None
-    """What the fraction of a unit was paid at, of a split."""
+    """What the fraction of a unit was paid at, of a split; None where nothing was ever held."""
     equity: Decimal | None = None
     """Of a margin call, with the two that follow: what there was, what had to be, and against which exposure."""
     required: Decimal | None = None

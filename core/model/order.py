@@ -93,7 +93,7 @@ ORDER_TRANSITIONS: Final[dict[OrderStatus, frozenset[OrderStatus]]] = {
     _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
     # The rest of a partly filled order can be rejected: it is judged again at each fill.
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
-    # Only where a broker made a new order of a change: what filled before that can be told last, and counts on top.
+    # Only where a change of it was given up and the broker made a new order of it all the same, which works on, or did.
     _S.FILLED: frozenset({_S.PARTIALLY_FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
     # At a broker the last fill can be told after the cancel, the expiry or the refusal that it was faster than. A part
     # that is told so late moves the quantity and leaves the state as it is; the simulated venue does neither.
@@ -119,6 +119,7 @@ class RejectCode(StrEnum):
     RISK_HALTED = "risk_halted"
     RISK_REDUCE_ONLY = "risk_reduce_only"
     RISK_NOT_ARMED = "risk_not_armed"
+    RISK_UNCOMPARED = "risk_uncompared"
     RISK_SYMBOL = "risk_symbol"
     RISK_HOURS = "risk_hours"
     RISK_ORDER_QTY = "risk_order_qty"

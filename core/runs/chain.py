@@ -8,6 +8,7 @@ from core.events.live_payloads import SwitchThrown
 from core.events.payloads import (
     OrderAccepted,
     OrderCancelled,
+    OrderCompleted,
     OrderCreated,
     OrderExpired,
     OrderFilled,
@@ -21,7 +22,7 @@ _PAGE: Final = 5_000
 _LIFE: Final = (OrderCreated, OrderAccepted)
 """What is told of an order besides causes; of its changes the newest is."""
 
-_ENDS: Final = (OrderFilled.wire, OrderCancelled.wire, OrderExpired.wire, OrderRejected.wire)
+_ENDS: Final = (OrderFilled.wire, OrderCompleted.wire, OrderCancelled.wire, OrderExpired.wire, OrderRejected.wire)
 
 
 async def chain_of(seq: int, log: EventLog) -> list[Envelope]:

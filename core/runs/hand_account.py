@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
-from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, StoreError, UnknownName
+from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
 from core.events.payloads import OrderReplaced
@@ -33,6 +33,7 @@ from core.runs.covers import Covers
 from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
+from core.runs.hand_cancels import HandCancels
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.runs.store_away import StoreAway
@@ -67,12 +68,14 @@ class HandAccount:
         self._runs = runs
         self._log = log
         self._families = Families()
-        self._away = StoreAway(run.id)
+        self._away = StoreAway(run.id, log, self._now_ns)
+        self._cancels = HandCancels(self.desk, self._families, self._away, self._tell)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reverses = Reverses(self.desk, self._commit)
-        self._covers = Covers(self.desk, self.cancel)
+        # What closes a position is asked for now or not at all: nobody waits for the store with the half of it.
+        self._covers = Covers(self.desk, lambda order_id: self._cancelled(order_id, self._cancels.cancel_now))
         self._turning: set[tuple[str, str]] = set()
         """Symbol and run of the positions that are just being closed or reversed."""
         self.failure: KnownError | None = None
@@ -296,19 +299,18 @@ class HandAccount:
         return await self._place(order.request(symbol, qty), run_id or self.run.id)
 
     async def cancel(self, order_id: str) -> None:
-        """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName."""
+        """Ask the broker to cancel an order of ours, whosever; one that is over is left alone. Raises UnknownName.
+
+        While the store is away the broker is asked all the same, and this returns when it is stored.
+        """
+        await self._cancelled(order_id, self._cancels.cancel)
+
+    async def _cancelled(self, order_id: str, cancel: Callable[[Order], Awaitable[None]]) -> None:
         if self._families.is_gone(order_id):
             return  # with the one it was paired with
-        waiting = self._families.find(order_id)
-        order = waiting or self._known(order_id).order
-        if order.status.is_final:
-            return
-        await self._told(order, "cancel")
-        if waiting is None:
-            await self.desk.cancel(order_id)
-        else:
-            self._families.drop(order_id)
-            self._tell()
+        order = self._families.find(order_id) or self._known(order_id).order
+        if not order.status.is_final:
+            await cancel(order)
 
     async def change(self, order_id: str, terms: OrderTerms) -> None:
         """Ask the broker for other terms of an order of ours, whosever. Raises InputError for what cannot be changed."""
@@ -331,19 +333,7 @@ class HandAccount:
 
     async def cancel_all(self) -> int:
         """Ask for the cancel of every working order of ours here; return how many. Raises StoreError when all were asked for."""
-        # First the exits that wait: otherwise those of an order that filled a part would leave when it is cancelled.
-        wanted = self._families.waiting_orders() + [life.order for life in self.desk.state.working()]
-        refused: StoreError | None = None
-        for order in wanted:
-            try:
-                await self.cancel(order.id)
-            except StoreError as error:
-                refused = error
-                if order.id in self.desk.state.lives:
-                    await self.desk.cancel(order.id)  # the broker is asked, whether that can be stored or not
-        if refused is not None:
-            raise refused
-        return len(wanted)
+        return await self._cancels.cancel_all()
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
         """Close a position, or `qty` of it, at the market, in its owner's name.

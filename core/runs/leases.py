@@ -7,12 +7,15 @@ from typing import Final
 
 from core.errors import StoreError
 from core.model.desk import Lease, LeaseKind
-from core.ports import Leases, RunStore, UnitOfWork
+from core.model.instants import SECOND_NS
+from core.ports import Clock, Leases, RunStore, UnitOfWork
 from core.runs.supervisor import Supervisor
 
 TTL_S: Final = 30.0
 """How long a desk may be out of reach before another may take over what it runs."""
 RENEW_S: Final = TTL_S / 3
+_LOOK_S: Final = 0.5
+"""How soon after the machine has slept what is held is renewed."""
 
 OnLost = Callable[[], None]
 """Told that another desk has taken over."""
@@ -38,23 +41,30 @@ class FencedRuns:
 
 
 class LeaseKeeper:
-    """Holds the leases of this process, and renews them in a task of `supervisor`."""
+    """Holds the leases of this process, and renews them in a task of `supervisor`.
 
-    def __init__(self, leases: Leases, supervisor: Supervisor, on_bug: OnBug) -> None:
+    How old they are is told by a clock that goes on while the machine sleeps: the database's does.
+    """
+
+    def __init__(self, leases: Leases, supervisor: Supervisor, clock: Clock, on_bug: OnBug) -> None:
         self._leases = leases
+        self._clock = clock
         self._supervisor = supervisor
         self._on_bug = on_bug
         self._held: dict[tuple[LeaseKind, str], tuple[Lease, OnLost]] = {}
-        self._renewed_s = 0.0
+        self._renewed_ns = self._asked_ns = 0
         self._closing = asyncio.Event()
-        self._soon = asyncio.Event()
+        self._is_due = False
+        self._called = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
     async def take(self, kind: LeaseKind, name: str, on_lost: OnLost) -> Lease:
         """Take the lease of a run or an account; `go_on` lets it be renewed. Raises HeldElsewhere."""
+        asked_ns = self._clock.elapsed_ns()
         lease = await self._leases.acquire(kind, name, TTL_S)
         if not self._held:
-            self._renewed_s = _now_s()
+            self._renewed_ns = asked_ns
+            self._called.set()
         self._held[kind, name] = (lease, on_lost)
         return lease
 
@@ -63,8 +73,11 @@ class LeaseKeeper:
         return (kind, name) in self._held
 
     def is_fresh(self) -> bool:
-        """Tell whether what is held was renewed so lately that nobody else can have it: this process was not frozen since."""
-        return _now_s() - self._renewed_s < TTL_S
+        """Tell whether what is held was renewed so lately that nobody else can have it: neither process nor machine stood still since.
+
+        May be asked in any thread.
+        """
+        return self._since_s(self._renewed_ns) < TTL_S
 
     async def still_holds(self, kind: LeaseKind, name: str) -> bool:
         """Renew what is held, and tell whether that lease was: then nobody else has it, or can have it soon."""
@@ -83,15 +96,19 @@ class LeaseKeeper:
     async def go_on(self) -> None:
         """Renew what is held, and say that this desk is there, from here on until `close`."""
         if self._keeping is None or self._keeping.done():
+            self._asked_ns = self._clock.elapsed_ns()
             self._keeping = await self._supervisor.start(self._keep(), "leases")
 
     async def _keep(self) -> None:
         try:
             while not self._closing.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(RENEW_S):
-                        await self._soon.wait()
-                self._soon.clear()
+                while self._since_s(self._asked_ns) < RENEW_S and not self._is_due:
+                    # In pieces: the loop's own clock sleeps with the machine, and what is old by then is renewed at once.
+                    self._called.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK_S if self._held else RENEW_S):
+                            await self._called.wait()
+                self._is_due = False
                 if not self._closing.is_set():
                     await self.renew()
         except Exception as error:
@@ -99,16 +116,17 @@ class LeaseKeeper:
 
     def look(self) -> None:
         """Renew soon: somebody may have taken over."""
-        self._soon.set()
+        self._is_due = True
+        self._called.set()
 
     async def renew(self) -> None:
         """Renew now. While the store cannot be reached nothing is lost: only another's taking over ends a lease."""
-        asked_s = _now_s()
+        asked_ns = self._asked_ns = self._clock.elapsed_ns()
         try:
             lost = await self._leases.renew([lease for lease, _ in self._held.values()], TTL_S)
         except StoreError:
             return
-        self._renewed_s = asked_s
+        self._renewed_ns = asked_ns
         for lease in lost:
             held, on_lost = self._held.get((lease.kind, lease.name), (None, None))
             if held == lease and on_lost is not None:
@@ -118,9 +136,8 @@ class LeaseKeeper:
     def close(self) -> None:
         """Let the renewing end."""
         self._closing.set()
-        self._soon.set()
+        self.look()
         self._keeping = None
 
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
+    def _since_s(self, instant_ns: int) -> float:
+        return (self._clock.elapsed_ns() - instant_ns) / SECOND_NS

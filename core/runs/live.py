@@ -38,14 +38,15 @@ from core.ports import UnitOfWork
 from core.runs.covers import Covers
 from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
-from core.runs.equity_marks import EquityMarks, MarkTeller
+from core.runs.equity_marks import EquityMarks
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
 from core.runs.live_materials import LiveMaterials
 from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
+from core.runs.loss_watch import LossWatch
 from core.runs.market_hours import MarketHours
-from core.runs.minutes import until_minute
+from core.runs.minutes import AHEAD_NS, until_minute
 from core.runs.past import Past
 from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
@@ -66,8 +67,6 @@ GRACE_S: Final = 2.0
 """Real seconds that a decision waits for the bars of its minute (one without a trade never comes), and for answers."""
 ASLEEP_S: Final = 5.0
 """Real seconds late at which a decision is no longer made up for."""
-AHEAD_NS: Final = 5 * MINUTE_NS
-"""How far the broker's clock may be ahead of ours."""
 LATE_MS: Final = 50.0
 """How late a decision may wake, in real time, before that is told."""
 IMPORT_LIMIT_S: Final = 30.0
@@ -109,7 +108,7 @@ class LiveWork:
         self._book = RunBook(config.cash, config.limits, config.account)
         self._orders = LiveOrders(run.id)
         self._journal = RunJournal(run.id, PRODUCER)
-        self._mark = MarkTeller(self._book.losses, self._journal)
+        self._losses = LossWatch(self._book, self._journal)
         self._venue = LiveVenue(self._bars, self._book, self._orders, self._journal)
         self._router = DomainRouter(run.id, journal=self._journal, orders=self._orders, now_ns=lambda: self._now_ns, commands=LIVE)
         self._router.connect(self._venue)
@@ -131,7 +130,7 @@ class LiveWork:
         self._equity: list[tuple[int, float, bool]] = []
         self._state: dict[str, Any] | None = None
         self._left = 0
-        self._away = StoreAway(run.id)
+        self._away = StoreAway(run.id, materials.store.log, materials.clock.now_ns)
         self.bars_done = run.bars
         self.last_bar_ns: int | None = run.last_bar_ns
 
@@ -180,6 +179,7 @@ class LiveWork:
         self._from_ns = self._history_from()
         # Not the minute that goes on: a broker tells what it has of it, and its bar would count as the whole.
         await self._complete(self._from_ns, min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
+        await self._losses.ask(self._account.desk.state, self._account.broker.market, config.feed, self._clock.now_ns())
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
         return Manifest(
@@ -302,7 +302,9 @@ class LiveWork:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
             feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                self._note_late(symbol, self._bars.add(self._hours.inside(sound(page))))
+                minutes = self._hours.inside(sound(page))
+                self._note_late(symbol, self._bars.add(minutes))
+                self._losses.know(self._account.desk.state, minutes)
 
     def _watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
@@ -494,9 +496,8 @@ class LiveWork:
         if ended:
             self.last_bar_ns = max(bar.end_ns for bar in ended.values())
         old_ns = now_ns - MINUTE_NS
-        passed = [end_ns for symbol in new for end_ns in self._bars.own[symbol].ends[-len(new[symbol]) :].tolist() if end_ns <= old_ns]
-        if passed:
-            self._journal.record(BarsPassed(since_ns=min(passed) - 1, until_ns=max(passed)), now_ns, None, None)
+        if (passed := self._bars.passed(new, old_ns)) is not None:
+            self._journal.record(BarsPassed(since_ns=passed[0], until_ns=passed[1]), now_ns, None, None)
         # A bar that began before the run is history, and so is one that a gap has made old.
         bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > old_ns and bar.start_ns >= self._start_ns}
         self._look()
@@ -553,7 +554,7 @@ class LiveWork:
         changes, venue.changes = venue.changes, []
         for order_id, terms in changes:
             try:
-                await self._account.desk.change(order_id, terms, self._orders.commands.get(order_id))
+                await self._away.change(self._account.desk, order_id, terms, self._orders.commands.get(order_id))
             except InvalidValue as error:
                 venue.refuse_change(order_id, error)
 
@@ -577,8 +578,7 @@ class LiveWork:
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
         equity = self._venue.equity
         self._equity.append((self._now_ns, to_float(equity), held))
-        self._book.losses.watch(equity, self._now_ns // DAY_NS)
-        self._mark.tell(self._now_ns)
+        self._losses.note(self._account.desk.state, equity, self._venue.closes(), self._now_ns)
 
     def _stop(self, why: KnownError) -> None:
         """End the run: its account cannot be used, or not be trusted any more."""

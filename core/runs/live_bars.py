@@ -200,6 +200,11 @@ class LiveBars:
                             larger.append((timeframe, built.bar(-1)))
         return new, larger
 
+    def passed(self, new: Mapping[str, BarSeries], old_ns: int) -> tuple[int, int] | None:
+        """Return from after when on to when bars were over that `ended` brought too late to be decided on, at `old_ns` or before."""
+        ends = [end_ns for symbol, bars in new.items() for end_ns in self.own[symbol].ends[-len(bars) :].tolist() if end_ns <= old_ns]
+        return (min(ends) - 1, max(ends)) if ends else None
+
     def _reveal(self, grown: GrowingBars, bars: BarSeries) -> None:
         """Let the indicators over these bars, and the plots, go as far as the bars do."""
         for indicator, values in self._live.extend(bars).items():

@@ -88,7 +88,7 @@ class RunManager:
             bars=store.bars, actions=store.actions, runs=store.runs, strategies=strategies, clock=clock, callback_limit_s=callback_limit_s
         )
         self._supervisor = Supervisor()
-        self._leases = LeaseKeeper(store.leases, self._supervisor, on_bug)
+        self._leases = LeaseKeeper(store.leases, self._supervisor, clock, on_bug)
         self._brokers = brokers
         self._callback_limit_s = callback_limit_s
         self._desks = Desks(brokers, store, self._supervisor, self._leases, account_limits, on_bug)

@@ -5,6 +5,8 @@ from typing import Final
 from core.model.instants import MINUTE_NS
 from core.ports import LiveClock
 
+AHEAD_NS: Final = 5 * MINUTE_NS
+"""How far the broker's clock may be ahead of ours: what is over later than that is not taken for news."""
 _STEP_NS: Final = MINUTE_NS // 2
 """How long to wait before looking whether the clock was set back."""
 

@@ -115,6 +115,10 @@ class RunBook:
         """Return what is held, by symbol."""
         return {symbol: holding.qty for symbol, holding in self.holdings.items() if holding.qty}
 
+    def unpriced(self, prices: Mapping[str, Decimal]) -> tuple[str, ...]:
+        """Return what is held and has no price: until it has one the equity is a guess, and nobody counts losses from that."""
+        return tuple(sorted(symbol for symbol in self.positions() if symbol not in prices))
+
     def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Return cash and positions at `prices`; what has no price counts at its cost."""
         with localcontext(MONEY_CONTEXT):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from core.errors import WeaverError
+from core.errors import KnownError
 from core.events.live_payloads import SwitchThrown
 from core.model.instants import SECOND_NS
 from core.model.risk import OnSilence, SwitchLevel
@@ -24,9 +24,16 @@ _log = logging.getLogger(__name__)
 class DeadMan:
     """Watches the lines to one account, and the market of each run that sits there. `is_open`: whether a symbol's market is open."""
 
-    def __init__(self, state: AccountState, is_open: Callable[[str, int], bool], look_s: float = LOOK_S) -> None:
+    def __init__(
+        self,
+        state: AccountState,
+        is_open: Callable[[str, int], bool],
+        on_bug: Callable[[BaseException, str], None],
+        look_s: float = LOOK_S,
+    ) -> None:
         self._state = state
         self._is_open = is_open
+        self._on_bug = on_bug
         self._look_s = look_s
         self._thrown: dict[str, int] = {}
         """By run: when the silence began for which the switch was thrown. A person who takes it back is not contradicted."""
@@ -37,8 +44,10 @@ class DeadMan:
             await asyncio.sleep(self._look_s)
             try:
                 await self.look()
-            except WeaverError as error:
+            except KnownError as error:
                 _log.warning("The dead man's switch of %s could not be thrown: %s", self._state.key, error)
+            except Exception as error:
+                self._on_bug(error, f"dead man's switch of {self._state.key}")
 
     async def look(self) -> None:
         """Throw the switch of each run that has heard nothing for too long. Raises StoreError; then it is thrown at the next look."""

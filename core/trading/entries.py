@@ -27,7 +27,7 @@ class Entry:
         self._causes = causes
         self._now_ns = now_ns
         self.decided_ns = decided_ns
-        """When what it asks for was decided, by the clock that never goes back."""
+        """When what it asks for was decided, by the clock that goes on while the machine sleeps."""
         self._newest: dict[str, str] = {}
         self.lives: dict[str, OrderLife] = {}
         self.fills: list[Fill] = []

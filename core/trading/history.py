@@ -29,8 +29,10 @@ from core.model.risk import SwitchLevel
 from core.model.run import RunMode, RunStatus
 from core.ports import EventLog, RunStore
 from core.trading.books import BookChange, RunBook, merged
-from core.trading.changes import Change, number_of
+from core.trading.changes import number_of
 from core.trading.order_fold import accepted, revived
+from core.trading.parts import Change
+from core.trading.split_orders import split_change
 from core.trading.state import AccountState
 
 _PAGE = 1_000
@@ -51,16 +53,22 @@ class _Changes:
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self.at = 0
+        self._over = ZERO
 
     def sent(self, payload: OrderChangeSent) -> None:
         self.changes.append(Change(qty=payload.qty))
 
     def settled(self, payload: OrderReplaced | OrderReplaceRefused) -> None:
         number = number_of(payload.client_order_id or "")
+        is_made = isinstance(payload, OrderReplaced)
         if isinstance(payload, OrderReplaced):
             self.at = max(self.at, number)
-        elif 0 < number <= len(self.changes):
-            self.changes[number - 1] = msgspec.structs.replace(self.changes[number - 1], is_refused=True)
+            if payload.filled_qty is not None and self._over:  # a split: what was asked for is in the units of before
+                after, ratio = payload.request.qty, payload.request.qty / self._over
+                self.changes = [split_change(one, ratio, self._over, after) for one in self.changes]
+            self._over = payload.request.qty
+        if 0 < number <= len(self.changes):
+            self.changes[number - 1] = msgspec.structs.replace(self.changes[number - 1], is_refused=not is_made)
 
 
 async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
@@ -125,18 +133,17 @@ async def read_carried_out(log: EventLog, account: str) -> set[str]:
 
 async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
     """Return what is stored of the changes of orders, by order."""
-    found: dict[str, _Changes] = {}
-    concerned: dict[str, None] = {}
-    async for event in _all(log, OrderChangeSent.wire):
-        payload = event.payload
-        if isinstance(payload, OrderChangeSent) and event.run_id is not None:
-            found.setdefault(payload.order_id, _Changes()).sent(payload)
-            concerned[event.run_id] = None
-    for run_id in concerned:
+    told = [event async for event in _all(log, OrderChangeSent.wire)]
+    for run_id in dict.fromkeys(event.run_id for event in told if event.run_id is not None):
         for wire in (OrderReplaced.wire, OrderReplaceRefused.wire):
-            async for event in _all(log, wire, run_id):
-                if isinstance(event.payload, (OrderReplaced, OrderReplaceRefused)) and event.payload.order_id in found:
-                    found[event.payload.order_id].settled(event.payload)
+            told += [event async for event in _all(log, wire, run_id)]
+    found: dict[str, _Changes] = {}
+    for event in sorted(told, key=lambda one: one.seq):
+        payload = event.payload
+        if isinstance(payload, OrderChangeSent):
+            found.setdefault(payload.order_id, _Changes()).sent(payload)
+        elif isinstance(payload, (OrderReplaced, OrderReplaceRefused)) and payload.order_id in found:
+            found[payload.order_id].settled(payload)
     return found
 
 
@@ -168,10 +175,8 @@ async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -
         book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
         for order in orders:
             own = fills.get(order.id, [])
-            life, changed = revived(order, tuple(own)), changes.get(order.id)
-            if changed is not None:
-                life = msgspec.structs.replace(life, changes=tuple(changed.changes), at=changed.at)
-            state.recall(life)
+            changed = changes.get(order.id) or _Changes()
+            state.recall(revived(order, tuple(own), tuple(changed.changes), changed.at))
             if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
                 state.left_over.append(order.id)
         own_fills = [fill for order in orders for fill in fills.get(order.id, [])]

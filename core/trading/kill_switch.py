@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from core.errors import WeaverError
+from core.errors import KnownError
 from core.events.live_payloads import SwitchCarriedOut
 from core.events.payloads import OrderCreated, OrderSubmitted
 from core.model.instants import SECOND_NS
@@ -104,7 +104,7 @@ class KillSwitch:
                 try:
                     await self._attempt(due)
                     due.has_failed = False
-                except WeaverError as error:
+                except KnownError as error:
                     _log.warning("The kill switch at %s is not carried out yet: %s", self._state.key, error)
                 except Exception as error:
                     self._on_bug(error, "kill-switch")

@@ -1,10 +1,10 @@
 """What a broker says of an order, folded into our order: told twice, late or out of order, it comes to the same.
 
-Pure. The state is a function of two sets that only grow: the executions, by the broker's id, and the states the broker named.
-So the order in which they arrive cannot matter. Source: docs/live-trading.md, "What a broker says of an order".
+Pure. The state is a function of facts that only grow: the executions, by the broker's id, and of each of the broker's orders that
+make it up the furthest state and the largest fill. It is over only once they say so for good. So the order in which they arrive
+cannot matter. Source: docs/live-trading.md, "What a broker says of an order".
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +15,7 @@ from core.events.envelope import Payload
 from core.events.payloads import (
     OrderAccepted,
     OrderCancelled,
+    OrderCompleted,
     OrderExpired,
     OrderFilled,
     OrderPartiallyFilled,
@@ -25,17 +26,11 @@ from core.events.payloads import (
 from core.model.broker import BrokerOrder, Execution
 from core.model.money import ZERO, plain
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, RejectCode
-from core.trading.changes import Change, Part, change_id, number_of, part_of, terms_of
+from core.trading.changes import change_id, number_of
+from core.trading.parts import RANK, Change, Parts, is_past_known, next_part, open_change, part_of, terms_of, whole_qty
 
 _S = OrderStatus
-_RANK: Final = {
-    status: rank
-    for rank, status in enumerate(
-        (_S.CREATED, _S.SUBMITTING, _S.ACCEPTED, _S.PARTIALLY_FILLED, _S.FILLED, _S.EXPIRED, _S.CANCELLED, _S.REJECTED)
-    )
-}
 _ENDED: Final = frozenset({_S.EXPIRED, _S.CANCELLED, _S.REJECTED})
-_WORKING: Final = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
 
 
 class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +48,7 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     """What the executions came to: their quantities at their prices."""
     changes: tuple[Change, ...] = ()
     """Changes of its terms that were sent, in their order; the first one is number 1."""
-    parts: Mapping[int, Part] = {}
+    parts: Parts = {}
     """The broker's orders that make it up, as far as they were heard, by the number of the change; 0 is the first."""
     at: int = 0
     """The part that works now, or that worked last."""
@@ -61,7 +56,21 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changing(self) -> int | None:
         """The number of the change whose outcome is not known."""
-        return next((number for number in range(self.at + 1, len(self.changes) + 1) if not self.changes[number - 1].is_refused), None)
+        number = open_change(self.changes, self.parts, self.at) if len(self.changes) > self.at else None
+        is_doubted = number is not None and self.changes[number - 1].is_refused and number not in self.parts
+        return None if is_doubted and self.order.status.is_final else number
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the broker may have more to tell of what is filled: the end of a part before the one that works was not heard."""
+        return not self.order.status.is_final and not is_past_known(self.changes, self.parts, self.at)
+
+    @property
+    def excess_qty(self) -> Decimal:
+        """Units that it is over more than was asked for by the change that made it what it is, as long as that can be helped."""
+        if not self.at or self.order.status.is_final or self.changing is not None or self.is_unclear:
+            return ZERO
+        return max(ZERO, self.order.request.qty - self.changes[self.at - 1].qty)
 
     @property
     def missing_qty(self) -> Decimal:
@@ -101,27 +110,27 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     fill: Fill | None = None
 
 
-def revived(order: Order, fills: tuple[Fill, ...]) -> OrderLife:
-    """Return an order as it was stored, with its stored fills."""
+def revived(order: Order, fills: tuple[Fill, ...], changes: tuple[Change, ...] = (), at: int = 0) -> OrderLife:
+    """Return an order as it was stored, with its stored fills and changes. Of its parts the broker is asked again."""
     said = order.status if order.status in _ENDED else _S.ACCEPTED if order.broker_id is not None else _S.SUBMITTING
     money = sum((one.qty * one.price for one in fills), ZERO)
-    return OrderLife(order=order, said=said, fills=_in_time(fills), broker_qty=order.filled_qty, money=money)
+    return OrderLife(order=order, said=said, fills=_in_time(fills), broker_qty=order.filled_qty, money=money, changes=changes, at=at)
 
 
 def heard(life: OrderLife, broker: BrokerOrder, now_ns: int) -> Folded:
     """Fold what the broker says the order is. Executions come separately: `missing_qty` tells whether some are still to come."""
     number, reason = number_of(broker.client_order_id), f"The broker says {broker.broker_status}."
-    parts = {**life.parts, number: part_of(broker, life.parts.get(number), _RANK)}
+    parts = {**life.parts, number: part_of(broker, life.parts.get(number))}
     changes = life.changes
     if number > len(changes):  # it was sent, or the broker would not have it
         changes += (Change(qty=life.order.request.qty),) * (number - len(changes))
     filled = sum((part.filled_qty for part in parts.values()), ZERO)
     life = msgspec.structs.replace(life, parts=parts, changes=changes, broker_qty=max(life.broker_qty, filled))
     if not changes:
-        said = broker.status if _RANK[broker.status] > _RANK[life.said] else life.said
+        said = broker.status if RANK[broker.status] > RANK[life.said] else life.said
         order = life.order if life.order.broker_id is not None else msgspec.structs.replace(life.order, broker_id=broker.id)
         return _settle(msgspec.structs.replace(life, order=order, said=said), reason, now_ns)
-    life, told = _moved_on(life, number, reason, now_ns)
+    life, told = _moved_on(life, reason, now_ns)
     after = _settle(life, reason, now_ns)
     return msgspec.structs.replace(after, told=told + after.told)
 
@@ -133,69 +142,57 @@ def change_sent(life: OrderLife, qty: Decimal) -> OrderLife:
 
 def change_refused(life: OrderLife, number: int, code: RejectCode, reason: str, now_ns: int) -> Folded:
     """Fold that the broker did not make a change. Does nothing to one that it has made after all."""
-    if number <= life.at or life.changes[number - 1].is_refused:
+    if number <= life.at or number in life.parts or (life.changes[number - 1].is_refused and life.changing != number):
         return Folded(life=life)
-    life, told = _refuse_change(life, number, code, reason)
-    after = _settle(_with_said(life), reason, now_ns)
-    return msgspec.structs.replace(after, told=(told, *after.told))
+    before = life.parts.get(life.at)
+    life, told = _with_change(life, number, is_refused=True, is_gone=before is not None and before.is_replaced, code=code, reason=reason)
+    life, moved = _moved_on(life, reason, now_ns)
+    after = _settle(life, reason, now_ns)
+    return msgspec.structs.replace(after, told=told + moved + after.told)
 
 
-def _refuse_change(life: OrderLife, number: int, code: RejectCode, reason: str) -> tuple[OrderLife, OrderReplaceRefused]:
-    changes = list(life.changes)
-    changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=True)
-    order = life.order
-    told = OrderReplaceRefused(order_id=order.id, code=code, reason=reason, client_order_id=change_id(order.id, number))
+def _with_change(
+    life: OrderLife, number: int, *, is_refused: bool, is_gone: bool = False, code: RejectCode = RejectCode.BROKER_REFUSED, reason: str = ""
+) -> tuple[OrderLife, tuple[Payload, ...]]:
+    """Note what became of a change, and tell of a refusal once."""
+    changes, order = list(life.changes), life.order
+    was_refused = changes[number - 1].is_refused
+    changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=is_refused, is_gone=is_gone)
+    told: tuple[Payload, ...] = ()
+    if is_refused and not was_refused:
+        told = (OrderReplaceRefused(order_id=order.id, code=code, reason=reason, client_order_id=change_id(order.id, number)),)
     return msgspec.structs.replace(life, changes=tuple(changes)), told
 
 
-def _moved_on(life: OrderLife, number: int, reason: str, now_ns: int) -> tuple[OrderLife, tuple[Payload, ...]]:
-    """Take what is news of the parts: a change that the broker rejected, or the part that works from now on."""
+def _moved_on(life: OrderLife, reason: str, now_ns: int) -> tuple[OrderLife, tuple[Payload, ...]]:
+    """Take what all that is known of the parts means: which one works from now on, over how much, and what the broker would not make."""
     told: tuple[Payload, ...] = ()
-    if number > life.at:
-        was_refused = life.changes[number - 1].is_refused
-        if life.parts[number].said is _S.REJECTED and not was_refused:
-            life, refusal = _refuse_change(life, number, RejectCode.BROKER_REFUSED, reason)
-            told = (refusal,)
-        elif was_refused and life.parts[number].said is not _S.REJECTED:
-            changes = list(life.changes)  # it was believed never to have arrived
-            changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=False)
-            life = msgspec.structs.replace(life, changes=tuple(changes))
-    while (after := life.changing) is not None and after in life.parts:
-        before, new = life.parts.get(life.at), life.parts[after]
-        if not new.filled_qty and (before is None or not before.is_replaced):
-            break  # the broker is still about it, and the order before may fill first
-        request = terms_of(msgspec.structs.replace(life.order.request, qty=life.changes[after - 1].qty), new)
-        order = msgspec.structs.replace(life.order, broker_id=new.broker_id, request=request, updated_ns=now_ns)
-        life = _with_whole(msgspec.structs.replace(life, order=order, at=after))
+    while (after := next_part(life.changes, life.parts, life.at)) is not None:
+        new = life.parts[after]
+        request = msgspec.structs.replace(life.order.request, qty=whole_qty(life.changes, life.parts, after))
+        order = msgspec.structs.replace(life.order, broker_id=new.broker_id, request=terms_of(request, new), updated_ns=now_ns)
+        life, _ = _with_change(msgspec.structs.replace(life, order=order, at=after), after, is_refused=False)
         words = "The broker made the change."
-        told += (OrderReplaced(order_id=order.id, request=life.order.request, reason=words, client_order_id=change_id(order.id, after)),)
+        told += (OrderReplaced(order_id=order.id, request=order.request, reason=words, client_order_id=change_id(order.id, after)),)
+    for number in range(life.at + 1, len(life.changes) + 1):
+        if number in life.parts:  # one that was believed never to have arrived may be there after all
+            is_rejected = life.parts[number].said is _S.REJECTED
+            life, refusal = _with_change(life, number, is_refused=is_rejected, reason=reason)
+            told += refusal
     life, grown = _grown(life)
     return _with_said(life), told + grown
 
 
 def _grown(life: OrderLife) -> tuple[OrderLife, tuple[Payload, ...]]:
-    """Take that what filled before is known only now, and counts on top of the new order."""
-    whole = _with_whole(life)
-    if whole.order.request == life.order.request:
+    """Take that what filled before is known only now, and counts on top of the new order; or that the broker took off an exit again."""
+    before = life.order.request.qty
+    whole = whole_qty(life.changes, life.parts, life.at, before) if life.at else before
+    if whole == before:
         return life, ()
-    words, part_id = "What filled before counts, too.", change_id(life.order.id, life.at)
-    return whole, (OrderReplaced(order_id=life.order.id, request=whole.order.request, reason=words, client_order_id=part_id),)
-
-
-def _with_whole(life: OrderLife) -> OrderLife:
-    """Return the order over what its parts make: what those before filled, and the quantity of the one that works."""
-    numbers = {0, *(number for number in range(1, life.at + 1) if not life.changes[number - 1].is_refused)}
-    qty = life.parts[life.at].qty if life.at in life.parts else None
-    if not life.at or qty is None or not numbers <= life.parts.keys():
-        return life  # after a restart not all of them are known at once: it is as it was stored
-    whole = sum((life.parts[number].filled_qty for number in numbers if number != life.at), qty)
-    if life.order.status is _S.FILLED:
-        # What filled before is known, and its execution is not: an order that is over does not work again, it grows by what comes.
-        whole = max(life.order.request.qty, min(whole, life.order.filled_qty))
-    if whole in (life.order.request.qty, ZERO):
-        return life  # of one of a pair that has nothing left, since the other filled all, the terms stay
     request = msgspec.structs.replace(life.order.request, qty=whole)
-    return msgspec.structs.replace(life, order=msgspec.structs.replace(life.order, request=request))
+    words = "What filled before counts, too." if whole > before else "The broker made it smaller."
+    told = OrderReplaced(order_id=life.order.id, request=request, reason=words, client_order_id=change_id(life.order.id, life.at))
+    return msgspec.structs.replace(life, order=msgspec.structs.replace(life.order, request=request)), (told,)
 
 
 def _with_said(life: OrderLife) -> OrderLife:
@@ -203,15 +200,13 @@ def _with_said(life: OrderLife) -> OrderLife:
     part = life.parts.get(life.at)
     if part is None:
         return life
-    said = part.said
-    if part.is_replaced and life.changing is not None:
-        said = _S.ACCEPTED
+    said = _S.ACCEPTED if part.is_replaced and life.changing is not None else part.said
     return msgspec.structs.replace(life, said=said)
 
 
 def refused(life: OrderLife, code: RejectCode, reason: str, now_ns: int, *, broker_code: int | None = None, words: str = "") -> Folded:
     """Fold that the broker did not take the order, or that it never left. Does nothing to an order that ended already."""
-    said = _S.REJECTED if _RANK[_S.REJECTED] > _RANK[life.said] else life.said
+    said = _S.REJECTED if RANK[_S.REJECTED] > RANK[life.said] else life.said
     after = _settle(msgspec.structs.replace(life, said=said), reason, now_ns, code=code)
     told = tuple(
         msgspec.structs.replace(one, broker_code=broker_code, broker_words=words) if isinstance(one, OrderRejected) else one
@@ -249,8 +244,7 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
     # Sums that go on, not over all again: an order may fill in thousands of pieces.
     filled, money = before.filled_qty + fill.qty, life.money + fill.qty * fill.price
     order = msgspec.structs.replace(before, filled_qty=filled, avg_fill_price=money / filled)
-    life, grown = _grown(msgspec.structs.replace(life, order=order, fills=fills, money=money))
-    after = _settle(life, "", now_ns, at_fill=True)
+    after = _settle(msgspec.structs.replace(life, order=order, fills=fills, money=money), "", now_ns, at_fill=True)
     kind = OrderFilled if after.life.order.status is _S.FILLED else OrderPartiallyFilled
     booked = kind(
         order_id=before.id,
@@ -262,14 +256,14 @@ def executed(life: OrderLife, execution: Execution, fill_id: str, now_ns: int, *
         time_ns=fill.time_ns,
         reason=reason,
     )
-    return Folded(life=after.life, told=(*grown, booked, *after.told), fill=fill)
+    return Folded(life=after.life, told=(booked, *after.told), fill=fill)
 
 
 def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | None = None, at_fill: bool = False) -> Folded:
     """Move the order to the state that all news together mean, and tell of the move; a fill tells of its own."""
     order = life.order
     status = _status(life)
-    if order.status in _ENDED and status in _WORKING:
+    if order.status in _ENDED and status is not _S.FILLED:
         status = order.status  # what is over stays so; should a change of it work there after all, comparing with the broker ends it
     if status is _S.CANCELLED and life.said is _S.FILLED and life.accepted_qty:
         reason = f"It is over at the broker; that there are no executions of {plain(life.accepted_qty)} filled units of it was accepted."
@@ -299,31 +293,41 @@ def _settle(life: OrderLife, reason: str, now_ns: int, *, code: RejectCode | Non
         told = (OrderExpired(order_id=order.id, reason=reason),)
     elif status is _S.REJECTED and code is not None:
         told = (OrderRejected(order_id=order.id, code=code, reason=reason),)
+    elif status is _S.FILLED and not at_fill:
+        told = (OrderCompleted(order_id=order.id),)
     return Folded(life=msgspec.structs.replace(life, order=order), told=told)
 
 
 def _status(life: OrderLife) -> OrderStatus:
     """Return the state that all executions and all that was said mean: filled is what our fills make up, whatever was said."""
-    order = life.order
-    if order.filled_qty >= order.request.qty and not _may_grow(life):
+    order, is_closed = life.order, _is_closed(life)
+    if order.filled_qty >= order.request.qty and (is_closed or order.status is _S.FILLED) and not _is_cut_off(life):
         return _S.FILLED
-    if order.status is _S.FILLED and life.said is _S.FILLED:
-        return _S.FILLED  # a part before it filled more than was known then: the executions that make that up are to come
     if life.said in _ENDED:
         return life.said
-    if life.said is _S.FILLED and order.filled_qty and order.filled_qty == life.broker_qty and life.changing is None and _is_exit(order):
-        return _S.CANCELLED  # the broker took off it what the other of a pair filled; that rest is gone
-    if life.said is _S.FILLED and life.accepted_qty and not life.missing_qty and life.changing is None:
-        return _S.CANCELLED  # it works no more, and our fills will never make it up
+    if life.said is _S.FILLED and is_closed:
+        if order.filled_qty and order.filled_qty == life.broker_qty and _is_exit(order):
+            return _S.CANCELLED  # the broker took off it what the other of a pair filled; that rest is gone
+        if life.accepted_qty and not life.missing_qty:
+            return _S.CANCELLED  # it works no more, and our fills will never make it up
     if order.filled_qty:
         return _S.PARTIALLY_FILLED
-    return _S.ACCEPTED if _RANK[life.said] >= _RANK[_S.ACCEPTED] else order.status
+    return _S.ACCEPTED if RANK[life.said] >= RANK[_S.ACCEPTED] else order.status
 
 
-def _may_grow(life: OrderLife) -> bool:
-    """Tell whether a change that makes the order larger is under way, so that what filled may be a part of the larger one."""
-    number = life.changing
-    return number is not None and life.said is not _S.FILLED and life.changes[number - 1].qty > life.order.filled_qty
+def _is_closed(life: OrderLife) -> bool:
+    """Tell whether it is known for good over how much the order is: no change is under way, and none left anything open."""
+    is_made_up = life.changing is None or life.said.is_final
+    is_heard = life.at in life.parts and is_past_known(life.changes, life.parts, life.at)
+    return is_made_up and (not life.at or is_heard)
+
+
+def _is_cut_off(life: OrderLife) -> bool:
+    """Tell whether the broker ended an exit over what was left of it: the other of the pair filled the rest."""
+    part = life.parts.get(life.at)
+    if not life.at or part is None or part.qty is None or not _is_exit(life.order):
+        return False
+    return life.said in _ENDED and part.filled_qty >= part.qty
 
 
 def _is_exit(order: Order) -> bool:

@@ -109,6 +109,7 @@ class Reconciler:
                 found = tuple(_as_accepted(one) for one in found)
             await self._heal_all(found, entry, accepts or "")
             self._refuse_changes(entry)
+            self._learn(theirs, entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
             # What the broker's lists lack may be listed later, with its time.
             is_whole = not any(one.healing is Healing.WAIT and one.kind in {Kind.POSITION, Kind.FILL_WITHOUT_DETAILS} for one in found)
@@ -198,6 +199,8 @@ class Reconciler:
                     orders[found.id] = found if is_named else msgspec.structs.replace(found, client_order_id=wanted)
                 elif life.changing is not None and wanted == change_id(life.order.id, life.changing):
                     self._never_came.append((life.order.id, life.changing))
+        for life in unsettled:
+            await self._ask_for_first(life, orders)
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
@@ -261,6 +264,15 @@ class Reconciler:
             self._unnamed.add(order.id)  # what it left with is there: it may be, too
         return named[-1] if named else None
 
+    async def _ask_for_first(self, life: OrderLife, known: dict[str, BrokerOrder]) -> None:
+        """Add what the first change of an order replaced, where that bore no id of ours: only what took its place names it."""
+        first = next((one for one in known.values() if life.at and one.client_order_id == change_id(life.order.id, 1)), None)
+        if first is None or first.replaces is None or first.replaces in known or not life.is_unclear or 0 in life.parts:
+            return
+        found = await self._broker.orders.order(first.replaces)
+        if found is not None:
+            known[found.id] = msgspec.structs.replace(found, client_order_id=life.order.id)
+
     def _legs(self, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
         """Return our orders that left with another, by our ids: the broker made one order of them, and names the other parts."""
         state = self._state
@@ -294,6 +306,21 @@ class Reconciler:
             life = entry.life(order_id, state.lives[order_id])
             if life.changing == number and change_id(order_id, number) not in state.in_flight:
                 entry.take(change_refused(life, number, RejectCode.NEVER_SENT, "The broker never had the change.", state.clock.now_ns()))
+
+    def _learn(self, theirs: Theirs, entry: Entry) -> None:
+        """Know of the parts of changed orders what is no difference and says how they stand: after a restart it is not known."""
+        state = self._state
+        for order in theirs.orders:
+            life = state.lives.get(own_id(order.client_order_id))
+            if life is None or not life.changes or life.order.id in entry.lives:
+                continue
+            step = heard(life, order, life.order.updated_ns)
+            if not step.told and step.life.order == life.order:
+                entry.afterwards.append(partial(self._know_part, order))
+
+    def _know_part(self, order: BrokerOrder) -> None:
+        life = self._state.lives[own_id(order.client_order_id)]
+        self._state.recall(heard(life, order, life.order.updated_ns).life)
 
     def _ours(self, theirs: Theirs) -> Ours:
         """Return what we know; of the orders those that matter now, however many there were."""
@@ -469,9 +496,15 @@ def _as_accepted(one: Difference) -> Difference:
 
 
 def _wanted_ids(life: OrderLife) -> list[str]:
-    """Return the ids under which an order must be at the broker: its own, and the change whose outcome is not known."""
-    ids = [life.order.id] if not life.order.status.is_final else []
+    """Return the ids under which an order must be at the broker: its own, those of its changes, and of one whose outcome is not known."""
+    ids = [] if life.order.status.is_final else [life.order.id, *(change_id(life.order.id, number) for number in _made(life))]
     return ids if life.changing is None else [*ids, change_id(life.order.id, life.changing)]
+
+
+def _made(life: OrderLife) -> list[int]:
+    """Return the changes that were made, of which more is to be known: the one that works, and those whose end was not heard."""
+    before = [number for number in range(1, life.at) if number not in life.parts and not life.changes[number - 1].is_refused]
+    return [*before, life.at] if life.at else []
 
 
 async def cancel_stray(broker: Broker, broker_id: str) -> None:

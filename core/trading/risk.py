@@ -61,6 +61,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     own: "Own | None" = None
     """Of an account: what is the run's of it whose order it is."""
 
+    is_compared: bool = True
+    """Of an account: whether its last comparison with the broker came to an end; where a bug cut it off, the books may be wrong."""
+    unjudged: str = ""
+    """Why nobody can tell what was lost, in words; empty: it is known."""
+
     def after(self, filled: OrderRequest) -> "Situation":
         """Return it as it is once an order has filled, with what its exits are judged in."""
         held = self.positions.get(filled.symbol, ZERO) + filled.qty * filled.side.sign
@@ -162,6 +167,13 @@ def _armed(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal
     if now.is_armed:
         return None
     return Refusal(code=RejectCode.RISK_NOT_ARMED, rule="live armed", limit="no order leaves while it is not armed", figure="")
+
+
+def _compared(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
+    if now.is_compared or closes(request, now):
+        return None
+    words = "the account could not be compared with its broker, by a bug in the program; only what takes off a position leaves"
+    return Refusal(code=RejectCode.RISK_UNCOMPARED, rule="reconciliation", limit=words, figure="")
 
 
 def _symbols(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
@@ -294,8 +306,10 @@ def _duplicate(request: OrderRequest, limits: RiskLimits, now: Situation) -> Ref
 
 def _daily_loss(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     lost = now.day_start_equity - now.equity
-    if limits.max_daily_loss is None or lost < limits.max_daily_loss or closes(request, now):
+    if limits.max_daily_loss is None or (lost < limits.max_daily_loss and not now.unjudged) or closes(request, now):
         return None
+    if now.unjudged:
+        return _unjudged(now, "daily loss")
     return Refusal(
         code=RejectCode.RISK_DAILY_LOSS, rule="daily loss", limit=plain(limits.max_daily_loss), figure=f"{plain(lost)} lost already"
     )
@@ -303,8 +317,10 @@ def _daily_loss(request: OrderRequest, limits: RiskLimits, now: Situation) -> Re
 
 def _drawdown(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refusal | None:
     lost = now.peak_equity - now.equity
-    if limits.max_drawdown is None or lost < limits.max_drawdown * now.peak_equity or closes(request, now):
+    if limits.max_drawdown is None or (lost < limits.max_drawdown * now.peak_equity and not now.unjudged) or closes(request, now):
         return None
+    if now.unjudged:
+        return _unjudged(now, "drawdown")
     figure = f"{plain(lost)} below the peak of {plain(now.peak_equity)} already"
     return Refusal(code=RejectCode.RISK_DRAWDOWN, rule="drawdown", limit=_percent(limits.max_drawdown), figure=figure)
 
@@ -312,6 +328,7 @@ def _drawdown(request: OrderRequest, limits: RiskLimits, now: Situation) -> Refu
 _RULES: Final[tuple[_Rule, ...]] = (
     _switch,
     _armed,
+    _compared,
     _symbols,
     _hours,
     _silence,
@@ -353,6 +370,10 @@ def _too_much(code: RejectCode, rule: str, limit: str, figure: str) -> Refusal:
 
 def _no_price(request: OrderRequest, rule: str) -> Refusal:
     return Refusal(code=RejectCode.RISK_NO_PRICE, rule=rule, limit=f"no price of {request.symbol} is known", figure="")
+
+
+def _unjudged(now: Situation, rule: str) -> Refusal:
+    return Refusal(code=RejectCode.RISK_NO_PRICE, rule=rule, limit=f"losses cannot be judged while {now.unjudged}", figure="")
 
 
 def _percent(share: Decimal) -> str:

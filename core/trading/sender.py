@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from core.errors import BrokerError, BrokerRefused, KeysRefused, OutcomeUnknown, RateLimited, StoreError
+from core.errors import BrokerError, BrokerRefused, KeysRefused, NotSent, OutcomeUnknown, RateLimited, StoreError
 from core.events.envelope import Payload
 from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
 from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
@@ -21,7 +21,7 @@ from core.trading.changes import change_id, own_id
 from core.trading.order_fold import change_refused, heard, refused
 from core.trading.pairs import pair_request
 from core.trading.sending import broker_request
-from core.trading.state import AccountState
+from core.trading.state import LATE_NS, AccountState
 
 LOOK_UPS_S: Final = (0.2, 1.0, 5.0, 10.0)
 """Seconds before each look at whether an order arrived whose answer was lost; what never shows up by then never arrived."""
@@ -57,11 +57,14 @@ class Sender:
         self._crowd = asyncio.Lock()
         self._quiet_until_s = 0.0
         """When the broker takes requests again, by the loop's clock, where it said that there were too many."""
+        self._begun_ns: dict[str, int] = {}
+        """When each order that is being sent was to leave, by the clock that counts sleep."""
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
     def begin(self, order_id: str) -> None:
         """Take that `send` follows: until it is over it says nothing that the broker does not have the order and those with it."""
+        self._begun_ns.setdefault(order_id, self._state.clock.elapsed_ns())
         self._state.in_flight.update(self._family(order_id))
 
     async def send(self, order_id: str, *, is_late: bool = False) -> None:
@@ -73,6 +76,7 @@ class Sender:
         try:
             await self._send(order_id, is_late)
         finally:
+            del self._begun_ns[order_id]
             for each in self._family(order_id):
                 self._state.landed(each)
 
@@ -87,7 +91,7 @@ class Sender:
             await self._reject(order_id, RejectCode.NEVER_SENT, f"It was not sent: {_AWAY}")
             return
         try:
-            taken = await self._broker.desk.submit(self._request(order))
+            taken = await self._submit(order)
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
             self._wake()  # if the broker is gone for all, that is to be known soon
@@ -109,7 +113,25 @@ class Sender:
     async def _may_leave(self, order: Order, is_late: bool) -> bool:
         if order.parent_id is not None:
             return self._state.may_send() or await self._state.still_holds()
-        return not is_late and self._state.may_send()
+        return not is_late and not self._is_old(self._begun_ns[order.id]) and self._state.may_send()
+
+    def _is_old(self, begun_ns: int) -> bool:
+        """Tell whether what was to leave then is decided anew, if at all: the machine may have slept since. Asked in any thread."""
+        return self._state.clock.elapsed_ns() - begun_ns > LATE_NS
+
+    async def _submit(self, order: Order) -> BrokerOrder:
+        """Send it, asking again just before it leaves: between `_may_leave` and that this machine may have slept. See `_may_leave`."""
+        begun_ns = self._begun_ns[order.id]
+
+        def may_leave() -> bool:
+            return self._state.may_send() and (order.parent_id is not None or not self._is_old(begun_ns))
+
+        while True:
+            try:
+                return await self._broker.desk.submit(self._request(order), may_leave)
+            except NotSent:
+                if order.parent_id is None or not await self._state.still_holds():
+                    raise
 
     def _request(self, order: Order) -> BrokerOrderRequest:
         others = [self._state.lives[each].order for each in self._state.together.get(order.id, ())]
@@ -121,7 +143,7 @@ class Sender:
         """Send a change that is committed, take the answer, and return when the broker has made it or said no. `is_late`: see `send`."""
         state = self._state
         life = state.lives[order_id]
-        order, client_id = life.order, change_id(order_id, number)
+        order, client_id, begun_ns = life.order, change_id(order_id, number), state.clock.elapsed_ns()
         # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
         # Of a pair it keeps what the other has left, which is less than either was over when the other has sold a part.
         is_named = life.known_qty or (terms.qty is not None and order_id not in state.pairs)
@@ -134,7 +156,7 @@ class Sender:
             change = OrderChange(
                 client_order_id=client_id, qty=qty, limit_price=terms.limit_price, stop_price=terms.stop_price, trail=terms.trail
             )
-            taken = await self._broker.desk.replace(order.broker_id or "", change)
+            taken = await self._broker.desk.replace(order.broker_id or "", change, lambda: state.may_send() and not self._is_old(begun_ns))
         except OutcomeUnknown as error:
             await self._tell_unknown(order, error)
             await self._look_up_change(order_id, number, error.what)

@@ -10,30 +10,31 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BugError, InvalidValue, KeysRefused, KnownError, StoreError, UnknownName, WeaverError
-from core.events.envelope import Envelope
-from core.events.live_payloads import Armed, OrderChangeSent, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
-from core.events.payloads import OrderCreated, OrderRejected, OrderReplaceRefused, OrderSubmitted
+from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreError
+from core.events.envelope import Envelope, Payload
+from core.events.live_payloads import Armed, ComparisonFailed, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
+from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
 from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderRequest, OrderStatus
+from core.model.order import Order, OrderStatus
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.books import RunBook
-from core.trading.brackets import check_change, fits_as_one
-from core.trading.changes import change_id, changed_request
+from core.trading.brackets import fits_as_one
+from core.trading.changing import Changing, Known
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
 from core.trading.gate import Gate, IsOpen
 from core.trading.history import remember
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
-from core.trading.order_fold import OrderLife, change_sent, executed, heard
+from core.trading.order_fold import OrderLife, executed, heard
 from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.sender import LOOK_UPS_S, Sender
 from core.trading.state import AccountState, Seat
+from core.trading.stored_times import by_this_clock
 from core.trading.switch_watch import SwitchWatch
 
 RECONCILE_S: Final = 120.0
@@ -99,10 +100,13 @@ class AccountDesk:
         self._asking: set[str] = set()
         self._is_unreached = False
         self._is_unhealed = False
+        self._cut_off_by = ""
+        """The bug by which the last comparison was, in words."""
         self._updates: asyncio.Queue[OrderUpdate] = asyncio.Queue()
         self._statuses: asyncio.Queue[StreamStatus] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._sender = Sender(state, broker, self._wake.set, self._missing, look_ups_s)
+        self._changing = Changing(state, self._gate, self._sender, self._spawn)
         self._kill = KillSwitch(
             state,
             spawn_cancel=self._spawn_cancel,
@@ -112,7 +116,7 @@ class AccountDesk:
             on_bug=on_bug,
         )
         self._switch = SwitchWatch(state, self._kill, log)
-        self._dead_man = DeadMan(state, is_open, look_s)
+        self._dead_man = DeadMan(state, is_open, on_bug, look_s)
         self._reconciler: Reconciler | None = None
         self._group: asyncio.TaskGroup | None = None
         self._ready = asyncio.Event()
@@ -132,7 +136,7 @@ class AccountDesk:
         Raises KeysRefused and what else no second attempt would change, in the middle of the block too; BrokerError where the broker
         of a new account does not answer. One that was met before opens while its broker is away.
         """
-        known_ns = await remember(self.state, self._runs, self._event_log)
+        known_ns = by_this_clock(self.state, await remember(self.state, self._runs, self._event_log))
         await self._switch.recall()
         self._reconciler = Reconciler(
             self.state,
@@ -180,7 +184,7 @@ class AccountDesk:
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:
             await work
-        except WeaverError as error:
+        except KnownError as error:
             _log.warning("%s: %s", name, error)
             self._wake.set()
         except Exception as error:
@@ -210,33 +214,30 @@ class AccountDesk:
     async def place(self, intents: Sequence[Intent], events: Sequence[Envelope] = (), *, decided_ns: int | None = None) -> None:
         """Judge, commit and send orders, with the `events` that led to them. Returns once they are committed. Raises StoreError, LeaseLost.
 
-        `decided_ns`: when they were decided, by the state's monotonic clock, if not now. After a StoreError they may be committed all
-        the same, and leave: whoever has the state's turn next sees it in `lives`.
+        `decided_ns`: when they were decided, by `Clock.elapsed_ns`, if not now. After a StoreError they may be committed all the same, and
+        leave: whoever has the state's turn next sees it in `lives`.
         Being cancelled meanwhile does not take anything back: what is committed is sent.
         """
         await self._outlasted(self._place(intents, events, decided_ns))
 
-    async def change(self, order_id: str, terms: OrderTerms, caused_by: str | None = None) -> None:
+    async def change(
+        self,
+        order_id: str,
+        terms: OrderTerms,
+        caused_by: str | None = None,
+        *,
+        decided_ns: int | None = None,
+        known: Known | None = None,
+    ) -> None:
         """Ask the broker for other terms of one of our orders. Returns once that is committed; what comes of it is an event.
 
+        `decided_ns` and what a StoreError leaves open: see `place`; `known` is told when it is committed after all.
         Raises InvalidValue for terms that are none, StoreError. What the gate refuses is an event too.
         """
-        life = self.state.lives.get(order_id)
-        if life is None:
-            raise UnknownName("order of ours", order_id, self.state.lives)
-        if life.order.status.is_final or life.changing is not None or life.order.broker_id is None:
-            words = "the broker has not taken it yet; try again in a moment."
-            if life.order.status.is_final:
-                words = f"it is {life.order.status}."
-            elif life.changing is not None:
-                words = "another change of it is under way; wait for the broker's answer."
-            raise InvalidValue(f"Order {order_id}", "changed", words)
-        request = changed_request(life.order, terms)
-        lead, paired = self.state.leads.get(order_id), self.state.lives.get(self.state.pairs.get(order_id, ""))
-        check_change(life, terms, has_exits=self.state.has_exits(order_id), is_held_by=lead, paired=paired)
+        request = self._changing.wanted(order_id, terms)
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by
-        await self._outlasted(self._change(order_id, request, terms))
+        await self._outlasted(self._changing.change(order_id, request, terms, decided_ns, known))
 
     async def cancel(self, order_id: str, caused_by: str | None = None) -> None:
         """Ask the broker to cancel one of our orders; one that is over is left alone."""
@@ -278,7 +279,14 @@ class AccountDesk:
         """Compare with the broker and heal, now. Raises BrokerError. `accepts`: see `core.trading.reconciler`."""
         if self._reconciler is None:
             raise BugError("The desk is not open.")
-        found = await self._reconciler.reconcile(accepts=accepts)
+        try:
+            found = await self._reconciler.reconcile(accepts=accepts)
+        except KnownError:
+            raise
+        except Exception as error:
+            await self._not_compared(error)
+            raise
+        await self._not_compared(None)
         self.reconciled += 1
         self.reconciled_ns = self.state.clock.now_ns()
         return found
@@ -365,57 +373,6 @@ class AccountDesk:
         entry.leaving.append(partial(self._leave, life))
         return life
 
-    async def _change(self, order_id: str, request: OrderRequest, terms: OrderTerms) -> None:
-        state = self.state
-        async with state.turn:
-            life = state.lives[order_id]
-            order, entry = life.order, state.entry_of((life.order.run_id,))
-            if order.status.is_final or life.changing is not None or request.qty <= life.known_qty:
-                return  # it was faster: what it came to is told
-            left = msgspec.structs.replace(order, request=msgspec.structs.replace(request, qty=request.qty - life.known_qty))
-            refusals = self._gate.refusals(left, [])
-            if refusals:
-                for scope, one in refusals:
-                    entry.tell_of(
-                        order,
-                        RiskRefused(order_id=order_id, code=one.code, scope=scope, rule=one.rule, limit=one.limit, figure=one.figure),
-                    )
-                reason = " ".join(one.sentence for _, one in refusals)
-                entry.tell_of(order, OrderReplaceRefused(order_id=order_id, code=refusals[0][1].code, reason=reason))
-                await state.apply(entry)
-                return
-            number = len(life.changes) + 1
-            entry.lives[order_id] = change_sent(life, request.qty)
-            entry.tell_of(
-                order,
-                OrderChangeSent(
-                    order_id=order_id,
-                    client_order_id=change_id(order_id, number),
-                    qty=request.qty,
-                    limit_price=terms.limit_price,
-                    stop_price=terms.stop_price,
-                    trail=terms.trail,
-                ),
-            )
-            entry.leaving.append(partial(self._leave_change, left, number, terms))
-            await state.apply(entry)
-
-    def _leave_change(self, left: Order, number: int, terms: OrderTerms, is_late: bool) -> None:
-        self.state.left(OrderLife(order=left), self.state.clock.now_ns())
-        self._spawn(self._carry_out_change(left.id, number, terms, is_late), f"change-{left.id}")
-
-    async def _carry_out_change(self, order_id: str, number: int, terms: OrderTerms, is_late: bool) -> None:
-        await self._sender.change(order_id, number, terms, is_late=is_late)
-        life = self.state.lives[order_id]
-        if life.order.status.is_final or life.at != number or life.order.request.qty <= life.changes[number - 1].qty:
-            return
-        # What filled while the change was on its way counts on top of the new order: the rest is made smaller once more.
-        wanted = life.changes[number - 1].qty
-        if wanted > life.known_qty and not self.state.has_exits(order_id):
-            await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
-        else:
-            await self._sender.cancel(order_id)
-
     def _leave(self, life: OrderLife, is_late: bool) -> None:
         self.state.left(life, self.state.clock.now_ns())
         if life.order.id in self.state.leads:
@@ -462,8 +419,11 @@ class AccountDesk:
             if self._reconciler is not None and any(update.event == "restated" for update in batch):
                 try:
                     await self._reconciler.take_entries()  # a split, perhaps: what comes after it is in other units
-                except WeaverError as error:
+                except KnownError as error:
                     _log.warning("What %s booked is asked for again: %s", self.state.key, error)
+                    self._wake.set()
+                except Exception as error:
+                    await self._not_compared(error)
                     self._wake.set()
             try:
                 async with self.state.turn:
@@ -474,9 +434,12 @@ class AccountDesk:
                         except Exception as error:  # of one order; the others have nothing to do with it
                             self._on_bug(error, f"an update of order {update.order.id}")
                     await self.state.apply(entry)
-            except WeaverError as error:
+            except KnownError as error:
                 # What is not stored is not known either: it is asked for again when the store takes it.
                 _log.warning("Updates of %s were not stored: %s", self.state.key, error)
+                self._wake.set()
+            except Exception as error:
+                self._on_bug(error, f"updates of {self.state.key}")
                 self._wake.set()
 
     def _fold(self, update: OrderUpdate, entry: Entry) -> None:
@@ -493,7 +456,8 @@ class AccountDesk:
         if execution is not None:
             life = entry.life(known.order.id, known)
             entry.take(executed(life, execution, state.fill_id(execution.id), now_ns))
-        if entry.life(known.order.id, known).missing_qty:
+        life = entry.life(known.order.id, known)
+        if life.missing_qty or life.is_unclear:
             self._missing(known.order.id)
         for other in state.ended_with(entry.life(known.order.id, known).order):
             self._missing(other)  # not every broker tells of it
@@ -529,13 +493,35 @@ class AccountDesk:
                 # What differs is healed when the store takes it; until then the books are as they were.
                 _log.warning("%s was not reconciled: %s", self.state.key, error)
                 self._is_unhealed = True
+            except KnownError:
+                raise  # the account is another desk's
+            except Exception as error:
+                if not reconciler.has_met:
+                    raise  # nothing is open there yet, and nothing may be
+                await self._not_compared(error)
             else:
                 self._is_unhealed = False
+                self._changing.take_off_excess()
             if reconciler.has_met:
                 self._ready.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_in_s()):
                     await self._wake.wait()
+
+    async def _not_compared(self, error: Exception | None) -> None:
+        """Report a bug that cut a comparison off, once, and let nothing open until one has come to its end; None: this one has."""
+        reason = "" if error is None else f"{type(error).__name__}: {error}"
+        if reason == self._cut_off_by:
+            return
+        self._cut_off_by, self.state.is_compared = reason, error is None
+        if error is not None:
+            self._on_bug(error, f"reconciling {self.state.key}")
+        try:
+            await self._tell(ComparisonFailed(account=self.state.key, reason=reason))
+        except KnownError:
+            raise
+        except Exception as bug:
+            self._on_bug(bug, f"telling of {self.state.key}")
 
     async def _reached(self, error: BrokerError | None, asked_ns: int) -> None:
         """Tell once that questions are not answered, and once that they are again."""
@@ -549,14 +535,17 @@ class AccountDesk:
         await self._tell_line("requests", *(("listening", "") if error is None else ("lost", str(error))))
 
     async def _tell_line(self, stream: str, state: str, said: str) -> None:
-        """Tell how a line to the broker is. Where the store does not take it nothing is lost but the line in the log."""
+        await self._tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
+
+    async def _tell(self, payload: Payload) -> None:
+        """Tell of the account. Where the store does not take it nothing is lost but the line in the log."""
         try:
             async with self.state.turn:
                 entry = self.state.entry()
-                entry.tell(StreamChanged(account=self.state.key, stream=stream, state=state, said=said))
+                entry.tell(payload)
                 await self.state.apply(entry)
         except StoreError as error:
-            _log.warning("That the line for %s of %s is %s was not stored: %s", stream, self.state.key, state, error)
+            _log.warning("%s was not stored: %s", payload, error)
 
     def _next_in_s(self) -> float:
         if self.state.awaits_fee():
@@ -580,9 +569,12 @@ class AccountDesk:
             try:
                 async with self.state.turn:
                     pass
-            except WeaverError as error:
+            except KnownError as error:
                 _log.debug("What became of the last commit of %s is not known yet: %s", self.state.key, error)
                 await asyncio.sleep(FIND_OUT_S)
+            except Exception as error:
+                self._on_bug(error, "a commit that was not answered")
+                self._wake.set()
             else:
                 self._wake.set()  # what was not made is found again by comparing
 

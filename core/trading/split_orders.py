@@ -17,6 +17,7 @@ from core.model.money import MONEY_CONTEXT, ZERO, ceil_to, floor_to
 from core.model.order import OrderLeg, OrderRequest, OrderSide
 from core.trading.changes import number_of, own_id
 from core.trading.order_fold import OrderLife
+from core.trading.parts import Change
 
 UNIT: Final = Decimal("0.000000001")
 """The smallest part of a unit that is held."""
@@ -53,7 +54,11 @@ def split_life(life: OrderLife, ratio: Decimal, at_ns: int, theirs: BrokerOrder 
     before = life.order
     filled = filled_after(life, ratio, at_ns)
     request = split_request(before.request, ratio, filled=filled, rest=before.request.qty - before.filled_qty)
-    parts = life.parts
+    with localcontext(MONEY_CONTEXT):
+        parts = {
+            number: part if number == life.at else msgspec.structs.replace(part, filled_qty=units_after(part.filled_qty, ratio))
+            for number, part in life.parts.items()
+        }
     if theirs is not None and theirs.qty is not None:
         earlier = sum((part.filled_qty for number, part in parts.items() if number != life.at), ZERO)
         request = msgspec.structs.replace(
@@ -75,8 +80,14 @@ def split_life(life: OrderLife, ratio: Decimal, at_ns: int, theirs: BrokerOrder 
             parts = {**parts, life.at: own}
     average = life.money / filled if filled else None
     order = msgspec.structs.replace(before, request=request, filled_qty=filled, avg_fill_price=average)
-    changes = tuple(msgspec.structs.replace(change, qty=units_after(change.qty, ratio)) for change in life.changes)
+    changes = tuple(split_change(change, ratio, before.request.qty, request.qty) for change in life.changes)
     return msgspec.structs.replace(life, order=order, broker_qty=filled, parts=parts, changes=changes)
+
+
+def split_change(change: Change, ratio: Decimal, before: Decimal, after: Decimal) -> Change:
+    """Return what a change asked for in the units of after a split; `before`, `after`: what the order was over, and is."""
+    with localcontext(MONEY_CONTEXT):
+        return msgspec.structs.replace(change, qty=after if change.qty == before else floor_to(units_after(change.qty, ratio), UNIT))
 
 
 def split_request(request: OrderRequest, ratio: Decimal, *, filled: Decimal = ZERO, rest: Decimal | None = None) -> OrderRequest:

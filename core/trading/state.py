@@ -37,7 +37,8 @@ FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
 
 LATE_NS: Final = 30 * SECOND_NS
-"""How long an order may wait for the store, from its decision, and leaves all the same. Exits leave however late."""
+"""How long an order may wait, from its decision, and leaves all the same: for the store, and while the machine sleeps. Exits leave
+however late."""
 
 _CLOSER: Final = "-k"
 _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
@@ -112,7 +113,7 @@ class AccountState:
         """Orders of strategies whose runs are over, and which worked all the same when the account was opened."""
         self.in_flight: set[str] = set()
         self.may_send: Callable[[], bool] = lambda: True
-        """Asked before each order leaves: whether nobody else can have the account by now."""
+        """Asked before each order leaves, in any thread: whether nobody else can have the account by now."""
         self.still_holds: Callable[[], Awaitable[bool]] = _held
         """Asked before an exit leaves where `may_send` says no: finds out whether the account is ours still."""
         self.day_of: Callable[[int], int] = lambda now_ns: now_ns // DAY_NS
@@ -129,6 +130,8 @@ class AccountState:
         self.levels: dict[str | None, SwitchLevel] = {}
         self.account: Account | None = None
         self.has_ended = False
+        self.is_compared = True
+        """Whether the last comparison with the broker was not cut off by a bug."""
         self.causes = Causes()
         self._runs = runs
         self._losses = Losses(ZERO)
@@ -157,7 +160,7 @@ class AccountState:
 
     def entry(self) -> Entry:
         """Begin a commit."""
-        return Entry(self.causes, self.clock.now_ns(), self.clock.monotonic_ns())
+        return Entry(self.causes, self.clock.now_ns(), self.clock.elapsed_ns())
 
     def entry_of(self, run_ids: Iterable[str]) -> Entry:
         """Begin a commit of what these runs ask for: all of it, or nothing where this desk has lost one of them."""
@@ -192,7 +195,7 @@ class AccountState:
             self._book(fill)
         for after in entry.afterwards:
             after()
-        is_late = self.clock.monotonic_ns() - entry.decided_ns > LATE_NS
+        is_late = self.clock.elapsed_ns() - entry.decided_ns > LATE_NS
         for leave in entry.leaving:
             leave(is_late)
         for run_id in {life.order.run_id for life in entry.lives.values()}:
@@ -451,6 +454,10 @@ class AccountState:
         self.prices[symbol] = price
         self._price_times[symbol] = time_ns
 
+    def priced_ns(self, symbol: str) -> int:
+        """Return when the newest price of a symbol was made; −1 where none is known."""
+        return self._price_times.get(symbol, -1)
+
     def split_price(self, symbol: str, ratio: Decimal, time_ns: int) -> None:
         """Let the last price be one of the units of after a split, where it was made before it."""
         if self._price_times.get(symbol, time_ns) < time_ns:
@@ -507,6 +514,8 @@ class AccountState:
             price_times=self._price_times,
             is_armed=is_armed,
             own=self._own(order, also, instead),
+            is_compared=self.is_compared,
+            unjudged="" if account is not None else "the broker has not said yet what the account is worth",
         )
 
     def _own(self, order: Order, also: list[OrderLife], instead: Mapping[str, Decimal]) -> Own:
@@ -522,7 +531,9 @@ class AccountState:
         """Return what it is judged in by its run's limits."""
         book, now_ns = self.books[order.run_id], self.clock.now_ns()
         equity = book.equity(self.prices)
-        book.losses.watch(equity, now_ns // DAY_NS)
+        unpriced = book.unpriced(self.prices)
+        if not unpriced:
+            book.losses.watch(equity, now_ns // DAY_NS)
         working, twins = self._beside(self._rests_of.get(order.run_id, {}), order, also, instead)
         return Situation(
             now_ns=now_ns,
@@ -537,6 +548,7 @@ class AccountState:
             is_open=is_open,
             silent_s=self.silent_s,
             price_times=self._price_times,
+            unjudged=f"no price of {', '.join(unpriced)}, which is held, is known" if unpriced else "",
         )
 
     def _beside(

@@ -78,6 +78,7 @@ _TITLES: Final[Mapping[type[Payload], str]] = {
     p.OrderPartiallyFilled: "Part filled",
     p.OrderFilled: "Filled",
     p.OrderCancelled: "Cancelled",
+    p.OrderCompleted: "Filled",
     p.OrderExpired: "Expired",
     p.OrderRejected: "Rejected",
     p.MarginCall: "Margin call",

@@ -9,6 +9,7 @@ from core.events.envelope import Envelope, Payload
 from core.events.payloads import (
     OrderAccepted,
     OrderCancelled,
+    OrderCompleted,
     OrderCreated,
     OrderExpired,
     OrderFilled,
@@ -124,9 +125,11 @@ def order_after(order: Order, payload: Any, ts: int) -> Order:
     if isinstance(payload, OrderAccepted):
         return _moved(order, OrderStatus.ACCEPTED, ts)
     if isinstance(payload, OrderReplaced):
-        return order if order.status.is_final else _replaced(order, payload, ts)
+        return _replaced(order, payload, ts)
+    if isinstance(payload, OrderCompleted):
+        return _moved(order, OrderStatus.FILLED, ts)
     if isinstance(payload, OrderReplaceRefused) and not order.status.is_final and order.filled_qty >= order.request.qty:
-        return _moved(order, OrderStatus.FILLED, ts)  # what filled was not a part of a larger order
+        return _moved(order, OrderStatus.FILLED, ts)  # what filled was not a part of a larger order; earlier logs tell it by this alone
     if isinstance(payload, (OrderCancelled, OrderExpired, OrderRejected)):
         code = payload.code if isinstance(payload, OrderRejected) else None
         return _moved(order, _ENDED[type(payload)], ts, reason=payload.reason, reject_code=code)
@@ -134,6 +137,12 @@ def order_after(order: Order, payload: Any, ts: int) -> Order:
 
 
 def _replaced(order: Order, payload: OrderReplaced, ts: int) -> Order:
+    if order.status.is_final:
+        # At a broker it may be known only then what a change had made of it; what a loaded order contains already is older.
+        if order.account is None or ts <= order.updated_ns:
+            return order
+        is_open_again = order.status is OrderStatus.FILLED and payload.request.qty > order.filled_qty
+        order = replace(order, status=OrderStatus.PARTIALLY_FILLED) if is_open_again else order
     filled, average = payload.filled_qty, order.avg_fill_price
     if filled is None:
         return replace(order, request=payload.request, updated_ns=ts)

@@ -176,6 +176,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.OrderFilled: _fill,
     p.OrderPartiallyFilled: _fill,
     p.OrderCancelled: lambda e, find: f"{_order(e.order_id, find)} cancelled: {e.reason}",
+    p.OrderCompleted: lambda e, find: f"{_order(e.order_id, find)} is filled: nothing more belongs to it.",
     p.OrderExpired: lambda e, find: f"{_order(e.order_id, find)} expired: {e.reason}",
     p.ReplaceRequest: _replaced,
     p.OrderReplaced: lambda e, _: f"Order {short_id(e.order_id)} is now: {request_words(e.request)}. {e.reason}",
@@ -208,6 +209,12 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.OutsideFilled: lambda e, _: f"{e.account}: somebody else's order made {plain(e.qty)} {e.symbol} at {plain(e.price)}.",
     live.EntryTaken: lambda e, _: _entry(e),
     live.Differed: lambda e, _: f"{e.account}: {e.reason} {HEALED.get(e.healing, '')}".rstrip(),
+    live.ComparisonFailed: lambda e, _: (
+        f"{e.account} could not be compared with its broker, by a bug in the program: {e.reason} Orders that open something are refused"
+        " until it can; it is tried again."
+        if e.reason
+        else f"{e.account} was compared with its broker again; orders may open."
+    ),
     live.Reconciled: lambda e, _: f"{e.account}: compared with the broker up to {iso(e.until_ns)}.",
     live.BarsPassed: lambda e, _: _passed(e),
     live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",
@@ -225,8 +232,16 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.SwitchUnreached: lambda e, _: (
         f"Kill switch not carried out at {e.account}: {e.reason} It holds, and is carried out when the account is opened."
     ),
+    live.LossesUnjudged: lambda e, _: (
+        f"The limits on losses are not watched: no price of {', '.join(e.symbols)}, which is held, is known."
+        " Until one comes, orders that open something are refused."
+        if e.symbols
+        else "Every position has a price: the limits on losses are watched again."
+    ),
     live.EquityMarked: lambda e, _: (f"{e.account}: losses" if e.account else "Losses")
     + f" are counted from {plain(e.peak)}, and those of the day from {plain(e.day_start)}.",
+    p.StoreAwaited: lambda e, _: f"What is to be stored waits for the database, and is done when it is back. {e.reason}",
+    p.StoreBack: lambda e, _: "The database is back; what waited for it is done.",
     p.SubscriberFailed: lambda e, _: f"A part of the program ({e.owner}) failed at {e.event_type}: {e.error}",
 }  # fmt: skip
 
@@ -245,13 +260,16 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.OrderCancelRefused: Level.WARNING,
     live.OrderAdopted: Level.WARNING,
     live.FaultsDeclared: Level.WARNING,
+    live.ComparisonFailed: Level.ERROR,
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
     live.BarsPassed: Level.WARNING,
     live.MinuteLate: Level.WARNING,
     live.Armed: Level.WARNING,
+    live.LossesUnjudged: Level.WARNING,
     live.SwitchThrown: Level.WARNING,
+    p.StoreAwaited: Level.WARNING,
     p.SubscriberFailed: Level.ERROR,
 }
 
@@ -264,4 +282,8 @@ def words(event: Envelope, find_order: FindOrder) -> str:
 
 def level_of(event: Envelope) -> Level:
     """Return how much an event asks to be looked at."""
-    return _LEVELS.get(type(event.payload), Level.INFO)
+    payload = event.payload
+    is_over = (isinstance(payload, live.ComparisonFailed) and not payload.reason) or (
+        isinstance(payload, live.LossesUnjudged) and not payload.symbols
+    )
+    return Level.INFO if is_over else _LEVELS.get(type(payload), Level.INFO)

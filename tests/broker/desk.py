@@ -220,8 +220,6 @@ class WireScene(Scene):
             theirs_now = status_of(newest["status"], filled)
             if theirs_now is OrderStatus.FILLED and filled < life.order.request.qty:
                 theirs_now = OrderStatus.CANCELLED  # the broker had made it smaller
-            if theirs_now is OrderStatus.REJECTED and len(found) > 1 and life.order.status is OrderStatus.CANCELLED:
-                theirs_now = OrderStatus.CANCELLED  # the order was replaced, and what was to take its place was not taken
             # What we gave up as refused, and the broker had all the same, is over on both sides.
             given_up = life.order.status is OrderStatus.REJECTED and theirs_now.is_final and theirs_now is not OrderStatus.FILLED
             assert life.order.filled_qty == filled, found

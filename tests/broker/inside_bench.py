@@ -61,6 +61,9 @@ class HandClock:
     def monotonic_ns(self) -> int:
         return self.now
 
+    def elapsed_ns(self) -> int:
+        return self.now
+
     async def sleep_until(self, instant_ns: int) -> int:
         await asyncio.Event().wait()
         return 0

@@ -52,6 +52,9 @@ class SharedClock:
     def monotonic_ns(self) -> int:
         return self._real.monotonic_ns()
 
+    def elapsed_ns(self) -> int:
+        return self._real.elapsed_ns()
+
     async def sleep_until(self, instant_ns: int) -> int:
         while (left_ns := instant_ns - self.now_ns()) > 0:  # noqa: ASYNC110 - what is waited for is the time itself
             await asyncio.sleep(min(_LOOK_S, left_ns / SECOND_NS / self.speed))

@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from core.errors import BrokerRefused, InvalidValue
+from core.errors import BrokerRefused, InvalidValue, NotSent
 from core.model.broker import (
     BarKind,
     BrokerOrder,
@@ -305,6 +305,17 @@ async def test_2_8_a_leg_takes_another_price_under_an_id_of_ours(bench: Bench) -
 
 
 # --- 3. refusing orders -----------------------------------------------------------------------------------
+
+
+async def test_2_9_what_may_not_leave_any_more_does_not(bench: Bench) -> None:
+    with pytest.raises(NotSent):
+        await bench.broker.desk.submit(limit("withheld", "390"), lambda: False)
+    assert await bench.broker.orders.order_by_client_id("withheld") is None
+    order = await bench.broker.desk.submit(limit("ours", "390"), lambda: True)
+    with pytest.raises(NotSent):
+        await bench.broker.desk.replace(order.id, OrderChange(client_order_id="ours.r1", limit_price=D(391)), lambda: False)
+    assert await bench.broker.orders.order_by_client_id("ours.r1") is None
+    assert [one.limit_price for one in await bench.broker.orders.open_orders()] == [D(390)]
 
 
 async def test_3_1_a_refusal_keeps_the_brokers_code_and_words_and_adds_ours(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from core.brokers.alpaca.fields import fields, parsed, rows, text_of_instant
 from core.brokers.alpaca.orders import body_of, body_of_change, read_order
 from core.brokers.rest import Answer, RestClient
 from core.errors import BrokerRefused
-from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
+from core.model.broker import BrokerOrder, BrokerOrderRequest, MayLeave, OrderChange, RefusalReason
 from core.model.market import AssetClass
 from core.model.money import plain
 from core.model.order import OrderSide, TimeInForce
@@ -73,16 +73,16 @@ class AlpacaOrderDesk:
         self._trading = trading
         self._account = account
 
-    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
         """See `core.ports.BrokerOrderDesk`."""
         amount = plain(request.qty) if request.qty is not None else f"for {plain(request.notional or Decimal(0))}"
         what = f"Order {request.client_order_id} ({request.side} {amount} {request.symbol})"
-        return await self._trading.tell("POST", "/v2/orders", {}, body_of(request), _read_one, what, request.client_order_id)
+        return await self._trading.tell("POST", "/v2/orders", {}, body_of(request), _read_one, what, request.client_order_id, may_leave)
 
-    async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
+    async def replace(self, order_id: str, change: OrderChange, may_leave: MayLeave | None = None) -> BrokerOrder:
         """See `core.ports.BrokerOrderDesk`."""
         path, what = f"/v2/orders/{quote(order_id, safe='')}", f"Changing order {order_id} into {change.client_order_id}"
-        return await self._trading.tell("PATCH", path, {}, body_of_change(change), _read_one, what, change.client_order_id)
+        return await self._trading.tell("PATCH", path, {}, body_of_change(change), _read_one, what, change.client_order_id, may_leave)
 
     async def cancel(self, order_id: str) -> None:
         """See `core.ports.BrokerOrderDesk`."""

@@ -48,7 +48,7 @@ def _split(floor: Floor, symbol: str, ratio: Decimal) -> None:
     cash = ZERO if change is None else change.cash.quantize(_DUST)
     qty = ZERO if change is None else change.qty_after - change.qty_before
     ledger.cash = before + cash
-    notes.enter(BrokerEntryKind.SPLIT, symbol, qty=qty, cash=cash, rate=ratio, price=price)
+    notes.enter(BrokerEntryKind.SPLIT, symbol, qty=qty, cash=cash, rate=ratio, price=price if symbol in ledger.holdings else None)
     standing.forget()
     if symbol in ledger.marks:
         standing.take_close(ledger.marks[symbol])

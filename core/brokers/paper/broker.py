@@ -8,13 +8,14 @@ from core.brokers.paper.checks import refused
 from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.feed import Feed
 from core.brokers.paper.keeper import Keeper, T
-from core.errors import BrokerUnreachable, OutcomeUnknown, StoreError
+from core.errors import BrokerUnreachable, NotSent, OutcomeUnknown, StoreError
 from core.model.broker import (
     Account,
     BrokerOrder,
     BrokerOrderRequest,
     BrokerPosition,
     Execution,
+    MayLeave,
     OrderChange,
     OrderUpdate,
     RefusalReason,
@@ -59,9 +60,14 @@ async def _asked(keeper: Turns, work: Callable[[PaperExchange], T]) -> T:
         raise BrokerUnreachable(f"The paper account cannot be read. {error.what}", error.todo) from error
 
 
-async def _told(keeper: Keeper, work: Callable[[PaperExchange], T], client_order_id: str | None) -> T:
+async def _told(keeper: Keeper, work: Callable[[PaperExchange], T], client_order_id: str | None, may_leave: MayLeave | None = None) -> T:
+    def last(exchange: PaperExchange) -> T:
+        if may_leave is not None and not may_leave():  # whoever was before it may have been long
+            raise NotSent(f"Order {client_order_id}")
+        return work(exchange)
+
     try:
-        return await keeper.do(work)
+        return await keeper.do(last)
     except StoreError as error:
         what = f"Whether the paper account took it is not known. {error.what}"
         raise OutcomeUnknown(what, error.todo, client_order_id=client_order_id) from error
@@ -117,13 +123,13 @@ class PaperDesk:
         self._keeper = keeper
         self._feed = feed
 
-    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
         if asset_class_of(request.symbol) is not AssetClass.CURRENCY:
             await self._feed.want(request.symbol)
-        return await _told(self._keeper, lambda exchange: exchange.submit(request), request.client_order_id)
+        return await _told(self._keeper, lambda exchange: exchange.submit(request), request.client_order_id, may_leave)
 
-    async def replace(self, order_id: str, change: OrderChange) -> BrokerOrder:
-        return await _told(self._keeper, lambda exchange: exchange.replace(order_id, change), change.client_order_id)
+    async def replace(self, order_id: str, change: OrderChange, may_leave: MayLeave | None = None) -> BrokerOrder:
+        return await _told(self._keeper, lambda exchange: exchange.replace(order_id, change), change.client_order_id, may_leave)
 
     async def cancel(self, order_id: str) -> None:
         await _told(self._keeper, lambda exchange: exchange.cancel(order_id), None)

@@ -147,7 +147,8 @@ async def test_halt_throws_the_switch_where_a_paper_run_goes_on(make_desk: MakeD
     assert (await desk.engine.run(run.id)).status is RunStatus.STOPPED
     assert await desk.engine.switches() == {None: SwitchLevel.CANCEL_ALL}
     told = [row.text for row in desk.window.views.activity.rows]
-    assert "HALT stopped 1 run. The kill switch is thrown: nothing new leaves until it is taken back." in told
+    said = "The kill switch is thrown, here and elsewhere: orders are cancelled, and nothing new leaves until it is taken back."
+    assert f"HALT stopped 1 run. {said}" in told
     assert "Kill switch: cancel all. HALT was pressed." in told
 
 

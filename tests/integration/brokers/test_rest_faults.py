@@ -2,14 +2,17 @@
 
 import asyncio
 import dataclasses
+import threading
 import traceback
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from core.brokers.alpaca.addresses import Addresses
 from core.brokers.alpaca.connection import AlpacaBroker
 from core.brokers.credentials import Credentials
+from core.brokers.rest import SENDERS
 from core.clock.realtime import SystemClock
 from core.errors import (
     AnswerUnreadable,
@@ -18,10 +21,11 @@ from core.errors import (
     KeysRefused,
     KnownError,
     NoKeys,
+    NotSent,
     OutcomeUnknown,
     RateLimited,
 )
-from core.model.broker import AccountName, BrokerOrderRequest, OrderChange
+from core.model.broker import AccountName, BrokerOrderRequest, MayLeave, OrderChange
 from core.model.order import OrderSide, OrderType
 from tests.broker.bench import QUICK, AlpacaBench, environment_of
 from tests.broker.faults import Fault, Way
@@ -203,6 +207,46 @@ async def test_a_request_that_a_door_on_the_way_gave_up_may_have_come_through(be
     assert await bench.broker.orders.order_by_client_id("ours-1") is not None
 
 
+async def test_an_order_that_waited_for_its_thread_while_the_machine_slept_does_not_leave(bench: AlpacaBench, server: FakeBroker) -> None:
+    """Every thread that sends is at a request without an answer: the next order waits for one, and is asked about when it has it."""
+    server.fail(*[Fault(POST, Way.SILENT)] * SENDERS)
+    is_fresh = True
+    asked_in = set[str]()
+
+    def may_leave() -> bool:
+        asked_in.add(threading.current_thread().name)
+        return is_fresh
+
+    async with asyncio.TaskGroup() as group:
+        before = [group.create_task(_unanswered(bench, f"before-{at}")) for at in range(SENDERS)]
+        await asyncio.to_thread(server.wait_for, lambda: server.requests[POST] == SENDERS)
+        last = group.create_task(_withheld(bench, may_leave))
+        await asyncio.sleep(0)
+        is_fresh = False  # it slept
+    assert all(task.result() for task in before)
+    assert "stood still just before it left" in last.result()
+    assert asked_in
+    assert all(name.startswith("broker-sends") for name in asked_in)
+    assert server.requests[POST] == SENDERS
+    assert await bench.broker.orders.order_by_client_id("ours-1") is None
+
+
+@pytest.mark.parametrize("answers", [(False,), (True, False)], ids=["before its headers", "before its body"])
+async def test_an_order_whose_connection_stands_is_asked_about_before_its_bytes_leave(
+    bench: AlpacaBench, server: FakeBroker, answers: tuple[bool, ...]
+) -> None:
+    await bench.broker.account.account()
+    asked = iter(answers)
+    assert "Order ours-1" in await _withheld(bench, lambda: next(asked))
+    assert await bench.broker.orders.order_by_client_id("ours-1") is None
+    assert (await bench.broker.desk.submit(ORDER, lambda: True)).client_order_id == "ours-1"
+    order = await bench.broker.orders.order_by_client_id("ours-1")
+    assert order is not None
+    with pytest.raises(NotSent, match="Changing order"):
+        await bench.broker.desk.replace(order.id, OrderChange(client_order_id="ours-2", limit_price=Decimal(391)), lambda: False)
+    assert await bench.broker.orders.order_by_client_id("ours-2") is None
+
+
 async def test_an_order_that_the_broker_had_no_time_for_was_not_taken(bench: AlpacaBench, server: FakeBroker) -> None:
     server.fail(Fault(POST, Way.STATUS, 429, headers={"Retry-After": "7"}))
     with pytest.raises(RateLimited, match="in 7 seconds"):
@@ -324,6 +368,20 @@ async def test_closing_ends_a_wait_however_long_it_would_last(server: FakeBroker
         await bench.broker.close()
     assert isinstance(waiting.result(), BrokerUnreachable)
     assert server.requests[GET] == 1
+
+
+async def _unanswered(bench: AlpacaBench, id: str) -> bool:
+    try:
+        await bench.broker.desk.submit(msgspec.structs.replace(ORDER, client_order_id=id))
+    except OutcomeUnknown:
+        return True
+    return False
+
+
+async def _withheld(bench: AlpacaBench, may_leave: MayLeave) -> str:
+    with pytest.raises(NotSent) as raised:
+        await bench.broker.desk.submit(ORDER, may_leave)
+    return str(raised.value)
 
 
 async def _refused(bench: AlpacaBench) -> KnownError | None:

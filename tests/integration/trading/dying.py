@@ -10,7 +10,7 @@ from typing import Any
 
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
-from core.model.broker import BrokerOrder, BrokerOrderRequest
+from core.model.broker import BrokerOrder, BrokerOrderRequest, MayLeave
 from core.model.order import OrderStatus
 from core.trading.entries import Entry
 from tests.unit.trading.desk import opened
@@ -26,10 +26,10 @@ async def main(folder: Path, step: str) -> None:
     broker = FakeBroker(SystemClock().now_ns, path=folder / BOOKS)
     submit = broker.desk.submit
 
-    async def dying(request: BrokerOrderRequest) -> BrokerOrder:
+    async def dying(request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
         if step == "before the send":
             die()
-        taken = await submit(request)
+        taken = await submit(request, may_leave)
         if step == "before the answer":
             die()
         return taken

@@ -9,6 +9,7 @@ import pytest
 from core.clock.realtime import SystemClock
 from core.errors import InvalidValue
 from core.model.hand import OrderTerms
+from core.model.instants import HOUR_NS
 from core.model.order import OrderStatus
 from tests.broker.bench import fake_broker
 from tests.broker.book import Document
@@ -102,6 +103,28 @@ async def test_what_an_exit_sold_unheard_before_its_change_is_booked_after_a_res
         for each in (stop, target):
             await scene.until_status(each, S.CANCELLED)
         await scene.desk.reconcile()
+        await scene.assert_books_equal()
+
+
+async def test_a_changed_exit_that_fills_while_the_program_is_off_is_filled_however_long_ago_it_was_changed(
+    tmp_path: Path, server: FakeBroker
+) -> None:
+    """What it replaced bears no id of ours, and no list of what is new has either of them: only the one that took its place names it."""
+    server.do(lambda: setattr(server.book, "clock_off_ns", -2 * HOUR_NS))
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        entry, stop, target = await taken(scene)
+        scene.fill(entry, 10)
+        await scene.until_status(entry, S.FILLED)
+        await changed(scene, target, limit_price=D(421))
+        changed_id = scene.broker_id(f"{target}.r1")
+    server.do(lambda: setattr(server.book, "clock_off_ns", 0))
+    server.do(lambda: server.book.fill(changed_id, "10", "421"))
+    async with wired(tmp_path, server) as scene:
+        await scene.run()
+        await scene.until_status(target, S.FILLED)
+        await scene.until_status(stop, S.CANCELLED)
+        assert scene.desk.state.adopted == set()
         await scene.assert_books_equal()
 
 

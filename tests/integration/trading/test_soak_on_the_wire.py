@@ -254,6 +254,6 @@ async def test_our_books_are_the_brokers_after_any_mix_of_faults(tmp_path: Path,
 
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, 12, 13, 14, 15, 16])
 async def test_and_after_thousands_of_orders(tmp_path: Path, server: FakeBroker, seed: int) -> None:
     await soak(tmp_path, server, seed, parts=6, orders=500)

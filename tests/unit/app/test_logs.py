@@ -19,6 +19,9 @@ class StoppedClock:
     def monotonic_ns(self) -> int:
         return 0
 
+    def elapsed_ns(self) -> int:
+        return 0
+
 
 @pytest.fixture
 def plain_records() -> Iterator[None]:

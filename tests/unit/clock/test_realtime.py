@@ -1,9 +1,10 @@
 """The machine's clock."""
 
+import sys
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from core.clock.realtime import ScaledClock, SystemClock
+from core.clock.realtime import _COUNTS_SLEEP, ScaledClock, SystemClock, _elapsed_ns
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS, to_ns
 
 
@@ -16,6 +17,14 @@ def test_differences_never_go_back() -> None:
     readings = [clock.monotonic_ns() for _ in range(1_000)]
     assert readings == sorted(readings)
     assert readings[-1] > readings[0]
+
+
+def test_the_clock_of_leases_counts_what_the_machine_sleeps_through() -> None:
+    """In suspend CLOCK_MONOTONIC stands still. Nothing here can sleep: which clock is asked is looked at, and that it is read."""
+    assert {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC"}.get(sys.platform) == _COUNTS_SLEEP
+    for clock in (SystemClock(), ScaledClock(20_000 * DAY_NS, 3_600.0)):
+        readings = [_elapsed_ns(), clock.elapsed_ns(), _elapsed_ns()]
+        assert readings == sorted(readings)
 
 
 async def test_it_wakes_at_the_instant_and_never_before() -> None:

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from core.clock.realtime import SystemClock
 from core.errors import DatabaseUnreachable
-from core.events.payloads import OrderCreated
+from core.events.live_payloads import OrderAskedByHand, OrderChangeSent
+from core.events.payloads import OrderCreated, OrderReplaceRefused
 from core.model.desk import LeaseKind
-from core.model.order import OrderStatus
+from core.model.hand import OrderTerms
+from core.model.order import OrderStatus, OrderType
+from core.model.risk import RiskLimits
 from core.runs import store_away
 from core.runs.store_away import StoreAway
 from core.store.memory import MemoryStore
-from core.store.unit_of_work import PutOrders, Step
+from core.store.unit_of_work import Append, PutOrders, Step
 from core.trading import state as state_module
 from core.trading.service import Intent
 from tests.contract.samples import StillClock, note, order, run
@@ -65,7 +69,14 @@ async def test_a_stop_leaves_however_long_the_store_was_away(tmp_path: Path, mon
                 return False
             monkeypatch.setattr(state_module, "LATE_NS", -1)
             # Nothing was renewed while the store was away. It is from here on, and the account is still this desk's.
-            hand.account.desk.state.may_send = lambda: False
+            state, renew = hand.account.desk.state, hand.account.desk.state.still_holds
+            may_send = state.may_send
+
+            async def renewed() -> bool:
+                state.may_send = may_send
+                return await renew()
+
+            state.may_send, state.still_holds = lambda: False, renewed
             return True
 
         lost = lose(hand, [LOST], is_long_ago)
@@ -104,10 +115,76 @@ async def test_a_runs_order_is_placed_once(outcome: Outcome, tmp_path: Path, mon
         desk.broker.exchange.show("BTC/USD", D(100))
         desk.desk.state.note_price("BTC/USD", D(100), 1)
         desk.desk.state._runs = LosingRows(desk.store.runs, [outcome])
-        await StoreAway("run").place(desk.desk, [Intent(order=order("run-1", "run", S.CREATED))])
+        await StoreAway("run", desk.store.log, SystemClock().now_ns).place(desk.desk, [Intent(order=order("run-1", "run", S.CREATED))])
         await desk.until_status("run-1", S.FILLED)
         assert (await desk.types()).count("orders.Created") == 1
         await desk.assert_books_equal()
+
+
+def is_change(steps: list[Step]) -> bool:
+    """Whether a unit of work tells what became of a wish for other terms."""
+    wires = {event.type for step in steps if isinstance(step, Append) for event in step.events}
+    return not wires.isdisjoint({OrderChangeSent.wire, OrderReplaceRefused.wire})
+
+
+@pytest.mark.parametrize("outcome", [LOST, UNDONE])
+@pytest.mark.parametrize("is_refused", [False, True], ids=["made", "refused by the gate"])
+async def test_a_runs_change_is_asked_for_once(
+    outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog, *, is_refused: bool
+) -> None:
+    allow_log("waits for the store")
+    monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
+    async with opened(tmp_path) as desk:
+        await desk.run(limits=RiskLimits(max_order_qty=D(10)))
+        order_id = await desk.place(limit="90")
+        await desk.until_status(order_id, S.ACCEPTED)
+        desk.desk.state._runs = lost = LosingRows(desk.store.runs, [outcome], is_change)
+        terms = OrderTerms(qty=D(11)) if is_refused else OrderTerms(limit_price=D(91))
+        await StoreAway("run", desk.store.log, SystemClock().now_ns).change(desk.desk, order_id, terms, None)
+        await desk.until_told("orders.ReplaceRefused" if is_refused else "orders.Replaced")
+        assert lost.lost == 1
+        told = await desk.types("*")
+        assert (told.count("orders.ChangeSent"), told.count("risk.Refused")) == ((0, 1) if is_refused else (1, 0))
+        assert len(desk.broker.exchange.orders()) == (1 if is_refused else 2)
+        await desk.assert_books_equal()
+
+
+async def test_a_change_that_waited_for_too_long_does_not_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
+) -> None:
+    allow_log("waits for the store")
+    monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
+    async with opened(tmp_path) as desk:
+        await desk.run()
+        order_id = await desk.place(limit="90")
+        await desk.until_status(order_id, S.ACCEPTED)
+
+        def is_long_ago(steps: list[Step]) -> bool:
+            if is_change(steps):
+                monkeypatch.setattr(state_module, "LATE_NS", -1)
+            return is_change(steps)
+
+        desk.desk.state._runs = LosingRows(desk.store.runs, [UNDONE], is_long_ago)
+        await StoreAway("run", desk.store.log, SystemClock().now_ns).change(desk.desk, order_id, OrderTerms(limit_price=D(91)), None)
+        assert "away for too long" in (await desk.until_told("orders.ReplaceRefused")).reason
+        assert len(desk.broker.exchange.orders()) == 1
+
+
+@pytest.mark.parametrize("outcome", [LOST, UNDONE])
+async def test_that_a_person_asked_for_a_cancel_is_stored_once(
+    outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
+) -> None:
+    allow_log("waits for the store")
+    monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
+    async with lasting_hand(tmp_path) as hand:
+        order = await hand.account.place(buy(1, type=OrderType.LIMIT, limit_price=D(1)))
+        await hand.until(order, S.ACCEPTED)
+        lost = lose(hand, [outcome], lambda steps: any(isinstance(one, Append) for one in steps))
+        await hand.account.cancel(order.id)
+        await hand.until(order, S.CANCELLED)
+        assert lost.lost == 1
+        asked = [event.payload for event in await hand.store.log.read(pattern=OrderAskedByHand.wire)]
+        assert [one.what for one in asked if isinstance(one, OrderAskedByHand)] == ["place", "cancel"]
 
 
 @pytest.mark.parametrize("outcomes", [[LOST], [UNDONE], [LOST, LOST], [UNDONE, UNDONE, LOST], [LOST, UNDONE]])
@@ -116,7 +193,8 @@ async def test_a_runs_events_are_stored_once(outcomes: list[Outcome], monkeypatc
     monkeypatch.setattr(store_away, "FIRST_PAUSE_S", 0.0)
     store = MemoryStore(StillClock())
     rows = LosingRows(store.runs, outcomes)
-    await StoreAway("run-1").commit(rows, [note("one"), note("two")], lambda work: work.put_run(run()))
-    await StoreAway("run-1").commit(rows, [note("three")], lambda work: work.put_run(run()))
+    away = StoreAway("run-1", store.log, StillClock().now_ns)
+    await away.commit(rows, [note("one"), note("two")], lambda work: work.put_run(run()))
+    await away.commit(rows, [note("three")], lambda work: work.put_run(run()))
     assert rows.lost == len(outcomes)
     assert [event.id for event in await store.log.read()] == ["note-one", "note-two", "note-three"]

@@ -26,6 +26,9 @@ class SteppedClock:
     def monotonic_ns(self) -> int:
         return self.sleeps
 
+    def elapsed_ns(self) -> int:
+        return self.sleeps
+
     async def sleep_until(self, instant_ns: int) -> int:
         await asyncio.sleep(0)
         self.sleeps += 1

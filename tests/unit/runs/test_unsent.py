@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from core.errors import BrokerUnreachable, RateLimited
-from core.model.broker import BrokerOrder, BrokerOrderRequest
+from core.model.broker import BrokerOrder, BrokerOrderRequest, MayLeave
 from core.model.instants import SECOND_NS
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, RejectCode, TimeInForce
 from core.runs.unsent import LONGEST_PAUSE_NS, PAUSE_NS, Unsent, next_id
@@ -124,7 +124,7 @@ async def test_a_request_that_did_not_get_through_is_made_again(tmp_path: Path, 
         desk, failed = hand.scene.broker.desk, list[str]()
         submit: Callable[[BrokerOrderRequest], Awaitable[BrokerOrder]] = desk.submit
 
-        async def fails_twice(request: BrokerOrderRequest) -> BrokerOrder:
+        async def fails_twice(request: BrokerOrderRequest, may_leave: MayLeave | None = None) -> BrokerOrder:
             if ".stop" in request.client_order_id and len(failed) < 2:
                 failed.append(request.client_order_id)
                 raise fault

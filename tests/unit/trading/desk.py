@@ -137,10 +137,15 @@ class Scene:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, broker: FakeBroker | None = None, limits: RiskLimits | None = None, loses: Iterable[Outcome] = (), **options: Any
+    folder: Path,
+    broker: FakeBroker | None = None,
+    limits: RiskLimits | None = None,
+    loses: Iterable[Outcome] = (),
+    clock: SystemClock | None = None,
+    **options: Any,
 ) -> AsyncIterator[Scene]:
     """A desk on the folder's database; `broker`: one that was there before; `loses`: what becomes of its first commits."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     store = DatabaseStore(folder / "desk.db", clock)
     await store.open()
     broker = broker or FakeBroker(clock.now_ns)

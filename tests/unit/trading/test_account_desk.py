@@ -15,6 +15,7 @@ from core.errors import BrokerError
 from core.model.broker import BrokerOrderRequest, OrderUpdate
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
+from core.trading.entries import Entry
 from core.trading.reconcile import Healing, Kind
 from core.trading.service import Intent
 from tests.unit.trading.desk import Scene, opened
@@ -360,6 +361,48 @@ async def test_what_was_committed_before_the_desk_stood_still_does_not_leave(sce
     assert scene.broker.exchange.orders() == []
 
 
+async def test_an_order_is_asked_about_again_when_nothing_but_its_sending_is_left(scene: Scene) -> None:
+    """The desk stood still after it was asked, and before the bytes left."""
+    answers = iter((True, False))
+    scene.desk.state.may_send = lambda: next(answers)
+    order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert order.reject_code is RejectCode.NEVER_SENT
+    assert order.reason == (
+        f"It was not sent: Order {order.id}: this machine stood still just before it left, and another desk may have the account by now."
+    )
+    assert scene.broker.exchange.orders() == []
+
+
+async def test_an_exit_leaves_after_a_look_at_the_lease_though_the_desk_stood_still_just_before(scene: Scene) -> None:
+    """Nothing of it had left: so it may be sent once more, when the account is this desk's still."""
+    await scene.until_status(await scene.place(), S.FILLED)
+    state, answers = scene.desk.state, iter((True, False, True))
+    looks = 0
+
+    async def still_holds() -> bool:
+        nonlocal looks
+        looks += 1
+        return True
+
+    state.may_send, state.still_holds = lambda: next(answers), still_holds
+    now = SystemClock().now_ns()
+    request = OrderRequest(symbol="DEMO", side=OrderSide.SELL, qty=D(10), type=OrderType.STOP, stop_price=D(50), reduce_only=True)
+    exit_order = Order(
+        id="run-1.stop",
+        run_id="run",
+        request=request,
+        time_in_force=TimeInForce.GTC,
+        status=S.CREATED,
+        created_ns=now,
+        updated_ns=now,
+        parent_id="run-1",
+    )
+    await scene.desk.place([Intent(order=exit_order)])
+    await scene.until_status("run-1.stop", S.ACCEPTED)
+    assert looks == 1
+    assert [one.client_order_id for one in scene.broker.exchange.orders()] == ["run-1.stop", "run-1"]
+
+
 async def test_a_decision_that_closes_a_position_twice_closes_it_once(scene: Scene) -> None:
     await scene.until_status(await scene.place(), S.FILLED)
     request = OrderRequest(symbol="DEMO", side=OrderSide.SELL, qty=D(10), reduce_only=True)
@@ -394,3 +437,42 @@ async def refusal(work: Awaitable[str]) -> BrokerError | None:
     except BrokerError as error:
         return error
     return None
+
+
+class SleepyClock(SystemClock):
+    """The machine's clocks, where a test says how long it slept: those of the loop stood still."""
+
+    slept_ns = 0
+
+    def elapsed_ns(self) -> int:
+        return super().elapsed_ns() + self.slept_ns
+
+
+async def test_an_order_that_was_decided_before_the_machine_slept_does_not_leave_though_the_lease_was_renewed(scene: Scene) -> None:
+    """It woke, the account is this desk's still, and what was decided hours ago is not what is wanted now."""
+    scene.desk.state.clock = clock = SleepyClock()
+
+    async def slept() -> None:
+        clock.slept_ns = 3_600 * 10**9
+
+    scene.broker.faults.before = slept  # type: ignore[method-assign]  # between the desk's own look and the sending
+    order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert order.reject_code is RejectCode.NEVER_SENT
+    assert scene.broker.exchange.orders() == []
+
+
+async def test_an_order_whose_commit_the_machine_slept_through_does_not_leave(scene: Scene) -> None:
+    scene.desk.state.clock = clock = SleepyClock()
+    commit = Entry.commit
+
+    async def slept(self: Entry, rows: Any) -> None:
+        await commit(self, rows)
+        clock.slept_ns = 3_600 * 10**9
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Entry, "commit", slept)
+        order = await scene.until_status(await scene.place(), S.REJECTED)
+    assert (order.reject_code, order.reason) == (
+        RejectCode.NEVER_SENT,
+        "It was not sent: this desk was away for too long after it was decided.",
+    )

@@ -9,12 +9,12 @@ import pytest
 
 from core.errors import InvalidValue
 from core.events.envelope import Payload
-from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.events.payloads import OrderCancelled, OrderCompleted, OrderFilled, OrderReplaced, OrderReplaceRefused
 from core.model.broker import BrokerOrder, Execution
 from core.model.hand import OrderTerms
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.trading.changes import changed_request, own_id
-from core.trading.order_fold import OrderLife, change_refused, change_sent, executed, heard
+from core.trading.order_fold import OrderLife, change_refused, change_sent, executed, heard, refused, revived
 
 S = OrderStatus
 D = Decimal
@@ -64,6 +64,9 @@ def says(part: int, word: str, *, qty: int, filled: int = 0, limit: int = 90, st
 
 def fill(id: str, part: int, qty: int, at_ns: int = 5) -> Execution:
     return Execution(id=id, order_id=f"b{part}", symbol="DEMO", side=OrderSide.BUY, qty=D(qty), price=D(90), cum_qty=D(qty), time_ns=at_ns)
+
+
+END_OF = {"expired": S.EXPIRED, "canceled": S.CANCELLED, "rejected": S.REJECTED}
 
 
 class Case(NamedTuple):
@@ -161,6 +164,32 @@ CASES = (
         S.CANCELLED, 10, 0, 95, "b1",
     ),
     Case(
+        "the new order is cancelled over more than was asked for: one that the old one filled while the change was on its way",
+        4,
+        (
+            (says(0, "replaced", qty=4, filled=1), fill("x", 0, 1)),
+            (says(1, "partially_filled", qty=4, filled=3), fill("y", 1, 3, 6)),
+            (says(1, "canceled", qty=4, filled=3), None),
+        ),
+        S.CANCELLED, 5, 4, 90, "b1",
+    ),
+    Case(
+        "the broker rejects the new order when it had taken the old one's place",
+        10,
+        ((says(0, "replaced", qty=10), None), (says(1, "rejected", qty=10, limit=95), None)),
+        S.REJECTED, 10, 0, 95, "b1",
+    ),
+    Case(
+        "the broker rejects the new order after a part of it, and the old one's end is told last",
+        10,
+        (
+            (says(1, "partially_filled", qty=10, filled=2, limit=95), fill("x", 1, 2)),
+            (says(1, "rejected", qty=10, filled=2, limit=95), None),
+            (says(0, "replaced", qty=10), None),
+        ),
+        S.REJECTED, 10, 2, 95, "b1",
+    ),
+    Case(
         "the broker rejects it and the old order goes on",
         10,
         ((says(1, "rejected", qty=10, limit=95), None), (says(0, "new", qty=10), None)),
@@ -191,9 +220,11 @@ def test_news_of_a_changed_order_come_to_the_same_in_any_order_and_twice(case: C
             assert (now.status, now.request.qty, now.filled_qty) == (case.status, D(case.qty), D(case.filled))
             assert (now.request.limit_price, now.broker_id) == (D(case.limit), case.broker_id)
             assert len(told) == len(told_all(sent, news)[1])
+            assert sum(isinstance(one, OrderFilled | OrderCompleted) for one in told) == (case.status is S.FILLED)
             replaced = [one.request for one in told if isinstance(one, OrderReplaced)]
             assert replaced[-1:] == ([now.request] if case.broker_id == "b1" else [])
-            assert sum(isinstance(one, OrderReplaceRefused) for one in told) == (case.broker_id == "b0")
+            refused = sum(isinstance(one, OrderReplaceRefused) for one in told)
+            assert refused == (case.broker_id == "b0") or (case.status is S.REJECTED and refused <= 1)
             assert life.changing is None
             assert not life.missing_qty
 
@@ -209,6 +240,52 @@ def test_a_change_that_was_given_up_and_comes_after_all_is_taken() -> None:
     assert [type(one) for one in given_up.told] == [OrderReplaceRefused]
     life, told = told_all(given_up.life, ((says(1, "new", qty=10, limit=95), None), (says(0, "replaced", qty=10), None)))
     assert (life.order.broker_id, [type(one) for one in told]) == ("b1", [OrderReplaced])
+
+
+def test_a_change_that_was_given_up_is_in_doubt_again_once_the_order_before_it_is_replaced() -> None:
+    sent = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
+    given_up = change_refused(sent, 1, RejectCode.NEVER_SENT, "It never came.", 9).life
+    assert given_up.changing is None
+    doubted, told = told_all(given_up, ((says(0, "replaced", qty=10), None),))
+    assert (doubted.order.status, doubted.changing, told) == (S.ACCEPTED, 1, [])
+    made, told = told_all(doubted, ((says(1, "new", qty=10, limit=95), None),))
+    assert (made.order.status, made.order.broker_id, [type(one) for one in told]) == (S.ACCEPTED, "b1", [OrderReplaced])
+    gone = change_refused(doubted, 1, RejectCode.NEVER_SENT, "It never came.", 9)
+    assert (gone.life.order.status, gone.life.changing, [type(one) for one in gone.told]) == (S.CANCELLED, None, [OrderCancelled])
+
+
+def test_a_rejected_change_is_not_taken_for_the_one_that_is_under_way() -> None:
+    """The broker rejects the first change, and makes the second one: that the order is replaced is told before anything of it."""
+    life = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
+    life = change_sent(heard(life, says(1, "rejected", qty=10, limit=95), 9).life, D(10))
+    waits = heard(life, says(0, "replaced", qty=10), 9).life
+    assert (waits.order.status, waits.changing) == (S.ACCEPTED, 2)
+    made = heard(waits, says(2, "new", qty=10, limit=96), 9).life
+    assert (made.order.status, made.order.broker_id, made.at) == (S.ACCEPTED, "b2", 2)
+
+
+def test_a_rejected_change_is_not_taken_for_somebody_else_s() -> None:
+    """The broker names who took the order's place, and it is none of ours."""
+    life = change_sent(OrderLife(order=order(), said=S.ACCEPTED), D(10))
+    news = (says(1, "rejected", qty=10, limit=95), msgspec.structs.replace(says(0, "replaced", qty=10), replaced_by="x"))
+    for each in permutations(news):
+        after, _ = told_all(life, tuple((one, None) for one in each))
+        assert (after.order.status, after.order.broker_id) == (S.CANCELLED, "b0")
+
+
+@pytest.mark.parametrize("end", ["expired", "canceled", "rejected"])
+def test_an_order_that_is_over_is_not_rejected_after_it(end: str) -> None:
+    life = heard(OrderLife(order=order(), said=S.ACCEPTED), says(0, end, qty=10, status=END_OF[end]), 9).life
+    again = refused(life, RejectCode.NEVER_SENT, "The broker does not have it.", 9)
+    assert (again.life.order.status, again.told) == (END_OF[end], ())
+
+
+def test_what_the_broker_said_earlier_of_an_exits_size_does_not_count_when_it_comes_late() -> None:
+    exit_order = msgspec.structs.replace(order(), sibling_id="run-2")
+    new, smaller = says(0, "new", qty=10), msgspec.structs.replace(says(0, "new", qty=6), updated_ns=2)
+    for news in permutations((new, smaller)):
+        life, _ = told_all(OrderLife(order=exit_order, said=S.ACCEPTED), tuple((one, None) for one in news))
+        assert (life.over_qty, life.left_qty) == (D(6), D(6))
 
 
 def test_an_order_of_which_the_other_of_its_pair_left_nothing_keeps_its_terms() -> None:
@@ -233,6 +310,37 @@ def test_a_stored_order_is_gone_on_with_before_all_of_its_parts_are_known() -> N
     assert (life.order.request.qty, told) == (D(13), [])
     life, told = told_all(life, ((says(0, "replaced", qty=10, filled=3), None),))
     assert (life.order.request.qty, life.order.status, told) == (D(13), S.PARTIALLY_FILLED, [])
+
+
+def test_what_an_order_is_over_too_much_follows_from_what_is_stored_and_the_end_of_the_one_before() -> None:
+    grown = msgspec.structs.replace(order(12, 4), broker_id="b1", status=S.PARTIALLY_FILLED)
+    stored = revived(grown, (), change_sent(OrderLife(order=order()), D(8)).changes, 1)
+    assert (stored.is_unclear, stored.excess_qty) == (True, D(0))
+    life, told = told_all(stored, ((says(1, "new", qty=8), None), (says(0, "replaced", qty=10, filled=4), None)))
+    assert (life.is_unclear, life.excess_qty, told) == (False, D(4), [])
+
+
+def test_a_stored_order_is_not_filled_before_the_part_that_works_is_known() -> None:
+    """The old order filled more than was asked for, unheard, and the new one works on."""
+    stored = revived(msgspec.structs.replace(order(3), broker_id="b1"), (), change_sent(OrderLife(order=order()), D(3)).changes, 1)
+    life, _ = told_all(stored, ((says(0, "replaced", qty=10, filled=4), fill("x", 0, 4)),))
+    assert life.order.status is S.PARTIALLY_FILLED
+    life, _ = told_all(life, ((says(1, "new", qty=3), None),))
+    assert (life.order.status, life.order.request.qty) == (S.PARTIALLY_FILLED, D(7))
+
+
+def test_an_exit_that_the_broker_cut_off_is_cancelled_whatever_was_heard_of_its_size() -> None:
+    """One unit filled before the change; of the new order's four the other of the pair sold one, and it filled three."""
+    exit_order = msgspec.structs.replace(order(4), sibling_id="run-2")
+    news = (
+        (says(0, "replaced", qty=4, filled=1), fill("x", 0, 1)),
+        (msgspec.structs.replace(says(1, "canceled", qty=3, filled=3), updated_ns=4), fill("y", 1, 3, 6)),
+        (msgspec.structs.replace(says(1, "partially_filled", qty=4, filled=3), updated_ns=3), None),
+    )
+    for heard_of in (news, news[:2]):
+        for each in permutations(heard_of):
+            life, _ = told_all(change_sent(OrderLife(order=exit_order, said=S.ACCEPTED), D(4)), each)
+            assert (life.order.status, life.order.request.qty, life.order.filled_qty) == (S.CANCELLED, D(4), D(4))
 
 
 @pytest.mark.parametrize(

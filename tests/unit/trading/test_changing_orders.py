@@ -9,11 +9,15 @@ import pytest
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
 from core.errors import InvalidValue, UnknownName
+from core.events.envelope import envelope
+from core.events.live_payloads import Reconciled
 from core.model.hand import OrderTerms
+from core.model.instants import HOUR_NS
 from core.model.order import Order, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
+from core.trading.excess import Excess
 from core.views.orders import OrderTable
-from tests.unit.trading.desk import Scene, opened
+from tests.unit.trading.desk import KEY, Scene, opened
 
 S = OrderStatus
 D = Decimal
@@ -237,6 +241,70 @@ async def test_a_changed_order_is_gone_on_with_after_a_restart(tmp_path: Path) -
         await assert_events_tell_the_rows(scene)
 
 
+@pytest.mark.parametrize(("filled", "starts"), [(4, 1), (4, 2), (9, 1)])
+async def test_what_filled_on_the_way_makes_the_rest_smaller_after_a_restart_too(tmp_path: Path, filled: int, starts: int) -> None:
+    """The program ends before it is known that the change was made, and that something had filled before; or right after it."""
+    broker = FakeBroker(SystemClock().now_ns)
+    async with opened(tmp_path, broker, look_ups_s=(60.0,)) as scene:
+        await ready(scene)
+        order_id = await working(scene)
+        broker.faults.lose_updates, broker.faults.lose_answers = 9, 1
+        broker.exchange.execute(scene.broker_id(order_id), D(filled), D(90))
+        await scene.desk.change(order_id, OrderTerms(qty=D(8)))
+        await scene.until_told("orders.OutcomeUnknown")
+    broker.faults.lose_updates = 0
+    for _ in range(1, starts):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Excess, "found", lambda _: [])
+            async with opened(tmp_path, broker) as scene:
+                await scene.run()
+                await scene.until(lambda: scene.desk.state.lives[order_id].order.request.qty == D(12))
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        if filled < 8:
+            await scene.until(lambda: scene.desk.state.lives[order_id].at == 2)
+            assert at_the_broker(scene)[1:] == [(f"{order_id}.r1", "replaced", D(8), D(90)), (f"{order_id}.r2", "new", D(4), D(90))]
+            assert scene.desk.state.lives[order_id].order.request.qty == D(8)
+        else:
+            order = await scene.until_status(order_id, S.CANCELLED)  # nothing is left of what was asked for
+            assert (order.filled_qty, order.request.qty) == (D(9), D(17))
+        await assert_events_tell_the_rows(scene)
+
+
+async def test_what_became_of_a_changed_order_of_long_ago_is_asked_for(tmp_path: Path) -> None:
+    """It ends while the program is off, and was submitted before all that a list of what is new has."""
+    broker = FakeBroker(SystemClock().now_ns)
+    async with opened(tmp_path, broker) as scene:
+        await ready(scene)
+        order_id = await working(scene)
+        for limit in (95, 96):
+            await scene.desk.change(order_id, OrderTerms(limit_price=D(limit)))
+            await settled(scene, order_id)
+        later = Reconciled(account=KEY, until_ns=SystemClock().now_ns() + HOUR_NS)
+        await scene.store.log.append([envelope(later, id="later", ts=SystemClock().now_ns(), producer="trading")])
+    broker.exchange.cancel(scene.broker_id(f"{order_id}.r2"))
+    async with opened(tmp_path, broker) as scene:
+        await scene.run()
+        await scene.until_status(order_id, S.CANCELLED)
+        assert scene.desk.state.lives[order_id].parts.keys() == {0, 1, 2}
+        assert await scene.desk.reconcile() == ()
+
+
+async def test_it_is_asked_what_the_order_before_filled_and_then_it_is_over(tmp_path: Path) -> None:
+    """The stream tells of the new order's fill, of the old one's end never, and the answer does not come."""
+    async with opened(tmp_path, look_ups_s=(60.0,)) as scene:
+        await ready(scene)
+        order_id = await working(scene)
+        scene.broker.exchange.show("DEMO", D(94))
+        scene.broker.faults.lose_updates, scene.broker.faults.lose_answers = 2, 1  # that it is replaced, and the new one
+        await scene.desk.change(order_id, OrderTerms(limit_price=D(95)))  # it fills at once
+        await scene.until_status(order_id, S.FILLED)
+        told = await scene.types()
+        assert (told.count("orders.PartiallyFilled"), told.count("orders.Completed"), told.count("orders.Filled")) == (1, 1, 0)
+        await scene.assert_books_equal()
+        await assert_events_tell_the_rows(scene)
+
+
 @pytest.mark.parametrize("is_made", [True, False])
 async def test_a_cancel_does_not_wait_for_a_change_whose_answer_is_lost(tmp_path: Path, *, is_made: bool) -> None:
     async with opened(tmp_path, look_ups_s=(0.05,) if is_made else (60.0,)) as scene:
@@ -261,6 +329,16 @@ async def test_a_change_that_was_committed_before_the_desk_stood_still_does_not_
     assert at_the_broker(scene) == [(order_id, "new", D(10), D(90))]
     told = await scene.until_told("orders.ReplaceRefused")
     assert told.reason == "The change was not sent: this desk was away for too long after it was decided."
+
+
+async def test_a_change_is_asked_about_again_when_nothing_but_its_sending_is_left(scene: Scene) -> None:
+    order_id = await working(scene)
+    answers = iter((True, False))
+    scene.desk.state.may_send = lambda: next(answers)
+    await scene.desk.change(order_id, OrderTerms(limit_price=D(91)))
+    assert (await settled(scene, order_id)).request.limit_price == D(90)
+    assert at_the_broker(scene) == [(order_id, "new", D(10), D(90))]
+    assert "stood still just before it left" in (await scene.until_told("orders.ReplaceRefused")).reason
 
 
 async def test_a_cancel_that_a_change_stood_in_the_way_of_is_asked_for_again(scene: Scene) -> None:

@@ -120,5 +120,7 @@ async def test_a_start_asks_from_where_it_was_compared_last(tmp_path: Path) -> N
         assert isinstance(event.payload, Reconciled)
         assert before_ns <= event.payload.until_ns <= clock.now_ns()
     asked = Executions(broker)
-    async with opened(tmp_path, broker):
+    async with opened(tmp_path, broker, clock=clock):
         assert asked.since_ns == event.payload.until_ns - MINUTE_NS
+    async with opened(tmp_path, broker):  # by a clock that is behind that nobody can tell when it was
+        assert asked.since_ns < event.payload.until_ns - HOUR_NS

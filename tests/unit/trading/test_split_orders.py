@@ -7,8 +7,8 @@ import pytest
 
 from core.model.broker import BrokerOrder
 from core.model.order import Fill, Order, OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
-from core.trading.changes import Change, Part
-from core.trading.order_fold import OrderLife
+from core.trading.order_fold import OrderLife, heard
+from core.trading.parts import Change, Part
 from core.trading.split_orders import by_own_id, split_life, split_request, went_through, whole
 
 D = Decimal
@@ -76,6 +76,21 @@ def test_an_order_that_was_changed_is_what_works_of_it() -> None:
         D(40),
         D(40),
     )
+
+
+@pytest.mark.parametrize(("ratio", "qty", "over", "asked"), [(D(2), "14", D(20), D(20)), (D(1) / 3, "2.333333333", D("3.333333333"), None)])
+def test_what_an_earlier_part_filled_counts_anew_and_the_order_is_over_no_more_than_that(
+    ratio: Decimal, qty: str, over: Decimal, asked: Decimal | None
+) -> None:
+    replaced = Part(broker_id="a", said=OrderStatus.CANCELLED, filled_qty=D(3), qty=D(10), is_replaced=True)
+    works = Part(broker_id="b", said=OrderStatus.ACCEPTED, filled_qty=D(0), qty=D(7))
+    changed = life(("3", AT - 1), changes=(Change(qty=D(10)),), at=1, parts={0: replaced, 1: works})
+    said = theirs(qty, "0", "o.r1", updated_ns=AT)
+    after = split_life(changed, ratio, AT, said)
+    assert abs(after.order.request.qty - over) < D("1e-20")
+    assert after.changes[0].qty == (asked or after.order.request.qty)
+    again = heard(after, said, AT + 1)
+    assert (again.told, again.life.order.request.qty, again.life.excess_qty) == ((), after.order.request.qty, D(0))
 
 
 def test_of_several_parts_the_one_that_works_counts() -> None:

@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from core.events.payloads import BarsImported, RunCompleted, RunError, StrategyNoted
+from core.events.live_payloads import ComparisonFailed, LossesUnjudged
+from core.events.payloads import BarsImported, RunCompleted, RunError, StoreAwaited, StoreBack, StrategyNoted
 from core.events.registry import event_types
 from core.views.activity import KEEP, ActivityTable
 from core.views.desk import DeskViews
@@ -50,6 +51,26 @@ def test_events_are_told_in_words() -> None:
     ]
     assert views.activity.rows[-1].level is Level.ERROR
     assert views.activity.rows[1].source == "sma-cross · BTC/USD · 1m"
+
+
+def test_what_is_over_again_asks_for_no_attention() -> None:
+    views, events = DeskViews(), Events()
+    views.fold(events.run_created())
+    for told in (
+        LossesUnjudged(symbols=("MSFT",)),
+        LossesUnjudged(symbols=()),
+        ComparisonFailed(account="alpaca:PA1", reason="KeyError: 'x'"),
+        ComparisonFailed(account="alpaca:PA1", reason=""),
+        StoreAwaited(reason="The server does not answer."),
+        StoreBack(),
+    ):
+        views.fold(events.wrap(told))
+    rows = views.activity.rows[1:]
+    assert [row.level for row in rows] == [Level.WARNING, Level.INFO, Level.ERROR, Level.INFO, Level.WARNING, Level.INFO]
+    assert [row.text.partition(":")[0] for row in rows][:2] == [
+        "The limits on losses are not watched",
+        "Every position has a price",
+    ]
 
 
 def test_an_event_is_told_once() -> None:

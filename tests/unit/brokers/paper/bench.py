@@ -92,10 +92,11 @@ class PaperBench:
         self.exchange.pass_time()
         self.keep()
 
-    def quote(self, bid: str, ask: str, symbol: str = "SPY", sizes: tuple[str, str] = ("0", "0")) -> None:
-        """Move the market."""
+    def quote(self, bid: str, ask: str, symbol: str = "SPY", sizes: tuple[str, str] = ("0", "0"), time_ns: int | None = None) -> None:
+        """Move the market; `time_ns`: when the quote came to stand, None for now."""
         bid_size, ask_size = sizes
-        self.exchange.quote(Quote(symbol=symbol, time_ns=self.now_ns, bid=D(bid), bid_size=D(bid_size), ask=D(ask), ask_size=D(ask_size)))
+        since_ns = self.now_ns if time_ns is None else time_ns
+        self.exchange.quote(Quote(symbol=symbol, time_ns=since_ns, bid=D(bid), bid_size=D(bid_size), ask=D(ask), ask_size=D(ask_size)))
         self.exchange.settle()
         self.keep()
 

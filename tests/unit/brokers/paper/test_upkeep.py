@@ -65,6 +65,17 @@ def test_no_quote_of_the_shares_before_stands_any_more() -> None:
     assert bench.exchange.account().equity == D(10_000) - 9 * D("0.01")
 
 
+@pytest.mark.parametrize("heard", [False, True])
+def test_of_what_was_never_held_a_split_has_no_price_whatever_the_market_said(heard: bool) -> None:
+    bench = PaperBench()
+    bench.send("a", limit_price="90", time_in_force=GTC)
+    if heard:
+        bench.trade("100")
+    bench.exchange.apply([split("4")], DAY + 1)
+    (entry,) = entries(bench)
+    assert (entry.qty, entry.price) == (D(0), None)
+
+
 def test_what_is_less_than_the_smallest_unit_is_paid_in_cash() -> None:
     bench = PaperBench()
     bench.quote("99", "99")
