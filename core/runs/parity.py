@@ -40,17 +40,17 @@ async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
     try:
         work = await runs.replay_of(run, rows)
     except (InputError, NoBars, StrategyBroken) as error:
-        return msgspec.structs.replace(told, causes=(_gone(error),))
+        return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
     try:
         try:
             await work.load()
         except (NoBars, StrategyBroken) as error:
-            return msgspec.structs.replace(told, causes=(_gone(error),))
+            return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
         try:
             await work.drive(lambda: None, lambda _work: None)
         except KnownError as error:
             if error.code != run.error_code:  # it ended as the run did: then all before that is compared
-                return msgspec.structs.replace(told, causes=(_gone(error),))
+                return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
         await work.commit(lambda _work: None)
         replayed_fills, replayed_orders = rows.fills, rows.orders
     finally:
@@ -163,6 +163,10 @@ def _words(event: Envelope) -> str:
     return f"{payload.wire.partition('.')[2]} of order {getattr(payload, 'order_id', '')} {at}"
 
 
-def _gone(error: KnownError) -> Difference:
-    what = "strategy" if isinstance(error, StrategyBroken) else "bars" if isinstance(error, NoBars) else "run"
+def _gone(run_id: str, error: KnownError) -> Difference:
+    if isinstance(error, NoBars):
+        return Difference(
+            what="bars", then="there", now="not there", sentence=f"The bars that run {run_id} saw are not stored, or it saw none."
+        )
+    what = "strategy" if isinstance(error, StrategyBroken) else "run"
     return Difference(what=what, then="there", now="not there", sentence=str(error))
