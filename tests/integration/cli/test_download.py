@@ -1,8 +1,12 @@
 """`weaver data download` from the fake broker: only what is missing, stopped and gone on with, holes and corrections shown."""
 
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +17,8 @@ from core.model.instants import HOUR_NS, MINUTE_NS, iso, parse_instant
 from tests.broker.bench import environment_of, fake_broker
 from tests.broker.faults import Fault, Way
 from tests.broker.server import FakeBroker
-from tests.integration.cli.conftest import Weaver, read_until
+from tests.integration.cli.conftest import ROOT, Weaver, read_until
+from tests.integration.cli.conftest import environment_of as environment_of_process
 
 FIRST_NS = parse_instant("2023-11-14T14:30:00Z")
 DAY = ("--symbol", "SPY", "--timeframe", "1m", "--start", "2023-11-14", "--end", "2023-11-15")
@@ -266,4 +271,27 @@ def test_killed_at_any_page_it_goes_on_where_it_was(weaver: Weaver, server: Fake
     assert (document["stored"], document["missing"], document["changed"]) == (390, 0, 0)
     # The page before was stored and told of; at worst it came a second time.
     assert document["fetched"] in {390 - int(page), 490 - int(page)}
+    assert weaver("db", "check").code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")
+def test_a_disk_that_is_full_keeps_the_pages_before(weaver: Weaver, weaver_home: Path, server: FakeBroker) -> None:
+    assert weaver("data", "list").code == 0
+    server.do(lambda: setattr(server, "page_bars", 20))
+    server.do(lambda: server.bars.update({("SPY", "1Min"): [bar(number, c=400 + number % 97 / 100) for number in range(390)]}))
+    most = (weaver_home / "weaver.db").stat().st_size + 8_192
+    code = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
+sys.argv = ["weaver", *{["data", "download", *DAY]!r}]
+from app.__main__ import main
+main()
+"""
+    environment = environment_of_process(weaver_home)
+    full = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (full.returncode, full.stdout) == (1, "")
+    assert re.fullmatch(r"error\[(store_error|disk_full)\]: .+\n", full.stderr)
+    document = fetch(weaver, *DAY)
+    assert 0 < document["fetched"] < 390
+    assert (document["stored"], document["missing"]) == (390, 0)
     assert weaver("db", "check").code == 0
