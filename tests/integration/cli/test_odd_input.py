@@ -82,3 +82,11 @@ def test_a_set_is_not_deleted_for_want_of_a_name(with_hours: Weaver) -> None:
         said = with_hours("data", "delete", "--symbol", "BTC/USD", f"{option}=")
         assert (said.code, said.out) == (2, ""), option
     assert [item["bars"] for item in with_hours("data", "list", "--json").json()["sets"]] == [8]
+
+
+@pytest.mark.parametrize("cash", ["1e400", "1e-400", "0", "-1", "nan"])
+def test_an_account_without_figures_is_not_opened(with_hours: Weaver, cash: str) -> None:
+    said = with_hours("backtest", "sma-cross", "--symbol", "BTC/USD", "--timeframe", "1h", "--cash", cash)
+    assert (said.code, said.out) == (2, "")
+    assert "cash cannot be" in said.err
+    assert with_hours("runs", "list", "--json").json()["runs"] == []
