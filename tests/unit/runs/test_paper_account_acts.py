@@ -75,7 +75,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, begins: str = BEGINS, *, speed: float = 1_200) -> AsyncIterator[Scene]:
+async def scene(folder: Path, begins: str = BEGINS, *, speed: float = 300) -> AsyncIterator[Scene]:
     (folder / "holder.py").write_text(HOLDER)
     opened = Scene(folder, begins, speed)
     await opened.store.open()
