@@ -25,6 +25,7 @@ from app.turns import served_soon
 from app.window_loop import WindowLoop
 from app.window_report import export_report
 from core import ENGINE_VERSION
+from core.brokers.credentials import Credentials
 from core.clock.realtime import SystemClock
 from core.errors import AlreadyOpen, KnownError, NoDisplay, StoreError, StoreReadOnly, UnknownName
 from core.settings import Settings
@@ -34,6 +35,7 @@ from ui.docks import TITLES
 from ui.services import MemoryLayout, OnProgress, Services
 
 if TYPE_CHECKING:
+    from core.brokers.accounts import Accounts
     from core.engine import Engine
     from core.model.broker import AccountName
     from core.model.download import Downloaded, DownloadPlan
@@ -131,9 +133,8 @@ class Lifecycle:
             _log.warning("%s", warning)
         store = compose_store(self._url(), self._call.paths, self._settings)
         speed = self._settings.number("sim.speed")
-        accounts = compose_accounts(self._call.paths, self._call.environment, self._settings)
         strategies = self._call.paths.strategies
-        engine = compose_engine(store, strategies, self._settings, self._reporter.report, accounts=accounts, speed=speed)
+        engine = compose_engine(store, strategies, self._settings, self._reporter.report, accounts=self._accounts(), speed=speed)
         with signals_call(self._quit.set):
             try:
                 await self._open(engine)
@@ -205,16 +206,21 @@ class Lifecycle:
             prepare_database=prepare_database,
             copy_to_database=lambda url, on_progress: copy_to_database(engine, url, on_progress),
             fetch_bars=lambda plan, account, on_progress: self._fetch_bars(engine, plan, account, on_progress),
+            account_setups=lambda: self._accounts().setups(),
+            store_keys=lambda account, key, secret: self._accounts().store_keys(account, Credentials(key, secret)),
+            forget_keys=lambda account: self._accounts().forget_keys(account),
             version=ENGINE_VERSION,
             desk_name=self._call.paths.profile or "",
         )
+
+    def _accounts(self) -> "Accounts":
+        return compose_accounts(self._call.paths, self._call.environment, self._settings)
 
     async def _fetch_bars(
         self, engine: "Engine", plan: "DownloadPlan", account: "AccountName", on_progress: OnProgress
     ) -> "list[Downloaded]":
         """Download bars with the keys of the account; the connection is for this download alone."""
-        accounts = compose_accounts(self._call.paths, self._call.environment, self._settings)
-        async with accounts.open(account) as broker:
+        async with self._accounts().open(account) as broker:
             return await engine.download_bars(plan, broker.history, on_progress)
 
     def _change_setting(self, key: str, value: ParamValue) -> Settings:

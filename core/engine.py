@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+from core.clock import calendar
 from core.data.desk import DataDesk
 from core.events.envelope import Envelope, envelope
 from core.events.live_payloads import SwitchThrown
@@ -18,7 +19,7 @@ from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
 from core.model.hand import AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
-from core.model.market import BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
+from core.model.market import AssetClass, BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
 from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.plugin import StrategyInfo
@@ -113,6 +114,11 @@ class Engine:
     def market_speed(self, broker_id: str) -> float:
         """How many times as fast as real time a broker's market goes. Raises UnknownName."""
         return self._runs.market_speed(broker_id)
+
+    async def exchange_hours(self) -> tuple[bool, int]:
+        """Return whether New York's regular session goes on now, and when that changes next, UTC ns."""
+        await calendar.load(AssetClass.EQUITY)
+        return calendar.session_now(self.now_ns())
 
     # --- events ---
 
@@ -245,10 +251,14 @@ class Engine:
         """Check `config` against the strategies and the stored bars, and create a pending run. Raises InputError, NoBars."""
         return await self._runs.create(config, demo=demo)
 
+    async def check_symbols(self, config: RunConfig) -> None:
+        """Ask the broker of a paper or live run whether it trades its symbols. Raises UnknownName or InvalidValue where it says no."""
+        await self._runs.check_symbols(config)
+
     def holding_account(self, config: RunConfig) -> AbstractAsyncContextManager[None]:
         """Have the account that a run of `config` would trade on, for the length of the block: `create_run` and `start_run` go in it.
 
-        Entering raises InputError, HeldElsewhere and BrokerError, before anything of the run is there.
+        Entering raises InputError, HeldElsewhere and BrokerError, before anything of the run is there; of symbols as `check_symbols`.
         """
         return self._runs.holding_account(config)
 

@@ -30,6 +30,11 @@ CHECKS = {
 
 # Some of the tools draw boxes and signs that an old Windows code page does not have.
 CHILD_ENVIRONMENT = {**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+# Workers and the programs that tests start would compile every module anew, each for itself.
+CHILD_ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Tests wait for processes, servers and patience that is meant to run out: meanwhile another worker has the core.
+WORKERS = max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 def run_checks(python: Path) -> list[str]:
@@ -46,7 +51,7 @@ def run_pytest(python: Path, arguments: list[str]) -> tuple[int, str]:
     """Run the tests, showing what they print; return their exit code and pytest's closing line, which is held back."""
     say("--- pytest")
     is_whole = not any(item == "-n" or not item.startswith("-") for item in arguments)
-    workers = ["-n", "auto", "--dist", "worksteal"] if is_whole else []  # for a few tests, starting workers takes longer than they do
+    workers = ["-n", str(WORKERS), "--dist", "worksteal"] if is_whole else []  # for a few tests, starting workers takes longer than they do
     command = [str(python), "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []), *workers, *arguments]
     closing: str | None = None
     with subprocess.Popen(

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 # Before anything imports Qt. A person who wants to see the windows sets QT_QPA_PLATFORM.
@@ -17,6 +16,7 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 pytest_plugins = (
     "pytester",
+    "tests.examples",
     "tests.postgres",
     "tests.strictness.log_guard",
     "tests.strictness.network_guard",
@@ -26,13 +26,9 @@ pytest_plugins = (
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
-hypothesis.settings.register_profile("desk", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--soak` runs the long tests as well."""
+    """`--soak` runs the long tests as well, and tries properties on new examples and more of them."""
     parser.addoption("--soak", action="store_true", default=False, help="run the tests marked soak as well")
 
 
@@ -43,6 +39,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.skip(reason="long; runs with --soak"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage looks through half a million objects of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,22 +1,27 @@
 """What an account does at a symbol, as the chart draws it: a person's own fills, and the orders that wait for a price."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from core.model.hand import HeldPosition
 from core.model.market import BarSeries
 from core.model.money import plain
 from core.model.order import Fill, Order, OrderType
 from ui.charts.data import FillMarks, OrderLine
+from ui.format import number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AccountMarks:
-    """`by_hand`: fills of a person's own orders; `working`: orders that can still fill, of whomever."""
+    """`by_hand`: fills of a person's own orders; `working`: orders that can still fill, and `held`: positions, of whomever."""
 
     by_hand: Sequence[Fill] = ()
     working: Sequence[Order] = ()
+    held: Sequence[HeldPosition] = ()
+    now_ns: int = field(default=0, compare=False)
+    """When it was so."""
 
 
 def fill_marks(fills: Iterable[Fill]) -> FillMarks:
@@ -38,8 +43,11 @@ def own_fills(marks: AccountMarks, series: BarSeries) -> FillMarks:
     return fill_marks(fill for fill in marks.by_hand if fill.symbol == series.symbol and first <= fill.time_ns < end)
 
 
-def order_lines(orders: Iterable[Order], series: BarSeries) -> tuple[OrderLine, ...]:
-    """Return the lines of orders that wait for a price of this symbol, where the bars go up to now: not over those of long ago."""
+def order_lines(orders: Iterable[Order], series: BarSeries, movable: Collection[str] = ()) -> tuple[OrderLine, ...]:
+    """Return the lines of orders that wait for a price of this symbol, where the bars go up to now: not over those of long ago.
+
+    `movable`: the ids of those that a person can change.
+    """
     if not len(series):
         return ()
     # An order of the bar that goes on was made after the last one that is known.
@@ -51,8 +59,23 @@ def order_lines(orders: Iterable[Order], series: BarSeries) -> tuple[OrderLine, 
             side = order.request.side
             kind = "stop" if order.request.type in {OrderType.STOP, OrderType.STOP_LIMIT} else "limit"
             text = f"{side.value.capitalize()} {plain(order.request.qty)} {kind}"
-            lines[order.id] = OrderLine(price=price, text=text, side=side.sign)
+            lines[order.id] = OrderLine(price=price, text=text, side=side.sign, order_id=order.id if order.id in movable else "")
     return tuple(lines.values())
+
+
+def position_lines(marks: AccountMarks, series: BarSeries) -> tuple[OrderLine, ...]:
+    """Return the lines of what is held of this symbol, at what it cost, where the bars go up to now."""
+    # The bar that goes on is not known yet, and the one before may be late.
+    if not len(series) or marks.now_ns > int(series.start_ns[-1]) + 3 * series.timeframe.ns:
+        return ()
+    lines = []
+    for one in marks.held:
+        if one.symbol == series.symbol and one.avg_price is not None:
+            side = 1 if one.qty > 0 else -1
+            pnl = "" if one.open_pnl is None else f"  {number(one.open_pnl, 2, signed=True)}"
+            text = f"{'Long' if side > 0 else 'Short'} {plain(abs(one.qty))}{pnl}"
+            lines.append(OrderLine(price=float(one.avg_price), text=text, side=side, is_held=True))
+    return tuple(lines)
 
 
 def waits_for(order: Order) -> float | None:

@@ -16,7 +16,7 @@ from core.model.position import PositionSide, Trade
 from core.model.run import RunMode
 from core.views.decimals import price_decimals
 from core.views.runs import RunRow, params_words
-from ui.account_marks import AccountMarks, fill_marks, order_lines, own_fills
+from ui.account_marks import AccountMarks, fill_marks, order_lines, own_fills, position_lines
 from ui.charts.curve import EquityCurve
 from ui.charts.data import ChartData, DrawnLine, FillMarks, Line, TradeMarks
 from ui.slices import in_slices, letting_go
@@ -208,7 +208,9 @@ class ChartFeed(QObject):
         series = self._series
         if series is not None:
             self._chart.set_by_hand(own_fills(self._account, series))
-            self._chart.set_order_lines(order_lines([*self._account.working, *self._orders_of_run()], series))
+            working = self._account.working
+            orders = order_lines([*working, *self._orders_of_run()], series, {order.id for order in working})
+            self._chart.set_order_lines([*orders, *position_lines(self._account, series)])
 
     def _orders_of_run(self) -> Sequence[Order]:
         """The orders of the run on the chart, where it trades: it may do so at an account that nobody has connected."""

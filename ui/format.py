@@ -46,8 +46,12 @@ def percent(fraction: float | None, decimals: int = 2, *, signed: bool = False) 
     return text if text == MISSING else f"{text}{THIN}%"
 
 
+_LONG_D: Final = 100
+"""Days beside which nobody counts hours."""
+
+
 def duration(seconds: float | None) -> str:
-    """Return `12 ms`, `3.2 s`, `5 min 12 s`, `2 h 5 min`, `3 d 4 h`."""
+    """Return `12 ms`, `3.2 s`, `5 min 12 s`, `2 h 5 min`, `3 d 4 h`, `4530 d`."""
     if seconds is None or not isfinite(seconds):
         return MISSING
     if seconds < 0:
@@ -59,7 +63,7 @@ def duration(seconds: float | None) -> str:
     for unit_s, name, below_s, below in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= unit_s:
             whole, rest = divmod(int(seconds), unit_s)
-            part = rest // below_s
+            part = 0 if whole >= _LONG_D and name == "d" else rest // below_s
             return f"{whole} {name} {part} {below}" if part else f"{whole} {name}"
     return f"{seconds:.0f} s"
 

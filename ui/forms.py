@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEd
 from core.errors import InvalidValue
 from core.model.money import exact, plain
 from core.model.plugin import ParamKind, ParamSpec, ParamValue
+from ui.dialogs.look import mark_invalid
 from ui.dialogs.wheel import guard_wheel
 from ui.format import MINUS
 
@@ -130,6 +131,7 @@ class ParamField(QWidget):
         """Show a sentence under the field; an empty one hides it."""
         self._error.setText(sentence)
         self._error.setVisible(bool(sentence))
+        mark_invalid(self.control, bool(sentence))
 
     def error(self) -> str:
         """Return the sentence that is shown, or nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -118,14 +119,18 @@ class RunCommands(QObject):
         else:
             self._tasks.start(self._engine.start_run(row.run.id), what=f"starting {row.title}")
 
+    async def _ask_real(self, broker_id: str, what: str, verb: str, then: Callable[[str], object]) -> None:
+        """Ask for the name of a live account before a run on it does anything; `then` is called with what was typed."""
+        name = await self._engine.account_name(broker_id, AccountName.LIVE)
+        self._dialogs.confirm_live(f"{what} {broker_id} {name}?", name, verb, then)
+
     async def _confirm_start(self, run_id: str, broker_id: str, title: str) -> None:
         """Ask for the name of the account before a run trades real money."""
-        name = await self._engine.account_name(broker_id, AccountName.LIVE)
 
         def start(typed: str) -> None:
             self._tasks.start(self._engine.start_run(run_id, confirm=typed), what=f"starting {title}")
 
-        self._dialogs.confirm_live(f"Start {title} at {broker_id} {name}?", name, "Start live", start)
+        await self._ask_real(broker_id, f"Start {title} at", "Start live", start)
 
     def stop(self) -> None:
         """Stop the selected run, in whichever window or terminal of this desk it goes on."""
@@ -159,13 +164,23 @@ class RunCommands(QObject):
         self.run_wanted.emit(run.id)
 
     def resume(self) -> None:
-        """Let the selected interrupted run go on."""
+        """Let the selected interrupted run go on; one of real money only when the name of its account was typed."""
         row = self._selected()
-        if row is not None:
-            self._tasks.start(self._resume(row.run.id, row.title), what=f"resuming {row.title}")
+        if row is None:
+            return
+        run_id, title = row.run.id, row.title
 
-    async def _resume(self, run_id: str, title: str) -> None:
-        await self._engine.resume_run(run_id)
+        def resume(typed: str = "") -> None:
+            self._tasks.start(self._resume(run_id, title, typed), what=f"resuming {title}")
+
+        if row.run.config.mode is RunMode.LIVE:
+            asking = self._ask_real(row.run.config.broker, f"Resume {title} at", "Resume live", resume)
+            self._tasks.start(asking, what=f"resuming {title}")
+        else:
+            resume()
+
+    async def _resume(self, run_id: str, title: str, typed: str) -> None:
+        await self._engine.resume_run(run_id, typed)
         self.say(f"{title} goes on with its own positions and cash.")
 
     def ask_close(self, *, flatten: bool) -> None:
@@ -208,17 +223,25 @@ class RunCommands(QObject):
             self.say(f"{title} goes on here until the desk {to.words} takes it over.")
 
     def ask_take_over(self) -> None:
-        """Ask, then take the selected run from the desk that has it."""
+        """Ask, then take the selected run from the desk that has it; of real money only when the name of its account was typed."""
         row = self._selected()
         if row is None:
             return
         run_id, title, desk = row.run.id, row.title, row.desk
+
+        def take(_typed: str = "") -> None:
+            self._tasks.start(self._take_over(run_id, title), what=f"taking over {title}")
+
+        if row.run.config.mode is RunMode.LIVE:
+            what = f"Take over {title} from the desk {desk} at"
+            self._tasks.start(self._ask_real(row.run.config.broker, what, "Take over live", take), what=f"taking over {title}")
+            return
         self._dialogs.confirm(
             f"Take over the run {title}?",
             f"It ends at the desk {desk}, where that desk has offered it or is gone. Its account is opened here and compared with the "
             "broker; its orders work on. Then it is interrupted: let it go on here, or close it.",
             "Take over",
-            lambda: self._tasks.start(self._take_over(run_id, title), what=f"taking over {title}"),
+            take,
         )
 
     async def _take_over(self, run_id: str, title: str) -> None:

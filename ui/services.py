@@ -1,12 +1,12 @@
 """What the window needs from its composer besides the engine."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from core.errors import NotInThisVersion
-from core.model.broker import AccountName
+from core.model.broker import AccountName, AccountSetup
 from core.model.download import Downloaded, DownloadPlan
 from core.model.result import Progress
 from core.model.run import ParamValue, Run
@@ -22,6 +22,18 @@ AskDatabase = Callable[[str, OnProgress], Awaitable[str]]
 
 async def _nothing_there(url: str, on_progress: OnProgress) -> str:
     raise NotInThisVersion("This window was opened without a way to databases.", "Open it with `weaver`.")
+
+
+async def _no_setups() -> Sequence[AccountSetup]:
+    return ()
+
+
+async def _not_stored(account: AccountName, key: str, secret: str) -> None:
+    raise NotInThisVersion("This window was opened without a keyring.", "Use `weaver accounts set`.")
+
+
+async def _not_forgotten(account: AccountName) -> bool:
+    raise NotInThisVersion("This window was opened without a keyring.", "Use `weaver accounts forget`.")
 
 
 class LayoutMemory(Protocol):
@@ -51,7 +63,8 @@ class Services:
     folder and returns the files; a report of ours is replaced. Raises InputError where another file stands there, DataError where it
     cannot be written, and what `Engine.report` raises. `look_at_database` says what is at an address, `prepare_database` makes
     or upgrades its tables, `copy_to_database` copies everything of this desk there,
-    `fetch_bars` downloads bars from a broker.
+    `fetch_bars` downloads bars from a broker. `account_setups` says how each account is set up, `store_keys` keeps an account's key and
+    secret in the keyring, `forget_keys` takes them out of it.
     """
 
     layout: LayoutMemory
@@ -65,6 +78,9 @@ class Services:
     look_at_database: AskDatabase = _nothing_there
     prepare_database: AskDatabase = _nothing_there
     copy_to_database: AskDatabase = _nothing_there
+    account_setups: Callable[[], Awaitable[Sequence[AccountSetup]]] = _no_setups
+    store_keys: Callable[[AccountName, str, str], Awaitable[None]] = _not_stored
+    forget_keys: Callable[[AccountName], Awaitable[bool]] = _not_forgotten
     desk_name: str = ""
 
 

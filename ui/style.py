@@ -98,10 +98,15 @@ def repolish(widget: QWidget) -> None:
     widget.style().polish(widget)
 
 
+def selection_colour(theme: Theme) -> QColor:
+    """Return the ground of a selected row."""
+    return QColor(blend(theme.accent, theme.panel, 0.28 if theme.is_dark else 0.16))
+
+
 def style_sheet(theme: Theme, sizes: Sizes) -> str:
     """Return the one style sheet of the program."""
     t, s = theme, sizes.step
-    selected = blend(t.accent, t.panel, 0.28 if t.is_dark else 0.16)
+    selected = selection_colour(t).name()
     hover = blend(t.text, t.panel, 0.06)
     pressed = blend(t.text, t.panel, 0.12)
     return f"""
@@ -136,6 +141,8 @@ QToolButton:hover {{ background: {hover}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {pressed}; }}
 QToolButton:focus {{ border-color: {t.accent}; }}
 QToolButton:disabled {{ color: {t.faint}; }}
+QWidget#panel-account QToolButton {{ border-color: {t.line}; }}
+QWidget#panel-account QToolButton:focus {{ border-color: {t.accent}; }}
 QToolButton::menu-indicator {{ image: none; }}
 QToolButton#button-action-kill-switch {{ border: 1px solid {blend(t.danger, t.background, 0.6)}; color: {t.danger}; font-weight: 600; }}
 QToolButton#button-action-kill-switch:hover {{ background: {blend(t.danger, t.background, 0.18)}; }}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QKeySequence
 
 from core.errors import KnownError
+from core.model.broker import AccountName
 from core.model.hand import OUTSIDE, HeldPosition, OrderTerms
-from core.model.money import plain
-from core.model.order import Order
+from core.model.money import exact, plain
+from core.model.order import Order, OrderType
 from core.views.held import WorkingRow
 from core.views.words import request_words
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from ui.panels.account import AccountPanel
     from ui.panels.dense_table import DenseTable
     from ui.tasks import TaskScope
+
+Place = tuple[str, AccountName]
+"""Where orders go: the broker's id and the account's name."""
 
 
 class TradeCommands(QObject):
@@ -52,6 +58,7 @@ class TradeCommands(QObject):
             ("connect-account", self.connect_chosen),
             ("disconnect-account", feed.disconnect_now),
             ("reconcile", self.reconcile),
+            ("accept-difference", self.accept_difference),
             ("change-order", self.change_order),
             ("cancel-order", self.cancel_orders),
             ("cancel-all", self.ask_cancel_all),
@@ -59,6 +66,7 @@ class TradeCommands(QObject):
             ("reverse-position", self.ask_reverse),
         ):
             acts.bind(name, do, enabled=False)
+        acts.bind("account-keys", self.account_keys)
         self._on_key(working, "cancel-order", Qt.Key.Key_Delete)
         self._on_key(working, "change-order", Qt.Key.Key_Return, Qt.Key.Key_Enter)
         self._on_key(holdings, "close-position", Qt.Key.Key_Delete)
@@ -82,7 +90,7 @@ class TradeCommands(QObject):
         is_connected = feed.view is not None
         not_connected = "" if is_connected else "Connect an account first."
         self._acts.offer("connect-account", enabled=not is_connected and not feed.is_busy and bool(feed.accounts))
-        for name in ("disconnect-account", "reconcile"):
+        for name in ("disconnect-account", "reconcile", "accept-difference"):
             self._acts.offer(name, enabled=is_connected and not feed.is_busy, why_not=not_connected)
         orders, held = self._orders(), self._held()
         works = feed.view is not None and bool(feed.view.working)
@@ -111,6 +119,14 @@ class TradeCommands(QObject):
         if account is not None:
             self.connect_to(account)
 
+    def account_keys(self) -> None:
+        """Open the dialog of keys, on the account that is chosen."""
+        chosen = self._panel.selected()
+        self._dialogs.account_keys(
+            AccountName.PAPER if chosen is None else chosen.account,
+            lambda: self._tasks.start(self._feed.load(), what="reading which accounts there are"),
+        )
+
     def connect_to(self, account: TradingAccount) -> None:
         """Connect an account; one of real money only when its name was typed."""
         if account.is_real_money:
@@ -119,7 +135,11 @@ class TradeCommands(QObject):
             self._feed.connect_to(account)
 
     async def _ask_live(self, account: TradingAccount) -> None:
-        name = await self._engine.account_name(account.broker_id, account.account)
+        try:
+            name = await self._engine.account_name(account.broker_id, account.account)
+        except KnownError as error:
+            self._feed.fail(account.title, error)
+            return
         what = f"Connect {account.title} {name}?"
         self._dialogs.confirm_live(what, name, "Connect live", lambda typed: self._feed.connect_to(account, typed))
 
@@ -132,14 +152,45 @@ class TradeCommands(QObject):
         if place is None or view is None:
             return
         found = await self._engine.reconcile_account(*place)
-        self._feed.ask()
+        self._feed.take_differences(found)
         if not found.differences:
             self.said.emit(f"{view.title}: our books and the broker's are the same.", "info")
             return
         words = " ".join(one.reason for one in found.differences)
         if found.unhealed:
-            words += " To take it as the broker has it, disconnect and call `weaver reconcile --adopt`."
+            words += " Nothing heals that. Compare it at the broker; *Accept difference* in the panel Account takes it as it is there."
         self.said.emit(f"{view.title}: {words}", "warning")
+
+    def accept_difference(self) -> None:
+        """Compare, and where something lasts ask why it is taken as the broker has it."""
+        self.said.emit("Comparing our books with the broker's …", "info")
+        self._tasks.start(self._ask_accept(), what="reconciling the account", latest="reconcile")
+
+    async def _ask_accept(self) -> None:
+        place, view = self._feed.place, self._feed.view
+        if place is None or view is None:
+            return
+        found = await self._engine.reconcile_account(*place)
+        self._feed.take_differences(found)
+        if not found.unhealed:
+            self.said.emit(f"{view.title}: nothing is left to accept; our books and the broker's are the same.", "info")
+            return
+
+        def accept(reason: str) -> None:
+            self._tasks.start(self._accept(view.title, reason), what="accepting a difference", latest="reconcile")
+
+        self._dialogs.accept_difference(view.title, [one.reason for one in found.unhealed], accept, _stake(view))
+
+    async def _accept(self, title: str, reason: str) -> None:
+        place = self._feed.place
+        if place is None:
+            return
+        found = await self._engine.reconcile_account(*place, reason)
+        self._feed.take_differences(found)
+        if found.unhealed:
+            self.said.emit(f"{title}: {' '.join(one.reason for one in found.unhealed)} It still differs.", "warning")
+        else:
+            self.said.emit(f"{title} is taken as the broker has it: {reason}", "info")
 
     # --- orders ---
 
@@ -182,31 +233,44 @@ class TradeCommands(QObject):
 
     def change_order(self) -> None:
         """Open the dialog of new terms on the selected order."""
-        orders, place, view = self._orders(), self._feed.place, self._feed.view
-        if len(orders) != 1 or place is None or view is None:
+        orders = self._orders()
+        if len(orders) == 1:
+            self._ask_change(orders[0])
+
+    def move_order(self, order_id: str, price: float) -> None:
+        """Open the dialog of new terms on an order whose line was taken to a price on the chart, with that price."""
+        view = self._feed.view
+        order = next((one for one in view.working if one.id == order_id), None) if view is not None else None
+        if order is not None:
+            stops = order.request.type in {OrderType.STOP, OrderType.STOP_LIMIT}
+            self._ask_change(order, "stop_price" if stops else "limit_price", exact(price))
+
+    def _ask_change(self, order: Order, term: str = "", price: Decimal | None = None) -> None:
+        place, view = self._feed.place, self._feed.view
+        if place is None or view is None:
             return
-        order_id = orders[0].id
         change = self._engine.change_order
 
         async def ask(terms: OrderTerms) -> None:
-            await change(*place, order_id, terms)
+            await change(*place, order.id, terms)
             self._feed.ask()
 
-        self._dialogs.change_order(orders[0], ask, "live" if view.is_real_money else "paper")
+        dialog = self._dialogs.change_order(order, ask, _stake(view))
+        if price is not None:
+            dialog.propose(term, price)
 
     # --- positions ---
 
     def ask_close(self) -> None:
-        """Ask, then close the selected position at market."""
+        """Ask how much, then close the selected position, or that part of it, at market."""
         held, view = self._held(), self._feed.view
         if held is None or view is None:
             return
-        self._dialogs.confirm(
-            f"Close {plain(abs(held.qty))} {held.symbol} ({held.owner})?",
-            f"{_market_order(held, 1)} at {view.title}; orders that would close it are cancelled first.{_strategy_note(held, view)}",
-            f"Close {held.symbol}",
-            lambda: self._tasks.start(self._turn(held, reverse=False), what=f"closing {held.symbol}"),
-        )
+
+        def close(qty: Decimal | None) -> None:
+            self._turn(held, lambda place: self._engine.close_position(*place, held.symbol, held.owner_id, qty))
+
+        self._dialogs.close_position(held, view.title, _strategy_note(held, view), close, _stake(view))
 
     def ask_reverse(self) -> None:
         """Ask, then turn the selected position around at market."""
@@ -218,16 +282,18 @@ class TradeCommands(QObject):
             f"Reverse {plain(abs(held.qty))} {held.symbol} ({held.owner})?",
             f"{_market_order(held, 2)} at {view.title}: the position becomes {becomes}.{_strategy_note(held, view)}",
             f"Reverse {held.symbol}",
-            lambda: self._tasks.start(self._turn(held, reverse=True), what=f"reversing {held.symbol}"),
+            lambda: self._turn(held, lambda place: self._engine.reverse_position(*place, held.symbol, held.owner_id)),
         )
 
-    async def _turn(self, held: HeldPosition, *, reverse: bool) -> None:
+    def _turn(self, held: HeldPosition, do: Callable[[Place], Coroutine[Any, Any, Order]]) -> None:
+        self._tasks.start(self._turned(held, do), what=f"closing {held.symbol}")
+
+    async def _turned(self, held: HeldPosition, do: Callable[[Place], Coroutine[Any, Any, Order]]) -> None:
         place = self._feed.place
         if place is None:
             return
-        do = self._engine.reverse_position if reverse else self._engine.close_position
         try:
-            order = await do(*place, held.symbol, held.owner_id)
+            order = await do(place)
         except KnownError as error:
             self.said.emit(f"{held.symbol} stays as it is. {error}", "warning")
             return
@@ -236,6 +302,10 @@ class TradeCommands(QObject):
             self.said.emit(f"The order to {request_words(order.request)} was refused. {order.reason or ''}".strip(), "warning")
         else:
             self.said.emit(f"The order to {request_words(order.request)} is sent.", "info")
+
+
+def _stake(view: AccountView) -> str:
+    return "live" if view.is_real_money else "paper"
 
 
 def _market_order(held: HeldPosition, times: int) -> str:

@@ -9,8 +9,10 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from core.model.hand import HeldPosition
-from core.model.order import Fill
+from core.model.money import plain
+from core.model.order import Fill, OrderSide
 from core.model.run import RunMode
+from core.views.decimals import price_text
 from core.views.held import HoldingTable, WorkingRow, WorkingTable, working_rows
 from core.views.orders import FillTable
 from core.views.pulse import NO_FEED, feed_pulse
@@ -67,6 +69,8 @@ class TradingView(QObject):
         super().__init__(parent)
         self._engine, self._views, self._bridge, self._tasks = engine, views, bridge, tasks
         self._hand_run: str | None = None
+        self._told_fills: int | None = None
+        """How many of a person's own fills were said; None until those of before are read."""
         self.stake = Stake()
         self.feed = AccountFeed(engine, tasks, self)
         self._working, self._holdings = WorkingTable(), HoldingTable()
@@ -75,7 +79,7 @@ class TradingView(QObject):
         self.by_hand = self._table("by-hand", "Your own fills at the account", "time", views.by_hand_fills, look, tasks, memory, parent)
         self.holdings.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.account = AccountPanel(look, acts.__getitem__, parent)
-        self.ticket = TicketPanel(engine=engine, feed=self.feed, tasks=tasks, look=look, parent=parent)
+        self.ticket = TicketPanel(engine=engine, feed=self.feed, tasks=tasks, look=look, find=views.by_hand.get, parent=parent)
         self.watchlist = WatchPanel(engine=engine, feed=self.feed, tasks=tasks, look=look, memory=memory, parent=parent)
         order_acts = [acts[name] for name in ("change-order", "cancel-order", "cancel-all")]
         held_acts = [acts[name] for name in ("close-position", "reverse-position")]
@@ -161,10 +165,10 @@ class TradingView(QObject):
 
     def _show(self) -> None:
         view = self.feed.view
-        self.account.show_account(self.feed.accounts, view, is_busy=self.feed.is_busy)
+        self.account.show_account(self.feed.accounts, view, is_busy=self.feed.is_busy, differences=self.feed.differences)
         hand_run = None if view is None else view.hand_run_id
         if hand_run != self._hand_run:
-            self._hand_run = hand_run
+            self._hand_run, self._told_fills = hand_run, None
             self._views.watch_by_hand(hand_run, [] if view is None else view.working)
             self._bridge.watch_by_hand(hand_run)
             if hand_run is not None and not self._tasks.is_closed:
@@ -181,9 +185,10 @@ class TradingView(QObject):
             self.fills.show_account(
                 connected=view is not None, turns=self._views.selected is None
             )  # else it is the run's that is looked at
-        self.marks_changed.emit(
-            AccountMarks(by_hand=tuple(self._views.by_hand_fills.rows), working=() if view is None else tuple(view.working))
-        )
+        by_hand = tuple(self._views.by_hand_fills.rows)
+        marks = AccountMarks() if view is None else AccountMarks(by_hand, tuple(view.working), view.positions, view.as_of_ns)
+        self.marks_changed.emit(marks)
+        self._tell_fills()
         self.show_stake()
 
     async def _load_by_hand(self, run_id: str) -> None:
@@ -192,7 +197,19 @@ class TradingView(QObject):
         if run_id == self._hand_run:
             for fill in fills:
                 self._views.by_hand_fills.put(fill)
+            self._told_fills = len(self._views.by_hand_fills.rows)  # those of before are no news
             self._show()
+
+    def _tell_fills(self) -> None:
+        """Say on the status line what has filled since, the newest of it: the eye is on the chart, not on a table."""
+        rows, told = self._views.by_hand_fills.rows, self._told_fills
+        if told is None or len(rows) <= told:
+            return
+        self._told_fills = len(rows)
+        newest = rows[-1]
+        done = "Bought" if newest.side is OrderSide.BUY else "Sold"
+        more = f" ({len(rows) - told} fills)" if len(rows) - told > 1 else ""
+        self.commands.said.emit(f"{done} {plain(newest.qty)} {newest.symbol} at {price_text(newest.symbol, newest.price)}{more}.", "info")
 
     def show_stake(self) -> None:
         """Find out anew what is at stake: a run began or ended, or an account was connected or let go."""

@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from core.errors import StoreReadOnly, UnknownName
+from core.model.run import RunMode
 from core.views.desk import DeskViews
 from core.views.words import Level
 from ui.actions import Actions
@@ -20,7 +21,7 @@ from ui.dialogs.desk import Dialogs
 from ui.dialogs.look import role_sheet
 from ui.docks import TITLES, Docks
 from ui.errors import ErrorDesk
-from ui.format import desktop_zone_name, zone_of
+from ui.format import desktop_zone_name, number, zone_of
 from ui.mode_frame import ModeFrame
 from ui.models.look import Look
 from ui.panels.banner import MessageBanner
@@ -37,6 +38,7 @@ from ui.run_view import RunView
 from ui.status_line import StatusLine
 from ui.style import base_font, palette, style_sheet
 from ui.switch_commands import SwitchCommands
+from ui.tab_round import after
 from ui.tasks import TaskScope
 from ui.theme import DARK, LIGHT, Sizes, Theme
 from ui.toolbar import MainToolBar
@@ -215,9 +217,14 @@ class MainWindow(QMainWindow):
         self.tables["runs"].model.rows_published.connect(trading.show_stake)
         trading.stake_changed.connect(self._show_stake)
         trading.marks_changed.connect(self.feed.show_account)
+        self.chart.chart.order_moved.connect(trading.commands.move_order)
         trading.stake_changed.connect(lambda: trading.show_on(self.toolbar))
         trading.feed.changed.connect(lambda: trading.show_on(self.toolbar))
         trading.commands.said.connect(self._say_act)
+        trading.feed.mended.connect(self.banner.withdraw)
+        trading.feed.changed.connect(self._show_today)
+        trading.stake_changed.connect(self._show_market)
+        self.status.market_turned.connect(self._show_market)
         trading.watchlist.symbol_chosen.connect(self._show_symbol)
         self.bridge.bars_changed.connect(trading.watchlist.refresh)
         self.bridge.switches_changed.connect(trading.feed.ask)
@@ -285,6 +292,13 @@ class MainWindow(QMainWindow):
         self.status.showMessage("Closing …")
         self.services.request_quit()
 
+    def focusNextPrevChild(self, next: bool) -> bool:  # Qt's own name of the parameter
+        there = after(self, self.focusWidget(), forward=next)
+        if there is None:
+            return False
+        there.setFocus(Qt.FocusReason.TabFocusReason if next else Qt.FocusReason.BacktabFocusReason)
+        return True
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _dropped_file(event.mimeData()) is not None:
             event.acceptProposedAction()
@@ -330,6 +344,26 @@ class MainWindow(QMainWindow):
         stake = self.trading.stake
         self.frame.show_mode(stake.mode)
         self.setWindowTitle(" – ".join(part for part in (stake.words, "Weaver", self.services.desk_name) if part))
+
+    def _show_today(self) -> None:
+        view = self.trading.feed.view
+        if view is None:
+            self.status.show_today("", "")
+            return
+        made = view.money.equity - view.money.last_equity
+        colour = self.theme.up if made > 0 else self.theme.down if made < 0 else self.theme.text
+        self.status.show_today(number(made, 2, signed=True), colour)
+
+    def _show_market(self) -> None:
+        """Say when the exchange opens or closes, while something trades: to know it takes a calendar that not everybody needs."""
+        if self.trading.stake.mode is RunMode.BACKTEST:
+            self.status.show_market(None)
+        elif not self.tasks.is_closed:
+            self.tasks.start(self._read_market(), what="reading the exchange's hours", latest="exchange-hours")
+
+    async def _read_market(self) -> None:
+        hours = await self.engine.exchange_hours()
+        self.status.show_market(None if self.trading.stake.mode is RunMode.BACKTEST else hours)
 
     def _show_switch(self) -> None:
         titles = {row.run.id: row.title for row in self.views.runs.rows if row.run.id in self.views.switches.levels}

@@ -17,6 +17,7 @@ from core.brokers.exchange import TIMES_IN_FORCE, Books, Exchange
 from core.brokers.faults import Faults
 from core.brokers.inside import InsideBroker
 from core.brokers.sim_market import STEP_NS, SYMBOLS, SimMarket
+from core.clock import calendar
 from core.clock.realtime import ScaledClock
 from core.errors import AdapterBroken, InputError, UnknownName
 from core.model.broker import AccountName, AdapterInfo, Features
@@ -146,6 +147,7 @@ class SimSource:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Broker]:
+        await calendar.load(AssetClass.EQUITY)  # of `day` orders: made at the first of them it would hold up the loop
         self._clock.begin()  # nothing happens in a market that nobody has looked at yet
         books = Books(number=f"SIM{secrets.token_hex(4).upper()}", cash=self._cash)
         broker = SimBroker(self._clock, seed=self._seed, books=books, plan=self._plan())

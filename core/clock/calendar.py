@@ -53,6 +53,14 @@ async def load(asset_class: AssetClass) -> None:
         await asyncio.to_thread(sessions)
 
 
+def session_now(now_ns: int) -> tuple[bool, int]:
+    """Return whether the regular session goes on, and when that changes next, UTC ns. `load` comes first."""
+    table = sessions()
+    at = int(table.closes.searchsorted(now_ns, side="right"))  # the first session that is not over
+    is_open = bool(table.opens[at] <= now_ns)
+    return is_open, int(table.closes[at] if is_open else table.opens[at])
+
+
 def bar_ends(start_ns: Instants, timeframe_ns: int, asset_class: AssetClass) -> Instants:
     """Return when each bar is known, UTC ns. `start_ns` must be ascending.
 

@@ -6,13 +6,13 @@ unit of work of its desk. Source: docs/adr/0018.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
 from core.clock import calendar
 from core.errors import AccountTaken, HeldElsewhere, KeysRefused, KnownError, LeaseLost, NotArmed
-from core.model.broker import Account, AccountName, Features
+from core.model.broker import Account, AccountName, Asset, Features
 from core.model.desk import Lease, LeaseKind
 from core.model.market import AssetClass, asset_class_of
 from core.model.risk import RiskLimits
@@ -20,6 +20,7 @@ from core.ports import Broker, BrokerSource, Store, UnitOfWork
 from core.runs.equity_marks import EquityMarks
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.market_line import MarketLines
+from core.runs.owed_exits import OwedExits
 from core.runs.supervisor import Supervisor
 from core.trading.service import AccountDesk
 from core.trading.state import AccountState
@@ -28,13 +29,14 @@ OnBug = Callable[[BaseException, str], None]
 
 
 class OpenAccount:
-    """An account that is connected, with its desk. `desk_name`: of this workstation."""
+    """An account that is connected, with its desk, and what it owes to positions. `desk_name`: of this workstation."""
 
-    def __init__(self, name: AccountName, number: str, broker: Broker, desk: AccountDesk, desk_name: str) -> None:
+    def __init__(self, name: AccountName, number: str, broker: Broker, desk: AccountDesk, owed: OwedExits, desk_name: str) -> None:
         self.name: Final = name
         self.number: Final = number
         self.broker: Final = broker
         self.desk: Final = desk
+        self.owed: Final = owed
         self.market: Final = MarketLines(broker.streams)
         self._desk_name = desk_name
 
@@ -160,13 +162,25 @@ class Desks:
 
     async def key_of(self, broker_id: str, account: AccountName) -> str:
         """Return what an account is known as, its broker and number, without becoming the one that has it. Raises BrokerError."""
-        held = self._held.get((broker_id, account))
-        if held is not None and held.opened.done() and held.opened.exception() is None:
-            return held.opened.result().desk.state.key
+        opened = self._opened(broker_id, account)
+        if opened is not None:
+            return opened.desk.state.key
         async with self._brokers.open(broker_id, account) as broker:
             known = await broker.account.account()
         check_kind(known, account)
         return f"{broker_id}:{known.number}"
+
+    async def assets(self, broker_id: str, account: AccountName, asset_class: AssetClass) -> list[Asset]:
+        """Return what can be traded there, without becoming the one that has the account. Raises BrokerError."""
+        opened = self._opened(broker_id, account)
+        if opened is not None:
+            return await opened.broker.market.assets(asset_class)
+        async with self._brokers.open(broker_id, account) as broker:
+            return await broker.market.assets(asset_class)
+
+    def _opened(self, broker_id: str, account: AccountName) -> OpenAccount | None:
+        held = self._held.get((broker_id, account))
+        return held.opened.result() if held is not None and held.opened.done() and held.opened.exception() is None else None
 
     async def _hold(self, key: tuple[str, AccountName], held: _Held) -> None:
         """Keep an account open until nobody needs it: one task, from the connection to its end."""
@@ -226,8 +240,16 @@ class Desks:
         async with AsyncExitStack() as places:
             async with held.wanted():
                 await places.enter_async_context(desk.open())
-            held.opened.set_result(OpenAccount(account, number, broker, desk, self._store.desk.name))
-            await held.enough.wait()
+            owed = OwedExits(desk, self._on_bug)
+            await owed.recall(self._store.log, self._store.runs)
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(owed.keep(), name="owed-exits")
+                held.opened.set_result(OpenAccount(account, number, broker, desk, owed, self._store.desk.name))
+                await held.enough.wait()
+                keeping.cancel()
+            if not held.is_taken:
+                with suppress(KnownError):  # what cannot be stored now goes on all the same when the account is opened again
+                    await owed.give_up()
             if held.is_taken:
                 raise _taken(lease.name)
 

@@ -53,6 +53,7 @@ from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.stop_requests import StopRequests, gone
 from core.runs.supervisor import Supervisor
 from core.runs.switch_reach import SwitchReach
+from core.runs.tradable import check_tradable
 from core.runs.unstored import UnstoredEnds
 
 _log = logging.getLogger(__name__)
@@ -249,6 +250,7 @@ class RunManager:
         """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
         async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
             await settled(opened.desk)  # what the broker kept of a bought coin cannot be sold
+            await opened.owed.forget(run.id, "Its run is closed, and takes its orders back.")
             return await opened.desk.wind_up(run.id, flatten=flatten)
 
     async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], confirm: str) -> Run:
@@ -280,13 +282,20 @@ class RunManager:
     async def holding_account(self, config: RunConfig) -> AsyncGenerator[None]:
         """Have the account that a run would trade on, for the length of the block: who cannot have it is told before there is a run.
 
-        Raises what `create` does of the config, HeldElsewhere and BrokerError.
+        Raises what `create` does of the config, what `check_symbols` does, HeldElsewhere and BrokerError.
         """
         config, _ = await self._settled(config)
         async with AsyncExitStack() as stack:
             if self._has_account(config):
                 await stack.enter_async_context(self._desks.open(config.broker, account_of(config.mode)))
+            await self.check_symbols(config)
             yield
+
+    async def check_symbols(self, config: RunConfig) -> None:
+        """Raise UnknownName or InvalidValue for a symbol of a paper or live run that its broker says it does not trade."""
+        if config.mode is not RunMode.BACKTEST:
+            symbols = [parse_symbol(symbol) for symbol in config.symbols]
+            await check_tradable(config.broker, account_of(config.mode), symbols, self._brokers, self._desks)
 
     async def _disarm(self, run_id: str) -> None:
         opened = self._armed.pop(run_id, None)
@@ -445,9 +454,8 @@ class RunManager:
         return [recorded(run.id, symbol, run.config.timeframe) for symbol in run.config.symbols]
 
     async def account_name(self, broker_id: str, account: AccountName) -> str:
-        """Return an account's number at its broker; it is opened for that. Raises BrokerError, UnknownName."""
-        async with self._desks.open(broker_id, account) as opened:
-            return opened.desk.state.key.partition(":")[2]
+        """Return an account's number at its broker, whoever has it open. Raises BrokerError, UnknownName."""
+        return (await self._desks.key_of(broker_id, account)).partition(":")[2]
 
     def market_now_ns(self, broker_id: str) -> int:
         """Return the present instant at a broker's market. Raises UnknownName."""

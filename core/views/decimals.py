@@ -22,6 +22,11 @@ def price_decimals(symbol: str, price: float) -> int:
     return _MOST
 
 
+def price_text(symbol: str, price: Decimal) -> str:
+    """Return a price in a sentence, with the decimals of its symbol: `174.30`, `54880.90`; an average is rounded to them."""
+    return f"{price:.{max(2, price_decimals(symbol, float(price)))}f}"
+
+
 def decimals_in(amount: Decimal) -> int:
     """Return how many decimals an amount really has, trailing zeros aside, at most eight."""
     exponent = amount.normalize().as_tuple().exponent

@@ -12,7 +12,7 @@ from core.model.order import Fill, Order
 from core.model.position import Trade
 from core.views.activity import ActivityTable
 from core.views.equity import EquityView
-from core.views.orders import FillTable, OrderTable
+from core.views.orders import FillTable, HandFillTable, OrderTable
 from core.views.positions import PositionTable, TradeTable
 from core.views.runs import RunTable, SharedRunTable
 from core.views.switches import SwitchView
@@ -65,7 +65,7 @@ class DeskViews:
         self.trades = TradeTable()
         self.by_hand = OrderTable()
         """Orders of the run that holds a person's own, at the account that is connected: for the words of the journal."""
-        self.by_hand_fills = FillTable(self.by_hand)
+        self.by_hand_fills = HandFillTable(self.by_hand)
         self.by_hand_run: str | None = None
         self.activity = ActivityTable(self._order)
         self.equity = EquityView()

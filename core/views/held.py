@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
+import msgspec
+
 from core.model.hand import AccountView, HeldPosition
+from core.model.money import MONEY_CONTEXT
 from core.model.order import Order
 from core.views.columns import Column, Kind
 from core.views.orders import OrderTable
@@ -24,6 +28,7 @@ class HoldingTable(RowTable[HeldPosition]):
         Column[HeldPosition]("value", "Value", Kind.MONEY, lambda row: row.value, 104, decimals=2),
         Column[HeldPosition]("open", "Open P/L", Kind.MONEY, lambda row: row.open_pnl, 92, decimals=2, signed=True, tip="Before fees."),
         Column[HeldPosition]("owner", "Owner", Kind.TEXT, lambda row: row.owner, 100, tip="Whose orders made it."),
+        Column[HeldPosition]("exits", "Exits", Kind.TEXT, lambda row: row.bare, 150, tip="Why it stands without exits that it had."),
     )  # fmt: skip
 
     def key_of(self, row: HeldPosition) -> str:
@@ -32,9 +37,26 @@ class HoldingTable(RowTable[HeldPosition]):
     def symbol_of(self, row: HeldPosition) -> str:
         return row.symbol
 
+    def tip_of(self, column: Column[HeldPosition], row: HeldPosition) -> str | None:
+        return row.bare or None if column.key == "exits" else None
+
     def saw(self, row: HeldPosition) -> None:
         self.decimals.saw_price(row.symbol, row.avg_price or row.price)
         self.decimals.saw_qty(row.symbol, row.qty)
+
+
+def revalued(view: AccountView, prices: Mapping[str, Decimal]) -> AccountView:
+    """Return an account whose positions are worth what these newer prices say; brokers value them seldom."""
+
+    def at_price(one: HeldPosition) -> HeldPosition:
+        price = prices.get(one.symbol)
+        if price is None:
+            return one
+        with localcontext(MONEY_CONTEXT):
+            pnl = None if one.avg_price is None else (price - one.avg_price) * one.qty
+            return msgspec.structs.replace(one, price=price, value=price * one.qty, open_pnl=pnl)
+
+    return msgspec.structs.replace(view, positions=tuple(map(at_price, view.positions)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

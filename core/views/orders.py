@@ -1,7 +1,8 @@
 """The tables of orders and fills of one run."""
 
+import dataclasses
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -75,7 +76,7 @@ class OrderTable(RowTable[Order]):
         Column[Order]("tif", "In force", Kind.TEXT, lambda order: order.time_in_force.value, 70, gives_way=2, tip=_IN_FORCE),
         Column[Order]("reason", "Reason", Kind.TEXT, lambda order: order.reason or order.request.note, 240),
         Column[Order]("updated", "Updated", Kind.TIME, lambda order: order.updated_ns, 142, hidden=True),
-        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 108, gives_way=3),
+        Column[Order]("id", "Order", Kind.ID, lambda order: order.id, 116, gives_way=3),
     )  # fmt: skip
 
     def key_of(self, row: Order) -> str:
@@ -188,7 +189,7 @@ def fill_of(order: Order, payload: OrderFilled | OrderPartiallyFilled) -> Fill:
 class FillTable(RowTable[Fill]):
     """Fills, oldest first. An event names only its order, so the orders must be folded first."""
 
-    columns = (
+    columns: ClassVar[tuple[Column[Fill], ...]] = (
         Column[Fill]("time", "Time", Kind.TIME, lambda fill: fill.time_ns, 142, tip="Start of the bar it happened in."),
         Column[Fill]("symbol", "Symbol", Kind.TEXT, lambda fill: fill.symbol, 84),
         Column[Fill]("side", "Side", Kind.SIDE, lambda fill: fill.side.value, 48),
@@ -199,7 +200,7 @@ class FillTable(RowTable[Fill]):
         Column[Fill]("slippage", "Slippage", Kind.MONEY, lambda fill: fill.slippage, 76, gives_way=1, decimals=2),
         Column[Fill]("path", "Path", Kind.TEXT, lambda fill: "depends" if fill.path_dependent else None, 64, gives_way=2, tip=_PATH),
         Column[Fill]("reason", "Reason", Kind.TEXT, lambda fill: fill.reason, 160),
-        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 108, gives_way=3),
+        Column[Fill]("order_id", "Order", Kind.ID, lambda fill: fill.order_id, 116, gives_way=3),
         Column[Fill]("id", "Fill", Kind.ID, lambda fill: fill.id, 96, hidden=True),
     )  # fmt: skip
 
@@ -231,3 +232,9 @@ class FillTable(RowTable[Fill]):
         fill = fill_of(order, payload)
         self.put(fill)
         return fill
+
+
+class HandFillTable(FillTable):
+    """A person's own fills at an account: at the instant they happened and the price that was paid, of which no model knows more."""
+
+    columns = tuple(dataclasses.replace(column, tip="") for column in FillTable.columns if column.key not in {"slippage", "path", "reason"})

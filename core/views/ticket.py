@@ -1,7 +1,7 @@
 """The order ticket without its widgets: from what stands in its fields to an order, and from a preview to words."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -9,8 +9,9 @@ from core.errors import InvalidValue
 from core.model.broker import Features
 from core.model.hand import AccountView, HandOrder, OrderPreview
 from core.model.money import parse_money, plain
-from core.model.order import OrderSide, OrderType, TimeInForce
+from core.model.order import Order, OrderSide, OrderStatus, OrderType, TimeInForce
 from core.views.columns import Kind
+from core.views.decimals import price_text
 from core.views.held import AccountFigure
 
 PRICE_FIELDS: Final = {
@@ -140,7 +141,7 @@ _EXITS: Final = {
 
 
 def preview_figures(preview: OrderPreview) -> tuple[AccountFigure, ...]:
-    """Return what an order would come to, as figures."""
+    """Return what an order would come to, as figures, the weightiest first."""
     sources = {"quote": "the quote", "limit": "its own limit", "last": "the last price", "none": ""}
     is_sell = preview.order.side is OrderSide.SELL
     at = sources.get(preview.price_source, preview.price_source)
@@ -148,11 +149,11 @@ def preview_figures(preview: OrderPreview) -> tuple[AccountFigure, ...]:
         name="exits", title="Exits leave", value=preview.exits_leave, kind=Kind.TEXT, tip=_EXITS.get(preview.exits_leave, "")
     )
     return (
-        AccountFigure(name="price", title="Price", value=preview.price, kind=Kind.PRICE, tip=f"By {at}." if at else ""),
-        AccountFigure(name="quantity", title="Quantity", value=preview.qty, kind=Kind.NUMBER),
         AccountFigure(name="cost", title="Brings" if is_sell else "Costs", value=preview.cost),
         AccountFigure(name="power-after", title="Power after", value=preview.buying_power_after, tip="Buying power when it has filled."),
         AccountFigure(name="position-after", title="Then held", value=preview.position_after, kind=Kind.NUMBER, signed=True),
+        AccountFigure(name="price", title="Price", value=preview.price, kind=Kind.PRICE, tip=f"By {at}." if at else ""),
+        AccountFigure(name="quantity", title="Quantity", value=preview.qty, kind=Kind.NUMBER),
         *((exits,) if preview.exits_leave else ()),
     )
 
@@ -180,10 +181,37 @@ def doubt_of(preview: OrderPreview) -> str:
     return ""
 
 
-def sent_words(order: Any) -> str:
-    """Return what became of an order that was just sent, as far as its row tells: it works, was filled, or was refused."""
-    request = order.request
+def sent_words(order: Order) -> str:
+    """Return what became of an order that was just sent, as far as its row tells."""
+    request, filled = order.request, order.filled_qty
     act = f"{request.side.value.capitalize()} {plain(request.qty)} {request.symbol}"
-    if order.status.value == "rejected":
-        return f"{act} was refused. {order.reason or ''}".strip()
-    return f"{act} is sent; it stands among the working orders until it is over."
+    done = "Bought" if request.side is OrderSide.BUY else "Sold"
+    at = "" if order.avg_fill_price is None else f" at {price_text(request.symbol, order.avg_fill_price)}"
+    part = f" {done} {plain(filled)}{at}." if filled else ""
+    reason = f" {order.reason}" if order.reason else ""
+    match order.status:
+        case OrderStatus.REJECTED:
+            return f"{act} was refused.{reason}"
+        case OrderStatus.FILLED:
+            return f"{done} {plain(filled)} {request.symbol}{at}."
+        case OrderStatus.PARTIALLY_FILLED:
+            return f"{act} works.{part}"
+        case OrderStatus.CANCELLED | OrderStatus.EXPIRED:
+            return f"{act} {'was cancelled' if order.status is OrderStatus.CANCELLED else 'has expired'}.{part}{reason}"
+        case OrderStatus.ACCEPTED:
+            return f"{act} works; the broker has it."
+        case _:
+            return f"{act} is sent; the broker has not answered yet."
+
+
+def lost_words(order: Order) -> str:
+    """Return what is to be said of an order on its way when the account is no longer connected."""
+    act = f"{order.request.side.value.capitalize()} {plain(order.request.qty)} {order.request.symbol}"
+    return f"{act} was on its way when the connection ended. Connect the account again: then it is looked up, and shown as it stands there."
+
+
+def sent_role(order: Order) -> str:
+    """Return the role of the words: `error`, `good`, or `muted` while nothing is known."""
+    if order.status is OrderStatus.REJECTED:
+        return "error"
+    return "muted" if order.status in {OrderStatus.CREATED, OrderStatus.SUBMITTING} else "good"

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from core.errors import BugError, SealedBars
@@ -17,6 +17,7 @@ from core.store.bar_hash import CHUNK_SPAN, content_sha256
 from core.store.database import DatabaseStore
 from core.store.memory import MemoryStore
 from tests.contract.samples import KEY, MINUTE_NS, NOW_NS, StillClock, bars, same_bars
+from tests.examples import examples
 
 
 async def test_nothing_is_stored_at_first(store: Store) -> None:
@@ -165,7 +166,7 @@ _MINUTES = st.one_of(st.integers(-50, 50), st.integers(CHUNK_SPAN - 20, CHUNK_SP
 _SERIES = st.dictionaries(_MINUTES, st.sampled_from([1.0, 2.0, -0.0, 0.0, float("nan"), 0.1 + 0.2]), max_size=30)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@examples(25, HealthCheck.function_scoped_fixture)
 @given(merges=st.lists(_SERIES, min_size=1, max_size=5))
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 async def test_merging_is_laying_one_dict_over_another(kind: str, merges: list[dict[int, float]]) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.brokers.alpaca.orders import body_of, read_activity, read_order, read_update
@@ -23,6 +23,7 @@ from core.trading.sending import broker_request
 from core.trading.service import Intent
 from core.trading.state import AccountState
 from tests.broker.book import FINAL, Book, Document
+from tests.examples import examples
 
 D, S = Decimal, OrderStatus
 ENTRY = "run-1"
@@ -214,7 +215,7 @@ def carry_out(world: World, what: str, number: int) -> None:
 LATE = [("ask", 0), ("entry", 10), ("target", 4), ("end exits", 0), ("hear", 5), ("hear", 4), ("hear", 3), ("mind", 0)]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(200)
 @example((True, True), LATE)
 @given(EXITS, st.lists(STEPS, max_size=25))
 def test_no_exit_is_there_twice_and_what_is_held_is_protected(exits: tuple[bool, bool], steps: list[tuple[str, int]]) -> None:

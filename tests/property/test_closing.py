@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import permutations
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.risk import Own, Situation, closes, judge, only_reduces
 from core.trading.working import beside
+from tests.examples import examples
 
 D = Decimal
 TIGHT = RiskLimits(
@@ -128,7 +129,7 @@ def after(held: Decimal, filling: Iterable[Order]) -> Decimal:
     return held
 
 
-@settings(max_examples=600)
+@examples(200)
 @given(books())
 def test_nothing_that_passes_as_closing_can_turn_the_position_around(book: Book) -> None:
     held, working, order, is_open = book
@@ -144,7 +145,7 @@ def test_nothing_that_passes_as_closing_can_turn_the_position_around(book: Book)
                 assert after(held, (*first, *then)) * held >= 0
 
 
-@settings(max_examples=600)
+@examples(200)
 @given(books())
 def test_an_order_that_only_takes_off_beside_market_orders_and_exits_passes_every_limit_on_losses_and_exposure(book: Book) -> None:
     held, working, order, is_open = book
@@ -163,7 +164,7 @@ def test_an_order_that_only_takes_off_beside_market_orders_and_exits_passes_ever
     assert judge(order.request, TIGHT, situation(book, SwitchLevel.REDUCE_ONLY)) == ()
 
 
-@settings(max_examples=600)
+@examples(200)
 @given(books())
 def test_what_opens_or_turns_around_passes_none_of_them(book: Book) -> None:
     held, _, order, _ = book

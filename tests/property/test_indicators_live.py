@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -13,6 +13,7 @@ from core.model.market import BarSeries, Floats, Timeframe
 from core.strategy.indicators import carried, ema, rsi, sma, trend, windows
 from core.strategy.live_indicators import LiveIndicator, LiveIndicators
 from core.strategy.windows import Column, Indicator
+from tests.examples import examples
 from tests.unit.strategy.indicator_cases import COLUMN_NAMES, FORMULAS, LEAST, NAMES, bits, call, columns_of, cut, settings_of
 
 odd = st.sampled_from([1.0, 1.0, 2.0, 0.0, -0.0, -3.5, float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 5e-324])
@@ -48,7 +49,7 @@ def chunks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=16)
+@examples(16)
 @given(data=st.data(), bars=any_bars(), known=st.integers(0, 90), cuts=st.lists(st.integers(0, 90), max_size=6))
 def test_a_shorter_history_and_bars_in_pieces_give_the_same_bits(
     name: str, data: st.DataObject, bars: dict[str, Floats], known: int, cuts: list[int], chunks: None
@@ -64,7 +65,7 @@ def test_a_shorter_history_and_bars_in_pieces_give_the_same_bits(
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=8)
+@examples(8)
 @given(data=st.data(), bars=any_bars(40))
 def test_bars_one_at_a_time_give_the_same_bits(name: str, data: st.DataObject, bars: dict[str, Floats], chunks: None) -> None:
     given_settings = data.draw(any_settings(name))

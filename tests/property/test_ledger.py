@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.matching.ledger import Ledger, Refusal
@@ -15,6 +15,7 @@ from core.model.market import AssetClass
 from core.model.money import MONEY_CONTEXT
 from core.model.order import OrderSide, RejectCode
 from core.model.run import AccountKind, AccountTerms
+from tests.examples import examples
 
 SYMBOLS = ("SPY", "GME", "BTC/USD")
 CLASSES = {"SPY": AssetClass.EQUITY, "GME": AssetClass.EQUITY, "BTC/USD": AssetClass.CRYPTO}
@@ -223,7 +224,7 @@ def close(found: Decimal, expected: Fraction) -> bool:
     return abs(Fraction(found) - expected) <= Fraction(1, 10**40) * (1 + abs(expected))
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(
     kind=st.sampled_from(AccountKind),
     cash=st.sampled_from([Decimal(1000), Decimal("2500.01"), Decimal(10_000)]),

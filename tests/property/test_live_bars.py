@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import calendar
@@ -15,6 +15,7 @@ from core.strategy.actions import FetchWindow
 from core.strategy.bar_strategy import BarStrategy
 from core.strategy.runner import StrategyRunner
 from core.strategy.windows import StrategyConfig
+from tests.examples import examples
 
 # 17:00 UTC on a Friday on which New York closes early, at 18:00.
 FIRST_NS = 20_420 * DAY_NS + 17 * 60 * MINUTE_NS
@@ -39,7 +40,7 @@ def minutes(symbol: str, seed: int, count: int, holes: float) -> BarSeries:
     return BarSeries.from_columns(symbol, MINUTE, starts[kept], *(column[kept] for column in columns))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data(), st.sampled_from(("DEMO", "DEMO/USD")), st.integers(0, 2**32), st.sampled_from((0.0, 0.3, 0.9)))
 def test_any_portions_give_the_bars_of_a_backtest(data: st.DataObject, symbol: str, seed: int, holes: float) -> None:
     own = Timeframe.parse("5m")

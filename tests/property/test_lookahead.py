@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.brokers.sim import SimSource
@@ -18,6 +18,7 @@ from core.model.run import Run, RunConfig, RunStatus
 from core.runs.manager import RunManager
 from core.store.memory import MemoryStore
 from core.strategy.loader import StrategyLoader
+from tests.examples import examples
 from tests.unit.strategy.indicator_cases import COLUMN_NAMES, FORMULAS, NAMES, columns_of
 
 BUILT_IN = {name: info for name, info in StrategyLoader([]).find_all().items() if info.builtin}
@@ -63,7 +64,7 @@ async def ran(strategy: str, symbols: tuple[str, ...], seed: int, plugins: Path,
 
 
 @pytest.mark.parametrize("strategy", sorted(BUILT_IN))
-@settings(max_examples=4, deadline=None)
+@examples(4)
 @given(seed=st.integers(0, 10_000), starts_late=st.booleans())
 def test_no_built_in_strategy_looks_ahead(strategy: str, seed: int, starts_late: bool) -> None:
     symbols = SYMBOLS[: BUILT_IN[strategy].symbols or 3]
@@ -97,7 +98,7 @@ def _without_default(name: str) -> int:
     return sum(item.name not in COLUMN_NAMES and item.default is item.empty for item in found)
 
 
-@settings(max_examples=3, deadline=None)
+@examples(3)
 @given(seed=st.integers(0, 10_000))
 def test_no_indicator_of_the_library_looks_ahead(seed: int) -> None:
     with TemporaryDirectory() as plugins:

@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.clock.calendar import exchange_day
@@ -20,6 +20,7 @@ from core.model.order import OrderSide, OrderType, TimeInForce
 from core.model.paper import AccountBooks
 from core.model.run import AccountKind, AccountTerms
 from core.store.paper_check import _add_up
+from tests.examples import examples
 from tests.unit.brokers.paper.bench import PaperBench
 
 D = Decimal
@@ -215,7 +216,7 @@ def final(world: World) -> AccountBooks | None:
     return held[0] if held else None
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]), st.booleans())
 def test_everything_is_conserved_and_no_fill_is_outside_the_quote(
     todo: list[tuple[Any, ...]], account: AccountTerms, fees: str, caps: bool
@@ -229,7 +230,7 @@ def test_everything_is_conserved_and_no_fill_is_outside_the_quote(
 ONE_SHARE: dict[str, Any] = {"symbol": "SPY", "side": OrderSide.BUY, "qty": "1", "type": OrderType.MARKET, "time_in_force": TimeInForce.DAY}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(steps, max_size=40), accounts, st.sampled_from(["none", "bps:10:1", "alpaca"]))
 @example([("send", ONE_SHARE), ("quote", "SPY", D(95), 0, "0"), ("dividend", "0.77", 1), ("send", ONE_SHARE)], AccountTerms(), "none").via(
     "a quote of yesterday's session does not stand today"

@@ -132,11 +132,16 @@ class TradeMarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """An order that waits for a price. `text` says what for, without the price; `side`: +1 buy, −1 sell."""
+    """An order that waits for a price, or with `is_held` a position at what it cost. `text` says what, without the price.
+
+    `side`: +1 buy or long, −1 sell or short. With an `order_id` a hand can take it to another price.
+    """
 
     price: float
     text: str
     side: int
+    is_held: bool = False
+    order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

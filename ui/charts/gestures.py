@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 
+from ui.charts.data import OrderLine
 from ui.charts.layout import PRICE, Layout
+from ui.charts.order_lines import line_at
 from ui.charts.viewport import TimeView
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ class _Drag:
     pane: str = PRICE
     values: tuple[float, float] | None = None
     moved: bool = False
+    order_id: str = ""
+    """The order whose line is taken."""
+    price: float = 0.0
 
 
 class Gestures:
@@ -48,6 +53,10 @@ class Gestures:
             return
         at, layout = self._place(event.position()), self._chart.chart_layout()
         kind, pane = self._area(at, layout)
+        line = self._line(at) if kind == "plot" and pane == PRICE else None
+        if line is not None:
+            self._drag = _Drag("order", at, self._chart.scene.view, order_id=line.order_id)
+            return
         values = None
         named = layout.pane(pane)
         if named is not None and (kind == "value" or (kind == "plot" and pane in self._chart.scene.manual)):
@@ -67,6 +76,9 @@ class Gestures:
         if not drag.moved and max(abs(delta.x()), abs(delta.y())) < _CLICK_REACH * chart.ink().ratio:
             return
         drag.moved = True
+        if drag.kind == "order":
+            self._take(drag, at.y())
+            return
         if drag.kind == "plot":
             chart.set_view(drag.view.panned(delta.x()))
             self._slide(drag, delta.y())
@@ -82,7 +94,11 @@ class Gestures:
     def release(self, event: QMouseEvent) -> None:
         """End the drag; without a move it was a click."""
         drag, self._drag = self._drag, None
-        if drag is None or drag.moved or drag.kind != "plot":
+        if drag is not None and drag.kind == "order" and drag.moved:
+            self._chart.leave_order_line()
+            self._chart.order_moved.emit(drag.order_id, drag.price)
+            return
+        if drag is None or drag.moved or drag.kind not in {"plot", "order"}:
             return
         found = self._mark(self._place(event.position()))
         if found is not None and found[0] == "trade":
@@ -160,6 +176,9 @@ class Gestures:
             chart.set_view(TimeView(-view.span * 0.03, view.span, view.width))
         elif key == _Key.Key_End:
             chart.set_view(TimeView(total - view.span * 0.97, view.span, view.width))
+        elif key == _Key.Key_Escape and self._drag is not None and self._drag.kind == "order":
+            self._drag = None
+            chart.leave_order_line()
         elif key == _Key.Key_Escape and chart.crosshair is not None:
             chart.point_at(None, None)
         else:
@@ -219,12 +238,30 @@ class Gestures:
     def _mark(self, at: QPointF) -> tuple[str, int] | None:
         return self._chart.hits().nearest(at.x(), at.y(), 9 * self._chart.ink().ratio)
 
+    def _line(self, at: QPointF) -> OrderLine | None:
+        picture = self._chart.picture()
+        return None if picture is None else line_at(picture.orders, at.y(), _CLICK_REACH * self._chart.ink().ratio)
+
+    def _take(self, drag: _Drag, y: float) -> None:
+        """Take an order's line to a row, on the decimals of its prices."""
+        chart, picture = self._chart, self._chart.picture()
+        scale = None if picture is None else picture.frame.scales.get(PRICE)
+        pane = chart.chart_layout().pane(PRICE)
+        if scale is None or pane is None:
+            return
+        drag.price = round(scale.value(min(max(y, pane.top), pane.bottom - 1)), chart.scene.decimals)
+        chart.take_order_line(drag.order_id, drag.price)
+        chart.point_at(None, None)
+
     def _hover(self, at: QPointF) -> None:
         chart, layout = self._chart, self._chart.chart_layout()
-        kind, _ = self._area(at, layout)
+        kind, pane = self._area(at, layout)
+        if kind == "plot" and pane == PRICE and self._line(at) is not None:
+            kind = "line"
         shapes = {
             "plot": Qt.CursorShape.CrossCursor,
             "value": Qt.CursorShape.SizeVerCursor,
+            "line": Qt.CursorShape.SizeVerCursor,
             "time": Qt.CursorShape.SizeHorCursor,
             "border": Qt.CursorShape.SplitVCursor,
         }

@@ -1,4 +1,7 @@
-"""Working orders upon the chart: a dashed line at the price that each waits for, with what for, and a tag on the axis."""
+"""Working orders upon the chart: a dashed line at the price that each waits for, with what for, and a tag on the axis.
+
+Positions lie there the same way, dotted, at what they cost.
+"""
 
 from typing import Final
 
@@ -27,11 +30,18 @@ def order_rows(scene: Scene, frame: Frame) -> list[tuple[int, OrderLine]]:
     return [(row, line) for row, line in rows if pane.top <= row < pane.bottom][:_MOST]
 
 
+def line_at(rows: list[tuple[int, OrderLine]], y: float, reach: float) -> OrderLine | None:
+    """Return the line at a row that a hand can take, the nearest within `reach` pixels."""
+    found = [(abs(row - y), place) for place, (row, line) in enumerate(rows) if line.order_id and abs(row - y) <= reach]
+    return rows[min(found)[1]][1] if found else None
+
+
 def paint_order_lines(painter: QPainter, ink: Ink, frame: Frame, rows: list[tuple[int, OrderLine]]) -> None:
     """Draw the lines, each with its words at the right end; words that would cover others are left out."""
     right = frame.layout.plot_width
     for row, line in rows:
-        dashed_line(painter, ink.of_sign(line.side), QPoint(0, row), QPoint(right - 1, row), width=ink.line, pattern=(6, 4))
+        pattern = (2, 3) if line.is_held else (6, 4)
+        dashed_line(painter, ink.of_sign(line.side), QPoint(0, row), QPoint(right - 1, row), width=ink.line, pattern=pattern)
     for row, line in _apart(rows, ink):
         left = right - ink.text_width(line.text) - 3 * ink.pad
         ink.tag(painter, line.text, left, row, mixed(ink.of_sign(line.side), ink.background, 0.35))

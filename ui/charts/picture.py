@@ -33,6 +33,8 @@ class Picture:
     """Distance of the labels of each pane's axis, in its values."""
     rows: int
     """Rows of the price pane's read-out."""
+    orders: list[tuple[int, OrderLine]]
+    """Rows of orders and positions."""
 
 
 def layout_of(scene: Scene, ink: Ink, width: int, height: int) -> Layout:
@@ -90,7 +92,7 @@ def paint_picture(painter: QPainter, ink: Ink, glyphs: Glyphs, scene: Scene, lay
     paint_order_tags(painter, ink, scene, frame, orders)
     if last is not None:
         axes.paint_last_price(painter, ink, scene, frame, last)
-    return Picture(frame, hits, steps, rows)
+    return Picture(frame, hits, steps, rows, orders)
 
 
 def readout_rows(ink: Ink, scene: Scene, layout: Layout) -> int:

@@ -1,6 +1,7 @@
 """The chart: a bare widget painted by QPainter (docs/adr/0006-chart-on-a-bare-widget.md). Data in, signals out."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -54,6 +55,8 @@ class ChartWidget(QWidget):
     """The start of the bar under the crosshair, UTC ns, or None when there is none. Only when the reader moved it."""
     trade_clicked = Signal(int)
     """The number of a trade, in the order it was given."""
+    order_moved = Signal(str, float)
+    """The id of an order whose line a hand took to another price, and that price."""
     log_scale_changed = Signal(bool)
     """Whether prices are logarithmic now."""
     view_changed = Signal(object, object)
@@ -84,6 +87,9 @@ class ChartWidget(QWidget):
         self._crosshair: Crosshair | None = None
         self._mark: tuple[str, int] | None = None
         self._goal: Goal | None = None
+        self._order_lines: tuple[OrderLine, ...] = ()
+        self._taken_line = "", 0.0
+        """The id of the order whose line a hand has, and where; empty while none."""
         self._focus_by_key = False
         self._menu = ChartMenu(self)
 
@@ -105,6 +111,7 @@ class ChartWidget(QWidget):
         )
         self._crosshair = None
         self._mark = None
+        self._order_lines = ()
         self.setAccessibleDescription(title)
         self._relayout()
         if keep_view and not kept.is_empty():
@@ -142,8 +149,24 @@ class ChartWidget(QWidget):
 
     def set_order_lines(self, lines: Sequence[OrderLine]) -> None:
         """Show these working orders instead of those before."""
-        if tuple(lines) != self.scene.orders:
-            self.scene.orders = tuple(lines)
+        self._order_lines = tuple(lines)
+        self._show_order_lines()
+
+    def take_order_line(self, order_id: str, price: float) -> None:
+        """Show an order's line at another price, while a hand has it."""
+        self._taken_line = order_id, price
+        self._show_order_lines()
+
+    def leave_order_line(self) -> None:
+        """Show it where its order is."""
+        self._taken_line = "", 0.0
+        self._show_order_lines()
+
+    def _show_order_lines(self) -> None:
+        taken, price = self._taken_line
+        lines = tuple(replace(line, price=price) if taken and line.order_id == taken else line for line in self._order_lines)
+        if lines != self.scene.orders:
+            self.scene.orders = lines
             self.redraw()
 
     def set_equity(self, time_ns: Instants, values: Floats, start_equity: float) -> None:
@@ -168,6 +191,7 @@ class ChartWidget(QWidget):
         self.scene = Scene(log=self.scene.log, zone=self.scene.zone, weights=self.scene.weights)
         self._empty_text = empty_text
         self._crosshair = self._mark = self._goal = None
+        self._order_lines = ()
         self.setAccessibleDescription(empty_text)
         self._relayout()
 

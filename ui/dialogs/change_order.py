@@ -56,6 +56,11 @@ class ChangeOrderDialog(Notice):
         first.selectAll()
         self._show_ready()
 
+    def propose(self, term: str, value: Decimal) -> None:
+        """Put another value into a field and the focus on the button: Enter asks for it."""
+        self.lines[term].setText(plain(value))
+        self.change_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def terms(self) -> OrderTerms | None:
         """Return what is to be another; None while nothing is. Raises InvalidValue with the name of the field."""
         wanted = {name: _amount(line.text(), name) for name, line in self.lines.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction
@@ -14,8 +15,11 @@ from core.model.money import exact, plain
 from core.model.result import Progress
 from core.settings import Settings
 from ui.dialogs.about import AboutDialog
+from ui.dialogs.accept_difference import AcceptDifferenceDialog
+from ui.dialogs.account_keys import AccountKeysDialog
 from ui.dialogs.chain import ChainDialog, ReadChain
 from ui.dialogs.change_order import Change, ChangeOrderDialog
+from ui.dialogs.close_position import ClosePositionDialog
 from ui.dialogs.command_palette import CommandPalette
 from ui.dialogs.connect_account import ConnectDialog
 from ui.dialogs.corporate_actions import CorporateActionsDialog
@@ -32,7 +36,9 @@ from ui.theme import Sizes, Theme
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.broker import AccountName
     from core.model.desk import DeskSeen
+    from core.model.hand import HeldPosition
     from core.model.order import Order
 
 
@@ -190,6 +196,42 @@ class Dialogs:
         """Open the dialog of new terms on a working order; `stake` is the mode that its button shows."""
         dialog = ChangeOrderDialog(
             order=order, change=change, tasks=self._tasks, stake=stake, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
+        dialog.open()
+        return dialog
+
+    def close_position(
+        self, held: HeldPosition, where: str, note: str, then: Callable[[Decimal | None], object], stake: str
+    ) -> ClosePositionDialog:
+        """Ask how much of a position is to be closed; `then` is called with it, None for all of it."""
+        dialog = ClosePositionDialog(
+            held=held, where=where, note=note, then=then, stake=stake, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
+        dialog.open()
+        return dialog
+
+    def account_keys(self, chosen: AccountName, stored: Callable[[], object]) -> AccountKeysDialog:
+        """Open the dialog of an account's keys; `stored` is called after they have changed."""
+        dialog = AccountKeysDialog(
+            read=self._services.account_setups,
+            store=self._services.store_keys,
+            forget=self._services.forget_keys,
+            stored=stored,
+            chosen=chosen,
+            tasks=self._tasks,
+            theme=self._theme,
+            sizes=self._sizes,
+            parent=self._parent,
+        )
+        dialog.open()
+        return dialog
+
+    def accept_difference(
+        self, title: str, differences: Sequence[str], then: Callable[[str], object], stake: str
+    ) -> AcceptDifferenceDialog:
+        """Ask why an account is taken as the broker has it; `then` is called with the reason."""
+        dialog = AcceptDifferenceDialog(
+            title=title, differences=differences, then=then, stake=stake, theme=self._theme, sizes=self._sizes, parent=self._parent
         )
         dialog.open()
         return dialog

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from ui.dialogs.look import mark_invalid
 from ui.dialogs.wheel import guard_wheel
 from ui.theme import Sizes
 
@@ -13,6 +14,8 @@ class FieldRow(QWidget):
     def __init__(self, name: str, control: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.control = control
+        self.entry = control
+        """Where it is entered, of a control that has several parts."""
         self._hint = _line("muted", self)
         self._error = _line("error", self)
         self._error.setObjectName(f"{name}-error")
@@ -33,6 +36,7 @@ class FieldRow(QWidget):
     def show_error(self, sentence: str) -> None:
         """Show why the value is refused; an empty sentence hides the line."""
         _say(self._error, sentence)
+        mark_invalid(self.entry, bool(sentence))
 
     def error(self) -> str:
         """Return the sentence that is shown, or nothing."""
@@ -61,6 +65,7 @@ class FieldGrid(QWidget):
         target.setAccessibleName(title)
         guard_wheel(target)
         row = FieldRow(name, control, self)
+        row.entry = target
         row.show_hint(hint)
         label = QLabel(title, self)
         label.setBuddy(target)

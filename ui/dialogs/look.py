@@ -94,6 +94,14 @@ def set_role(widget: QWidget, role: str) -> None:
     widget.style().polish(widget)
 
 
+def mark_invalid(control: QWidget, invalid: bool) -> None:
+    """Frame a control in the colour of danger while what stands in it is refused."""
+    if bool(control.property("invalid")) is not invalid:
+        control.setProperty("invalid", invalid)
+        control.style().unpolish(control)
+        control.style().polish(control)
+
+
 def _tint(colour: str, alpha: int = 32) -> str:
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {alpha})"

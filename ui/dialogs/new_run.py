@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from core.errors import InvalidValue, KnownError, UnknownName
+from core.errors import InvalidValue, KeysRefused, KnownError, NoKeys, UnknownName
 from core.model.plugin import ParamValue
 from core.model.run import Run, RunConfig, RunMode
 from ui.dialogs.account_fields import AccountFields
@@ -271,6 +271,7 @@ class NewRunDialog(QDialog):
     def _on_bars_changed(self) -> None:
         for row in self.bars.rows().values():
             row.show_error("")
+        self.bars.symbols_row.entry = self.bars.symbols.first()  # the one that was refused may be gone
         self._show_ready()
         self._preview.show_choice(self.bars.choice(), self.bars.period())
 
@@ -339,6 +340,7 @@ class NewRunDialog(QDialog):
                 async with self._engine.holding_account(config):
                     await self._begin(config)
             else:
+                await self._engine.check_symbols(config)
                 self.run_created.emit((await self._create_pending(config)).id)
         except KnownError as error:
             self._refuse(error)
@@ -379,9 +381,18 @@ class NewRunDialog(QDialog):
         """Show a refusal at its field, or across the dialog when it belongs to none."""
         # The kind of an unknown name begins with its field: `slippage model`, `symbol`.
         field = error.field if isinstance(error, InvalidValue) else error.kind.split()[0] if isinstance(error, UnknownName) else ""
+        if isinstance(error, KeysRefused | NoKeys):
+            field = "broker"
         place = self._params.field(field) or self._rows().get(field.replace(" ", "_"))
         if place is None:
             self._banner.say(str(error))
+            return
+        if isinstance(place, FieldRow):
+            if place is self.bars.symbols_row:  # which of several
+                named = error.name if isinstance(error, UnknownName) else str(getattr(error, "value", ""))
+                place.entry = self.bars.symbols.box_of(named)
+            place.show_error(str(error))
+            place.entry.setFocus(Qt.FocusReason.OtherFocusReason)
             return
         place.show_error(str(error))
         place.control.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -91,6 +91,10 @@ class SymbolsField(QWidget):
         """Return the first list, for focus and labels."""
         return self._lists[0]
 
+    def box_of(self, symbol: str) -> QComboBox:
+        """Return the list where a symbol stands, or the first."""
+        return next((box for box in self._lists if box.currentText().strip().upper() == symbol), self._lists[0])
+
     def _fit(self, count: int) -> None:
         while len(self._lists) > count:
             box = self._lists.pop()

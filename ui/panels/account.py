@@ -1,6 +1,7 @@
 """The panel of the account: which one is connected, what it is worth, and whether what is shown is the broker's own truth."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
@@ -13,6 +14,11 @@ from ui.dialogs.look import Banner, role_sheet
 from ui.models.look import Look
 from ui.panels.figure_grid import FigureGrid
 from ui.style import repolish
+
+_UNCONNECTED: Final = frozenset({"connect-account", "account-keys"})
+"""Acts of the time before one is connected."""
+_ACCEPT: Final = "accept-difference"
+_DIFFERS: Final = "Our books and the broker's differ, and nothing heals it:"
 
 
 class AccountPanel(QWidget):
@@ -36,6 +42,7 @@ class AccountPanel(QWidget):
         self.mode.setObjectName("label-account-mode")
         self.mode.setProperty("role", "chip")
         self.mode.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name must not widen the panel
+        self.mode.setMinimumHeight(look.sizes.row)
         self.message = Banner("account-message", self)
         self.hint = QLabel("Choose an account and connect it: money, positions and orders will be here, as the broker has them.", self)
         self.hint.setWordWrap(True)
@@ -51,14 +58,15 @@ class AccountPanel(QWidget):
         self._buttons: dict[str, QToolButton] = {}
         buttons = QHBoxLayout()
         buttons.setSpacing(step)
-        for name in ("connect-account", "disconnect-account", "reconcile"):
+        for name in ("connect-account", "account-keys", "disconnect-account", "reconcile", "accept-difference"):
             action = acts(name)
             button = QToolButton(self)
             button.setObjectName(f"button-{action.objectName()}")
             button.setDefaultAction(action)
             button.setAccessibleName(action.text())
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            buttons.addWidget(button)
+            if name != _ACCEPT:
+                buttons.addWidget(button)
             self._buttons[name] = button
         buttons.addStretch(1)
         inside = QWidget(self)
@@ -69,6 +77,7 @@ class AccountPanel(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.mode)
         column.addWidget(self.message)
+        column.addWidget(self._buttons[_ACCEPT], 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.hint)
         column.addWidget(self.figures)
         column.addStretch(1)
@@ -96,18 +105,24 @@ class AccountPanel(QWidget):
         index = self.choice.currentIndex()
         return self._accounts[index] if 0 <= index < len(self._accounts) else None
 
-    def show_account(self, accounts: Sequence[TradingAccount], view: AccountView | None, *, is_busy: bool) -> None:
-        """Show the accounts there are, and the one that is connected."""
+    def show_account(
+        self, accounts: Sequence[TradingAccount], view: AccountView | None, *, is_busy: bool, differences: Sequence[str] = ()
+    ) -> None:
+        """Show the accounts there are, and the one that is connected, with what lastingly differs between our books and the broker's."""
         self._offer(tuple(accounts), view)
         self.choice.setEnabled(view is None and not is_busy and bool(accounts))
         for name, button in self._buttons.items():
-            button.setVisible((name == "connect-account") is (view is None))
+            button.setVisible((name in _UNCONNECTED) is (view is None) and (name != _ACCEPT or bool(differences)))
         self.mode.setVisible(view is not None)
         self.figures.setVisible(view is not None)
         self.hint.setVisible(view is None)
         if view is None:
+            if self.message.text().startswith(_DIFFERS):
+                self.message.say("")
             return
-        self.message.say("")
+        words = " ".join((_DIFFERS, *differences)) if differences else ""
+        if self.message.text() != words:
+            self.message.say(words, "doubt")
         self.mode.setText(f"{'LIVE' if view.is_real_money else 'PAPER'}  {view.title}")
         stake = "live" if view.is_real_money else "paper"
         if self.mode.property("stake") != stake:

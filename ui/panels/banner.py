@@ -74,6 +74,11 @@ class MessageBanner(QWidget):
         self.raise_()
         self.place()
 
+    def withdraw(self, text: str) -> None:
+        """Take a message away that does not hold any more, if it is the one that shows."""
+        if text and self.text.text() == text:
+            self.hide()
+
     def set_theme(self, theme: Theme) -> None:
         """Draw the sign in the theme's colours from the next message on."""
         self._theme = theme

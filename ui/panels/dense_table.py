@@ -3,14 +3,14 @@
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from core.views.columns import Kind
 from ui.models.look import Look
 from ui.models.table_model import Index, TableModel
 from ui.panels.cell_delegate import PAINTED, PAINTED_FLASHING, CellDelegate
-from ui.style import tabular
+from ui.style import selection_colour, tabular
 
 _STRETCHING: Final = frozenset({Kind.TEXT, Kind.SPARK})
 
@@ -103,6 +103,23 @@ class DenseTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._paint_beyond()
+        super().paintEvent(event)
+
+    def _paint_beyond(self) -> None:
+        """Go on with the highlight of selected rows from the last column, where it does not fill the rest, to the panel's edge."""
+        end, view = self.horizontalHeader().length() - self.horizontalHeader().offset(), self.viewport()
+        if end >= view.width():
+            return
+        painter = QPainter(view)
+        colour = selection_colour(self.table_model.look.theme)
+        for display in self._selected_displays():
+            top, height = self.rowViewportPosition(display), self.rowHeight(display)
+            if top < view.height() and top + height > 0:
+                painter.fillRect(end, top, view.width() - end, height, colour)
+        painter.end()
 
     def _fit(self) -> None:
         """Leave out what gives way first while there is no room for all, and show it again when there is."""

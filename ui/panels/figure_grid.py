@@ -33,6 +33,10 @@ class FigureGrid(QWidget):
         if (tuple(figures), symbol) == self._shown:
             return
         self._shown = (tuple(figures), symbol)
+        names = {figure.name for figure in figures}
+        for labels in (self._titles, self._values):
+            for name, label in labels.items():
+                label.setVisible(name in names)
         for row, figure in enumerate(figures):
             value = self._values.get(figure.name) or self._add(row, figure)
             self._titles[figure.name].setText(figure.title)

@@ -176,7 +176,7 @@ class TablePanel(QWidget):
         menu.popup(self.table.viewport().mapToGlobal(at))
 
 
-_PLURALS = {"activity": "events", "working": "working orders", "holdings": "positions", "watchlist": "symbols"}
+_PLURALS = {"activity": "events", "working": "working orders", "holdings": "positions", "watchlist": "symbols", "by-hand": "fills"}
 
 
 def _noun(name: str, count: int = 2) -> str:

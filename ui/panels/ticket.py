@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, QTimer
@@ -9,7 +10,19 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from core.errors import InvalidValue, KnownError, UnknownName
-from core.views.ticket import ANYWHERE, FIELD_OF, TicketEntries, doubt_of, offer_of, preview_figures, sent_words, why_not
+from core.model.order import Order, OrderStatus
+from core.views.ticket import (
+    ANYWHERE,
+    FIELD_OF,
+    TicketEntries,
+    doubt_of,
+    lost_words,
+    offer_of,
+    preview_figures,
+    sent_role,
+    sent_words,
+    why_not,
+)
 from ui.dialogs.look import role_sheet, set_role
 from ui.models.look import Look
 from ui.panels.figure_grid import FigureGrid
@@ -23,9 +36,12 @@ if TYPE_CHECKING:
     from ui.account_feed import AccountFeed
     from ui.tasks import TaskScope
 
+FindOrder = Callable[[str], Order | None]
+
 PREVIEW_MS: Final = 200
 """After the last key."""
 _PREVIEW: Final = "ticket: preview"
+_LOOK_UP: Final = "ticket: look up"
 
 
 class SendButton(QPushButton):
@@ -41,12 +57,19 @@ class SendButton(QPushButton):
 class TicketPanel(QWidget):
     """Content of the ticket's dock. It sends to the account that is connected, as the person's own order."""
 
-    def __init__(self, *, engine: Engine, feed: AccountFeed, tasks: TaskScope, look: Look, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, *, engine: Engine, feed: AccountFeed, tasks: TaskScope, look: Look, find: FindOrder, parent: QWidget | None = None
+    ) -> None:
+        """`find`: a person's own order at the account as it is known now."""
         super().__init__(parent)
         self.setObjectName("panel-ticket")
         self.setProperty("panel", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._engine, self._feed, self._tasks = engine, feed, tasks
+        self._find = find
+        self._placed: Order | None = None
+        self._is_lost = False
+        """Whether the account went while it was on its way."""
         self._look = look
         self._preview: OrderPreview | None = None
         self._sending = False
@@ -55,6 +78,7 @@ class TicketPanel(QWidget):
         self.mode.setObjectName("label-ticket-mode")
         self.mode.setProperty("role", "chip")
         self.mode.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name must not widen the panel
+        self.mode.setMinimumHeight(look.sizes.row)
         self.fields = TicketFields(look.sizes, self)
         self.figures = FigureGrid("ticket", look, self)
         self.why = QLabel(self)
@@ -130,10 +154,43 @@ class TicketPanel(QWidget):
                 widget.setProperty("stake", stake)
                 repolish(widget)
         level = None if view is None else (view.key, view.level)
+        self._follow()
         if level != self._level:  # whether it may leave can have changed
             self._level = level
             self._forget()
         self._show_ready()
+
+    def _follow(self) -> None:
+        """Say what has become of the order that was sent last, until another is begun."""
+        placed = self._placed
+        if placed is None or self.sent.isHidden() or placed.status.is_final:
+            return
+        if self._feed.view is None:
+            if placed.status in {OrderStatus.CREATED, OrderStatus.SUBMITTING} and not self._is_lost:
+                self._is_lost = True
+                self._show_sent(lost_words(placed), "doubt")
+            return
+        newest = self._find(placed.id)
+        if newest is not None and newest != placed:
+            self._tell_of(newest)
+        elif self._is_lost:
+            self._is_lost = False
+            self._tasks.start(self._look_up(placed, self._feed.view.hand_run_id), what="looking an order up", latest=_LOOK_UP)
+
+    async def _look_up(self, placed: Order, run_id: str) -> None:
+        """Read what has become of an order whose end was told while nobody was connected."""
+        found = next((order for order in await self._engine.orders(run_id) if order.id == placed.id), None)
+        if found is not None and self._placed is placed:
+            self._tell_of(found)
+
+    def _tell_of(self, order: Order) -> None:
+        self._placed, self._is_lost = order, False
+        self._show_sent(sent_words(order), sent_role(order))
+
+    def _show_sent(self, text: str, role: str) -> None:
+        self.sent.setText(text)
+        set_role(self.sent, role)
+        self.sent.show()
 
     def _on_edited(self) -> None:
         self.sent.hide()
@@ -223,9 +280,8 @@ class TicketPanel(QWidget):
             if place is not None:
                 placed = await self._engine.place_order(*place, order)
                 self.fields.amount.clear()
-                self.sent.setText(sent_words(placed))
-                set_role(self.sent, "error" if placed.reject_code is not None else "good")
-                self.sent.show()
+                self._tell_of(placed)
+                self._follow()
                 self._feed.ask()
         except KnownError as error:
             refused = error

@@ -12,9 +12,8 @@ from core.views.ticket import ANYWHERE, DEFAULT_TIME, PRICE_FIELDS, Offer, Ticke
 from ui.dialogs.field_grid import FieldGrid, FieldRow, narrow
 from ui.theme import Sizes
 
-_EXITS: Final = (("target", "Target", "Limit price"), ("stop_loss", "Stop loss", "Stop price"), ("stop_loss_limit", "Its limit", "none"))
 _TIMES: Final = {
-    "": "default – day, crypto gtc",
+    "": "day, crypto gtc",
     "day": "day – this session",
     "gtc": "gtc – until cancelled",
     "ioc": "ioc – at once, what there is",
@@ -39,23 +38,23 @@ class TicketFields(QWidget):
         self._make_side(sizes)
         self.type = self._choice("type", "Type")
         self._make_size(sizes)
-        self.limit = self._line("limit", "Limit", "price")
         self.stop = self._line("stop", "Stop", "price")
+        self.limit = self._line("limit", "Limit", "price")
         self.trail = self._line("trail", "Trail", "price, or 2 %")
         self.time = self._choice("time_in_force", "In force")
         self.extended = self._check("extended_hours", "Hours", "Extended too")
-        self.reduce_only = self._check("reduce_only", "Reduce", "Only reduce")
-        self.exits = self._check("exits", "Exits", "Add exits")
+        self._make_options(sizes)
         self.reduce_only.setToolTip("It takes off a position and opens none.")
         self.exits.setToolTip("A target and a stop loss, which protect what this order fills.")
-        self._lines = {name: self._line(name, title, hint) for name, title, hint in _EXITS}
+        self._lines = {"target": self._line("target", "Target", "limit price")}
+        self._make_stop_loss(sizes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._grid)
         self.set_offer(ANYWHERE)
         self.type.currentIndexChanged.connect(lambda _index: self._on_type())
         self.exits.toggled.connect(lambda _on: self._show_rows())
-        order: list[QWidget] = [self.symbol, self.buy, self.sell, self.type, self.amount, self.unit, self.limit, self.stop, self.trail]
+        order: list[QWidget] = [self.symbol, self.buy, self.sell, self.type, self.amount, self.unit, self.stop, self.limit, self.trail]
         order += [self.time, self.extended, self.reduce_only, self.exits, *self._lines.values()]
         for before, after in pairwise(order):
             self.setTabOrder(before, after)
@@ -122,7 +121,7 @@ class TicketFields(QWidget):
 
     def _show_rows(self) -> None:
         taken = PRICE_FIELDS[self.chosen_type()]
-        for name in ("limit", "stop", "trail"):
+        for name in ("stop", "limit", "trail"):
             self._grid.show_row(self._rows[name], shown=name in taken)
         has_hours = self._offer is not None and self._offer.extended_hours and "limit" in taken
         self._grid.show_row(self._rows["extended_hours"], shown=has_hours)
@@ -132,10 +131,7 @@ class TicketFields(QWidget):
     # --- parts ---
 
     def _make_side(self, sizes: Sizes) -> None:
-        pair = QWidget(self._grid)
-        line = QHBoxLayout(pair)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(sizes.step)
+        pair, line = self._pair(sizes)
         self.buy, self.sell = (self._side(side, pair) for side in (OrderSide.BUY, OrderSide.SELL))
         group = QButtonGroup(pair)
         for button in (self.buy, self.sell):
@@ -157,10 +153,7 @@ class TicketFields(QWidget):
         return button
 
     def _make_size(self, sizes: Sizes) -> None:
-        pair = QWidget(self._grid)
-        line = QHBoxLayout(pair)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(sizes.step)
+        pair, line = self._pair(sizes)
         self.amount, self.unit = QLineEdit(pair), narrow(QComboBox(pair))
         self.amount.setObjectName("field-ticket-size")
         self.unit.setObjectName("field-ticket-unit")
@@ -173,6 +166,43 @@ class TicketFields(QWidget):
         self.unit.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self._rows["size"] = self._grid.add("field-ticket-size", "Size", pair, buddy=self.amount)
         self.unit.setAccessibleName("Unit of the size")
+
+    def _make_options(self, sizes: Sizes) -> None:
+        """Two short switches in one row: what an order would come to is to be seen below them."""
+        pair, line = self._pair(sizes)
+        self.reduce_only, self.exits = QCheckBox("Only reduce", pair), QCheckBox("Exits", pair)
+        for box, name, title in ((self.reduce_only, "reduce_only", "Only reduce"), (self.exits, "exits", "Add exits")):
+            box.setObjectName(_name(name))
+            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            box.toggled.connect(lambda _on: self.changed.emit())
+            line.addWidget(box)
+            box.setAccessibleName(title)
+        line.setSpacing(sizes.step * 4)
+        line.addStretch(1)
+        row = self._grid.add(_name("reduce_only"), "Options", pair, buddy=self.reduce_only)
+        self.reduce_only.setAccessibleName("Only reduce")
+        self._rows |= {"reduce_only": row, "exits": row}
+
+    def _make_stop_loss(self, sizes: Sizes) -> None:
+        pair, line = self._pair(sizes)
+        for name, title, hint in (("stop_loss", "Stop loss", "stop"), ("stop_loss_limit", "Limit of the stop loss", "no limit")):
+            entry = self._lines[name] = QLineEdit(pair)
+            entry.setObjectName(_name(name))
+            entry.setAccessibleName(title)
+            entry.setPlaceholderText(hint)
+            entry.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            entry.textChanged.connect(lambda _text: self.changed.emit())
+            line.addWidget(entry)
+        self._lines["stop_loss_limit"].setToolTip("Its limit: with one the stop loss is a stop limit, and may stay behind.")
+        row = self._grid.add(_name("stop_loss"), "Stop loss", pair, buddy=self._lines["stop_loss"])
+        self._rows |= {"stop_loss": row, "stop_loss_limit": row}
+
+    def _pair(self, sizes: Sizes) -> tuple[QWidget, QHBoxLayout]:
+        pair = QWidget(self._grid)
+        line = QHBoxLayout(pair)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(sizes.step)
+        return pair, line
 
     def _line(self, name: str, title: str, placeholder: str) -> QLineEdit:
         line = QLineEdit(self._grid)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.gui.charts.conftest import make_series, make_trades
+from ui.charts.data import OrderLine
 from ui.charts.widget import ChartWidget
 
 Place = Callable[..., QPointF]
@@ -213,3 +214,53 @@ def test_the_menu_fits_switches_the_scale_and_copies(filled: ChartWidget, qtbot:
     actions["chart-copy-picture"].trigger()
     copied = QApplication.clipboard().pixmap()
     assert copied.size() == filled.size() * filled.devicePixelRatioF()
+
+
+def order_place(chart: ChartWidget, share: float) -> tuple[float, QPoint]:
+    """A price at a share of the price pane's range, and a point of the chart there where no bar's mark is."""
+    picture = chart.picture()
+    assert picture is not None
+    scale = picture.frame.scales["price"]
+    price = round(scale.low + (scale.high - scale.low) * share, 2)
+    return price, QPoint(40, round(scale.y(price) / chart.ink().ratio))
+
+
+def test_an_orders_line_is_taken_to_another_price(filled: ChartWidget) -> None:
+    moved: list[tuple[str, float]] = []
+    filled.order_moved.connect(lambda order_id, price: moved.append((order_id, price)))
+    (price, start), (goal, end) = order_place(filled, 0.5), order_place(filled, 0.8)
+    line = OrderLine(price=price, text="Sell 10 limit", side=-1, order_id="o1")
+    filled.set_order_lines([line])
+    before = filled.scene.view
+    QTest.mouseMove(filled, start)
+    assert filled.cursor().shape() is Qt.CursorShape.SizeVerCursor
+    QTest.mousePress(filled, Qt.MouseButton.LeftButton, pos=start)
+    QTest.mouseMove(filled, (start + end) / 2)
+    QTest.mouseMove(filled, end)
+    assert filled.scene.orders[0].price == pytest.approx(goal, rel=0.01)
+    filled.set_order_lines([line])  # what works is told anew while the hand has it
+    assert filled.scene.orders[0].price != price
+    QTest.mouseRelease(filled, Qt.MouseButton.LeftButton, pos=end)
+    ((order_id, asked),) = moved
+    assert (order_id, asked) == ("o1", round(asked, 2))
+    assert asked == pytest.approx(goal, rel=0.01)
+    assert filled.scene.orders == (line,)  # until the broker has taken it
+    assert filled.scene.view == before
+
+
+def test_a_line_that_is_not_the_persons_to_move_is_none_to_take_and_escape_lets_go(filled: ChartWidget) -> None:
+    moved: list[str] = []
+    filled.order_moved.connect(lambda order_id, _price: moved.append(order_id))
+    (price, start), (_, end) = order_place(filled, 0.5), order_place(filled, 0.8)
+    filled.set_order_lines([OrderLine(price=price, text="Long 10", side=1, is_held=True)])
+    before = filled.scene.view
+    drag(filled, start, end + QPoint(60, 0))
+    assert filled.scene.view != before  # the view is panned, as anywhere
+    price, start = order_place(filled, 0.5)
+    filled.set_order_lines([OrderLine(price=price, text="Buy 1 limit", side=1, order_id="o1")])
+    QTest.mousePress(filled, Qt.MouseButton.LeftButton, pos=start)
+    QTest.mouseMove(filled, end)
+    QTest.keyClick(filled, Qt.Key.Key_Escape)
+    assert filled.scene.orders[0].price == price
+    QTest.mouseRelease(filled, Qt.MouseButton.LeftButton, pos=end)
+    assert moved == []

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QLabel, QLineEdit
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
 
 from app.compose import compose_engine
 from core.clock.realtime import SystemClock
@@ -186,3 +186,41 @@ async def test_an_account_that_another_desk_has_is_said_to_be_and_nothing_is_cre
         assert "is in the hands of the desk Berlin. That desk has the account open" in banner.text()
         assert await rome.engine.runs() == []
         dialog.reject()
+
+
+@pytest.mark.parametrize("button", ["button-create", "button-create-and-start"])
+async def test_a_symbol_that_the_broker_does_not_trade_is_refused_at_its_field_and_nothing_is_made(desk: Desk, button: str) -> None:
+    dialog = await trading(desk)
+    created: list[str] = []
+    dialog.run_created.connect(created.append)
+    box = dialog.bars.symbols.first()
+    box.setCurrentText("demo-x")
+    pressed = child(dialog, button)
+    assert isinstance(pressed, QPushButton)
+    pressed.click()
+    await desk.idle()
+    error = child(dialog, "field-symbols-error")
+    assert isinstance(error, QLabel)
+    assert error.text() == "There is no symbol at Simulated market named 'DEMO-X'. Did you mean DEMO-B?"
+    assert box.property("invalid") is True
+    assert (created, await desk.engine.runs(), await desk.engine.events(pattern="run.*")) == ([], [], [])
+    box.setCurrentText("DEMO-B")
+    assert (error.text(), box.property("invalid")) == ("", False)
+    dialog.create_button.click()
+    await desk.idle()
+    assert [run.config.symbols for run in await desk.engine.runs()] == [("DEMO-B",)]
+
+
+async def test_of_several_symbols_the_one_that_is_refused_is_marked(desk: Desk) -> None:
+    dialog = await trading(desk)
+    info = next(one for one in desk.engine.strategies().values() if one.symbols == 2 and one.error is None)
+    dialog.choose_strategy(info.id)
+    dialog.bars.symbols.set_symbols(("DEMO", "NOPE"))
+    dialog.create_button.click()
+    await desk.idle()
+    boxes = [child(dialog, name) for name in ("field-symbols", "field-symbols-2")]
+    assert [box.property("invalid") for box in boxes] == [None, True]
+    dialog.choose_strategy("sma-cross")  # the one that was marked is gone
+    dialog.create_button.click()
+    await desk.idle()
+    assert len(await desk.engine.runs()) == 1

@@ -9,8 +9,9 @@ import msgspec
 import pytest_asyncio
 from PySide6.QtWidgets import QWidget
 
+from core.model.broker import AccountName
 from core.model.desk import Desk, DeskSeen
-from core.model.hand import OrderTerms
+from core.model.hand import HeldPosition, OrderTerms
 from core.model.order import Order, OrderRequest, OrderSide, OrderType
 from tests.gui.dialogs.desk import BAD_DAILY
 from tests.gui.dialogs.usable import mute, nameless, usable_names
@@ -72,6 +73,11 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[list[QWidge
         window.dialogs.offer_run(
             "Run", [DeskSeen(desk=Desk(id="b", name="Ben"), version="1", seen_s=1.0, is_here=False)], lambda desk: None
         ),
+        window.dialogs.close_position(
+            HeldPosition(symbol="SPY", owner_id="run", owner="By hand", qty=Decimal(10)), "Alpaca paper", "", lambda qty: None, "paper"
+        ),
+        window.dialogs.accept_difference("Alpaca paper", ["It differs."], lambda reason: None, "paper"),
+        window.dialogs.account_keys(AccountName.PAPER, lambda: None),
         *(window.dialogs.change_order(one, no_change, "paper") for one in orders_of_every_term()),
     ]
     await window.settled()

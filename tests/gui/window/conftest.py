@@ -1,9 +1,10 @@
 """The real window on the real engine and the in-memory store, inside the Qt loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from app.compose import compose_engine, compose_store
 from app.database_answers import copy_to_database, look_at_database, prepare_database
 from app.window_report import export_report
+from core.brokers.accounts import Accounts
 from core.clock.realtime import SystemClock
 from core.engine import Engine
 from core.errors import NoKeys
@@ -114,7 +116,10 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
         database: str = "memory",
         speed: float = 1.0,
         name: str | None = None,
+        accounts: Accounts | None = None,
+        services: Mapping[str, Any] | None = None,
     ) -> Desk:
+        """`accounts`: those at brokers, of which there are none otherwise; `services`: what the program brings beside the usual."""
         settings = [Settings({"window.theme": "dark", "window.local_time": False, **(stored or {})}, {})]
         bugs: list[str] = []
 
@@ -129,7 +134,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             store = compose_store(database)
         else:  # a workstation of its own
             store = store_at(database, SystemClock(), locks=tmp_path / name, desk=Workstation(id=f"id-{name}", name=name))
-        engine = compose_engine(store, tmp_path / "strategies", settings[0], report_bug, speed=speed)
+        engine = compose_engine(store, tmp_path / "strategies", settings[0], report_bug, accounts=accounts, speed=speed)
         await engine.open()
         if with_bars:
             await store.bars.merge(KEY, bars("BTC/USD"))
@@ -148,7 +153,7 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             raise NoKeys(f"The {account} account has no keys on this machine.", "Store them.")
 
         memory = layout or MemoryLayout()
-        services = Services(
+        brought = Services(
             layout=memory,
             change_setting=change_setting,
             request_quit=lambda: quits.append("asked"),
@@ -160,8 +165,9 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[MakeDesk]:
             copy_to_database=lambda url, on_progress: copy_to_database(engine, url, on_progress),
             fetch_bars=fetch_bars,
             version="0.0.0",
+            **(services or {}),
         )
-        window = MainWindow(engine, settings[0], services)
+        window = MainWindow(engine, settings[0], brought)
         desk = Desk(window=window, engine=engine, store=store, layout=memory, errors=bugs, quits=quits)
         window.errors.said.connect(lambda text, _level, _details: desk.errors.append(text))
         made.append(desk)

@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 
+from core.model.broker import AccountName
 from core.model.order import OrderSide
 from tests.gui.dialogs.desk import until
 from tests.gui.window.conftest import MakeDesk
 from tests.gui.window.test_modes import paper_run
 from tests.gui.window.test_trading import connected, sent
+from ui.dialogs.change_order import ChangeOrderDialog
 
 SPEED = 600.0
 """A minute of the market in a tenth of a second."""
@@ -30,12 +32,14 @@ async def test_a_persons_fills_and_working_orders_stand_on_the_chart(make_desk: 
 
     far = (fill.price * Decimal("0.9")).quantize(Decimal("0.01"))
     await sent(desk, "DEMO/USD", "3", OrderSide.BUY, limit=str(far))
-    await until(lambda: len(chart.scene.orders) == 1)
-    (line,) = chart.scene.orders
-    assert (line.price, line.text, line.side) == (float(far), "Buy 3 limit", 1)
+    await until(lambda: len(chart.scene.orders) == 2)
+    line, held = chart.scene.orders
+    assert (line.price, line.text, line.side, line.is_held) == (float(far), "Buy 3 limit", 1, False)
+    assert (held.price, held.side, held.is_held) == (float(fill.price), 1, True)
+    assert held.text.startswith("Long 2")
     trading.working.table.selectRow(0)
     desk.window.acts["cancel-order"].trigger()
-    await until(lambda: not chart.scene.orders)
+    await until(lambda: [one.is_held for one in chart.scene.orders] == [True])
 
     # The newest bar stays in view; nothing is scrolled away before the room beside it is filled.
     view, bars = chart.scene.view, len(chart.scene.data or ())
@@ -60,4 +64,28 @@ async def test_bars_of_another_time_show_nothing_of_the_account(make_desk: MakeD
     assert chart.scene.data is not None
     assert chart.scene.by_hand is None
     assert chart.scene.orders == ()
+    await desk.quiet()
+
+
+async def test_an_order_whose_line_is_taken_to_another_price_is_changed_after_a_question(make_desk: MakeDesk) -> None:
+    desk = await make_desk(speed=SPEED)
+    trading = await connected(desk)
+    run = await paper_run(desk)
+    chart = desk.window.chart.chart
+    (trade,) = (await desk.engine.last_trades("sim", AccountName.PAPER, ["DEMO/USD"])).values()
+    far = (trade.price * Decimal("0.9")).quantize(Decimal("0.01"))
+    await sent(desk, "DEMO/USD", "3", OrderSide.BUY, limit=str(far))
+    await until(lambda: any(line.order_id for line in chart.scene.orders))
+    (line,) = chart.scene.orders
+    chart.order_moved.emit(line.order_id, float(far - 100))
+    dialog = desk.window.findChild(ChangeOrderDialog)
+    assert dialog is not None
+    assert dialog.lines["limit_price"].text() == str(far - 100)
+    assert dialog.change_button.isEnabled()
+    dialog.change_button.click()
+    await until(lambda: [row.order.request.limit_price for row in trading.working.model.table.rows] == [far - 100])
+    chart.order_moved.emit("nobody's", 1.0)
+    await desk.window.settled()
+    assert desk.window.findChild(ChangeOrderDialog) is None
+    await desk.engine.stop_run(run.id)
     await desk.quiet()

@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QApplication
 
 from tests.gui.window.conftest import MakeDesk
 from ui.panels.dense_table import DenseTable
+from ui.style import selection_colour
 
 
 def shown(table: DenseTable) -> list[str]:
@@ -65,3 +66,23 @@ async def test_what_had_to_give_way_is_not_remembered_as_a_wish(make_desk: MakeD
     table.show_column(place_of(table, "mode"), False)
     assert table.restore_columns(state)
     assert {"spark", "mode"} <= set(shown(table))
+
+
+async def test_the_highlight_of_a_row_reaches_the_panels_edge_where_the_last_column_is_a_number(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    await desk.finished_run()
+    table = desk.window.tables["runs"].table
+    narrowed(table, 600)
+    table.show_column(place_of(table, "spark"), False)
+    view = table.viewport()
+    assert table.horizontalHeader().length() < view.width()
+    table.selectRow(0)
+    row = table.rowViewportPosition(0) + 2
+    picture = view.grab().toImage()
+    inside, beyond, below = (
+        picture.pixelColor(x, y) for x, y in ((2, row), (view.width() - 2, row), (view.width() - 2, row + table.rowHeight(0)))
+    )
+    assert beyond == inside == selection_colour(table.table_model.look.theme)
+    assert below != beyond
+    table.clearSelection()
+    assert view.grab().toImage().pixelColor(view.width() - 2, row) == below

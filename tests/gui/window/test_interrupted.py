@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from PySide6.QtWidgets import QDialog, QLabel
+from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 
 from core.brokers.sim import SimSource
+from core.engine import Engine
+from core.errors import NotArmed
+from core.model.broker import AccountName
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from tests.gui.dialogs.desk import until
 from tests.gui.window.conftest import Desk, MakeDesk
@@ -14,10 +18,11 @@ CONFIG = RunConfig(strategy_id="sma-cross", symbols=("DEMO/USD",), timeframe="1m
 ACTS = ("resume-run", "close-run", "close-run-flatten")
 
 
-async def left_behind(make_desk: MakeDesk) -> Desk:
-    """Open a window on a paper run that was interrupted, and look at it."""
+async def left_behind(make_desk: MakeDesk, mode: RunMode = RunMode.PAPER) -> Desk:
+    """Open a window on a paper or live run that was interrupted, and look at it."""
     desk = await make_desk()
-    run = Run(id="abc", config=CONFIG, status=RunStatus.INTERRUPTED, created_ns=desk.engine.now_ns(), error="The program ended.")
+    config = msgspec.structs.replace(CONFIG, mode=mode)
+    run = Run(id="abc", config=config, status=RunStatus.INTERRUPTED, created_ns=desk.engine.now_ns(), error="The program ended.")
     async with desk.store.runs.begin() as work:
         work.put_run(run)
     desk.window.views.runs.put_run(run)
@@ -79,3 +84,35 @@ async def test_it_is_closed_after_a_question_that_says_what_becomes_of_its_posit
     await desk.window.settled()
     assert not desk.window.acts["resume-run"].isEnabled()
     await desk.quiet()
+
+
+async def test_real_money_goes_on_only_when_the_name_of_its_account_is_typed(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def name(engine: Engine, broker_id: str, account: AccountName) -> str:
+        return f"LV-{broker_id}-{account}"
+
+    async def resume(engine: Engine, run_id: str, confirm: str = "") -> Run:
+        asked.append(confirm)
+        raise NotArmed("This would trade real money.", "Type the account's name to confirm it.")
+
+    monkeypatch.setattr(Engine, "account_name", name)
+    monkeypatch.setattr(Engine, "resume_run", resume)
+    desk = await left_behind(make_desk, RunMode.LIVE)
+    desk.window.acts["resume-run"].trigger()
+    await desk.window.settled()
+    assert asked == []
+    dialog = desk.window.findChild(QDialog, "dialog-connect-account")
+    assert dialog is not None
+    heading, line, button = dialog.findChild(QLabel), dialog.findChild(QLineEdit), dialog.findChild(QPushButton, "button-connect")
+    assert heading is not None
+    assert line is not None
+    assert button is not None
+    assert heading.text() == "Resume sma-cross · DEMO/USD · 1m at sim LV-sim-live?"
+    assert (button.text(), button.isEnabled(), button.property("stake")) == ("Resume live", False, "live")
+    line.setText("lv-sim-live")
+    button.click()
+    await desk.window.settled()
+    assert asked == ["lv-sim-live"]
+    assert "This would trade real money" in desk.window.banner.text.text()
+    desk.errors.clear()

@@ -4,21 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
+import pytest
 import pytest_asyncio
 from PySide6.QtWidgets import QDialog, QPushButton
 
 from core.clock.realtime import SystemClock
+from core.engine import Engine
 from core.events.envelope import envelope
 from core.events.payloads import RunProgressed, RunStarted, RunStopped
+from core.model.broker import AccountName
 from core.model.desk import Desk, LeaseKind
 from core.model.instants import MINUTE_NS
 from core.model.order import OrderStatus
-from core.model.run import Manifest, RunConfig, RunMode, RunStatus
+from core.model.run import Manifest, Run, RunConfig, RunMode, RunStatus
 from core.store.database import DatabaseStore
 from tests.contract.samples import NOW_NS, created, fill, filled, order, ordered, run
 from tests.gui.window.conftest import Desk as Window
 from tests.gui.window.conftest import MakeDesk
 from tests.strictness.log_guard import AllowLog
+from ui.dialogs.connect_account import ConnectDialog
 from ui.dialogs.offer_run import OfferRunDialog
 
 PAPER = RunConfig(strategy_id="sma-cross", symbols=("DEMO/USD",), timeframe="1m", mode=RunMode.PAPER, broker="paper")
@@ -207,3 +212,40 @@ async def test_a_run_that_waits_can_be_started_here(ann: DatabaseStore, make_des
     desk.window.show_run("run-1")
     await desk.window.settled()
     assert desk.window.acts["start-run"].isEnabled()
+
+
+async def test_a_live_run_is_taken_over_only_when_the_name_of_its_account_is_typed(
+    ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def name(engine: Engine, broker_id: str, account: AccountName) -> str:
+        return "LV12345"
+
+    async def take_over(engine: Engine, run_id: str) -> Run:
+        asked.append(run_id)
+        return await engine.run(run_id)
+
+    monkeypatch.setattr(Engine, "account_name", name)
+    monkeypatch.setattr(Engine, "take_over_run", take_over)
+    await begin(ann)
+    desk = await make_desk(database=postgres_url)
+    window = desk.window
+    (row,) = window.views.runs.rows
+    window.views.runs.put_run(msgspec.structs.replace(row.run, config=msgspec.structs.replace(PAPER, mode=RunMode.LIVE)))
+    window.show_run("run-1")
+    await window.settled()
+    window.acts["take-over-run"].trigger()
+    await window.settled()
+    assert window.findChild(QDialog, "dialog-confirm") is None
+    dialog = window.findChild(ConnectDialog)
+    assert dialog is not None
+    assert dialog.windowTitle().endswith("from the desk Ann at paper LV12345?")
+    assert not dialog.connect_button.isEnabled()
+    dialog.connect_button.click()
+    await window.settled()
+    assert asked == []
+    dialog.confirm.setText("LV12345")
+    dialog.connect_button.click()
+    await window.settled()
+    assert asked == ["run-1"]

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 
+from core.clock import calendar
 from core.engine import Engine
 from core.model.broker import AccountName
 from core.model.hand import OrderTerms, TradingAccount
@@ -18,6 +19,7 @@ from tests.gui.dialogs.desk import until
 from tests.gui.window.conftest import Desk, MakeDesk
 from tests.gui.window.test_modes import paper_run
 from ui.dialogs.change_order import ChangeOrderDialog
+from ui.dialogs.close_position import ClosePositionDialog
 from ui.theme import DARK
 from ui.trading_view import TradingView
 
@@ -60,7 +62,7 @@ def answer(desk: Desk, name: str = "dialog-confirm") -> tuple[str, str]:
     """Say yes to the dialog that is open; return its heading and what it says follows."""
     dialog = desk.window.findChild(QDialog, name)
     assert dialog is not None
-    heading, sentence = (dialog.findChild(QLabel, f"confirm-{part}") for part in ("heading", "sentence"))
+    heading, sentence = (dialog.findChild(QLabel, f"{name.removeprefix('dialog-')}-{part}") for part in ("heading", "sentence"))
     assert heading is not None
     assert sentence is not None
     words = heading.text(), sentence.text()
@@ -109,7 +111,7 @@ async def test_an_order_is_previewed_sent_and_told_of(make_desk: MakeDesk) -> No
     assert ticket.figures.text("cost").replace("\u2009", "") == f"{preview.cost:.2f}"
     assert ticket.figures.text("position-after") == "+10"
     await sent(desk, "DEMO", "10")
-    assert "Buy 10 DEMO is sent" in ticket.sent.text()
+    await until(lambda: ticket.sent.text().startswith("Bought 10 DEMO at "))
     assert not ticket.send.isEnabled()
     held = trading.holdings.model.table.rows[0]
     assert (held.symbol, held.qty, held.owner) == ("DEMO", Decimal(10), "By hand")
@@ -219,17 +221,37 @@ async def test_enter_gives_a_working_order_other_terms(make_desk: MakeDesk) -> N
     await desk.quiet()
 
 
-async def test_a_position_is_closed_after_a_question_that_names_it(make_desk: MakeDesk) -> None:
+async def test_a_position_is_closed_in_parts_or_whole_after_a_question_that_names_it(make_desk: MakeDesk) -> None:
     desk = await make_desk()
     trading = await connected(desk)
-    await sent(desk, "DEMO", "10")
+    await sent(desk, "DEMO", "11")
     assert not desk.window.acts["close-position"].isEnabled()
     trading.holdings.table.selectRow(0)
     assert desk.window.acts["close-position"].isEnabled()
     desk.window.acts["close-position"].trigger()
-    heading, consequence = answer(desk)
-    assert heading == "Close 10 DEMO (By hand)?"
-    assert consequence == "Sells 10 DEMO at market at Simulated market; orders that would close it are cancelled first."
+    dialog = desk.window.findChild(ClosePositionDialog)
+    assert dialog is not None
+    heading, sentence = (dialog.findChild(QLabel, f"close-position-{part}") for part in ("heading", "sentence"))
+    assert heading is not None
+    assert sentence is not None
+    assert heading.text() == "Close 11 DEMO (By hand)?"
+    words = "Sells at market at Simulated market. Orders that would close it are cancelled first, or made smaller."
+    assert sentence.text() == words
+    ready = []
+    for typed in ("0", "12", "few", "11", "4"):
+        dialog.qty.setText(typed)
+        ready.append(dialog.close_button.isEnabled())
+    assert ready == [False, False, False, True, True]
+    dialog.half_button.click()
+    assert (dialog.qty.text(), dialog.close_button.text(), dialog.close_button.property("stake")) == ("5", "Close 5 DEMO", "paper")
+    QTest.keyClick(dialog.qty, Qt.Key.Key_Return)
+    await until(lambda: [row.qty for row in trading.holdings.model.table.rows] == [6])
+    trading.holdings.table.selectRow(0)
+    trading.holdings.table.setFocus()
+    desk.window.acts["close-position"].trigger()
+    whole = next(one for one in desk.window.findChildren(ClosePositionDialog) if one.isVisible())
+    assert whole.close_button.text() == "Close DEMO"
+    whole.close_button.click()
     await until(lambda: trading.holdings.model.table.rows == [])
     await desk.quiet()
 
@@ -350,7 +372,7 @@ async def test_tab_goes_through_the_ticket_to_its_button_and_on(make_desk: MakeD
     window = desk.window
     window.docks.show(window.docks["ticket"])
     passed: list[str] = []
-    for _ in range(60):
+    for _ in range(40):
         widget = window.focusWidget()
         assert widget is not None
         passed.append(widget.objectName())
@@ -368,3 +390,27 @@ async def test_f9_goes_to_the_ticket(make_desk: MakeDesk) -> None:
     desk.window.acts["order-ticket"].trigger()
     assert desk.window.docks["ticket"].isVisible()
     assert desk.window.acts["order-ticket"].shortcut().toString() == "F9"
+
+
+async def test_what_became_of_the_order_is_said_under_the_button_until_another_is_begun(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    trading = await connected(desk)
+    ticket = trading.ticket
+    await sent(desk, "DEMO", "3", limit="2")
+    await until(lambda: ticket.sent.text() == "Buy 3 DEMO works; the broker has it.")
+    trading.working.table.selectRow(0)
+    desk.window.acts["cancel-order"].trigger()
+    await until(lambda: ticket.sent.text().startswith("Buy 3 DEMO was cancelled."))
+    await sent(desk, "DEMO", "3")
+    await until(lambda: ticket.sent.text().startswith("Bought 3 DEMO at "))
+    assert ticket.sent.property("role") == "good"
+    await until(lambda: desk.window.status.currentMessage() == ticket.sent.text())
+    await desk.quiet()
+
+
+async def test_the_first_order_for_shares_does_not_wait_for_the_exchanges_calendar(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    calendar._table.clear()
+    await connected(desk)
+    assert calendar._table  # made in a thread, before an order needs it in the loop
+    await desk.quiet()

@@ -12,7 +12,7 @@ from typing import Any
 from tests.broker.bench import environment_of, fake_broker
 from tests.broker.market import Market, SharedClock
 from tests.broker.server import FakeBroker
-from tests.integration.cli.conftest import ROOT
+from tests.integration.cli.conftest import PIPE_BYTES, ROOT
 from tests.integration.cli.conftest import environment_of as process_environment
 
 SPEED = 60
@@ -57,6 +57,7 @@ class BrokerScene:
             env=process_environment(self._home, **{**self.variables, **more}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pipesize=PIPE_BYTES,
             text=True,
         )
         self._begun.append(process)

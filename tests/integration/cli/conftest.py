@@ -15,6 +15,8 @@ import pytest
 from app.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
+PIPE_BYTES = 1 << 20
+"""What a process may say while nobody reads it. A run that tells all it does fills the usual pipe in seconds, and then it stands."""
 
 HOURS = (
     # time, open, high, low, close, volume: closes rise, fall, rise, fall, so that fast 1 and slow 2 buy once and sell once
@@ -99,6 +101,7 @@ def begin(weaver_home: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]
             env=environment_of(weaver_home, **environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pipesize=PIPE_BYTES,
             text=True,
         )
         begun.append(process)

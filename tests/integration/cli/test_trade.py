@@ -130,6 +130,6 @@ def test_faults_on_purpose_are_said_and_gone_through(weaver: Weaver) -> None:
 def test_a_symbol_that_the_market_does_not_know_is_a_wrong_call(weaver: Weaver) -> None:
     said = weaver("trade", "sma-cross", "--symbol", "NOPE", "--timeframe", "1m", "--speed", "3600", "--minutes", "2")
     assert said.code == 2
-    assert said.err.splitlines()[-1].startswith("error[unknown_name]: There is no symbol of the simulated market named 'NOPE'.")
+    assert said.err.splitlines()[-1].startswith("error[unknown_name]: There is no symbol at Simulated market named 'NOPE'.")
     assert said.out == ""
     assert weaver("runs", "list", "--json").json()["runs"] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from core.data.export import write_bars
@@ -17,6 +17,7 @@ from core.data.guess import inspect
 from core.data.simulated import MARKETS
 from core.model.instants import MINUTE_NS
 from core.model.market import BarSeries
+from tests.examples import examples
 from tests.unit.data.jobs import PlainJob, plan_for, read, written
 
 BARS = MARKETS[2].make().slice(0, 400)
@@ -92,7 +93,7 @@ def time_of(start_ns: int, form: str, splits: bool) -> list[str]:
 
 
 @given(style=styles, first=st.integers(0, 100), count=st.integers(150, 300))
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(80, HealthCheck.function_scoped_fixture)
 def test_bars_written_in_any_style_come_in_as_they_were(style: Style, first: int, count: int, tmp_path: Path) -> None:
     bars = BARS.slice(first, first + count)
     path = written(tmp_path, text_of(bars, style))
@@ -128,7 +129,7 @@ def any_bars(draw: st.DrawFn) -> BarSeries:
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.zst", ".parquet"])
 @given(bars=any_bars())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, HealthCheck.function_scoped_fixture)
 def test_exported_bars_come_back_bit_for_bit(ending: str, bars: BarSeries, tmp_path: Path) -> None:
     path = tmp_path / f"bars{ending}"
     write_bars(bars, path, PlainJob())

@@ -64,19 +64,20 @@ async def test_connections_that_the_server_ends_are_made_anew(place: Place, post
     async with opened(place) as store, opened(place) as other:
         here, there = Hearer(), Hearer()
         acknowledged: list[str] = []
+        is_enough = asyncio.Event()
 
         async def append() -> None:
-            while len(acknowledged) < ENOUGH:
+            while len(acknowledged) < ENOUGH or not is_enough.is_set():
                 (event,) = await store.log.append([note(f"{len(acknowledged)}")])
                 acknowledged.append(str(event.payload.text))  # type: ignore[attr-defined]
 
         async def terminate() -> None:
             ended = 0
-            while len(acknowledged) < ENOUGH - 10:
+            while ended < 8 or len(acknowledged) < ENOUGH - 10:
                 later = len(there.events) + 4
                 ended += await asyncio.to_thread(postgres_server.terminate, str(place.url))
                 await there.wait_for(later)
-            assert ended > 5
+            is_enough.set()
 
         with store.log.subscribe("*", here, owner="test"), other.log.subscribe("*", there, owner="test"):
             async with asyncio.TaskGroup() as group:
@@ -84,7 +85,7 @@ async def test_connections_that_the_server_ends_are_made_anew(place: Place, post
                 group.create_task(terminate())
             await check_told_once(store, acknowledged, here)
             await check_told_once(other, acknowledged, there)
-        assert len(acknowledged) == ENOUGH
+        assert len(acknowledged) >= ENOUGH
 
 
 @pytest.mark.parametrize("count", [1, 2, 40, 3_000])  # some go in one journey, many are copied

@@ -41,6 +41,18 @@ async def taken(scene: WireScene) -> tuple[str, str, str]:
     return entry, stop, target
 
 
+async def partly_sold(scene: WireScene) -> tuple[str, str]:
+    """The stop and the target of an entry that filled; 4 of its 10 are sold by the target."""
+    entry, stop, target = await taken(scene)
+    scene.fill(entry, 10)
+    await scene.until_status(entry, S.FILLED)
+    first = scene.desk.state.lives[target].order.broker_id
+    assert first is not None
+    scene.do(lambda: scene.server.book.fill(first, "4", "420"))
+    await scene.until_filled(target, 4)
+    return stop, target
+
+
 async def test_an_entry_and_an_exit_are_changed_and_all_end_together(tmp_path: Path, server: FakeBroker) -> None:
     async with wired(tmp_path, server) as scene:
         await scene.run()
@@ -59,13 +71,7 @@ async def test_an_entry_and_an_exit_are_changed_and_all_end_together(tmp_path: P
 async def test_what_an_exit_sold_before_its_change_is_booked_with_it(tmp_path: Path, server: FakeBroker) -> None:
     async with wired(tmp_path, server) as scene:
         await scene.run()
-        entry, stop, target = await taken(scene)
-        scene.fill(entry, 10)
-        await scene.until_status(entry, S.FILLED)
-        first = scene.desk.state.lives[target].order.broker_id
-        assert first is not None
-        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
-        await scene.until_filled(target, 4)
+        stop, target = await partly_sold(scene)
         await changed(scene, target, limit_price=D(421))
         await scene.assert_books_equal()
     async with wired(tmp_path, server) as scene:  # and while the program is off
@@ -131,13 +137,7 @@ async def test_a_changed_exit_that_fills_while_the_program_is_off_is_filled_howe
 async def test_a_change_of_one_exit_leaves_it_over_what_the_other_has_not_sold(tmp_path: Path, server: FakeBroker) -> None:
     async with wired(tmp_path, server) as scene:
         await scene.run()
-        entry, stop, target = await taken(scene)
-        scene.fill(entry, 10)
-        await scene.until_status(entry, S.FILLED)
-        first = scene.desk.state.lives[target].order.broker_id
-        assert first is not None
-        scene.do(lambda: scene.server.book.fill(first, "4", "420"))
-        await scene.until_filled(target, 4)
+        stop, target = await partly_sold(scene)
         with pytest.raises(InvalidValue, match="one quantity"):
             await scene.desk.change(stop, OrderTerms(qty=D(8)))
         await changed(scene, stop, stop_price=D(381), qty=D(10))  # as a dialog sends what was not touched, too

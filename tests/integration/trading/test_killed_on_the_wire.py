@@ -13,7 +13,7 @@ from core.clock.realtime import SystemClock
 from core.model.order import OrderStatus, RejectCode
 from tests.broker.bench import fake_broker
 from tests.broker.desk import POST, wired
-from tests.broker.faults import Fault, Way
+from tests.broker.faults import Fault, Mischief, Way
 from tests.broker.server import FakeBroker
 
 S = OrderStatus
@@ -36,6 +36,16 @@ def another_process(server: FakeBroker, folder: Path, step: str, what: str = "or
         finally:
             process.kill()
     assert process.returncode == -signal.SIGKILL
+
+
+def killed_before_the_answer(server: FakeBroker, folder: Path, what: str = "order") -> None:
+    """Trade in another process until the broker has what it sent, and kill it before it can know."""
+    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
+    server.mischief = Mischief.MISSING  # or the stream tells what the answer does not
+    with another_process(server, folder, "before the answer", what) as process:
+        server.wait_for(lambda: is_there(server), seconds=30)
+        process.kill()
+    server.mischief = Mischief.NONE
 
 
 def fill(server: FakeBroker, qty: str) -> None:
@@ -70,10 +80,7 @@ async def test_killed_before_it_was_sent_it_is_never_sent(tmp_path: Path, server
 
 @pytest.mark.parametrize("filled", [0, 4, 10])
 async def test_killed_between_the_sending_and_the_answer(tmp_path: Path, server: FakeBroker, filled: int) -> None:
-    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
-    with another_process(server, tmp_path, "before the answer") as process:
-        server.wait_for(lambda: is_there(server), seconds=30)
-        process.kill()
+    killed_before_the_answer(server, tmp_path)
     if filled:
         fill(server, str(filled))
     async with wired(tmp_path, server) as scene:
@@ -146,10 +153,7 @@ async def test_a_bracket_that_was_not_sent_never_is(tmp_path: Path, server: Fake
 async def test_a_bracket_whose_answer_was_not_heard_is_found_with_its_exits(
     tmp_path: Path, server: FakeBroker, filled: int, sold: str
 ) -> None:
-    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
-    with another_process(server, tmp_path, "before the answer", "bracket") as process:
-        server.wait_for(lambda: is_there(server), seconds=30)
-        process.kill()
+    killed_before_the_answer(server, tmp_path, "bracket")
     if filled:
         fill(server, str(filled))
     if sold:
@@ -190,10 +194,7 @@ async def test_killed_between_a_fill_of_a_bracket_and_its_commit(tmp_path: Path,
 async def test_exits_that_are_not_named_at_once_are_never_taken_for_ones_that_never_came(
     tmp_path: Path, server: FakeBroker, way: str
 ) -> None:
-    server.fail(Fault(POST, Way.DONE_THEN_SILENT))
-    with another_process(server, tmp_path, "before the answer", "bracket") as process:
-        server.wait_for(lambda: is_there(server), seconds=30)
-        process.kill()
+    killed_before_the_answer(server, tmp_path, "bracket")
     lead = server.book.by_client_id("run-1")
     legs = lead["legs"]
     if way == "the lists are short":

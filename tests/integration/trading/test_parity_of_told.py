@@ -81,7 +81,7 @@ async def test_a_run_that_was_interrupted_decides_as_greta_does_before_and_after
 
 @pytest.mark.parametrize("holds", [True, False])
 async def test_a_run_whose_shares_were_split_decides_as_greta_does(tmp_path: Path, *, holds: bool) -> None:
-    async with scene(tmp_path, speed=240) as desk:  # a fill is heard of long before the next minute, on a busy machine too
+    async with scene(tmp_path) as desk:
         if not holds:
             text = (tmp_path / "holder.py").read_text().replace("            self.buy(10)\n", "")
             (tmp_path / "holder.py").write_text(text)

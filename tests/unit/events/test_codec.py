@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BugError, DatabaseNewer, InvalidValue
@@ -16,6 +16,7 @@ from core.events.payloads import OrderFilled, StrategyNoted
 from core.events.registry import event_types
 from core.model.order import OrderLeg, OrderRequest, OrderSide, OrderType, TimeInForce
 from core.model.run import AccountTerms, RunConfig
+from tests.examples import examples
 
 _DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal("-1e12"), max_value=Decimal("1e12"))
 _POSITIVE = st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal("0.00000001"), max_value=Decimal("1e12"))
@@ -90,7 +91,7 @@ st.register_type_strategy(
 
 
 @pytest.mark.parametrize("wire", event_types())
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_decoding_what_was_encoded_gives_it_back(wire: str, data: st.DataObject) -> None:
     payload = data.draw(st.from_type(REGISTRY[wire]))

@@ -1,8 +1,8 @@
 """A run manager at the fake Alpaca, over real HTTP and websockets, in a quick time: paper and live accounts side by side."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from core.brokers.source import AdapterSource, Brokers
 from core.clock.realtime import SystemClock
 from core.model.broker import AccountName
 from core.model.desk import Desk
-from core.model.instants import DAY_NS, MINUTE_NS
+from core.model.instants import DAY_NS, MINUTE_NS, to_ns
 from core.model.run import Run, RunConfig, RunMode
 from core.ports import Store
 from core.runs.manager import RunManager
@@ -22,7 +22,10 @@ from core.strategy.loader import StrategyLoader
 from tests.broker.bench import environment_of, fake_broker
 from tests.broker.market import Market, SharedClock
 from tests.broker.server import KEY, SECRET, FakeBroker
+from tests.unit.runs.waiting import Waiting
 
+NOON = to_ns(datetime(2026, 11, 30, 17, 0, tzinfo=UTC))
+"""Of a Monday in New York."""
 START_NS = 20_790 * DAY_NS + 3 * 60 * MINUTE_NS
 LIVE = "987654321"
 TURN = '''
@@ -43,7 +46,7 @@ class Turn(BarStrategy):
 '''
 
 
-class BrokerDesk:
+class BrokerDesk(Waiting):
     """A workstation with accounts at the broker."""
 
     def __init__(self, store: Store, runs: RunManager, server: FakeBroker, clock: SharedClock) -> None:
@@ -55,21 +58,13 @@ class BrokerDesk:
         terms: dict[str, Any] = {"symbols": ("BTC/USD",), "timeframe": "1m", "mode": mode, "broker": "alpaca", "end_ns": end_ns}
         return await self.runs.create(RunConfig(strategy_id=strategy_id, **(terms | changes)))
 
-    async def over(self, run: Run) -> Run:
-        async with asyncio.timeout(60):
-            return await self.runs.wait(run.id)
+    def sent(self) -> list[dict[str, Any]]:
+        """The broker's orders, oldest first."""
+        return self.server.do(lambda: [dict(order) for order in self.server.book.orders.values()])
 
-    async def until(self, wire: str, count: int = 1) -> list[Any]:
-        """Return the payloads of so many events once they are there."""
-        told = asyncio.Event()
-        with self.store.log.subscribe(wire, lambda _: told.set(), owner="test"):
-            while True:
-                told.clear()  # before: what is told while the log is read counts
-                found = await self.store.log.read(pattern=wire, limit=10_000)
-                if len(found) >= count:
-                    return [event.payload for event in found]
-                async with asyncio.timeout(60):
-                    await told.wait()
+    def fill(self, broker_id: str, qty: str, price: str) -> None:
+        """Let the market take a part of an order."""
+        self.server.do(lambda: self.server.book.fill(broker_id, qty, price))
 
 
 @asynccontextmanager
@@ -113,3 +108,14 @@ async def at_broker(
         with Market(server, clock, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0, "SPY": 400.0}, days=7).running():
             async with broker_desk(str(folder / "desk.db"), folder, server, clock, **options) as desk:
                 yield desk
+
+
+@asynccontextmanager
+async def bracket(folder: Path, strategy: str) -> AsyncIterator[tuple[BrokerDesk, Run]]:
+    """A run of `strategy`, whose id is bracket, over SPY by day, once the broker has three orders of it."""
+    (folder / "bracket.py").write_text(strategy)
+    async with at_broker(folder, start_ns=NOON) as desk:
+        run = await desk.create(strategy_id="bracket", symbols=("SPY",))
+        await desk.runs.start(run.id)
+        await desk.until("orders.Accepted", 3)
+        yield desk, run

@@ -19,6 +19,7 @@ from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
 from tests.unit.runs.live_desk import BEGINS_NS, LiveScene
+from tests.virtual_time import VirtualClock, virtual_time
 
 MARGIN = AccountTerms(kind=AccountKind.MARGIN)
 CASH = Decimal(1_000_000)
@@ -72,6 +73,7 @@ class LastingScene(LiveScene):
     def __init__(self, folder: Path, source: type[LastingSource] = LastingSource, **options: Any) -> None:
         self.folder = folder
         self.lasting = source(folder / "broker.json", **options)
+        self.lasting._clock = VirtualClock(self.lasting._clock.now_ns(), self.lasting._clock.speed)
         self.clock = self.lasting.clock(ID)
         clock = SystemClock()
         self.store = DatabaseStore(folder / "desk.db", clock)
@@ -98,10 +100,12 @@ class LastingScene(LiveScene):
 
 @asynccontextmanager
 async def lasting(folder: Path, **options: Any) -> AsyncIterator[LastingScene]:
-    scene = LastingScene(folder, **options)
-    await scene.store.open()
-    try:
-        yield scene
-    finally:
-        await scene.ends()
+    """In virtual time."""
+    with virtual_time():
+        scene = LastingScene(folder, **options)
+        await scene.store.open()
+        try:
+            yield scene
+        finally:
+            await scene.ends()
     assert not scene.bugs, scene.bugs

@@ -1,8 +1,7 @@
 """A run manager on the simulated market, and strategies for it."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from core.ports import Broker
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
+from tests.unit.runs.waiting import Waiting
+from tests.virtual_time import VirtualClock, virtual_time
 
 BEGINS_NS = 20_000 * DAY_NS + 10 * 60 * MINUTE_NS - MINUTE_NS // 2
 
@@ -54,13 +55,14 @@ class KeptSource(SimSource):
             yield broker
 
 
-class LiveScene:
+class LiveScene(Waiting):
     """What a test holds in its hands."""
 
     def __init__(self, folder: Path, *, speed: float = 1_200.0, callback_limit_s: float = 5.0, store: DatabaseStore | None = None) -> None:
         clock = SystemClock()
         self.folder = folder
         self.source = KeptSource(BEGINS_NS, speed=speed)
+        self.source._clock = VirtualClock(BEGINS_NS, speed)
         self.clock = self.source.clock(ID)
         self.store = store or DatabaseStore(folder / "desk.db", clock)
         self.bugs: list[str] = []
@@ -81,22 +83,6 @@ class LiveScene:
         terms: dict[str, Any] = {"symbols": ("DEMO/USD",), "timeframe": "1m", "mode": RunMode.PAPER, "broker": ID, "end_ns": end_ns}
         run = await self.runs.create(RunConfig(strategy_id=strategy, **(terms | changes)))
         return await self.runs.start(run.id)
-
-    async def over(self, run: Run) -> Run:
-        async with asyncio.timeout(60):
-            return await self.runs.wait(run.id)
-
-    async def until(self, wire: str, count: int = 1) -> list[Any]:
-        """Return the payloads of so many events once they are there."""
-        told = asyncio.Event()
-        with self.store.log.subscribe(wire, lambda _: told.set(), owner="test"):
-            while True:
-                told.clear()  # before: what is told while the log is read counts
-                found = await self.store.log.read(pattern=wire, limit=10_000)
-                if len(found) >= count:
-                    return [event.payload for event in found]
-                async with asyncio.timeout(60):
-                    await told.wait()
 
     async def throw(self, level: SwitchLevel) -> None:
         """Throw the kill switch of all."""
@@ -121,12 +107,14 @@ class LiveScene:
 
 
 @asynccontextmanager
-async def live(folder: Path, **options: Any) -> AsyncIterator[LiveScene]:
-    scene = LiveScene(folder, **options)
-    await scene.store.open()
-    try:
-        yield scene
-    finally:
-        await scene.runs.close()
-        await scene.store.close()
+async def live(folder: Path, *, in_real_time: bool = False, **options: Any) -> AsyncIterator[LiveScene]:
+    """On a market in virtual time. `in_real_time`: for a strategy that takes its time."""
+    with nullcontext() if in_real_time else virtual_time():
+        scene = LiveScene(folder, **options)
+        await scene.store.open()
+        try:
+            yield scene
+        finally:
+            await scene.runs.close()
+            await scene.store.close()
     assert not scene.bugs, scene.bugs

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.model.corporate_action import CorporateAction, Dividend, Split
 from core.model.instants import DAY_NS
@@ -17,7 +16,7 @@ from core.model.run import Run, RunConfig, RunStatus
 from core.runs.manager import RunManager
 from core.runs.reporting import report_of
 from core.store.memory import MemoryStore
-from core.strategy.loader import StrategyLoader
+from tests.unit.runs.managed import managed, ran_to_its_end
 
 FIRST_DAY = 19_723
 """2024-01-01; the split is on the 17th, a Wednesday."""
@@ -49,30 +48,14 @@ class Desk:
         )
         (self.plugins / "trial.py").write_text(source)
         config = RunConfig(strategy_id="trial", symbols=("SPY",), timeframe="1d", **changes)  # type: ignore[arg-type]
-        run = await self.manager.create(config)
-        await self.manager.start(run.id)
-        return await self.manager.wait(run.id)
+        return await ran_to_its_end(self.manager, config)
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
-    clock = SystemClock()
-    store = MemoryStore(clock)
-    await store.open()
-    bugs: list[BaseException] = []
-    loader = StrategyLoader([tmp_path])
-    manager = RunManager(
-        brokers=SimSource(0),
-        store=store,
-        strategies=loader,
-        clock=clock,
-        callback_limit_s=1.0,
-        on_bug=lambda error, _where: bugs.append(error),
-    )
-    yield Desk(manager, store, tmp_path)
-    await manager.close()
-    await store.close()
-    assert bugs == []
+    store = MemoryStore(SystemClock())
+    async with managed(store, tmp_path, callback_limit_s=1.0) as (manager, _):
+        yield Desk(manager, store, tmp_path)
 
 
 BUYS = "def on_bar(self, bar):\n    if not self.held():\n        self.buy(10)"

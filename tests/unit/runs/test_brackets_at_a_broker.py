@@ -1,18 +1,12 @@
 """A run whose entry leaves with its exits as one order: what the strategy knows of them, and what becomes of them with the run."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from core.model.instants import to_ns
 from core.model.order import Order, OrderStatus
 from core.model.run import Run
-from tests.unit.runs.broker_desk import BrokerDesk, at_broker
+from tests.unit.runs.broker_desk import BrokerDesk, bracket
 
-NOON = to_ns(datetime(2026, 11, 30, 17, 0, tzinfo=UTC))
 STRATEGY = '''
 from core.strategy.api import Bar, BarStrategy
 
@@ -38,44 +32,33 @@ class Bracket(BarStrategy):
 S = OrderStatus
 
 
-@asynccontextmanager
-async def bracket(folder: Path) -> AsyncIterator[tuple[BrokerDesk, Run]]:
-    """A run whose entry waits at the broker, with its exits."""
-    (folder / "bracket.py").write_text(STRATEGY)
-    async with at_broker(folder, start_ns=NOON) as desk:
-        run = await desk.create(strategy_id="bracket", symbols=("SPY",))
-        await desk.runs.start(run.id)
-        await desk.until("orders.Accepted", 3)
-        yield desk, run
-
-
-def sent(desk: BrokerDesk) -> list[dict[str, Any]]:
-    return desk.server.do(lambda: [dict(order) for order in desk.server.book.orders.values()])
-
-
 async def rows(desk: BrokerDesk, run: Run) -> dict[str, Order]:
     return {order.id.removeprefix(f"{run.id}-"): order for order in await desk.store.runs.orders(run.id)}
 
 
 async def test_the_strategy_knows_them_while_they_are_held(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
-        assert [(one["order_class"], one["status"]) for one in sent(desk)] == [("bracket", "new"), ("bracket", "held"), ("bracket", "held")]
+    async with bracket(tmp_path, STRATEGY) as (desk, run):
+        assert [(one["order_class"], one["status"]) for one in desk.sent()] == [
+            ("bracket", "new"),
+            ("bracket", "held"),
+            ("bracket", "held"),
+        ]
         await desk.until("strategy.Noted", 4)
         notes = [one.text for one in await desk.until("strategy.Noted")]
         assert notes[-1] == "in in.stop in.target"
-        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "buy", "limit"), "10", "300"))
+        desk.fill(sent_id(desk, "buy", "limit"), "10", "300")
         await desk.until("orders.Filled")
         assert [order.status for order in (await rows(desk, run)).values()] == [S.FILLED, S.ACCEPTED, S.ACCEPTED]
         await desk.runs.stop(run.id)
         assert [order.status for order in (await rows(desk, run)).values()] == [S.FILLED, S.CANCELLED, S.CANCELLED]
-        assert len(sent(desk)) == 3
+        assert len(desk.sent()) == 3
 
 
 async def test_from_the_fill_of_an_exit_one_walks_back_through_that_of_its_entry(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
-        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "buy", "limit"), "10", "300"))
+    async with bracket(tmp_path, STRATEGY) as (desk, run):
+        desk.fill(sent_id(desk, "buy", "limit"), "10", "300")
         await desk.until("orders.Filled")
-        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "sell", "limit"), "10", "500"))
+        desk.fill(sent_id(desk, "sell", "limit"), "10", "500")
         await desk.until("orders.Filled", 2)
         events = {event.id: event for event in await desk.store.log.read(run_id=run.id, limit=5_000)}
         event = next(
@@ -91,14 +74,14 @@ async def test_from_the_fill_of_an_exit_one_walks_back_through_that_of_its_entry
 
 
 async def test_a_part_that_was_bought_is_protected_under_the_names_that_the_strategy_gave(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
-        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "buy", "limit"), "4", "300"))
+    async with bracket(tmp_path, STRATEGY) as (desk, run):
+        desk.fill(sent_id(desk, "buy", "limit"), "4", "300")
         replaced = (await desk.until("orders.Replaced"))[0]
         assert replaced.order_id == f"{run.id}-2.again"
         own = await rows(desk, run)
         assert [own[each].status for each in ("1", "2", "3")] == [S.CANCELLED] * 3
         assert (own["2.again"].request.stop_price, own["2.again"].request.qty) == (Decimal(260), Decimal(4))
-        working = [one for one in sent(desk) if one["side"] == "sell" and one["status"] in {"new", "held", "pending_new"}]
+        working = [one for one in desk.sent() if one["side"] == "sell" and one["status"] in {"new", "held", "pending_new"}]
         assert {(one["type"], one["qty"]) for one in working} == {("limit", "4"), ("stop", "4")}
         await desk.runs.stop(run.id)
         own = await rows(desk, run)
@@ -106,11 +89,11 @@ async def test_a_part_that_was_bought_is_protected_under_the_names_that_the_stra
 
 
 async def test_a_run_that_is_stopped_takes_all_of_it_back(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
-        desk.server.do(lambda: desk.server.book.fill(sent_id(desk, "buy", "limit"), "4", "300"))
+    async with bracket(tmp_path, STRATEGY) as (desk, run):
+        desk.fill(sent_id(desk, "buy", "limit"), "4", "300")
         await desk.runs.stop(run.id)
-        assert {one["status"] for one in sent(desk)} == {"canceled"}
-        assert len(sent(desk)) == 3
+        assert {one["status"] for one in desk.sent()} == {"canceled"}
+        assert len(desk.sent()) == 3
         assert {order.status for order in (await rows(desk, run)).values()} == {S.CANCELLED}
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.brokers.sim import SimSource
-from core.clock.realtime import SystemClock
 from core.errors import InputError
 from core.events.envelope import Envelope
 from core.model.corporate_action import CorporateAction, Split
@@ -23,11 +21,9 @@ from core.runs import chain as reading
 from core.runs.chain import chain_of, chain_of_fill, chain_of_order
 from core.runs.checking import check_store
 from core.runs.manager import RunManager
-from core.store.database import DatabaseStore
-from core.store.memory import MemoryStore
-from core.strategy.loader import StrategyLoader
 from core.views.chain import chain_steps
 from tests.unit.runs.live_desk import live
+from tests.unit.runs.managed import managed, ran_to_its_end, store_of
 
 COUNT = 2_000
 DAY = 1_440
@@ -63,9 +59,7 @@ class Desk:
         )
         await self.store.bars.merge(BarSetKey(symbol=symbol, timeframe="1m", source="test"), bars(close, symbol, first_ns))
         config = RunConfig(strategy_id="trial", symbols=(symbol,), timeframe="1m", **changes)  # type: ignore[arg-type]
-        run = await self.manager.create(config)
-        await self.manager.start(run.id)
-        run = await self.manager.wait(run.id)
+        run = await ran_to_its_end(self.manager, config)
         assert run.status is RunStatus.COMPLETED, run.error
         return run, await self.store.runs.fills(run.id)
 
@@ -81,22 +75,9 @@ class Desk:
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Desk]:
-    clock = SystemClock()
-    store: Store = MemoryStore(clock) if request.param == "memory" else DatabaseStore(f"sqlite:///{tmp_path / 'weaver.db'}", clock)
-    await store.open()
-    bugs: list[BaseException] = []
-    manager = RunManager(
-        brokers=SimSource(0),
-        store=store,
-        strategies=StrategyLoader([tmp_path]),
-        clock=clock,
-        callback_limit_s=5.0,
-        on_bug=lambda error, _where: bugs.append(error),
-    )
-    yield Desk(manager, store, tmp_path)
-    await manager.close()
-    await store.close()
-    assert bugs == []
+    store = store_of(request.param, tmp_path)
+    async with managed(store, tmp_path) as (manager, _):
+        yield Desk(manager, store, tmp_path)
 
 
 ORDER = ["Decision", "Routed", "Order", "Accepted"]

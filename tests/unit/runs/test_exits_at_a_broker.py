@@ -1,20 +1,14 @@
 """A pair of exits at a broker that holds shares back for each sale: it leaves as one order, and the broker minds it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.model.instants import to_ns
 from core.model.order import Order, OrderStatus, RejectCode
 from core.model.run import Run
 from tests.broker.faults import Fault, Way
-from tests.unit.runs.broker_desk import BrokerDesk, at_broker
+from tests.unit.runs.broker_desk import NOON, BrokerDesk, at_broker, bracket
 
-NOON = to_ns(datetime(2026, 11, 30, 17, 0, tzinfo=UTC))
 BRACKET = '''
 from core.strategy.api import Bar, BarStrategy
 
@@ -34,37 +28,22 @@ class Bracket(BarStrategy):
 S = OrderStatus
 
 
-@asynccontextmanager
-async def bracket(folder: Path) -> AsyncIterator[tuple[BrokerDesk, Run]]:
-    """A run whose entry filled and whose exits are at the broker."""
-    (folder / "bracket.py").write_text(BRACKET)
-    async with at_broker(folder, start_ns=NOON) as desk:
-        run = await desk.create(strategy_id="bracket", symbols=("SPY",))
-        await desk.runs.start(run.id)
-        await desk.until("orders.Accepted", 3)
-        yield desk, run
-
-
-def sent(desk: BrokerDesk) -> list[dict[str, Any]]:
-    return desk.server.do(lambda: [dict(order) for order in desk.server.book.orders.values()])
-
-
 async def exits(desk: BrokerDesk, run: Run) -> dict[str, Order]:
     return {order.request.type.value: order for order in await desk.store.runs.orders(run.id) if order.parent_id is not None}
 
 
 async def test_it_leaves_as_one_order_and_the_target_ends_the_stop(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
-        placed = sent(desk)
+    async with bracket(tmp_path, BRACKET) as (desk, run):
+        placed = desk.sent()
         assert [order["order_class"] for order in placed] == ["", "oco", "oco"]
         own = await exits(desk, run)
         assert [order.status for order in own.values()] == [S.ACCEPTED, S.ACCEPTED]
         assert placed[1]["client_order_id"] == own["limit"].id
         assert (own["limit"].broker_id, own["stop"].broker_id) == (placed[1]["id"], placed[2]["id"])
         assert desk.server.requests["POST /v2/orders"] == 2
-        desk.server.do(lambda: desk.server.book.fill(placed[1]["id"], "4", "500"))
+        desk.fill(placed[1]["id"], "4", "500")
         await desk.until("orders.PartiallyFilled")
-        desk.server.do(lambda: desk.server.book.fill(placed[1]["id"], "6", "500"))
+        desk.fill(placed[1]["id"], "6", "500")
         await desk.until("orders.Cancelled")
         own = await exits(desk, run)
         assert (own["limit"].status, own["stop"].status) == (S.FILLED, S.CANCELLED)
@@ -73,8 +52,8 @@ async def test_it_leaves_as_one_order_and_the_target_ends_the_stop(tmp_path: Pat
 
 
 async def test_the_stop_ends_the_target(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
-        desk.server.do(lambda: desk.server.book.fill(sent_stop(desk), "10", "300"))
+    async with bracket(tmp_path, BRACKET) as (desk, run):
+        desk.fill(sent_stop(desk), "10", "300")
         await desk.until("orders.Cancelled")
         own = await exits(desk, run)
         assert (own["limit"].status, own["stop"].status) == (S.CANCELLED, S.FILLED)
@@ -88,11 +67,11 @@ def sent_stop(desk: BrokerDesk) -> str:
 
 
 async def test_a_stop_of_the_run_cancels_both(tmp_path: Path) -> None:
-    async with bracket(tmp_path) as (desk, run):
+    async with bracket(tmp_path, BRACKET) as (desk, run):
         await desk.runs.stop(run.id)
         own = await exits(desk, run)
         assert [order.status for order in own.values()] == [S.CANCELLED, S.CANCELLED]
-        assert {order["status"] for order in sent(desk)} == {"filled", "canceled"}
+        assert {order["status"] for order in desk.sent()} == {"filled", "canceled"}
 
 
 @pytest.mark.parametrize("way", [Way.RESET_AFTER, Way.NONSENSE])
@@ -104,12 +83,12 @@ async def test_a_lost_answer_is_looked_up_and_both_are_found(tmp_path: Path, way
         await desk.runs.start(run.id)
         await desk.until("orders.Accepted")
         desk.server.fail(Fault("POST /v2/orders", way))
-        entry = sent(desk)[0]["id"]
-        desk.server.do(lambda: desk.server.book.fill(entry, "10", "400"))
+        entry = desk.sent()[0]["id"]
+        desk.fill(entry, "10", "400")
         await desk.until("orders.Accepted", 3)
         own = await exits(desk, run)
         assert [order.status for order in own.values()] == [S.ACCEPTED, S.ACCEPTED]
-        assert len(sent(desk)) == 3
+        assert len(desk.sent()) == 3
         await desk.runs.stop(run.id)
 
 
@@ -122,8 +101,8 @@ async def test_a_refusal_is_that_of_both(tmp_path: Path) -> None:
         await desk.until("orders.Accepted")
         body = '{"code": 42210000, "message": "oco orders must be exit orders"}'
         desk.server.fail(Fault("POST /v2/orders", Way.STATUS, 422, body=body))
-        entry = sent(desk)[0]["id"]
-        desk.server.do(lambda: desk.server.book.fill(entry, "10", "400"))
+        entry = desk.sent()[0]["id"]
+        desk.fill(entry, "10", "400")
         await desk.until("orders.Rejected", 2)
         own = await exits(desk, run)
         assert {(order.status, order.reject_code) for order in own.values()} == {(S.REJECTED, RejectCode.BROKER_REFUSED)}

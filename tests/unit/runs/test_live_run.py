@@ -88,7 +88,7 @@ async def test_a_stop_cancels_what_works(tmp_path: Path) -> None:
     ],
 )
 async def test_a_strategy_that_misbehaves_ends_its_run_and_its_orders(tmp_path: Path, more: str, code: str) -> None:
-    async with live(tmp_path, callback_limit_s=0.3) as scene:
+    async with live(tmp_path, callback_limit_s=0.3, in_real_time=True) as scene:
         scene.strategy(more)
         run = await scene.over(await scene.start())
         assert (run.status, run.error_code) == (RunStatus.ERROR, code)

@@ -10,7 +10,6 @@ import pytest
 
 from core.backtest.assembly import larger_market
 from core.backtest.feeds import Market
-from core.brokers.sim import SimSource
 from core.clock.realtime import SystemClock
 from core.events.envelope import Envelope
 from core.events.payloads import RunProgressed
@@ -19,7 +18,7 @@ from core.model.market import BarSeries, BarSetKey, Timeframe
 from core.model.run import Run, RunConfig, RunStatus
 from core.runs.manager import RunManager
 from core.store.memory import MemoryStore
-from core.strategy.loader import StrategyLoader
+from tests.unit.runs.managed import managed, ran_to_its_end
 
 BARS = 6_000
 NAMES = "Bar, BarStrategy, FetchWindow, Strategy, StopRun, buy, ema, param, sell, sma"
@@ -51,31 +50,16 @@ class Desk:
     async def ran_built_in(self, strategy: str, *, symbols: tuple[str, ...] = ("X/Y",), **changes: object) -> Run:
         """Run a strategy to its end."""
         config = RunConfig(strategy_id=strategy, symbols=symbols, timeframe="1m", **changes)  # type: ignore[arg-type]
-        run = await self.manager.create(config)
-        await self.manager.start(run.id)
-        return await self.manager.wait(run.id)
+        return await ran_to_its_end(self.manager, config)
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
-    clock = SystemClock()
-    store = MemoryStore(clock)
-    await store.open()
-    for series in (walk("X/Y", 1), walk("A/B", 2, skip=700), walk("C/D", 3, count=900)):
-        await store.bars.merge(BarSetKey(symbol=series.symbol, timeframe="1m", source="test"), series)
-    bugs: list[BaseException] = []
-    manager = RunManager(
-        brokers=SimSource(0),
-        store=store,
-        strategies=StrategyLoader([tmp_path]),
-        clock=clock,
-        callback_limit_s=5.0,
-        on_bug=lambda error, _where: bugs.append(error),
-    )
-    yield Desk(manager, store, tmp_path)
-    await manager.close()
-    await store.close()
-    assert bugs == []
+    store = MemoryStore(SystemClock())
+    async with managed(store, tmp_path) as (manager, _):
+        for series in (walk("X/Y", 1), walk("A/B", 2, skip=700), walk("C/D", 3, count=900)):
+            await store.bars.merge(BarSetKey(symbol=series.symbol, timeframe="1m", source="test"), series)
+        yield Desk(manager, store, tmp_path)
 
 
 CHEATS = {

@@ -24,6 +24,7 @@ from core.runs.conservation import check_run
 from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
+from tests.virtual_time import VirtualClock, virtual_time
 
 D = Decimal
 BEGINS = "2024-10-04T03:54:30Z"
@@ -49,10 +50,11 @@ class Holder(BarStrategy):
 
 
 class Scene:
-    """A run manager on the paper account, on a simulated market that goes fast."""
+    """A run manager on the paper account, on a simulated market that goes fast, in virtual time."""
 
-    def __init__(self, folder: Path, begins: str, speed: float) -> None:
-        market = SimSource(parse_instant(begins), speed=speed)
+    def __init__(self, folder: Path, begins: str) -> None:
+        market = SimSource(parse_instant(begins), speed=1_200)
+        market._clock = VirtualClock(parse_instant(begins), 1_200)
         self.clock = market.clock(SIM)
         self.store = DatabaseStore(folder / "desk.db", SystemClock())
         feed = PaperFeed(id=SIM, open=lambda: market.open(SIM, AccountName.PAPER), clock=self.clock, hours=RoundTheClock())
@@ -75,15 +77,16 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, begins: str = BEGINS, *, speed: float = 300) -> AsyncIterator[Scene]:
+async def scene(folder: Path, begins: str = BEGINS) -> AsyncIterator[Scene]:
     (folder / "holder.py").write_text(HOLDER)
-    opened = Scene(folder, begins, speed)
-    await opened.store.open()
-    try:
-        yield opened
-    finally:
-        await opened.runs.close()
-        await opened.store.close()
+    with virtual_time():
+        opened = Scene(folder, begins)
+        await opened.store.open()
+        try:
+            yield opened
+        finally:
+            await opened.runs.close()
+            await opened.store.close()
     assert opened.bugs == []
 
 

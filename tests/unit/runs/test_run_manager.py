@@ -28,6 +28,7 @@ from core.store.memory import MemoryStore
 from core.store.unit_of_work import CollectedWork
 from core.strategy.loader import StrategyLoader
 from tests.strictness.log_guard import AllowLog
+from tests.unit.runs.managed import managed, ran_to_its_end, store_of
 
 KEY = BarSetKey(symbol="X/Y", timeframe="1m", source="test")
 
@@ -63,10 +64,8 @@ class Desk:
 
     async def ran(self, strategy: str = "sma-cross", **changes: object) -> Run:
         """Run to the end and return the run as stored."""
-        run = await self.manager.create(self.config(strategy, **changes))
-        await self.manager.start(run.id)
-        over = await self.manager.wait(run.id)
-        stored = await self.store.runs.run(run.id)
+        over = await ran_to_its_end(self.manager, self.config(strategy, **changes))
+        stored = await self.store.runs.run(over.id)
         assert stored == over
         return over
 
@@ -77,26 +76,14 @@ class Desk:
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Desk]:
-    clock = SystemClock()
-    store: Store = MemoryStore(clock) if request.param == "memory" else DatabaseStore(f"sqlite:///{tmp_path / 'weaver.db'}", clock)
-    await store.open()
-    await store.bars.merge(KEY, wave(5_000))
+    store = store_of(request.param, tmp_path)
     plugins = tmp_path / "strategies"
     plugins.mkdir()
-    bugs: list[BaseException] = []
-    manager = RunManager(
-        brokers=SimSource(0),
-        store=store,
-        strategies=StrategyLoader([plugins]),
-        clock=clock,
-        callback_limit_s=1.0,
-        on_bug=lambda error, _where: bugs.append(error),
-    )
-    yield Desk(manager, store, plugins, bugs)
-    await manager.close()
-    assert store.log.subscriptions() == ()
-    await store.close()
-    assert bugs == []
+    async with managed(store, plugins, callback_limit_s=1.0) as (manager, bugs):
+        await store.bars.merge(KEY, wave(5_000))
+        yield Desk(manager, store, plugins, bugs)
+        await manager.close()
+        assert store.log.subscriptions() == ()
 
 
 async def test_a_run_completes_with_everything_committed_before_its_last_event(desk: Desk) -> None:

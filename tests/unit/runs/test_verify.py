@@ -10,8 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.brokers.sim import SimSource
-from core.clock.realtime import SystemClock
 from core.errors import InputError, RunError
 from core.model.corporate_action import CorporateAction, Dividend
 from core.model.instants import MINUTE_NS
@@ -22,9 +20,7 @@ from core.ports import Store
 from core.runs.comparing import compare_runs
 from core.runs.manager import RunManager
 from core.runs.verify import verify_run
-from core.store.database import DatabaseStore
-from core.store.memory import MemoryStore
-from core.strategy.loader import StrategyLoader
+from tests.unit.runs.managed import managed, ran_to_its_end, store_of
 
 KEY = BarSetKey(symbol="X/Y", timeframe="1m", source="test")
 
@@ -68,30 +64,15 @@ class Desk:
         if strategy == "trial":
             self.write(source)
         config = RunConfig(strategy_id=strategy, symbols=("X/Y",), timeframe="1m", **changes)  # type: ignore[arg-type]
-        run = await self.manager.create(config)
-        await self.manager.start(run.id)
-        return await self.manager.wait(run.id)
+        return await ran_to_its_end(self.manager, config)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Desk]:
-    clock = SystemClock()
-    store: Store = MemoryStore(clock) if request.param == "memory" else DatabaseStore(f"sqlite:///{tmp_path / 'weaver.db'}", clock)
-    await store.open()
-    await store.bars.merge(KEY, wave(3_000))
-    bugs: list[BaseException] = []
-    manager = RunManager(
-        brokers=SimSource(0),
-        store=store,
-        strategies=StrategyLoader([tmp_path]),
-        clock=clock,
-        callback_limit_s=5.0,
-        on_bug=lambda error, _where: bugs.append(error),
-    )
-    yield Desk(manager, store, tmp_path)
-    await manager.close()
-    await store.close()
-    assert bugs == []
+    store = store_of(request.param, tmp_path)
+    async with managed(store, tmp_path) as (manager, _):
+        await store.bars.merge(KEY, wave(3_000))
+        yield Desk(manager, store, tmp_path)
 
 
 COSTS: Mapping[str, Any] = {"fees": "bps:10", "slippage": "bps:5", "seed": 7, "close_at_end": True}

@@ -23,6 +23,7 @@ from core.trading.books import RunBook
 from core.trading.service import AccountDesk, Intent
 from core.trading.state import AccountState, Seat
 from tests.losing import LosingRows, Outcome
+from tests.virtual_time import VirtualClock, virtual_time
 
 KEY = "fake:FAKE"
 FEATURES = Features(
@@ -62,7 +63,16 @@ class Scene:
         book = self.desk.state.books.get(run_id) or RunBook(CASH, limits or RiskLimits())
         self.desk.sit(run_id, book, Seat(lambda: None, lambda error: self.stopped.append(error.args[0])))
 
-    async def place(self, side: str = "buy", qty: int = 10, *, run_id: str = "run", limit: str | None = None, id: str | None = None) -> str:
+    async def place(
+        self,
+        side: str = "buy",
+        qty: int | str = 10,
+        *,
+        run_id: str = "run",
+        limit: str | None = None,
+        id: str | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> str:
         """Place an order as a strategy would, and return its id once it is committed."""
         self.count += 1
         order_id = id or f"{run_id}-{self.count}"
@@ -73,7 +83,7 @@ class Scene:
             type=OrderType.MARKET if limit is None else OrderType.LIMIT,
             limit_price=None if limit is None else Decimal(limit),
         )
-        now = SystemClock().now_ns()
+        now = self.desk.state.clock.now_ns()
         wish = envelope(
             PlaceRequest(order_id=order_id, request=request), id=f"{order_id}-wish", ts=now, producer="runs", run_id=run_id, corr_id=run_id
         )
@@ -81,7 +91,7 @@ class Scene:
             id=order_id,
             run_id=run_id,
             request=request,
-            time_in_force=TimeInForce.GTC,
+            time_in_force=time_in_force,
             status=OrderStatus.CREATED,
             created_ns=now,
             updated_ns=now,
@@ -118,7 +128,7 @@ class Scene:
         return found[0].payload
 
     async def throw(self, level: SwitchLevel, run_id: str | None = None) -> None:
-        now = SystemClock().now_ns()
+        now = self.desk.state.clock.now_ns()
         payload = SwitchThrown(level=level, reason="A person threw it.")
         await self.store.log.append([envelope(payload, id=f"switch-{level}-{now}", ts=now, producer="engine", run_id=run_id)])
 
@@ -144,8 +154,29 @@ async def opened(
     clock: SystemClock | None = None,
     **options: Any,
 ) -> AsyncIterator[Scene]:
-    """A desk on the folder's database; `broker`: one that was there before; `loses`: what becomes of its first commits."""
-    clock = clock or SystemClock()
+    """A desk on the folder's database, in virtual time; `broker`: one that was there before; `loses`: what becomes of its first commits."""
+    with virtual_time():
+        async with _opened(folder, broker, limits, loses, clock, options) as scene:
+            yield scene
+
+
+def virtual_clock() -> VirtualClock:
+    """Return a clock that has begun, and that goes as the loop does."""
+    clock = VirtualClock(SystemClock().now_ns(), 1.0)
+    clock.begin()
+    return clock
+
+
+@asynccontextmanager
+async def _opened(
+    folder: Path,
+    broker: FakeBroker | None,
+    limits: RiskLimits | None,
+    loses: Iterable[Outcome],
+    given: SystemClock | None,
+    options: dict[str, Any],
+) -> AsyncIterator[Scene]:
+    clock = given or virtual_clock()
     store = DatabaseStore(folder / "desk.db", clock)
     await store.open()
     broker = broker or FakeBroker(clock.now_ns)

@@ -253,10 +253,11 @@ async def test_what_cannot_be_understood_of_one_order_is_reported_and_ends_nothi
 
 
 async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(tmp_path: Path) -> None:
-    async with opened(tmp_path, limits=RiskLimits(max_silence_s=0.000_001)) as scene:
+    async with opened(tmp_path, limits=RiskLimits(max_silence_s=0.5)) as scene:
         await scene.run()
         scene.broker.faults.cut()
         await scene.until_told("live.StreamChanged")
+        await asyncio.sleep(1)
         order = await scene.until_status(await scene.place(), S.REJECTED)
         assert order.reject_code is RejectCode.RISK_SILENCE
         scene.broker.faults.mend()
