@@ -89,6 +89,30 @@ def looked_at(call: Call, account: str, broker: str | None, work: Callable[[Show
     return with_accounts(call, look)
 
 
+def left_bare_at(call: Call, account: str, broker: str | None) -> list[str]:
+    """Return in words what is held at an account without the exits that it had, as far as the store tells."""
+
+    async def look(_: "Accounts") -> list[str]:
+        from app.compose import compose_store
+        from core.events.envelope import envelope
+        from core.model.run import RunMode
+        from core.runs.bare import left_bare
+        from core.runs.live import account_of
+        from core.views.words import words
+
+        name = parse_account(account)
+        mode = next(one for one in (RunMode.PAPER, RunMode.LIVE) if account_of(one) is name)
+        store = compose_store(call.database_url, call.paths, call.settings())
+        await store.open()
+        try:
+            found = await left_bare(store.log, store.runs, broker or accounts_of(call).adapter_of(name), mode)
+            return [words(envelope(one, id="", ts=0, producer="trading"), lambda _: None) for one in found]
+        finally:
+            await store.close()
+
+    return with_accounts(call, look)
+
+
 async def _cancellable(work: Callable[["Accounts"], Awaitable[T]], accounts: "Accounts") -> T:
     task = asyncio.current_task()
     with signals_call(lambda: task.cancel() if task else None):

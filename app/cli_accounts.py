@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.account_call import Shown, accounts_of, looked_at, parse_account, with_accounts
+from app.account_call import Shown, accounts_of, left_bare_at, looked_at, parse_account, with_accounts
 from app.call import Call
 from app.console import print_json, show, table
 from app.options import EVERYWHERE, AccountText, AsJson, KeptAt
@@ -46,14 +46,17 @@ def positions(context: typer.Context, account: AccountText = "paper", broker: Ke
 
     call: Call = context.obj
     found = looked_at(call, account, broker, lambda shown: shown.account.positions())
+    bare = left_bare_at(call, account, broker) if found else []
     if as_json:
-        print_json({"account": str(parse_account(account)), "positions": [_position_document(item) for item in found]})
+        print_json({"account": str(parse_account(account)), "positions": [_position_document(item) for item in found], "bare": bare})
     elif not found:
         show(Text(f"The {parse_account(account)} account holds nothing."))
     else:
         columns = ("symbol", "qty", "available", "avg. price", "price", "value", "unrealised")
         rows = [_position_row(item) for item in found]
         show(table(columns, rows, right=columns[1:]))
+        for sentence in bare:
+            show(Text(sentence))
 
 
 def list_orders(

@@ -139,7 +139,8 @@ def close(
 
     async def work(at: At) -> "Order":
         held = at.owner_of(await at.view(), symbol, owner)
-        return await at.followed(await at.engine.close_position(*at.key, symbol, held, amount))
+        async with at.until_covered():
+            return await at.followed(await at.engine.close_position(*at.key, symbol, held, amount))
 
     _show_order(HandCall(context.obj, broker, account, confirm).run(work), as_json=as_json)
 
@@ -160,7 +161,8 @@ def reverse(
         view = await at.view()
         held = at.owner_of(view, symbol, owner)
         before = next(one.qty for one in view.positions if (one.symbol, one.owner_id) == (symbol.upper(), held))
-        order = await at.followed(await at.engine.reverse_position(*at.key, symbol, held))
+        async with at.until_covered():
+            order = await at.followed(await at.engine.reverse_position(*at.key, symbol, held))
         if order.status is OrderStatus.FILLED:
             await at.until(lambda now: any(one.symbol == order.request.symbol and one.qty * before < 0 for one in now.positions))
         return order

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from app.beside import written_beside
 from app.call import Call
 from app.cli_backtest import run_config, run_to_end
 from app.console import fail, print_error, print_json, show
@@ -150,13 +151,13 @@ def told(engine: "Engine", *, log_json: bool) -> "Iterator[None]":
 
             from app.cli_events import event_document
 
-            sys.stderr.write(msgspec.json.encode(event_document(event)).decode() + "\n")
+            write(msgspec.json.encode(event_document(event)).decode() + "\n")
             return
         orders.fold(event)
         if event.type not in _QUIET:
-            sys.stderr.write(f"{iso(event.ts // 10**9 * 10**9)} {words(event, orders.get)}\n")
+            write(f"{iso(event.ts // 10**9 * 10**9)} {words(event, orders.get)}\n")
 
-    with engine.subscribe("*", line, owner="command line"):
+    with written_beside(sys.stderr) as write, engine.subscribe("*", line, owner="command line"):
         yield
 
 

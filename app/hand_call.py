@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.account_call import accounts_of, parse_account
@@ -82,6 +82,14 @@ class At:
                 return  # it goes on; what is shown is how it stands
 
     @asynccontextmanager
+    async def until_covered(self) -> AsyncIterator[None]:
+        """Let the block close a position; however it ends, wait until exits that made way in vain are back, or it is said why not."""
+        try:
+            yield
+        finally:
+            await self.until(lambda now: not now.lacks_exits)
+
+    @asynccontextmanager
     async def until_settled(self, order_id: str, wires: set[str]) -> AsyncIterator[list[Any]]:
         """Gather an order's events of these types; the block's end waits for the first."""
         said: list[Any] = []
@@ -140,7 +148,9 @@ class HandCall:
                 sys.stderr.write(words(event, lambda _: None) + "\n")
 
             # What an earlier call left undone is said at the connection, what this one leaves undone at its end.
-            with engine.subscribe("orders.NotReversed", say, owner="command line"):
+            with ExitStack() as heard:
+                for wire in ("orders.NotReversed", "orders.LeftBare"):
+                    heard.enter_context(engine.subscribe(wire, say, owner="command line"))
                 await engine.connect_account(self._broker, self._account, self._confirm)
                 try:
                     return await work(At(engine, self._broker, self._account))

@@ -41,6 +41,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="long; runs with --soak"))
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage looks through half a million objects of it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """As in the program, no thread of the store collects garbage of Qt's: what a test of a window leaves dies here, in this thread."""

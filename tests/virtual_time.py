@@ -48,6 +48,9 @@ class VirtualClock(ScaledClock):
     def monotonic_ns(self) -> int:
         return round(self._loop.time() * SECOND_NS)
 
+    def elapsed_ns(self) -> int:
+        return self.monotonic_ns()
+
     async def sleep_until(self, instant_ns: int) -> int:
         while (left_ns := instant_ns - self.now_ns()) > 0:  # noqa: ASYNC110 - what is waited for is the time itself
             await asyncio.sleep(max(_LEAST_S, left_ns / SECOND_NS / self.speed))

@@ -241,6 +241,50 @@ class NotReversed(Payload, frozen=True, kw_only=True):
     reason: str
 
 
+class ExitsOwed(Payload, frozen=True, kw_only=True):
+    """Exits of a position make way, so that it can be closed, or a part of it; until that is done they are owed."""
+
+    wire: ClassVar[str] = "orders.ExitsOwed"
+    remembered: ClassVar[bool] = True
+    order_ids: tuple[str, ...]
+    """One, or two of which one cancels the other."""
+    symbol: str
+    qty: Decimal
+    """Over how many units they are, with all that left in the same place before."""
+    filled_qty: Decimal
+    """How many units of all of that are filled."""
+    left_qty: Decimal
+    """Over how many units each is to be; zero: it is taken back."""
+    closing_id: str
+    """The order that is to close the position, or a part of it; it may never be made."""
+    closing_qty: Decimal
+    """Over how many units that is."""
+    allowed_qty: Decimal
+    """Over how many units exits of the position may be once it has filled."""
+
+
+class ExitsOwedNoMore(Payload, frozen=True, kw_only=True):
+    """Exits that were owed are so no more: they are there again, or nothing is left for them to close, or they were taken back."""
+
+    wire: ClassVar[str] = "orders.ExitsOwedNoMore"
+    remembered: ClassVar[bool] = True
+    order_ids: tuple[str, ...]
+    """Those that made way first."""
+    symbol: str
+    reason: str
+
+
+class LeftBare(Payload, frozen=True, kw_only=True):
+    """So many units of a position stand without the exits that they had, which cannot be sent now."""
+
+    wire: ClassVar[str] = "orders.LeftBare"
+    order_ids: tuple[str, ...]
+    """Those that they had."""
+    symbol: str
+    qty: Decimal
+    reason: str
+
+
 class OrderChangeSent(Payload, frozen=True, kw_only=True):
     """A change of an order leaves for the broker, which makes a new order of it under `client_order_id`; what is None stays.
 

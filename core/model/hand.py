@@ -143,7 +143,10 @@ class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """What one owner holds of a symbol. `owner_id`: a run's id or `outside`; `owner`: who that is, for a person. `qty` signed."""
+    """What one owner holds of a symbol. `owner_id`: a run's id or `outside`; `owner`: who that is, for a person. `qty` signed.
+
+    `bare`: what of it stands without the exits that it had, and why, in words; empty where nothing does.
+    """
 
     symbol: str
     owner_id: str
@@ -153,6 +156,7 @@ class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     value: Decimal | None = None
     open_pnl: Decimal | None = None
+    bare: str = ""
 
 
 class TradingAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,3 +195,5 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     hand_run_id: str
     as_of_ns: int
     held: frozenset[str] = frozenset()
+    lacks_exits: bool = False
+    """Whether exits that made way for a closing are about to be sent again: in a moment they are there, or it is said why not."""

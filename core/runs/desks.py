@@ -6,7 +6,7 @@ unit of work of its desk. Source: docs/adr/0018.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from core.ports import Broker, BrokerSource, Store, UnitOfWork
 from core.runs.equity_marks import EquityMarks
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.market_line import MarketLines
+from core.runs.owed_exits import OwedExits
 from core.runs.supervisor import Supervisor
 from core.trading.service import AccountDesk
 from core.trading.state import AccountState
@@ -28,13 +29,14 @@ OnBug = Callable[[BaseException, str], None]
 
 
 class OpenAccount:
-    """An account that is connected, with its desk. `desk_name`: of this workstation."""
+    """An account that is connected, with its desk, and what it owes to positions. `desk_name`: of this workstation."""
 
-    def __init__(self, name: AccountName, number: str, broker: Broker, desk: AccountDesk, desk_name: str) -> None:
+    def __init__(self, name: AccountName, number: str, broker: Broker, desk: AccountDesk, owed: OwedExits, desk_name: str) -> None:
         self.name: Final = name
         self.number: Final = number
         self.broker: Final = broker
         self.desk: Final = desk
+        self.owed: Final = owed
         self.market: Final = MarketLines(broker.streams)
         self._desk_name = desk_name
 
@@ -238,8 +240,16 @@ class Desks:
         async with AsyncExitStack() as places:
             async with held.wanted():
                 await places.enter_async_context(desk.open())
-            held.opened.set_result(OpenAccount(account, number, broker, desk, self._store.desk.name))
-            await held.enough.wait()
+            owed = OwedExits(desk, self._on_bug)
+            await owed.recall(self._store.log, self._store.runs)
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(owed.keep(), name="owed-exits")
+                held.opened.set_result(OpenAccount(account, number, broker, desk, owed, self._store.desk.name))
+                await held.enough.wait()
+                keeping.cancel()
+            if not held.is_taken:
+                with suppress(KnownError):  # what cannot be stored now goes on all the same when the account is opened again
+                    await owed.give_up()
             if held.is_taken:
                 raise _taken(lease.name)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from core.events.live_payloads import OrderAskedByHand
+from core.events.live_payloads import ExitsOwed, OrderAskedByHand
 from core.events.payloads import CancelRequest, OrderReplaced
 from core.model.order import LegRole, Order, OrderRequest, OrderStatus
 from core.ports import EventLog
@@ -47,9 +47,12 @@ def exits_of(order: Order, now_ns: int) -> list[Order]:
 
 
 async def read_fates(log: EventLog, run_id: str) -> Mapping[str, OrderRequest | None]:
-    """Return what became of orders of a run while they may have waited, by id: their newest terms, or None for one that was taken back."""
+    """Return what became of orders of a run while they may have waited, by id: their newest terms, or None for one that was taken back.
+
+    One that made way for a closing counts as taken back: `core.runs.owed` has it.
+    """
     fates: dict[str, OrderRequest | None] = {}
-    for wire in (OrderReplaced.wire, CancelRequest.wire, OrderAskedByHand.wire):
+    for wire in (OrderReplaced.wire, CancelRequest.wire, OrderAskedByHand.wire, ExitsOwed.wire):
         after = 0
         while page := await log.read(after_seq=after, run_id=run_id, pattern=wire):
             after = page[-1].seq
@@ -59,6 +62,8 @@ async def read_fates(log: EventLog, run_id: str) -> Mapping[str, OrderRequest | 
                     fates[payload.order_id] = payload.request
                 elif isinstance(payload, CancelRequest) or (isinstance(payload, OrderAskedByHand) and payload.what == "cancel"):
                     fates[payload.order_id] = None
+                elif isinstance(payload, ExitsOwed):
+                    fates |= dict.fromkeys(payload.order_ids)
     return fates
 
 

@@ -16,6 +16,7 @@ import msgspec
 from core.model.money import ZERO
 from core.model.order import Order, OrderRequest, OrderStatus
 from core.runs.exits import again_id, left_with_entry, waiting_exits
+from core.runs.owed import newest_back
 from core.runs.unsent import Unsent
 from core.trading.brackets import is_over_there
 from core.trading.order_fold import OrderLife
@@ -112,7 +113,7 @@ class Families:
     def newest(self, order_id: str) -> str:
         """Return the id of an exit, or of the one that took its place."""
         is_again = any(order_id in before for before in self._before.values())
-        return again_id(order_id) if is_again else order_id
+        return newest_back(again_id(order_id) if is_again else order_id, self._lives)
 
     def find(self, order_id: str) -> Order | None:
         """Return an exit that waits."""

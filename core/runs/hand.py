@@ -5,7 +5,6 @@ Nobody starts or stops it, and letting an account go cancels nothing.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -22,6 +21,7 @@ from core.model.run import BY_HAND, Run, RunConfig, RunMode, RunStatus
 from core.ports import BrokerSource, Store, StrategySource
 from core.runs.desks import Desks, OnBug, OpenAccount
 from core.runs.hand_account import HandAccount
+from core.runs.holdings import run_id_of
 from core.runs.leases import FencedRuns, LeaseKeeper
 from core.runs.supervisor import Supervisor
 
@@ -233,11 +233,6 @@ class HandDesk:
     async def _names(self) -> dict[str, str]:
         known = await asyncio.to_thread(self._strategies.find_all)
         return {run.id: _name_of(run, {name: info.name for name, info in known.items()}) for run in await self._store.runs.runs()}
-
-
-def run_id_of(account_key: str) -> str:
-    """Return the id of the run that holds a person's orders at an account: always the same, so that there is one."""
-    return hashlib.sha256(f"{BY_HAND} {account_key}".encode()).hexdigest()[:12]
 
 
 def _name_of(run: Run, names: Mapping[str, str]) -> str:

@@ -8,8 +8,6 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
-import msgspec
-
 from core.errors import BooksDiffer, BrokerError, DatabaseUnreachable, InvalidValue, KnownError, UnknownName
 from core.events.envelope import envelope
 from core.events.live_payloads import AccountChanged, OrderAskedByHand
@@ -24,16 +22,18 @@ from core.model.hand import (
     OrderTerms,
     TradingAccount,
 )
-from core.model.market import AssetClass, asset_class_of, parse_symbol
+from core.model.market import asset_class_of, parse_symbol
 from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
 from core.model.run import Run
 from core.ports import EventLog, RunStore
-from core.runs.covers import Covers
+from core.runs.closing import Closing
+from core.runs.closing_side import ClosingSide
 from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.hand_cancels import HandCancels
+from core.runs.holdings import Holdings
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.runs.store_away import StoreAway
@@ -69,15 +69,14 @@ class HandAccount:
         self._log = log
         self._families = Families()
         self._away = StoreAway(run.id, log, self._now_ns)
-        self._cancels = HandCancels(self.desk, self._families, self._away, self._tell)
+        self._cancels = HandCancels(self.desk, self._families, opened.owed, self._away, self._tell)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
         self._reverses = Reverses(self.desk, self._commit)
-        # What closes a position is asked for now or not at all: nobody waits for the store with the half of it.
-        self._covers = Covers(self.desk, lambda order_id: self._cancelled(order_id, self._cancels.cancel_now))
-        self._turning: set[tuple[str, str]] = set()
-        """Symbol and run of the positions that are just being closed or reversed."""
+        self._owed = opened.owed
+        self._holdings = Holdings(self.desk.state)
+        self._closing = Closing(self.desk, self._owed, self._reverses, self._made, self._place_made, lambda: self._money().shorting_enabled)
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -139,7 +138,7 @@ class HandAccount:
         state = self.desk.state
         while True:
             self._changed.clear()
-            left_of = partial(self._covers.left_of, {})
+            left_of = partial(ClosingSide(state).left_of, {})
             leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.pairs)
             if leaving:
                 await self._away.place(self.desk, leaving)
@@ -201,6 +200,7 @@ class HandAccount:
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
             held=frozenset(order.id for order in working if state.is_held(order)),
+            lacks_exits=self._owed.lacks,
         )
 
     def _money(self) -> Account:
@@ -209,7 +209,7 @@ class HandAccount:
         return self.desk.state.account
 
     def _positions(self) -> list[HeldPosition]:
-        outside, by_hand = self._outside()
+        outside, by_hand = self._holdings.outside()
         found = []
         for run_id, book in self.desk.state.books.items():
             for symbol, qty in book.positions().items():
@@ -219,24 +219,21 @@ class HandAccount:
         found += [self._held(symbol, OUTSIDE, "Outside", qty, None) for symbol, qty in outside.items() if qty]
         return sorted(found, key=lambda one: (one.symbol, one.owner_id != self.run.id, one.owner))
 
-    def _outside(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-        """Return what is held outside and by hand, by symbol, where a person who closed an outside position has closed it."""
-        outside, by_hand = dict(self.desk.state.outside), dict(self.desk.state.books[self.run.id].positions())
-        for symbol in outside.keys() & by_hand.keys():
-            one, other = outside[symbol], by_hand[symbol]
-            if one * other < 0:
-                both = min(abs(one), abs(other))
-                outside[symbol] = one - both if one > 0 else one + both
-                by_hand[symbol] = other - both if other > 0 else other + both
-        return outside, by_hand
-
     def _held(self, symbol: str, owner_id: str, owner: str, qty: Decimal, avg_price: Decimal | None) -> HeldPosition:
         price = self._price(symbol)
         with localcontext(MONEY_CONTEXT):
             value = None if price is None else price * qty
             pnl = None if price is None or avg_price is None else (price - avg_price) * qty
         return HeldPosition(
-            symbol=symbol, owner_id=owner_id, owner=owner, qty=qty, avg_price=avg_price, price=price, value=value, open_pnl=pnl
+            symbol=symbol,
+            owner_id=owner_id,
+            owner=owner,
+            qty=qty,
+            avg_price=avg_price,
+            price=price,
+            value=value,
+            open_pnl=pnl,
+            bare=self._owed.bare(self.run.id if owner_id == OUTSIDE else owner_id, symbol),
         )
 
     def _price(self, symbol: str) -> Decimal | None:
@@ -303,14 +300,11 @@ class HandAccount:
 
         While the store is away the broker is asked all the same, and this returns when it is stored.
         """
-        await self._cancelled(order_id, self._cancels.cancel)
-
-    async def _cancelled(self, order_id: str, cancel: Callable[[Order], Awaitable[None]]) -> None:
         if self._families.is_gone(order_id):
             return  # with the one it was paired with
         order = self._families.find(order_id) or self._known(order_id).order
         if not order.status.is_final:
-            await cancel(order)
+            await self._cancels.cancel(order)
 
     async def change(self, order_id: str, terms: OrderTerms) -> None:
         """Ask the broker for other terms of an order of ours, whosever. Raises InputError for what cannot be changed."""
@@ -336,63 +330,12 @@ class HandAccount:
         return await self._cancels.cancel_all()
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
-        """Close a position, or `qty` of it, at the market, in its owner's name.
-
-        Its exits are taken back first, or made smaller until they are over no more than stays. Raises InputError, BrokerError.
-        """
-        symbol = parse_symbol(symbol)
-        held = self._owned(symbol, owner_id)
-        if not held:
-            raise InvalidValue(symbol, "closed", "nothing of it is held.")
-        if qty is not None and qty <= 0:
-            raise InvalidValue("qty", plain(qty), "it must be above zero.")
-        if qty is not None and qty > abs(held):
-            raise InvalidValue(f"{plain(qty)} {symbol}", "closed", f"the position is {plain(held)}.")
-        name = self._name(owner_id)
-        request = self._closing(symbol, owner_id, held, qty or abs(held), "closed by hand")
-        with self._alone(symbol, owner_id):
-            is_whole = qty is None or qty == abs(held)
-            allowed = ZERO if is_whole else self._allowed(symbol, owner_id, request.side, request.qty)
-            if not self._may_leave(request, name, allowed):
-                return await self._place(request, name)  # it is refused, and its exits stay as they are
-            if is_whole:
-                held = await self._cleared(symbol, owner_id, held)
-            else:
-                self._covers.check_entries(name, symbol, request.side)
-                await self._covers.shrink(name, symbol, request.side, allowed)
-                held = self._still_held(symbol, owner_id, held)
-            return await self._place(msgspec.structs.replace(request, qty=min(request.qty, abs(held))), name)
+        """Close a position, or `qty` of it, at the market; see `core.runs.closing`. Raises InputError, BrokerError, StoreError."""
+        return await self._closing.close(symbol, owner_id, qty)
 
     async def reverse(self, symbol: str, owner_id: str) -> Order:
-        """Turn a position around: one order over twice the holding where the broker takes it, else close, and open when that has filled.
-
-        Returns the order that leaves now. Raises InputError.
-        """
-        symbol = parse_symbol(symbol)
-        held = self._owned(symbol, owner_id)
-        if not held:
-            raise InvalidValue(symbol, "turned around", "nothing of it is held.")
-        if held > 0 and asset_class_of(symbol) is not AssetClass.EQUITY:
-            raise InvalidValue(symbol, "turned around", "coins cannot be sold short; close the position instead.")
-        if held > 0 and not self._money().shorting_enabled:
-            raise InvalidValue(symbol, "turned around", "this account cannot sell short; close the position instead.")
-        with self._alone(symbol, owner_id):
-            if self._may_leave(self._reversing(symbol, owner_id, held), self._name(owner_id), ZERO):
-                held = await self._cleared(symbol, owner_id, held)
-            return await self._reverse(symbol, owner_id, held)
-
-    def _reversing(self, symbol: str, owner_id: str, held: Decimal) -> OrderRequest:
-        """Return the order that turns a position around, or, where that takes two, the one that closes it."""
-        request = self._closing(symbol, owner_id, held, abs(held), "reversed by hand")
-        return msgspec.structs.replace(request, qty=2 * abs(held), reduce_only=False) if self.desk.state.features.reverses else request
-
-    async def _reverse(self, symbol: str, owner_id: str, held: Decimal) -> Order:
-        request, name = self._reversing(symbol, owner_id, held), self._name(owner_id)
-        if self.desk.state.features.reverses:
-            return await self._place(request, name)
-        order = self._made(request, name)
-        await self._reverses.begin(order)
-        return self.desk.state.lives[order.id].order
+        """Turn a position around and return the order that leaves now; see `core.runs.closing`. Raises as `close`."""
+        return await self._closing.reverse(symbol, owner_id)
 
     async def count_losses_anew(self) -> Account:
         """Count the account's losses from its equity as it is now, and return that. Raises BrokerError, StoreError."""
@@ -412,7 +355,9 @@ class HandAccount:
     async def _place(self, request: OrderRequest, run_id: str) -> Order:
         if run_id not in self.desk.state.books:
             raise UnknownName("run at this account", run_id, self.desk.state.books)
-        order = self._made(request, run_id)
+        return await self._place_made(self._made(request, run_id))
+
+    async def _place_made(self, order: Order) -> Order:
         await self._commit(order, "place")
         return self.desk.state.lives[order.id].order
 
@@ -435,64 +380,6 @@ class HandAccount:
             if not isinstance(error, DatabaseUnreachable):  # after that one it may be stored all the same
                 self._families.forget(order.id)
             raise
-
-    def _closing(self, symbol: str, owner_id: str, held: Decimal, qty: Decimal, note: str) -> OrderRequest:
-        side = OrderSide.SELL if held > 0 else OrderSide.BUY
-        # What came from outside is in no book of ours that the order could reduce.
-        return OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=owner_id != OUTSIDE, note=note)
-
-    def _may_leave(self, closing: OrderRequest, run_id: str, allowed: Decimal) -> bool:
-        """Tell whether the gate lets an order leave once what works on its side is over `allowed` units: before any of it is touched."""
-        if run_id not in self.desk.state.books:
-            raise UnknownName("run at this account", run_id, self.desk.state.books)
-        instead = self._covers.after(run_id, closing.symbol, closing.side, allowed)
-        return not self.desk.verdicts(self._made(closing, run_id), instead)
-
-    def _allowed(self, symbol: str, owner_id: str, side: OrderSide, qty: Decimal) -> Decimal:
-        """Return over how many units the orders on the closing side may be when `qty` of a position is closed."""
-        if owner_id not in {OUTSIDE, self.run.id}:
-            return abs(self._owned(symbol, owner_id)) - qty
-        own, outside = (max(ZERO, -side.sign * self._owned(symbol, one)) for one in (self.run.id, OUTSIDE))
-        if owner_id == OUTSIDE:
-            return own + outside - qty
-        # What is over more than the person's own stands for what is held outside.
-        beyond = max(ZERO, self._covers.qty(self.run.id, symbol, side) - own)
-        return own - qty + min(beyond, outside)
-
-    @contextmanager
-    def _alone(self, symbol: str, owner_id: str) -> Generator[None]:
-        """Close or reverse a position one at a time, until the order is committed: each looks at what is held. Raises InvalidValue."""
-        key = (symbol, self._name(owner_id))
-        if key in self._turning:
-            raise InvalidValue(symbol, "closed or turned around", "that is under way already.")
-        self._turning.add(key)
-        try:
-            yield
-        finally:
-            self._turning.discard(key)
-
-    async def _cleared(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
-        """Take back what works on the closing side, and return what is held then.
-
-        Raises InvalidValue where nothing is left to close, or something works on: the broker holds its units back.
-        """
-        name, side = self._name(owner_id), OrderSide.SELL if held > 0 else OrderSide.BUY
-        await self._covers.clear(name, symbol, side)
-        left = self._still_held(symbol, owner_id, held)
-        if self._covers.qty(name, symbol, side):
-            raise InvalidValue(symbol, "closed", "the broker has not cancelled yet what works to close it; try again in a moment.")
-        return left
-
-    def _still_held(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
-        """Return what is held of a position now: an exit may have been faster. Raises InvalidValue where nothing is."""
-        left = self._owned(symbol, owner_id)
-        if left * held <= 0:
-            raise InvalidValue(symbol, "closed", "one of its exits has closed it just now.")
-        return left
-
-    def _name(self, owner_id: str) -> str:
-        """Return in which run's name a position of an owner is closed."""
-        return self.run.id if owner_id == OUTSIDE else owner_id
 
     async def _told(self, order: Order, what: str) -> None:
         """Commit that the person asked for something of an order: what happens to it next was caused by that."""
@@ -519,16 +406,6 @@ class HandAccount:
         if life is None:
             raise UnknownName("order of ours", order_id, self.desk.state.lives)
         return life
-
-    def _owned(self, symbol: str, owner_id: str) -> Decimal:
-        outside, by_hand = self._outside()
-        if owner_id == OUTSIDE:
-            return outside.get(symbol, ZERO)
-        if owner_id == self.run.id:
-            return by_hand.get(symbol, ZERO)
-        if owner_id not in self.desk.state.books:
-            raise UnknownName("owner of a position", owner_id, (OUTSIDE, *self.desk.state.books))
-        return self.desk.state.to_close().get((owner_id, symbol), ZERO)
 
     # --- prices ---
 

@@ -22,6 +22,7 @@ from core.errors import (
     NotRepeatable,
     RateLimited,
     RunError,
+    StoreError,
 )
 from core.events.live_payloads import FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
@@ -34,7 +35,7 @@ from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
 from core.model.run import Manifest, Run, RunMode
 from core.ports import UnitOfWork
-from core.runs.covers import Covers
+from core.runs.closing_side import ClosingSide
 from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks
@@ -237,6 +238,8 @@ class LiveWork:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
             if self._materials.is_ours() and not is_lost:  # else its orders go with it, to the desk that has it now
+                with suppress(StoreError):  # its end is stored later, and nothing is owed to a run that is over
+                    await self._account.owed.forget(self._run.id, "Its run is over, and takes its orders back.")
                 self._left = await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure
@@ -510,11 +513,11 @@ class LiveWork:
     async def _mind_families(self) -> None:
         """Send the exits of what has filled, and take back what the other of a pair has made needless."""
         desk = self._account.desk
-        covers = Covers(desk, desk.cancel)
+        side = ClosingSide(desk.state)
         while True:
             self._changed.clear()
             leaving, cancels = self._venue.families.due(
-                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), partial(covers.left_of, {}), desk.state.pairs
+                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), partial(side.left_of, {}), desk.state.pairs
             )
             if leaving:
                 await self._away.place(desk, leaving)

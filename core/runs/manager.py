@@ -249,6 +249,7 @@ class RunManager:
         """Reconcile an interrupted run's orders, cancel what works of it, and with `flatten` close its positions; return what is left."""
         async with self._desks.open(run.config.broker, account_of(run.config.mode)) as opened:
             await settled(opened.desk)  # what the broker kept of a bought coin cannot be sold
+            await opened.owed.forget(run.id, "Its run is closed, and takes its orders back.")
             return await opened.desk.wind_up(run.id, flatten=flatten)
 
     async def _leased(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], confirm: str) -> Run:

@@ -14,6 +14,7 @@ import msgspec
 
 from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.order import Order, OrderStatus, RejectCode
+from core.runs.owed import is_back
 from core.trading.order_fold import OrderLife
 from core.trading.service import Intent
 
@@ -40,10 +41,14 @@ class Unsent:
         self._left[order_id] = None
 
     def recall(self, orders: Sequence[Order], with_entry: Container[str], now_ns: int) -> None:
-        """Take what left before a start. `with_entry`: exits that left as one order with theirs, which are minded otherwise."""
+        """Take what left before a start. `with_entry`: exits that left as one order with theirs, which are minded otherwise.
+
+        So are those that left in the place of others that made way (`core.runs.owed`).
+        """
         for order in orders:
             was_lately = _is_unsent(order) and now_ns - order.updated_ns < _LATELY_NS
-            if order.parent_id is not None and order.id not in with_entry and (was_lately or not order.status.is_final):
+            is_other_s = order.id in with_entry or is_back(order.id)
+            if order.parent_id is not None and not is_other_s and (was_lately or not order.status.is_final):
                 self.watch(order.id)
 
     def due(

@@ -5,12 +5,17 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
+from core.events.payloads import OrderReplaced
 from core.model.hand import RiskVerdict
-from core.model.money import ZERO, plain
-from core.model.order import Order, OrderRequest, OrderType, RejectCode
+from core.model.market import asset_class_of
+from core.model.money import ZERO, floor_to, plain
+from core.model.order import Order, OrderRequest, OrderType, RejectCode, TimeInForce
 from core.trading.books import still_open
+from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
-from core.trading.own_account import what_is_not_borne, what_was_closed_outside
+from core.trading.own_account import what_is_not_borne, what_was_closed_outside, without_dust
 from core.trading.risk import Refusal, judge
 from core.trading.sending import what_cannot_be_sent
 from core.trading.state import AccountState
@@ -76,17 +81,44 @@ class Gate:
             not_borne = self._not_there(order, run.working, more)
         return found if not_borne is None else [*found, ("run", not_borne)]
 
+    def without_dust(self, order: Order, before: list[OrderLife], entry: Entry) -> Order:
+        """Return an order over what the account has of what it closes, where next to nothing of that is missing there; that is told."""
+        held, there = self._held_and_there(order)
+        if held == there:
+            return order
+        own = [life for life in before if life.order.run_id == order.run_id]
+        run = self._state.run_situation(order, own, is_open=True)
+        request = self._sendable(order, without_dust(order.request, held, run.working, there))
+        if request == order.request:
+            return order
+        words = f"{plain(order.request.qty)} were asked for, and {plain(abs(there))} of the run's {plain(abs(held))} are in the account."
+        entry.tell_of(order, OrderReplaced(order_id=order.id, request=request, reason=words))
+        return msgspec.structs.replace(order, request=request)
+
+    def _sendable(self, order: Order, qty: Decimal) -> OrderRequest:
+        """Return an order's terms over `qty` units, or over the whole ones of them where no other are taken: of shares, but for a day."""
+        is_for_a_day = order.time_in_force is TimeInForce.DAY or not asset_class_of(order.request.symbol).has_sessions
+        for fitting in (qty, floor_to(qty, Decimal(1)))[not is_for_a_day :]:
+            request = msgspec.structs.replace(order.request, qty=fitting) if fitting else order.request
+            if what_cannot_be_sent(request, order.time_in_force, self._state.features) is None:
+                return request
+        return order.request
+
+    def _held_and_there(self, order: Order) -> tuple[Decimal, Decimal]:
+        """Return what an order's run holds of its symbol, signed, and what of that the account has. A person sees what it has."""
+        state, symbol = self._state, order.request.symbol
+        held = state.books[order.run_id].held(symbol)
+        if order.run_id == state.hand_run_id or held * state.outside.get(symbol, ZERO) >= 0:
+            return held, held
+        return held, state.to_close().get((order.run_id, symbol), ZERO)
+
     def _not_there(self, order: Order, working: Sequence[OrderRequest], more: Decimal) -> Refusal | None:
         """Return why an order would close what the account has no more; `more`: units that its run will have when it is to work.
 
         A person sees what the account has, and may mean to open.
         """
-        state, symbol = self._state, order.request.symbol
-        held = state.books[order.run_id].held(symbol)
-        if order.run_id == state.hand_run_id or held * state.outside.get(symbol, ZERO) >= 0:
-            return None
-        there = state.to_close().get((order.run_id, symbol), ZERO)
-        return what_was_closed_outside(order.request, held + more, working, there + more)
+        held, there = self._held_and_there(order)
+        return None if held == there else what_was_closed_outside(order.request, held + more, working, there + more)
 
     def _reduces(self, order: Order, before: Sequence[OrderLife], instead: Mapping[str, Decimal]) -> bool:
         """Whether the order takes off a position of its run and no more, after the market orders that are on their way.

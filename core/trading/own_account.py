@@ -15,6 +15,8 @@ from core.model.order import OrderRequest, OrderSide, OrderType, RejectCode
 from core.trading.risk import Refusal
 
 RULE: Final = "the run's own account"
+_DUST: Final = Decimal("0.001")
+"""Which share of a position may be missing in the account, and is dust."""
 
 
 def what_is_not_borne(request: OrderRequest, own: Ledger, working: Iterable[OrderRequest], prices: Mapping[str, Decimal]) -> Refusal | None:
@@ -42,13 +44,30 @@ def what_was_closed_outside(request: OrderRequest, held: Decimal, working: Itera
     `held`: the run's units, signed; `there`: those of them that the account has. Market orders on their way count as filled.
     """
     gone = abs(held - there)
-    after = held + sum((one.qty * one.side.sign for one in working if _is_on_its_way(one, request.symbol)), ZERO)
-    closed = min(request.qty, abs(after)) if after * request.side.sign < 0 else ZERO
-    left = max(ZERO, abs(after) - gone)
+    closed, left = _closed_and_left(request, held, working, gone)
     if not gone or closed <= left:
         return None
     words = f"{plain(gone)} {request.symbol} of this run were closed outside, and {plain(left)} {request.symbol} are left to be closed"
     return Refusal(code=RejectCode.INSUFFICIENT_POSITION, rule=RULE, limit=words, figure="")
+
+
+def without_dust(request: OrderRequest, held: Decimal, working: Iterable[OrderRequest], there: Decimal) -> Decimal:
+    """Return over how many units an order is to leave: over what is there, where it closes more and next to nothing of that is missing.
+
+    What is missing up to a thousandth of the position is dust: rounding, at the broker or in a transfer. Beside it a run can close what
+    it has; anything larger was closed by somebody, and whoever decided does not know it (`what_was_closed_outside`).
+    """
+    gone = abs(held - there)
+    closed, left = _closed_and_left(request, held, working, gone)
+    is_dust = ZERO < gone <= abs(held) * _DUST
+    return left if is_dust and closed == request.qty > left > ZERO else request.qty
+
+
+def _closed_and_left(request: OrderRequest, held: Decimal, working: Iterable[OrderRequest], gone: Decimal) -> tuple[Decimal, Decimal]:
+    """Return what the order closes of the run's position, and what of that the account has."""
+    after = held + sum((one.qty * one.side.sign for one in working if _is_on_its_way(one, request.symbol)), ZERO)
+    closed = min(request.qty, abs(after)) if after * request.side.sign < 0 else ZERO
+    return closed, max(ZERO, abs(after) - gone)
 
 
 def _is_on_its_way(other: OrderRequest, symbol: str) -> bool:

@@ -347,6 +347,7 @@ class AccountDesk:
         if intent.trace_id is not None:
             state.causes.traces[order.id] = intent.trace_id
         entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
+        order = self._gate.without_dust(order, before, entry)
         refusals = self._gate.refusals(order, before)
         for scope, refusal in refusals:
             entry.tell_of(

@@ -31,7 +31,7 @@ from core.trading.losses import Losses, LossMark
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Own, Sent, Situation
 from core.trading.turn import Turn
-from core.trading.working import beside
+from core.trading.working import beside, once
 
 FEE_COMES_NS: Final = 15 * SECOND_NS
 """How long a fee in coin may take; what is not taken by then is not waited for."""
@@ -56,6 +56,10 @@ class Waiting(Protocol):
 
     def change(self, order_id: str, request: OrderRequest) -> None:
         """Give one of them other terms."""
+        ...
+
+    def pair(self, first_id: str, second_id: str) -> None:
+        """Note that of two orders, which have left, one cancels the other."""
         ...
 
 
@@ -212,8 +216,9 @@ class AccountState:
             else:
                 kept.pop(order.id, None)
         self._count_rest(life)
-        for other in self.together.get(order.id, ()):
-            self._count_rest(self.lives[other])
+        for other in (*self.together.get(order.id, ()), self.pairs.get(order.id, "")):
+            if other in self.lives:
+                self._count_rest(self.lives[other])
         if order.broker_id is not None:
             self._by_broker_id[order.broker_id] = order.id
 
@@ -221,6 +226,8 @@ class AccountState:
         """Keep what an order can still fill. An exit that the broker holds for its entry fills nothing yet."""
         order = life.order
         rest, of_run = None if self.is_held(order) else still_open(life), self._rests_of.setdefault(order.run_id, {})
+        if rest is not None and (qty := self.left_qty(life) + life.missing_qty) < rest.qty:
+            rest = msgspec.structs.replace(rest, qty=qty) if qty else None
         if rest is not None:
             self._rests[order.id] = of_run[order.id] = rest
             if order.sibling_id is not None:
@@ -229,14 +236,23 @@ class AccountState:
             del self._rests[order.id], of_run[order.id]
             self._paired.pop(order.id, None)
 
+    def left_qty(self, life: OrderLife) -> Decimal:
+        """Return over how many units an order still is: of two whose pair the broker minds it takes off one what the other filled."""
+        other = self.lives.get(self.pairs.get(life.order.id, ""))
+        if other is None:
+            return life.left_qty
+        # A change may have been made of what was left of one by then: the larger is what both were over.
+        both = max(life.order.request.qty, other.order.request.qty) - life.known_qty - other.known_qty
+        return max(ZERO, min(life.left_qty, both))
+
     def left_together(self, orders: Sequence[Order]) -> None:
         """Take that orders which are known leave as one request, under the id of the first; how they hang together the broker minds."""
         first, others = orders[0].id, tuple(order.id for order in orders[1:])
         self.together[first] = others
         self.leads |= dict.fromkeys(others, first)
         self.pairs |= {order.id: order.sibling_id for order in orders if order.sibling_id in {first, *others}}
-        for other in others:
-            self._count_rest(self.lives[other])
+        for order in orders:
+            self._count_rest(self.lives[order.id])
 
     def is_held(self, order: Order) -> bool:
         """Tell whether the broker holds an exit until the entry that it left with is filled, or is over with a part filled."""
@@ -393,13 +409,10 @@ class AccountState:
 
     def working_qty(self, run_id: str, symbol: str, side: OrderSide) -> Decimal:
         """Return what a run's orders on one side of a symbol can still fill. Of a pair only one will."""
-        found: dict[str, Decimal] = {}
-        for life in self.working(run_id):
-            order, rest = life.order, self._rests.get(life.order.id)
-            if rest is not None and (rest.symbol, rest.side) == (symbol, side):
-                pair = min(order.id, order.sibling_id or order.id)
-                found[pair] = max(found.get(pair, ZERO), rest.qty)
-        return sum(found.values(), ZERO)
+        rests = self._rests_of.get(run_id, {})
+        found = {order_id: rest for order_id, rest in rests.items() if (rest.symbol, rest.side) == (symbol, side)}
+        once(found, self._paired)
+        return sum((rest.qty for rest in found.values()), ZERO)
 
     def unsettled(self) -> list[OrderLife]:
         """Return the orders that are not over, or of which something is missing."""

@@ -25,10 +25,15 @@ def beside(
         count -= 1
     if judged.sibling_id is not None and judged.sibling_id in left:
         _let(left, judged.sibling_id, left[judged.sibling_id].qty - judged.request.qty)
+    once(left, siblings)
+    return tuple(left.values()), count - len(left)
+
+
+def once(left: dict[str, OrderRequest], siblings: Mapping[str, str]) -> None:
+    """Take the smaller of each pair out: only one of the two fills. Which it hangs on may be known of one of them alone."""
     for order_id, sibling_id in siblings.items():
         if order_id in left and sibling_id in left:
             del left[min(order_id, sibling_id, key=lambda each: (left[each].qty, each))]
-    return tuple(left.values()), count - len(left)
 
 
 def _let(left: dict[str, OrderRequest], order_id: str, qty: Decimal) -> None:

@@ -83,6 +83,7 @@ _TITLES: Final[Mapping[type[Payload], str]] = {
     p.OrderRejected: "Rejected",
     p.MarginCall: "Margin call",
     live.OrderAskedByHand: "By hand",
+    live.ExitsOwed: "Makes way",
     live.OrderChangeSent: "Change sent",
     live.OrdersLeftTogether: "As one order",
 }

@@ -28,6 +28,7 @@ class HoldingTable(RowTable[HeldPosition]):
         Column[HeldPosition]("value", "Value", Kind.MONEY, lambda row: row.value, 104, decimals=2),
         Column[HeldPosition]("open", "Open P/L", Kind.MONEY, lambda row: row.open_pnl, 92, decimals=2, signed=True, tip="Before fees."),
         Column[HeldPosition]("owner", "Owner", Kind.TEXT, lambda row: row.owner, 100, tip="Whose orders made it."),
+        Column[HeldPosition]("exits", "Exits", Kind.TEXT, lambda row: row.bare, 150, tip="Why it stands without exits that it had."),
     )  # fmt: skip
 
     def key_of(self, row: HeldPosition) -> str:
@@ -35,6 +36,9 @@ class HoldingTable(RowTable[HeldPosition]):
 
     def symbol_of(self, row: HeldPosition) -> str:
         return row.symbol
+
+    def tip_of(self, column: Column[HeldPosition], row: HeldPosition) -> str | None:
+        return row.bare or None if column.key == "exits" else None
 
     def saw(self, row: HeldPosition) -> None:
         self.decimals.saw_price(row.symbol, row.avg_price or row.price)

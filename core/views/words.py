@@ -196,6 +196,10 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     live.OrderAskedByHand: lambda e, find: f"Asked by hand to {e.what}. {_order(e.order_id, find)}.",
     live.NotReversed: lambda e, _: f"{e.symbol} was not turned around. {e.reason} The order to {e.side} {plain(e.qty)} that was to"
     " follow is not sent; place it if you still want it.",
+    live.ExitsOwed: lambda e, find: f"{_order(e.order_ids[0], find)} makes way, so that {plain(e.closing_qty)} {e.symbol} can be closed;"
+    " what is left gets its exits again.",
+    live.ExitsOwedNoMore: lambda e, _: f"{e.symbol}: {e.reason}",
+    live.LeftBare: lambda e, _: f"{plain(e.qty)} {e.symbol} stand without the exits that they had. {e.reason}",
     live.OrderAdopted: lambda e, _: f"{e.account} has an order that is not ours: {e.side} {e.symbol}, {e.status}. It is left alone.",
     live.MarketClosed: lambda e, _: f"The market is closed; it opens {iso(e.opens_ns)}. The run waits.",
     live.FaultsDeclared: lambda e, _: e.words,
@@ -248,6 +252,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     p.RunTakenOver: Level.WARNING,
     p.OrderRejected: Level.WARNING,
     live.NotReversed: Level.WARNING,
+    live.LeftBare: Level.ERROR,
     p.OrderExpired: Level.WARNING,
     p.MarginCall: Level.WARNING,
     p.OrderOutcomeUnknown: Level.WARNING,

@@ -215,7 +215,7 @@ def carry_out(world: World, what: str, number: int) -> None:
 LATE = [("ask", 0), ("entry", 10), ("target", 4), ("end exits", 0), ("hear", 5), ("hear", 4), ("hear", 3), ("mind", 0)]
 
 
-@examples(400)
+@examples(200)
 @example((True, True), LATE)
 @given(EXITS, st.lists(STEPS, max_size=25))
 def test_no_exit_is_there_twice_and_what_is_held_is_protected(exits: tuple[bool, bool], steps: list[tuple[str, int]]) -> None:

@@ -129,7 +129,7 @@ def after(held: Decimal, filling: Iterable[Order]) -> Decimal:
     return held
 
 
-@examples(600)
+@examples(200)
 @given(books())
 def test_nothing_that_passes_as_closing_can_turn_the_position_around(book: Book) -> None:
     held, working, order, is_open = book
@@ -145,7 +145,7 @@ def test_nothing_that_passes_as_closing_can_turn_the_position_around(book: Book)
                 assert after(held, (*first, *then)) * held >= 0
 
 
-@examples(600)
+@examples(200)
 @given(books())
 def test_an_order_that_only_takes_off_beside_market_orders_and_exits_passes_every_limit_on_losses_and_exposure(book: Book) -> None:
     held, working, order, is_open = book
@@ -164,7 +164,7 @@ def test_an_order_that_only_takes_off_beside_market_orders_and_exits_passes_ever
     assert judge(order.request, TIGHT, situation(book, SwitchLevel.REDUCE_ONLY)) == ()
 
 
-@examples(600)
+@examples(200)
 @given(books())
 def test_what_opens_or_turns_around_passes_none_of_them(book: Book) -> None:
     held, _, order, _ = book

@@ -16,7 +16,7 @@ from tests.broker.bench import environment_of, fake_broker
 from tests.broker.faults import Fault, Way
 from tests.broker.keyring_memory import MemoryKeyring, memory_keyring
 from tests.broker.server import KEY, SECRET, FakeBroker
-from tests.integration.cli.conftest import ROOT, Weaver
+from tests.integration.cli.conftest import ROOT, Said, Weaver
 from tests.integration.cli.conftest import environment_of as process_environment
 
 ADDRESSES = {"ALPACA_PAPER_BASE_URL", "ALPACA_DATA_BASE_URL", "ALPACA_DATA_STREAM_URL"}
@@ -336,3 +336,26 @@ def test_no_secret_is_written_anywhere(
         assert secret not in shown
         assert secret not in caplog.text
         assert secret.encode() not in written
+
+
+def test_a_position_that_stands_without_its_exits_is_said_to_when_it_is_closed_in_vain_and_in_the_list(
+    weaver: Weaver, with_keys: FakeBroker, tmp_path: Path
+) -> None:
+    def by_hand(*words: str) -> Said:
+        return weaver("--db", f"sqlite:///{tmp_path / 'desk.db'}", *words)
+
+    assert by_hand("orders", "place", "SPY", "buy", "10", "--target", "420", "--stop-loss", "380").code == 0
+    assert by_hand("positions", "--json").json()["bare"] == []
+    refused = Fault("POST /v2/orders", Way.STATUS, 403, body='{"code": 40310000, "message": "account is restricted to liquidation only"}')
+    with_keys.fail(refused, refused)
+    said = by_hand("positions", "close", "SPY")
+    sentence = "10 SPY stand without the exits that they had. They were not taken: "
+    assert said.code == 1
+    assert sentence in said.err
+    (bare,) = by_hand("positions", "--json").json()["bare"]
+    assert bare.startswith(sentence)
+    assert "account is restricted to liquidation only" in bare
+    # The wide text may be broken over lines.
+    assert "stand without the exits" in by_hand("positions").out
+    assert by_hand("positions", "close", "SPY").code == 0
+    assert by_hand("positions").out == "The paper account holds nothing.\n"

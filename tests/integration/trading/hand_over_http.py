@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from core.brokers.alpaca.addresses import Addresses
 from core.brokers.alpaca.connection import AlpacaBroker
@@ -61,8 +62,8 @@ class HttpSource:
 
 
 @asynccontextmanager
-async def by_hand(folder: Path, server: FakeBroker | At) -> AsyncIterator[HandAccount]:
-    store, bugs = DatabaseStore(folder / "desk.db", SystemClock()), list[str]()
+async def by_hand(folder: Path, server: FakeBroker | At, **options: Any) -> AsyncIterator[HandAccount]:
+    store, bugs = DatabaseStore(folder / "desk.db", SystemClock(), **options), list[str]()
     await store.open()
     runs = RunManager(
         store=store,

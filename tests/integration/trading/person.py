@@ -15,7 +15,9 @@ from core.model.order import OrderSide, OrderType
 from core.model.run import BY_HAND, Run, RunConfig, RunMode, RunStatus
 from core.runs.desks import OpenAccount
 from core.runs.hand_account import HandAccount
+from core.runs.owed_exits import OwedExits
 from tests.broker.desk import WireScene
+from tests.unit.trading.desk import bug
 
 BOOK: Final = "person"
 """The id of the run that holds the person's orders."""
@@ -94,7 +96,9 @@ async def by_hand(scene: WireScene, chance: random.Random) -> AsyncIterator[Pers
         async with scene.store.runs.begin() as work:
             work.put_run(run)
     about = TradingAccount(broker_id="alpaca", account=AccountName.PAPER, title="Alpaca paper", is_real_money=False)
-    opened = OpenAccount(AccountName.PAPER, "PA3FAKE00001", scene.link, scene.desk, "here")
+    owed = OwedExits(scene.desk, bug)
+    await owed.recall(scene.store.log, scene.store.runs)
+    opened = OpenAccount(AccountName.PAPER, "PA3FAKE00001", scene.link, scene.desk, owed, "here")
 
     async def names() -> dict[str, str]:
         return {}
@@ -104,10 +108,12 @@ async def by_hand(scene: WireScene, chance: random.Random) -> AsyncIterator[Pers
     with account.seated():
         async with asyncio.TaskGroup() as group:
             going_on = group.create_task(account.go_on())
+            keeping = group.create_task(owed.keep())
             try:
                 yield Person(account, chance)
             finally:
                 account.leave()
+                keeping.cancel()
                 with suppress(asyncio.CancelledError):
                     await going_on
     assert account.failure is None

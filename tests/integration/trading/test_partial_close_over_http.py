@@ -116,14 +116,14 @@ async def test_a_pair_of_which_one_sold_a_part_is_over_the_rest_alone(tmp_path: 
             ]
 
 
-async def test_an_exit_that_the_broker_does_not_change_is_taken_back(tmp_path: Path, server: FakeBroker) -> None:
+async def test_an_exit_that_the_broker_does_not_change_is_taken_back_and_sent_again(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         stop = await with_stop(account)
         server.fail(Fault("PATCH", Way.STATUS, 422, body='{"code": 42210000, "message": "cannot replace order"}'))
         closing = await account.close("SPY", account.run.id, D(4))
         await until(account, closing.id, S.FILLED)
         assert account.desk.state.lives[stop.id].order.status is S.CANCELLED
-        assert (held(server), working(server)) == ({"SPY": "6"}, [])
+        assert (held(server), working(server)) == ({"SPY": "6"}, [("stop", "6", "")])
 
 
 async def test_nothing_is_sold_while_the_exits_are_over_more_than_would_stay(

@@ -72,16 +72,26 @@ async def interrupted(scene: LastingScene, limits: RiskLimits) -> str:
     over = await scene.runs.stop(run.id)
     async with scene.store.runs.begin() as work:
         work.put_run(msgspec.structs.replace(over, status=RunStatus.INTERRUPTED, ended_ns=None, error=None))
+    # It was interrupted days ago: the first equity that is seen moves the mark.
+    before = EquityMarked(peak=config.cash, day=1, day_start=config.cash)
+    await scene.store.log.append([envelope(before, id="before", ts=0, producer="live", run_id=run.id)])
     return run.id
 
 
-async def test_a_run_that_is_taken_up_knows_the_price_of_what_it_holds_before_it_decides(tmp_path: Path) -> None:
+async def no_trades(symbols: Sequence[str], feed: str | None = None) -> dict[str, Print]:
+    return {}
+
+
+async def test_a_run_that_is_taken_up_knows_the_price_of_what_it_holds_before_it_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with lasting(tmp_path) as scene:
         run_id = await interrupted(scene, RiskLimits(max_drawdown=Decimal("0.5")))
         async with scene.runs._desks.open(ID, AccountName.PAPER) as account:
             state = account.desk.state
             state.prices.clear()
             state._price_times.clear()
+            monkeypatch.setattr(account.broker.market, "latest_trades", no_trades)  # the history tells it
             known: list[set[str]] = []
             with scene.store.log.subscribe("run.Resumed", lambda _: known.append(set(state.prices)), owner="test"):
                 await scene.runs.resume(run_id)

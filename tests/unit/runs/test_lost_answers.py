@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 from core.clock.realtime import SystemClock
-from core.errors import DatabaseUnreachable
+from core.errors import DatabaseUnreachable, DiskFull
 from core.events.live_payloads import OrderAskedByHand, OrderChangeSent
 from core.events.payloads import OrderCreated, OrderReplaceRefused
 from core.model.desk import LeaseKind
 from core.model.hand import OrderTerms
 from core.model.order import OrderStatus, OrderType
 from core.model.risk import RiskLimits
+from core.ports import Rows
 from core.runs import store_away
 from core.runs.store_away import StoreAway
 from core.store.memory import MemoryStore
 from core.store.unit_of_work import Append, PutOrders, Step
 from core.trading import state as state_module
+from core.trading.entries import Entry
 from core.trading.service import Intent
 from tests.contract.samples import StillClock, note, order, run
 from tests.losing import LosingRows, Outcome
@@ -185,6 +187,26 @@ async def test_that_a_person_asked_for_a_cancel_is_stored_once(
         assert lost.lost == 1
         asked = [event.payload for event in await hand.store.log.read(pattern=OrderAskedByHand.wire)]
         assert [one.what for one in asked if isinstance(one, OrderAskedByHand)] == ["place", "cancel"]
+
+
+async def test_a_cancel_that_cannot_be_stored_reaches_the_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog
+) -> None:
+    allow_log("not stored")
+    async with lasting_hand(tmp_path) as hand:
+        order = await hand.account.place(buy(1, type=OrderType.LIMIT, limit_price=D(1)))
+        await hand.until(order, S.ACCEPTED)
+        commit = Entry.commit
+
+        async def full(self: Entry, rows: Rows) -> None:
+            if any(isinstance(event.payload, OrderAskedByHand) for event in self.events):
+                raise DiskFull("No space is left.")
+            await commit(self, rows)
+
+        monkeypatch.setattr(Entry, "commit", full)
+        with pytest.raises(DiskFull):
+            await hand.account.cancel(order.id)
+        await hand.until(order, S.CANCELLED)
 
 
 @pytest.mark.parametrize("outcomes", [[LOST], [UNDONE], [LOST, LOST], [UNDONE, UNDONE, LOST], [LOST, UNDONE]])

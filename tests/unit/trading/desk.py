@@ -63,7 +63,16 @@ class Scene:
         book = self.desk.state.books.get(run_id) or RunBook(CASH, limits or RiskLimits())
         self.desk.sit(run_id, book, Seat(lambda: None, lambda error: self.stopped.append(error.args[0])))
 
-    async def place(self, side: str = "buy", qty: int = 10, *, run_id: str = "run", limit: str | None = None, id: str | None = None) -> str:
+    async def place(
+        self,
+        side: str = "buy",
+        qty: int | str = 10,
+        *,
+        run_id: str = "run",
+        limit: str | None = None,
+        id: str | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> str:
         """Place an order as a strategy would, and return its id once it is committed."""
         self.count += 1
         order_id = id or f"{run_id}-{self.count}"
@@ -82,7 +91,7 @@ class Scene:
             id=order_id,
             run_id=run_id,
             request=request,
-            time_in_force=TimeInForce.GTC,
+            time_in_force=time_in_force,
             status=OrderStatus.CREATED,
             created_ns=now,
             updated_ns=now,

@@ -3,10 +3,13 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
+from core.events.payloads import OrderReplaced
 from core.model.broker import BrokerOrderRequest
-from core.model.order import OrderSide, OrderStatus, RejectCode
+from core.model.order import OrderSide, OrderStatus, RejectCode, TimeInForce
 from core.model.run import AccountKind, AccountTerms
 from tests.unit.trading.desk import opened
 
@@ -32,4 +35,27 @@ async def test_a_run_does_not_turn_the_account_around(tmp_path: Path) -> None:
         await scene.until_status(await scene.place("sell", 4), S.FILLED)
         assert not broker.exchange.positions()
         assert scene.desk.state.lives[await scene.place("sell", 6)].order.status is S.REJECTED
+        assert scene.stopped == []
+
+
+@pytest.mark.parametrize(("life", "sold"), [(TimeInForce.DAY, "9.9999"), (TimeInForce.GTC, "9")])  # brokers take fractions for a day
+async def test_beside_dust_a_run_sells_what_is_there_and_that_is_said(tmp_path: Path, life: TimeInForce, sold: str) -> None:
+    broker = FakeBroker(SystemClock().now_ns, terms=AccountTerms(kind=AccountKind.MARGIN))
+    async with opened(tmp_path, broker, settle_ns=0) as scene:
+        await scene.run()
+        broker.exchange.show("DEMO", D(100))
+        scene.desk.state.note_price("DEMO", D(100), 1)
+        await scene.until_status(await scene.place("buy"), S.FILLED)
+        theirs = BrokerOrderRequest(client_order_id="theirs", symbol="DEMO", side=OrderSide.SELL, qty=D("0.0001"))
+        broker.exchange.submit(theirs)
+        await scene.desk.reconcile()
+        await scene.until(lambda: scene.desk.state.outside.get("DEMO") == D("-0.0001"))
+        sale = await scene.until_status(await scene.place("sell", time_in_force=life), S.FILLED)
+        assert (sale.request.qty, [one.qty for one in broker.exchange.positions()]) == (D(sold), [D("0.9999")] if sold == "9" else [])
+        (told,) = await scene.store.log.read(pattern=OrderReplaced.wire)
+        assert isinstance(told.payload, OrderReplaced)
+        assert told.payload.reason == "10 were asked for, and 9.9999 of the run's 10 are in the account."
+        if sold != "9":  # what is left in its book is nowhere: nothing is sent for that
+            assert scene.desk.state.lives[await scene.place("sell", "0.0001")].order.reject_code is RejectCode.INSUFFICIENT_POSITION
+            assert scene.desk.state.to_close() == {}
         assert scene.stopped == []

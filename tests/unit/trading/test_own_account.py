@@ -9,7 +9,7 @@ from core.model.order import Fill, OrderRequest, OrderSide, OrderType, RejectCod
 from core.model.risk import RiskLimits
 from core.model.run import AccountKind, AccountTerms
 from core.trading.books import RunBook
-from core.trading.own_account import what_is_not_borne, what_was_closed_outside
+from core.trading.own_account import what_is_not_borne, what_was_closed_outside, without_dust
 
 D = Decimal
 PRICES = {"SPY": D(100), "BTC/USD": D(1_000)}
@@ -128,3 +128,29 @@ def test_what_was_closed_outside_is_not_closed_again(
     assert (refusal is not None) is is_refused
     if refusal is not None:
         assert refusal.code is RejectCode.INSUFFICIENT_POSITION
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held", "there", "working", "left"),
+    [
+        (order("sell", "10"), "10", "9.9999", [], "9.9999"),
+        (order("sell", "10"), "10", "9.99", [], "9.99"),  # a thousandth of it
+        (order("sell", "10"), "10", "9.989", [], "10"),  # that is no dust: it is refused
+        (order("sell", "9.9999"), "10", "9.9999", [], "9.9999"),  # what is there is asked for
+        (order("sell", "4"), "10", "9.9999", [], "4"),
+        (order("sell", "10"), "10", "10", [], "10"),
+        (order("sell", "6"), "10", "9.9999", [order("sell", "4")], "5.9999"),  # after what is on its way
+        (order("sell", "0.0001"), "10", "9.9999", [order("sell", "9.9999")], "0.0001"),  # nothing of that is there: it is refused
+        (order("sell", "12"), "10", "9.9999", [], "12"),  # it means to open
+        (order("buy", "1"), "10", "9.9999", [], "1"),
+        (order("buy", "10"), "-10", "-9.9999", [], "9.9999"),
+        (limit("sell", "10", "120"), "10", "9.9999", [], "9.9999"),
+    ],
+)
+def test_beside_dust_an_order_is_over_what_is_there(
+    wanted: OrderRequest, held: str, there: str, working: list[OrderRequest], left: str
+) -> None:
+    qty = without_dust(wanted, D(held), working, D(there))
+    assert qty == D(left)
+    if qty != wanted.qty:
+        assert what_was_closed_outside(order(wanted.side, left), D(held), working, D(there)) is None

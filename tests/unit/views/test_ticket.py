@@ -159,6 +159,13 @@ def test_orders_and_positions_have_their_owners_and_only_what_changed_is_told() 
     assert [column.key for column in WorkingTable.columns][-1] == "owner"
 
 
+def test_a_position_without_the_exits_that_it_had_says_why() -> None:
+    held, why = HoldingTable(), "3 of it stand without the exits that they had. The kill switch lets nothing leave."
+    held.become((HELD, msgspec.structs.replace(HELD, symbol="QQQ", bare=why)))
+    exits = HoldingTable.columns[-1]
+    assert {row.symbol: (exits.value(row), held.tip_of(exits, row)) for row in held.rows} == {"SPY": ("", None), "QQQ": (why, why)}
+
+
 def test_an_exit_that_the_broker_keeps_for_its_entry_is_held() -> None:
     working = WorkingTable()
     working.become(working_rows(view(held=frozenset({"o2"})), {}))
