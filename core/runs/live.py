@@ -194,6 +194,7 @@ class LiveWork:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
         state = self._account.desk.state
         await settled(self._account.desk)
+        await self._account.desk.absent.bring_back(self._run.id)
         if any(order.account not in {None, state.key} for order in past.orders):
             raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
         earlier = state.books.get(self._run.id)
