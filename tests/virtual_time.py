@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import pytest
-
 from core.clock.realtime import ScaledClock
 from core.clock.slices import SliceThread
 from core.model.instants import SECOND_NS
@@ -130,6 +128,8 @@ class _Time:
 @contextmanager
 def virtual_time() -> Iterator[None]:
     """Let the running loop's time be virtual for the length of the block."""
+    import pytest  # here: processes that tests kill import this module as well
+
     loop: Any = asyncio.get_running_loop()
     time = _Time(loop)
     with pytest.MonkeyPatch.context() as patch:

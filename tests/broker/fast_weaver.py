@@ -6,7 +6,7 @@ from pathlib import Path
 
 import app.compose
 from app.cli import main
-from tests.broker.market import SharedClock
+from tests.broker.shared_clock import SharedClock
 
 if __name__ == "__main__":
     clock = SharedClock(Path(os.environ["WEAVER_TEST_CLOCK"]))

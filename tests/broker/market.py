@@ -1,64 +1,16 @@
-"""A market behind the fake broker: a clock that two processes share and a test can move, and a bar of each symbol a minute."""
+"""A market behind the fake broker: a bar of each symbol a minute, by a clock that a test can move."""
 
 import asyncio
 import contextlib
-import mmap
-import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 from core.brokers.alpaca.fields import text_of_instant
 from core.clock import calendar
-from core.clock.realtime import SystemClock
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.market import asset_class_of
 from tests.broker.book import Document
 from tests.broker.server import FakeBroker
-
-_LOOK_S = 0.05
-
-
-class SharedClock:
-    """Time that runs `speed` times as fast as real time from an instant on. Who opens the same file has the same time."""
-
-    def __init__(self, path: Path) -> None:
-        self._real = SystemClock()
-        with path.open("r+b") as file:
-            self._shared = mmap.mmap(file.fileno(), 24)
-
-    @classmethod
-    def begin(cls, path: Path, start_ns: int, speed: int) -> "SharedClock":
-        """A clock that begins now, at `start_ns`."""
-        path.write_bytes(struct.pack("<qqq", start_ns, SystemClock().now_ns(), speed))
-        return cls(path)
-
-    @property
-    def _told(self) -> tuple[int, int, int]:
-        start_ns, began_ns, speed = struct.unpack("<qqq", self._shared[:24])
-        return start_ns, began_ns, speed
-
-    @property
-    def speed(self) -> float:
-        return float(self._told[2])
-
-    def now_ns(self) -> int:
-        start_ns, began_ns, speed = self._told
-        return start_ns + (self._real.now_ns() - began_ns) * speed
-
-    def jump(self, instant_ns: int) -> None:
-        """Let it be `instant_ns` now."""
-        self._shared[:24] = struct.pack("<qqq", instant_ns, self._real.now_ns(), self._told[2])
-
-    def monotonic_ns(self) -> int:
-        return self._real.monotonic_ns()
-
-    def elapsed_ns(self) -> int:
-        return self._real.elapsed_ns()
-
-    async def sleep_until(self, instant_ns: int) -> int:
-        while (left_ns := instant_ns - self.now_ns()) > 0:  # noqa: ASYNC110 - what is waited for is the time itself
-            await asyncio.sleep(min(_LOOK_S, left_ns / SECOND_NS / self.speed))
-        return -left_ns
+from tests.broker.shared_clock import LOOK_S, SharedClock
 
 
 class Market:
@@ -105,7 +57,7 @@ class Market:
                     late = range(self.told_ns, now_ns // MINUTE_NS * MINUTE_NS, MINUTE_NS)
                     self._server.bars[symbol, "1Min"] += [self.bar(symbol, at) for at in late if trades(symbol, at)]
                 self.told_ns = now_ns // MINUTE_NS * MINUTE_NS
-            await self._clock.sleep_until(min(self.told_ns + MINUTE_NS, now_ns + int(_LOOK_S * SECOND_NS * self._clock.speed)))
+            await self._clock.sleep_until(min(self.told_ns + MINUTE_NS, now_ns + int(LOOK_S * SECOND_NS * self._clock.speed)))
             if self._clock.now_ns() < self.told_ns + MINUTE_NS:
                 continue
             at, self.told_ns = self.told_ns, self.told_ns + MINUTE_NS

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.broker.bench import environment_of, fake_broker
-from tests.broker.market import Market, SharedClock
+from tests.broker.market import Market
 from tests.broker.server import FakeBroker
+from tests.broker.shared_clock import SharedClock
 from tests.integration.cli.conftest import PIPE_BYTES, ROOT
 from tests.integration.cli.conftest import environment_of as process_environment
 

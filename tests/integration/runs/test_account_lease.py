@@ -13,7 +13,8 @@ from core.model.broker import AccountName
 from core.model.desk import LeaseKind
 from core.model.run import RunStatus
 from tests.broker.bench import fake_broker
-from tests.broker.market import Market, SharedClock
+from tests.broker.market import Market
+from tests.broker.shared_clock import SharedClock
 from tests.strictness.log_guard import AllowLog
 from tests.unit.runs.broker_desk import START_NS, BrokerDesk, broker_desk
 

@@ -11,8 +11,8 @@ import pytest
 from core.errors import NotConnected
 from core.model.broker import AccountName
 from core.model.run import RunStatus
-from tests.broker.market import SharedClock
 from tests.broker.server import FakeBroker
+from tests.broker.shared_clock import SharedClock
 from tests.unit.runs.broker_desk import START_NS, BrokerDesk, broker_desk
 
 LONG_S = 20.0

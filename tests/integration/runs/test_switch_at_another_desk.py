@@ -16,7 +16,8 @@ from core.model.run import Run, RunStatus
 from core.runs.history import RunHistories
 from core.strategy.loader import StrategyLoader
 from tests.broker.bench import fake_broker
-from tests.broker.market import Market, SharedClock
+from tests.broker.market import Market
+from tests.broker.shared_clock import SharedClock
 from tests.unit.runs.broker_desk import START_NS, BrokerDesk, broker_desk
 
 KEY = "alpaca:PA3FAKE00001"

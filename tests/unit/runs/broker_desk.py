@@ -20,8 +20,9 @@ from core.runs.manager import RunManager
 from core.store.database import DatabaseStore
 from core.strategy.loader import StrategyLoader
 from tests.broker.bench import environment_of, fake_broker
-from tests.broker.market import Market, SharedClock
+from tests.broker.market import Market
 from tests.broker.server import KEY, SECRET, FakeBroker
+from tests.broker.shared_clock import SharedClock
 from tests.unit.runs.waiting import Waiting
 
 NOON = to_ns(datetime(2026, 11, 30, 17, 0, tzinfo=UTC))
