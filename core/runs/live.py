@@ -23,7 +23,6 @@ from core.errors import (
     NotRepeatable,
     RateLimited,
     RunError,
-    StoreError,
 )
 from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
@@ -241,8 +240,7 @@ class LiveWork:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
             if self._materials.is_ours() and not is_lost:  # else its orders go with it, to the desk that has it now
-                with suppress(StoreError):  # its end is stored later, and nothing is owed to a run that is over
-                    await self._account.owed.forget(self._run.id, "Its run is over, and takes its orders back.")
+                await self._account.owed.run_is_over(self._run.id)
                 self._left = await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure

@@ -120,6 +120,11 @@ class OwedExits:
         if debts:
             await self.tell_end(debts, reason)
 
+    async def run_is_over(self, run_id: str) -> None:
+        """Let nothing be owed to a run that takes its orders back as it ends. What the store does not take, its end in the store says."""
+        with suppress(StoreError):
+            await self.forget(run_id, "Its run is over, and takes its orders back.")
+
     # --- what there is to see ---
 
     def bare(self, run_id: str, symbol: str) -> str:
