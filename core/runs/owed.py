@@ -43,6 +43,7 @@ class Debt:
         self.legs: Final = tuple(map(base_id, told.order_ids))
         self.qty: Final = told.qty
         self._filled_before: Final = told.filled_qty
+        self._entry_id: Final = first.parent_id
         self.making_way: dict[str, Decimal] = {}
         """Orders that made way, or are about to, and over how much each is to be then."""
         self.closing = told
@@ -75,8 +76,16 @@ class Debt:
 
     def owed_qty(self, state: AccountState, side: ClosingSide) -> Decimal:
         """Return over how many units exits lack that were there: neither filled since, nor working."""
-        filled = sum((life.known_qty for each in self._each(state.lives) for life in each), ZERO) - self._filled_before
-        return max(ZERO, self.qty - filled - sum(map(side.open_qty, self._each(state.lives)), ZERO))
+        filled = sum((life.known_qty for each in self._each(state.lives) for life in each), ZERO)
+        whole = min(self.qty + self._filled_before, self._bought_qty(state.lives))
+        return max(ZERO, whole - filled - sum(map(side.open_qty, self._each(state.lives)), ZERO))
+
+    def _bought_qty(self, lives: Mapping[str, OrderLife]) -> Decimal:
+        """Return what the entry came to, where it came to less than it was over: exits that left with it were over all of it."""
+        entry = lives.get(self._entry_id or "")
+        if entry is None or entry.order.status is OrderStatus.FILLED:
+            return self.qty + self._filled_before
+        return entry.known_qty
 
     def is_unsure(self, lives: Mapping[str, OrderLife]) -> bool:
         """Whether it is not known yet over how much they are."""

@@ -334,6 +334,25 @@ async def test_exits_of_an_entry_that_was_cut_off_by_the_closing_come_again_by_o
         assert held(server) == {}
 
 
+async def test_exits_of_an_entry_that_filled_a_part_come_again_over_that_part_whatever_else_is_held(
+    tmp_path: Path, server: FakeBroker
+) -> None:
+    server.book.hold = True
+    async with by_hand(tmp_path, server) as account:
+        other = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D(3)))
+        await until(account, other.id, S.ACCEPTED)
+        server.do(lambda: server.book.fill(server.book.by_client_id(other.id)["id"], "3", "400"))
+        await until(account, other.id, S.FILLED)
+        entry = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D(10), **EXITS))
+        await until(account, entry.id, S.ACCEPTED)
+        server.do(lambda: server.book.fill(server.book.by_client_id(entry.id)["id"], "6", "400"))
+        await until(account, entry.id, S.PARTIALLY_FILLED)
+        server.fail(REFUSED)
+        await until(account, (await account.close("SPY", account.run.id)).id, S.REJECTED)
+        await so(account, server, pair(6))
+        assert held(server) == {"SPY": "9"}
+
+
 async def test_the_kill_switch_lets_nothing_leave_and_that_is_said(tmp_path: Path, server: FakeBroker) -> None:
     async with by_hand(tmp_path, server) as account:
         await held_with(account, **EXITS)

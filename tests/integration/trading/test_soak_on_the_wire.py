@@ -6,6 +6,7 @@ broker for one intent, every fill is booked once, positions are equal, and no ru
 
 import asyncio
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -239,7 +240,7 @@ async def soak(folder: Path, server: FakeBroker, seed: int, parts: int, orders: 
         stopped += scene.stopped
         statuses = Counter(life.order.status.value for life in scene.desk.state.lives.values())
         lives = scene.desk.state.lives.values()
-        entries = sum(life.order.parent_id is None and life.order.id.startswith("run-") and "-h" not in life.order.id for life in lives)
+        entries = sum(life.order.parent_id is None and re.fullmatch(r"run-\d+", life.order.id) is not None for life in lives)
         left_together = len(scene.desk.state.together)
         filled = sum(len(life.fills) for life in scene.desk.state.lives.values())
         told = Counter(event.type for event in await scene.events())
