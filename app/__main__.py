@@ -3,13 +3,22 @@
 import multiprocessing
 import signal
 import sys
+from types import FrameType
+
+
+class _ToldToEnd(KeyboardInterrupt):
+    """As Ctrl+C. Not that class itself: the interpreter ends by the signal, whatever is caught, where it met that within `exec`."""
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise _ToldToEnd
 
 
 def main() -> None:
     """Run the call in `sys.argv` and end the process with its exit code."""
     multiprocessing.freeze_support()  # in a packaged program a worker process starts here too
     # Until a verb has its own handler: being told to end is the same as Ctrl+C, not a silent death.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end)
     try:
         from app.cli import main as run_call
 

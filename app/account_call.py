@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from app.call import Call, signals_call
 from app.words import one_of
-from core.errors import Cancelled, InputError
+from core.errors import Cancelled, InputError, StoreError
 
 if TYPE_CHECKING:
     from core.brokers.accounts import Accounts
@@ -103,12 +103,14 @@ def left_bare_at(call: Call, account: str, broker: str | None) -> list[str]:
         name = parse_account(account)
         mode = next(one for one in (RunMode.PAPER, RunMode.LIVE) if account_of(one) is name)
         store = compose_store(call.database_url, call.paths, call.settings())
-        await store.open()
         try:
+            await store.open()
             found = await left_bare(store.log, store.runs, broker or accounts_of(call).adapter_of(name), mode)
-            return [words(envelope(one, id="", ts=0, producer="trading"), lambda _: None) for one in found]
+        except StoreError as error:  # what the broker says is there all the same
+            return [f"Whether all of it has the exits that it had is not known. {error}"]
         finally:
             await store.close()
+        return [words(envelope(one, id="", ts=0, producer="trading"), lambda _: None) for one in found]
 
     return with_accounts(call, look)
 

@@ -1,7 +1,9 @@
 """One call of the program: its common options, and an engine that is open for the length of one piece of work."""
 
 import asyncio
+import errno
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from app import collector
 from app.config import MEMORY, Paths, SettingsFile
-from core.errors import Cancelled, KnownError
+from core.errors import Cancelled, InvalidValue, KnownError
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,18 +67,19 @@ class Call:
         speed: float = 1.0,
         seed: int = 1,
         faults: Sequence[str] = (),
+        log_json: bool = False,
     ) -> T:
         """Open an engine, do `work` with it and close it. SIGINT and SIGTERM cancel the work; closing is never skipped.
 
         Without `recover` runs that a crash interrupted stay as they are: what looks after a database takes it as it is.
-        `speed`, `seed`, `faults`: of the simulated market.
+        `speed`, `seed`, `faults`: of the simulated market. `log_json`: what the log says on stderr are lines of JSON.
         """
         from app.compose import compose_accounts, compose_engine, compose_store
         from app.logs import FaultReporter, start_logging
         from core.clock.realtime import SystemClock
 
         self.make_directories()
-        start_logging(self.paths.logs, verbose=self.verbose)
+        start_logging(self.paths.logs, verbose=self.verbose, as_json=log_json)
         reporter = FaultReporter(self.paths.logs, SystemClock())
         settings = self.settings()
         store = compose_store(self.database_url, self.paths, settings)
@@ -119,5 +122,14 @@ def signals_call(callback: Callable[[], object]) -> Iterator[None]:
 
 
 def absolute(path: Path) -> Path:
-    """Return the path as the person meant it, `~` and all."""
-    return path.expanduser().absolute()
+    """Return the path as the person meant it, `~` and all. Raises InvalidValue for what can be no path here."""
+    try:
+        meant = path.expanduser().absolute()
+        os.fsencode(meant)
+        meant.exists()
+    except (RuntimeError, ValueError) as error:  # a home of nobody; signs that no file name has
+        raise InvalidValue("the path", ascii(str(path)), "no file can have that name.") from error
+    except OSError as error:
+        if error.errno in {errno.ENAMETOOLONG, errno.ELOOP}:
+            raise InvalidValue("the path", f"{str(path)[:60]!r}…", f"{error.strerror}.") from error
+    return meant

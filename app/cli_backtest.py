@@ -203,7 +203,12 @@ def _amount(cash: Decimal) -> Decimal:
     # 1e5 and 100000.00 are the same money: one form of it in the run's config.
     from core.model.money import plain
 
+    if cash and not _LEAST_CASH <= abs(cash) <= _MOST_CASH:  # an account beyond these has no figures: nothing, or without end
+        raise InvalidValue("--cash", f"{cash:.3e}", f"it must be between {_LEAST_CASH} and {_MOST_CASH:.0e}.")
     return Decimal(plain(cash))
+
+
+_LEAST_CASH, _MOST_CASH = Decimal("0.000001"), Decimal(10) ** 18
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str]:

@@ -227,10 +227,10 @@ async def _matching(
     if not sets:
         raise NoBars("No bars are stored yet.", "Import a file with `weaver data import FILE`.")
     wanted = {
-        "symbol": parse_symbol(symbol) if symbol else None,
-        "timeframe": parse_timeframe(timeframe) if timeframe else None,
+        "symbol": None if symbol is None else parse_symbol(symbol),
+        "timeframe": None if timeframe is None else parse_timeframe(timeframe),
         "source": source,
-        "adjustment": one_of("adjustment", adjustment, Adjustment) if adjustment else None,
+        "adjustment": None if adjustment is None else one_of("adjustment", adjustment, Adjustment),
     }
     for field, value in wanted.items():
         if value is not None:

@@ -94,6 +94,7 @@ def _document(item: "Downloaded") -> dict[str, Any]:
         "identical": item.merge.identical,
         "changed": item.merge.changed,
         "changed_examples": [moment(start_ns) for start_ns in item.merge.changed_examples],
+        "readjusted": item.readjusted,
         "stored": item.stored,
         "missing": sum(gap.missing for gap in item.gaps),
         "gaps": [{"start": moment(gap.start_ns), "end": moment(gap.end_ns), "missing": gap.missing} for gap in item.gaps],
@@ -112,7 +113,9 @@ def _show(item: "Downloaded") -> None:
     counts += [f"{item.refused:,} left out because they contradict themselves"] if item.refused else []
     fetched = f"{item.fetched:,} bars fetched: {', '.join(counts)}" if item.fetched else "nothing was missing"
     show(Text(f"{name}: {fetched}. {item.stored:,} are stored from {moment(item.start_ns)} to {moment(item.end_ns)}."))
-    if merge.changed:
+    if item.readjusted:
+        show(Text("A split or a dividend has changed the adjusted prices since they were stored: all of them were fetched anew."))
+    elif merge.changed:
         examples = ", ".join(moment(start_ns) or "" for start_ns in merge.changed_examples[:5])
         show(Text(f"The broker has corrected bars since: {examples}{' …' if merge.changed > 5 else ''}"))
     if item.gaps:

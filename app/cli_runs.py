@@ -174,6 +174,8 @@ def parity_lines(found: "Parity") -> list[str]:
     lines = [f"Run {found.run_id}: {found.decisions:,} decisions, {found.same:,} the same as Greta's, one after the other."]
     if found.divergence is not None:
         lines.append(found.divergence.sentence)
+    if found.fill_divergence is not None:
+        lines.append(found.fill_divergence.sentence)
     lines.append(f"Fills: {found.fills:,} in the run, {found.replayed_fills:,} by Greta; {found.compared_fills:,} orders filled in both.")
     if found.slippage_bps is not None and found.worst_slippage_bps is not None:
         lines.append(f"Slippage against Greta: {found.slippage_bps:.2f} bps on average, {found.worst_slippage_bps:.2f} at worst.")
@@ -217,7 +219,7 @@ def resume(
             return await to_end(engine, await engine.resume_run(found.id, confirm))
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(work)
+        done = call.run(work, log_json=log_json)
     tell(done, as_json=as_json)
 
 

@@ -1,6 +1,7 @@
 """`weaver trade` and `weaver kill`: a strategy on a paper account, and what ends or restrains it from anywhere."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -29,6 +30,9 @@ FLAT_S: Final = 80.0
 """How long `weaver kill` waits for every account to say that orders are cancelled, and that positions are closed."""
 _POLL_S: Final = 0.2
 _WRONG_CALLS: Final = frozenset({InputError.code, InvalidValue.code, UnknownName.code})
+
+
+_log = logging.getLogger(__name__)
 
 
 def trade(
@@ -114,7 +118,11 @@ def trade(
     async def work(engine: "Engine") -> "RunReport":
         thrown = (await engine.switches()).get(None)
         if thrown is not None and thrown != "off":
-            sys.stderr.write(f"The kill switch is thrown ({thrown}): orders are refused until `weaver kill --off`.\n")
+            words = f"The kill switch is thrown ({thrown}): orders are refused until `weaver kill --off`."
+            if log_json:
+                _log.warning("%s", words)
+            else:
+                sys.stderr.write(f"{words}\n")
         from app.turns import served_soon
 
         with told(engine, log_json=log_json), served_soon():
@@ -124,7 +132,7 @@ def trade(
         return done
 
     with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(work, speed=speed, seed=seed, faults=fault or ())
+        done = call.run(work, speed=speed, seed=seed, faults=fault or (), log_json=log_json)
     if _was_wrong_call(done.run):
         print_error(done.run.error_code or InputError.code, done.run.error or "The market does not know what was asked for.")
         raise typer.Exit(2)

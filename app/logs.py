@@ -4,6 +4,7 @@ Secrets are taken out of every line before it is written or shown.
 """
 
 import faulthandler
+import json
 import logging
 import logging.handlers
 import re
@@ -75,6 +76,14 @@ class TerminalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redacted(f"{record.levelname.lower()}: {super().format(record)}")
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON: `time, level, logger, message`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time, level = iso(int(record.created * 1_000) * 1_000_000), record.levelname.lower()
+        return json.dumps({"time": time, "level": level, "logger": record.name, "message": redacted(super().format(record))})
 
 
 def print_bug(sentence: str) -> None:
@@ -164,8 +173,8 @@ class FaultReporter:
         self.report(error if error is not None else kind())
 
 
-def start_logging(folder: Path, *, verbose: bool) -> None:
-    """Send the log to a rotating file in `folder` and to stderr: warnings, or all of it when verbose.
+def start_logging(folder: Path, *, verbose: bool, as_json: bool = False) -> None:
+    """Send the log to a rotating file in `folder` and to stderr: warnings, or all of it when verbose; there `as_json` if that is asked for.
 
     Where the file cannot be written stderr has to do; whatever needs the directory says so itself.
     """
@@ -180,7 +189,7 @@ def start_logging(folder: Path, *, verbose: bool) -> None:
             handler.close()
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
-    to_terminal.setFormatter(TerminalFormatter())
+    to_terminal.setFormatter(JsonFormatter() if as_json else TerminalFormatter())
     handlers: list[logging.Handler] = [to_terminal]
     try:
         folder.mkdir(parents=True, exist_ok=True)

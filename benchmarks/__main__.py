@@ -24,6 +24,7 @@ CASES = (
     "postgres",
     "time_travel",
     "long_log",
+    "account_log",
     "orders",
     "streams",
 )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, Self
 
+from core.account_rows import AccountRows, AccountWork
 from core.events.envelope import Envelope
 from core.model.broker import (
     Account,
@@ -123,7 +124,7 @@ class EventLog(Protocol):
         ...
 
 
-class UnitOfWork(Protocol):
+class UnitOfWork(AccountWork, Protocol):
     """Rows and events that are committed together, or not at all."""
 
     def fence(self, lease: Lease) -> None:
@@ -178,7 +179,7 @@ class Rows(Protocol):
         ...
 
 
-class RunStore(Protocol):
+class RunStore(AccountRows, Protocol):
     """Runs, orders, fills and results, as committed."""
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:

@@ -58,8 +58,13 @@ class Simulation:
     venue: SimulatedVenue
 
 
-def market_of(bars: BarSeries, instrument: Instrument, *, start_ns: int | None = None, warmup: int = 0) -> Market:
-    """Return a symbol's bars with their ends and regular hours. Those before `start_ns` are for warming up."""
+def market_of(
+    bars: BarSeries, instrument: Instrument, *, start_ns: int | None = None, warmup: int = 0, always_open: bool = False
+) -> Market:
+    """Return a symbol's bars with their ends and regular hours. Those before `start_ns` are for warming up.
+
+    `always_open`: all hours are regular.
+    """
     regular = calendar.regular_bars(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
     ends = calendar.bar_ends(bars.start_ns, bars.timeframe.ns, instrument.asset_class)
     first = 0 if start_ns is None else int(np.searchsorted(bars.start_ns, start_ns, side="left"))
@@ -67,7 +72,7 @@ def market_of(bars: BarSeries, instrument: Instrument, *, start_ns: int | None =
         instrument=instrument,
         bars=bars,
         end_ns=ends,
-        regular=None if regular.all() else regular,
+        regular=None if always_open or regular.all() else regular,
         first=first,
         ready=max(first, warmup - 1),
     )

@@ -6,14 +6,16 @@ what an account of the run's own might not.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from core.backtest.venue import SimulatedVenue
-from core.matching.ledger import Ledger
+from core.matching.ledger import Ledger, PositionSplit
 from core.model.order import LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
 from core.model.ticket import Ticket
+
+_UNIT: Final = Decimal("0.000000001")
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -31,6 +33,10 @@ class BearingLedger(Ledger):
     def book(self, symbol: str, side: OrderSide, qty: Decimal, price: Decimal, fee: Decimal) -> None:
         """Book a fill; nothing is refused."""
         self.take(symbol, side, qty, price, fee)
+
+    def split(self, symbol: str, ratio: Decimal, open_price: Decimal, lot: Decimal | None) -> PositionSplit | None:
+        """Split a position down to the fraction that an account at a broker has."""
+        return super().split(symbol, ratio, open_price, lot or _UNIT)
 
 
 class ReplayedVenue(SimulatedVenue):

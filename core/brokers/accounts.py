@@ -1,16 +1,25 @@
 """A person's accounts: which adapter each uses, where its keys are, and a connection to it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Final, TypeVar
 
-from core.brokers.api import Link
+from core.brokers.api import Adapter, Link
 from core.brokers.credentials import Credentials
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
-from core.errors import AdapterBroken, KnownError, UnknownName
+from core.clock.slices import SliceThread
+from core.errors import AdapterBroken, KnownError, StrategyFailed, StrategyTooSlow, UnknownName
 from core.model.broker import AccountName, AccountSetup, AdapterInfo
 from core.ports import Broker, Clock
+
+T = TypeVar("T")
+
+CONNECT_LIMIT_S: Final = 30.0
+"""Seconds that the import of an adapter may take, and that its connecting may take."""
+_MEND: Final = "Correct its file, or choose another adapter in the settings."
+_PARTS: Final = ("account", "orders", "desk", "market", "history", "streams", "close")
 
 
 class Accounts:
@@ -58,19 +67,31 @@ class Accounts:
     @asynccontextmanager
     async def open(self, name: AccountName) -> AsyncGenerator[Broker]:
         """Connect to an account for the length of the block. Raises NoKeys, KeyringUnusable, UnknownName, AdapterBroken, InvalidValue."""
-        # Importing an adapter and reading certificates take longer than the loop may stand still.
-        info, adapter = await asyncio.to_thread(self._loader.load, self._by_account[name])
-        if name not in info.features.accounts:
-            raise AdapterBroken(f"The adapter {info.id} has no {name} account.", "Choose another adapter in the settings.")
-        credentials = await asyncio.to_thread(self._vault.require, info.id, name)
-        # An adapter has the keys of its own account and no others, so it is not given the whole environment.
-        addresses = {variable: value for variable, value in self._environment.items() if variable.endswith("_URL")}
-        link = Link(account=name, credentials=credentials, addresses=addresses, clock=self._clock)
-        broker = await asyncio.to_thread(adapter.connect, link)
+        broker = await self._connected(name)
         try:
             yield broker
         finally:
             await broker.close()
+
+    async def _connected(self, name: AccountName) -> Broker:
+        """Import the account's adapter and connect, in a thread: that takes longer than the loop may stand still, or does not end."""
+        own = self._by_account[name]
+        thread = SliceThread(f"adapter-{own}", self._clock, CONNECT_LIMIT_S)
+        try:
+            info, adapter = await _within(thread, own, lambda: self._loader.load(own))
+            if name not in info.features.accounts:
+                raise AdapterBroken(f"The adapter {info.id} has no {name} account.", "Choose another adapter in the settings.")
+            credentials = await asyncio.to_thread(self._vault.require, info.id, name)
+            # An adapter has the keys of its own account and no others, so it is not given the whole environment.
+            addresses = {variable: value for variable, value in self._environment.items() if variable.endswith("_URL")}
+            link = Link(account=name, credentials=credentials, addresses=addresses, clock=self._clock)
+            broker = await _within(thread, own, lambda: _connection(adapter, link, own))
+        finally:
+            await thread.close()
+        missing = [part for part in _PARTS if not hasattr(broker, part)]
+        if missing:
+            raise AdapterBroken(f"What the adapter {own} connects has no {', '.join(missing)}.", _MEND)
+        return broker
 
     def _setup(self, name: AccountName, adapters: Mapping[str, AdapterInfo]) -> AccountSetup:
         adapter = self._by_account[name]
@@ -85,3 +106,27 @@ class Accounts:
         if found is None:
             return AccountSetup(name=name, adapter=adapter, error=error)
         return AccountSetup(name=name, adapter=adapter, keys=found[0].shown, kept=found[1], error=error)
+
+
+async def _within(thread: SliceThread, own: str, work: Callable[[], T]) -> T:
+    """Return what an adapter's own code returns. Raises AdapterBroken when it does not come back, or wants to end the program."""
+    found: list[T] = []
+    try:
+        await thread.run(lambda _: found.append(work()))
+    except StrategyTooSlow as error:
+        raise AdapterBroken(f"The adapter {own} did not come back within {CONNECT_LIMIT_S:g} s.", _MEND) from error
+    except StrategyFailed as error:
+        raise AdapterBroken(f"The adapter {own} cannot be used: it tried to end the program.", _MEND) from error
+    return found[0]
+
+
+def _connection(adapter: Adapter, link: Link, own: str) -> Broker:
+    try:
+        return adapter.connect(link)
+    except KnownError:
+        raise
+    except Exception as error:
+        said, shown = " ".join(str(error).split()), link.credentials.hidden_in
+        broken = AdapterBroken(f"The adapter {own} cannot connect: {type(error).__name__}: {shown(said)}.", _MEND)
+        # What it raised is not kept with it where that would show the keys.
+        raise broken from (error if shown(said) == said else None)

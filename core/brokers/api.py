@@ -44,6 +44,9 @@ class Adapter(ABC):
     order_types: ClassVar[tuple[str, ...]] = ()
     order_classes: ClassVar[tuple[str, ...]] = ("simple",)
     times_in_force: ClassVar[tuple[str, ...]] = ()
+    crypto_times_in_force: ClassVar[tuple[str, ...]] = ()
+    fraction_times_in_force: ClassVar[tuple[str, ...]] = ()
+    whole_cents: ClassVar[bool] = False
     feeds: ClassVar[tuple[str, ...]] = ()
     fractional: ClassVar[bool] = False
     notional: ClassVar[bool] = False
@@ -52,6 +55,7 @@ class Adapter(ABC):
     always_open: ClassVar[bool] = False
     coin_fees: ClassVar[bool] = False
     reverses: ClassVar[bool] = False
+    faults: ClassVar[str] = ""
 
     @abstractmethod
     def connect(self, link: Link) -> Broker:

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from core.model.broker import AdapterInfo, Features
 
 BUILTIN_FOLDER: Final = Path(__file__).parent / "adapters"
 LARGEST_SOURCE_BYTES: Final = 1_000_000
+OWN_IDS: Final = frozenset({"sim", "paper"})
+"""Brokers inside the program, which are no files."""
+_ID: Final = re.compile(r"[\w.-]{1,40}")
 _TEXTS: Final = ("id", "name", "version")
 _TODO: Final = "Correct the file and try again; `weaver accounts adapters` lists all of them."
 
@@ -104,8 +108,8 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
         why = f"line {error.lineno}: it is not valid Python: {error.msg}"
     except OSError as error:
         why = f"it cannot be read: {error.strerror}"
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        why = str(error)
+    except (ValueError, RecursionError, MemoryError, msgspec.ValidationError) as error:
+        why = str(error) or "it is nested too deeply"
     return AdapterInfo(
         id=path.stem, name=path.name, version="", description="", path=str(path), builtin=builtin, error=f"{path.name}: {why.rstrip('.')}."
     )
@@ -126,6 +130,10 @@ def _declared(module: ast.Module) -> dict[str, Any]:
                     raise ValueError(f"{name} must be text")
             if "id" not in values:
                 raise ValueError(f'class {node.name} has no id; write, for example, id = "my-broker" in it')
+            if not _ID.fullmatch(values["id"]):
+                raise ValueError(f"id must be letters, digits, dots, dashes or underscores, at most 40, and not {values['id']!r}")
+            if values["id"] in OWN_IDS:
+                raise ValueError(f"id {values['id']!r} is that of a market inside the program")
             return values
     raise ValueError("it has no class that derives from Adapter of core.brokers.api")
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -19,7 +20,7 @@ import msgspec
 
 from core.brokers.address import is_loopback
 from core.brokers.patience import Pace, Patience, closed, pause_s
-from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, NotSent, OutcomeUnknown, RateLimited
+from core.errors import AnswerUnreadable, BrokerUnreachable, KnownError, NoKeys, NotSent, OutcomeUnknown, RateLimited
 from core.model.broker import MayLeave
 from core.model.instants import SECOND_NS, to_ns
 from core.ports import Clock
@@ -30,7 +31,7 @@ READERS: Final = 4
 SENDERS: Final = 2
 """Threads of their own, so that an order never waits behind questions that wait themselves."""
 LARGEST_ANSWER_BYTES: Final = 64_000_000
-_TOO_MANY: Final = 429
+_TIMED_OUT, _TOO_MANY = 408, 429
 _SERVER_ERRORS: Final = range(500, 600)
 _LEAVES: Final = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
 """What httpcore tells right before it writes: the connection stands, and nothing is waited for any more. The order is in the body."""
@@ -87,7 +88,10 @@ class RestClient:
         patience: Patience,
         hide: Callable[[bytes], bytes],
     ) -> None:
-        """`hide` takes the keys out of what the server says: it may say what it was told."""
+        """`hide` takes the keys out of what the server says: it may say what it was told. Raises NoKeys for keys that fit in no header."""
+        if not all(value.isascii() and value.isprintable() and value == value.strip() for value in headers.values()):
+            # Whoever refuses such a header says it out loud.
+            raise NoKeys("The keys have signs that no key has: a line break, an accent, or a space around them.", "Copy them once more.")
         self._hide = hide
         self._clock = clock
         self._patience = patience
@@ -150,8 +154,8 @@ class RestClient:
             except _Unsent as error:
                 raise self._unreachable(what, error.__cause__, "Nothing was sent.") from error
             except httpx.HTTPError as error:
-                raise _unknown(what, f"the connection failed: {_said(error)}", id) from error
-            if answer.status in _SERVER_ERRORS:
+                raise _unknown(what, f"the connection failed: {self._told(error)}", id) from error
+            if answer.status in _SERVER_ERRORS or answer.status == _TIMED_OUT:
                 raise _unknown(what, f"the broker's server failed ({answer.status})", id)
             if answer.status == _TOO_MANY:
                 raise self._too_many(answer, what)
@@ -204,7 +208,7 @@ class RestClient:
                 wait_s = advice_s
             if failures >= self._patience.questions or wait_s > self._patience.longest_advice_s:
                 raise self._given_up(answer, fault, what)
-            _log.info("%s: %s; asked again in %.1f s.", what, answer.status if answer else _said(fault), wait_s)
+            _log.info("%s: %s; asked again in %.1f s.", what, answer.status if answer else self._told(fault), wait_s)
             if self._stopped.wait(wait_s):
                 raise self._given_up(answer, fault, what)
 
@@ -244,7 +248,8 @@ class RestClient:
         if not text:
             return None
         try:
-            return max(0.0, float(text))
+            advice_s = float(text)
+            return max(0.0, advice_s) if math.isfinite(advice_s) else None
         except ValueError:
             pass
         try:
@@ -252,6 +257,9 @@ class RestClient:
         except ValueError:
             return None
         return max(0.0, (to_ns(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - self._clock.now_ns()) / SECOND_NS)
+
+    def _told(self, fault: BaseException | None) -> str:
+        return self._hide(_said(fault).encode()).decode("utf-8", "replace")
 
     def _given_up(self, answer: Answer | None, fault: BaseException | None, what: str) -> KnownError:
         if answer is None:
@@ -262,7 +270,7 @@ class RestClient:
         return BrokerUnreachable(sentence, "Try again later; the broker's status page may say more.")
 
     def _unreachable(self, what: str, fault: BaseException | None, more: str) -> BrokerUnreachable:
-        sentence = f"{what}: {self._host} cannot be reached: {_said(fault)}."
+        sentence = f"{what}: {self._host} cannot be reached: {self._told(fault)}."
         return BrokerUnreachable(f"{sentence} {more}".strip(), "Check the network connection and try again.")
 
     def _too_many(self, answer: Answer, what: str) -> RateLimited:

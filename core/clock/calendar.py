@@ -166,6 +166,12 @@ def day_start(day: int, asset_class: AssetClass) -> int:
     return int(local.timestamp()) * SECOND_NS
 
 
+def exchange_day(instant_ns: int) -> int:
+    """Return the exchange's date at an instant, in days since 1970."""
+    local = datetime.fromtimestamp(instant_ns // SECOND_NS, UTC).astimezone(ZoneInfo(EXCHANGE_ZONE))
+    return local.date().toordinal() - _EPOCH_ORDINAL
+
+
 def _daily_ends(start_ns: Instants, ends: Instants, timeframe_ns: int, table: Sessions) -> Instants:
     days = session_days(start_ns)
     # The last session before the bar's last date is over: a week's bar is not known before its Friday.

@@ -41,6 +41,22 @@ class CalendarDays:
         return int(table.closes[at - 1]), int(table.closes[at])
 
 
+class EndlessDays:
+    """The days of a market that never closes: they end at 00:00 UTC, and there are no auctions."""
+
+    def day_end(self, now_ns: int, instrument: Instrument) -> int:
+        """Return when a `day` order decided now dies."""
+        return (now_ns // DAY_NS + 1) * DAY_NS
+
+    def extended_day_end(self, now_ns: int, instrument: Instrument) -> int:
+        """Return when a `day` order dies that may trade outside sessions, which there are none of."""
+        return self.day_end(now_ns, instrument)
+
+    def next_open(self, now_ns: int, instrument: Instrument) -> tuple[int, int]:
+        """Return the present day: nothing opens in it, so that no auction order ever fills."""
+        return now_ns, now_ns
+
+
 @lru_cache(maxsize=512)
 def _evening(close_ns: int) -> int:
     """Return 20:00 New York of the day of a close."""

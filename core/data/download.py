@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from core.data.gaps import find_gaps
@@ -13,13 +14,19 @@ from core.errors import InvalidValue
 from core.events.envelope import Envelope
 from core.events.payloads import BarsDeleted, BarsDownloaded
 from core.model.download import Downloaded, DownloadPlan
-from core.model.instants import MINUTE_NS, SECOND_NS
+from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import Adjustment, BarSeries, BarSetKey, Gap, MergeReport, Timeframe, asset_class_of
 from core.model.result import Progress
 from core.ports import BarHistory, Clock, Store
 
 SETTLING_NS: Final = MINUTE_NS
 """How long after its end a bar may still be corrected; younger ones are left for the next time."""
+LATE_NS: Final = DAY_NS
+"""How long a broker may take until it has its newest bars, and this machine's clock be ahead: nothing so young is known not to be."""
+PROBED: Final = 3
+"""So many of the newest stored bars tell whether adjusted prices have changed since."""
+_LOOK_BACK: Final = 2_000
+"""Bars' lengths within which the newest stored ones are looked for: nights, weekends and thin days lie between them."""
 _PAGE: Final = 1_000
 
 Span = tuple[int, int]
@@ -48,10 +55,35 @@ class Downloader:
         meter = _Meter(on_progress, len(keys) * (end_ns - plan.start_ns))
         done = []
         for key in keys:
-            missing = without((plan.start_ns, end_ns), known.get(key, []))
+            period, spans = (plan.start_ns, end_ns), known.get(key, [])
+            is_stale = bool(spans) and await self._is_stale(key, timeframe, plan.feed, history)
+            missing = together([period, *spans]) if is_stale else without(period, spans)
             meter.skip(end_ns - plan.start_ns - sum(last - first for first, last in missing))
-            done.append(await self._one(key, timeframe, missing, (plan.start_ns, end_ns), plan.feed, history, meter))
+            one = await self._one(key, timeframe, missing, period, plan.feed, history, meter)
+            done.append(msgspec.structs.replace(one, readjusted=is_stale))
         return done
+
+    async def _is_stale(self, key: BarSetKey, timeframe: Timeframe, feed: str | None, history: BarHistory) -> bool:
+        """Tell whether a split or a dividend has changed a set of adjusted prices since it was fetched: all its newest bars are others.
+
+        One that was corrected is no sign of it.
+        """
+        if key.adjustment is Adjustment.RAW:
+            return False
+        stored = next((one for one in await self._store.bars.sets() if one.key == key), None)
+        if stored is None:
+            return False
+        newest = await self._store.bars.read(key, stored.last_ns - _LOOK_BACK * timeframe.ns, None)
+        newest = newest.slice(max(0, len(newest) - PROBED), len(newest))
+        now: dict[int, float] = {}
+        first, last = int(newest.start_ns[0]), int(newest.start_ns[-1]) + 1
+        pages = history.pages(key.symbol, timeframe, first, last, adjustment=key.adjustment, feed=_feed(key.symbol, feed))
+        async with aclosing(pages):
+            async for page in pages:
+                now |= dict(zip(page.start_ns.tolist(), page.close.tolist(), strict=True))
+        then = dict(zip(newest.start_ns.tolist(), newest.close.tolist(), strict=True))
+        both = then.keys() & now.keys()
+        return bool(both) and all(then[start_ns] != now[start_ns] for start_ns in both)
 
     async def _one(
         self,
@@ -69,16 +101,19 @@ class Downloader:
             pages = history.pages(key.symbol, timeframe, first, last, adjustment=key.adjustment, feed=_feed(key.symbol, feed))
             async with aclosing(pages):
                 async for page in pages:
-                    sound = _sound(page)
-                    of_page = await self._store.bars.merge(key, sound)
+                    kept = sound(page)
+                    of_page = await self._store.bars.merge(key, kept)
                     following = int(page.start_ns[-1]) + 1
                     await self._tell(key, (reached, following), of_page)
                     merge = _both(merge, of_page)
-                    fetched, refused = fetched + len(page), refused + len(page) - len(sound)
+                    fetched, refused = fetched + len(page), refused + len(page) - len(kept)
                     meter.advance(following - reached, f"{key.symbol}: {fetched:,} bars")
                     reached = following
             if reached < last:
-                await self._tell(key, (reached, last), MergeReport())
+                # There is no room for a bar, or it was long enough ago that the broker has it by now, where there is one.
+                known = last if last - reached < timeframe.ns else min(last, self._clock.now_ns() - LATE_NS)
+                if reached < known:
+                    await self._tell(key, (reached, known), MergeReport())
                 meter.advance(last - reached, f"{key.symbol}: {fetched:,} bars")
         if fetched:
             await self._keeper.tell_merged(key, merge)
@@ -128,8 +163,9 @@ class _Meter:
         self._done_ns = 0
 
     def skip(self, span_ns: int) -> None:
-        """Count what is there already."""
-        self._done_ns += span_ns
+        """Count what is there already; below zero: so much more than was meant is fetched."""
+        self._done_ns += max(0, span_ns)
+        self._total_ns += max(0, -span_ns)
 
     def advance(self, span_ns: int, what: str) -> None:
         """Count what is done now, and tell."""
@@ -168,6 +204,17 @@ def without(period: Span, taken: Iterable[Span]) -> list[Span]:
     return left
 
 
+def together(spans: Iterable[Span]) -> list[Span]:
+    """Return spans without what they have in common, oldest first."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        else:
+            found.append((first, last))
+    return found
+
+
 def _key(symbol: str, timeframe: Timeframe, plan: DownloadPlan, history: BarHistory) -> BarSetKey:
     source = history.source_of(symbol, _feed(symbol, plan.feed))
     if plan.adjustment is not Adjustment.RAW and not asset_class_of(symbol).has_sessions:
@@ -180,14 +227,14 @@ def _feed(symbol: str, feed: str | None) -> str | None:
     return feed if asset_class_of(symbol).has_sessions else None
 
 
-def _sound(page: BarSeries) -> BarSeries:
-    """Return the bars of a page that do not contradict themselves."""
+def sound(page: BarSeries) -> BarSeries:
+    """Return the bars that do not contradict themselves."""
     open_, high, low, close, volume = page.columns()
-    sound = np.isfinite([open_, high, low, close, volume]).all(axis=0) & (low > 0) & (volume >= 0)
-    sound &= (high >= np.maximum(open_, close)) & (low <= np.minimum(open_, close))
-    if sound.all():
+    is_sound = np.isfinite([open_, high, low, close, volume]).all(axis=0) & (low > 0) & (volume >= 0)
+    is_sound &= (high >= np.maximum(open_, close)) & (low <= np.minimum(open_, close))
+    if is_sound.all():
         return page
-    return BarSeries.from_columns(page.symbol, page.timeframe, page.start_ns[sound], *(column[sound] for column in page.columns()))
+    return BarSeries.from_columns(page.symbol, page.timeframe, page.start_ns[is_sound], *(column[is_sound] for column in page.columns()))
 
 
 def _both(first: MergeReport, second: MergeReport) -> MergeReport:

@@ -83,6 +83,18 @@ class MinuteLate(Payload, frozen=True, kw_only=True):
     """When it began, UTC ns."""
 
 
+class BarsPassed(Payload, frozen=True, kw_only=True):
+    """Bars were history when they came, and nothing was decided on them: at no time after `since_ns` and up to `until_ns`."""
+
+    wire: ClassVar[str] = "live.BarsPassed"
+    since_ns: int
+    """The instant before the first of them was over, UTC ns."""
+    until_ns: int
+    """When the last of them was over, UTC ns."""
+    is_restart: bool = False
+    """Whether the run was interrupted meanwhile: its strategy began anew then, with what it had saved."""
+
+
 class AccountAdopted(Payload, frozen=True, kw_only=True):
     """An account was met for the first time; what it held then is nobody's of ours."""
 
@@ -158,6 +170,10 @@ class EntryTaken(Payload, frozen=True, kw_only=True):
     """Money that came, minus: went; of the whole account."""
     outside: Decimal | None = None
     """Of a split: what is nobody's here of the symbol after it, signed units."""
+    rate: Decimal | None = None
+    """New units for each old one, or money per unit, where the broker told that."""
+    time_ns: int | None = None
+    """When it happened, UTC ns."""
 
 
 class DifferenceAccepted(Payload, frozen=True, kw_only=True):

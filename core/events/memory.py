@@ -161,6 +161,11 @@ class MemoryEventLog:
         """Return all events, the last seq that was given out, consumers' offsets (with UTC ns), and what was deleted: from, to, why."""
         return list(self._events), self._head, dict(self._offsets), list(self._deleted)
 
+    def last_seq(self, run_id: str) -> int:
+        """Return the seq of a run's last event; 0 where it has none."""
+        events = self._by_run.get(run_id)
+        return events[-1].seq if events else 0
+
     def forget_run(self, run_id: str) -> None:
         """Remove a run's events, and note which they were."""
         gone = self._by_run.pop(run_id, None)

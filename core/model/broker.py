@@ -72,6 +72,12 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     order_types: tuple[OrderType, ...] = ()
     order_classes: tuple[OrderClass, ...] = (OrderClass.SIMPLE,)
     times_in_force: tuple[TimeInForce, ...] = ()
+    crypto_times_in_force: tuple[TimeInForce, ...] = ()
+    """Those of crypto, where they are fewer; none: the same."""
+    fraction_times_in_force: tuple[TimeInForce, ...] = ()
+    """Those of fractions of a share, where they are fewer; none: the same."""
+    whole_cents: bool = False
+    """Whether it takes prices of shares in whole cents only, and below a dollar in hundredths of a cent."""
     feeds: tuple[str, ...] = ()
     """Names of its historical data, the default first; none: it has no history."""
     fractional: bool = False

@@ -53,3 +53,5 @@ class Downloaded(msgspec.Struct, frozen=True, kw_only=True):
     merge: MergeReport
     stored: int
     gaps: tuple[Gap, ...] = ()
+    readjusted: bool = False
+    """Whether a split or a dividend had changed the adjusted prices since: then all that had been fetched was fetched anew."""

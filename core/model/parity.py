@@ -19,6 +19,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     divergence: Difference | None = None
     fills: int = 0
     replayed_fills: int = 0
+    fill_divergence: Difference | None = None
+    """The first order of the run of which Greta fills another quantity."""
     compared_fills: int = 0
     """Orders that filled in both."""
     slippage_bps: float | None = None

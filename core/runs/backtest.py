@@ -10,11 +10,10 @@ from typing import Any
 from core import ENGINE_VERSION
 from core.backtest.assembly import Rules, Simulation, larger_market, market_of, simulation
 from core.backtest.feeds import Market
-from core.backtest.replayed_venue import Refused
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
-from core.clock.trading_days import CalendarDays
+from core.clock.trading_days import CalendarDays, EndlessDays
 from core.errors import AdjustedBars, LookAhead, NoBars, NotRepeatable, StrategyBroken
 from core.model.corporate_action import CorporateAction, actions_sha256
 from core.model.instants import iso
@@ -28,9 +27,11 @@ from core.runs.account_journal import AccountJournal
 from core.runs.journal import RunJournal
 from core.runs.lookahead import Sentinel
 from core.runs.outlasting import outlasted
+from core.runs.passing_runner import PassingRunner
 from core.runs.replay import Original
 from core.runs.result import run_result
 from core.runs.router import DomainRouter, Tracer
+from core.runs.run_inputs import RunInputs
 from core.strategy.actions import FetchWindow
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig, Window
@@ -68,11 +69,14 @@ class BacktestWork:
         materials: Materials,
         *,
         traced: bool,
-        refused: Mapping[str, Refused] | None = None,
+        inputs: RunInputs | None = None,
     ) -> None:
-        """`refused`: of a paper or live run that is replayed, which of its orders were refused."""
+        """`inputs`: what a paper or live run was told that is replayed."""
         self._run = run
-        self._refused = refused
+        self._inputs = inputs
+        self._is_always_open = inputs is not None and inputs.always_open
+        self._days = EndlessDays() if self._is_always_open else CalendarDays()
+        self._runner: StrategyRunner
         self._info = info
         self._keys = keys
         self._materials = materials
@@ -109,7 +113,10 @@ class BacktestWork:
 
         def make() -> None:
             self._strategy = make_strategy(strategy_class)
-            self._runner = StrategyRunner(self._strategy, settled, fetch)
+            if self._inputs is None or self._is_watched:
+                self._runner = StrategyRunner(self._strategy, settled, fetch)
+            else:
+                self._runner = PassingRunner(self._strategy, settled, fetch, inputs=self._inputs)
 
         await self._in_thread(make)
         self._markets = tuple([await self._market(key, self._runner.warmup) for key in self._keys])
@@ -123,7 +130,7 @@ class BacktestWork:
             self._rules(self._runner),
             clock=simulated,
             monotonic_ns=clock.monotonic_ns,
-            days=CalendarDays(),
+            days=self._days,
             orders=self.orders,
             account=self._account,
             actions=actions,
@@ -169,6 +176,11 @@ class BacktestWork:
         return self._elapsed_ns / 1e9
 
     @property
+    def _is_watched(self) -> bool:
+        """Whether the sentinel looks: it would decide where a run that is replayed did not."""
+        return self._inputs is None or not self._inputs.passed
+
+    @property
     def stopped(self) -> str | None:
         """Why the strategy ended the run early, when it did."""
         return self._venue.stopped
@@ -204,10 +216,10 @@ class BacktestWork:
             if len(self.journal) >= FLUSH_EVENTS:
                 await self.commit(on_commit)
             on_slice()
-            if not self._sentinel.is_checked and self._venue.now_ns >= self._sentinel.until_ns:
+            if self._is_watched and not self._sentinel.is_checked and self._venue.now_ns >= self._sentinel.until_ns:
                 await self._watch()
         await self._in_thread(self._save_state)
-        if not self._sentinel.is_checked:
+        if self._is_watched and not self._sentinel.is_checked:
             await self._watch()
         if self.objection is not None:
             raise self.objection
@@ -280,7 +292,9 @@ class BacktestWork:
             raise NoBars(f"There are no {key.timeframe} bars of {key.symbol} in that period.", f"Stored: {span}.")
         instrument = Instrument.of(key.symbol)
         await calendar.load(instrument.asset_class)
-        return await asyncio.to_thread(market_of, bars, instrument, start_ns=config.start_ns, warmup=warmup)
+        return await asyncio.to_thread(
+            market_of, bars, instrument, start_ns=config.start_ns, warmup=warmup, always_open=self._is_always_open
+        )
 
     async def _warm_from(self, key: BarSetKey, warmup: int) -> int | None:
         """Return where to read bars from, so that `warmup` of them lie before the run's start where as many are stored."""
@@ -292,6 +306,8 @@ class BacktestWork:
 
     async def _corporate_actions(self) -> dict[str, tuple[CorporateAction, ...]]:
         """Return the stored splits and dividends of the run's symbols. Raises AdjustedBars where the prices hold them already."""
+        if self._inputs is not None:
+            return dict(self._inputs.actions)
         if not self._run.config.corporate_actions:
             return {}
         actions = {key.symbol: await self._materials.actions.read(key.symbol) for key in self._keys}
@@ -325,6 +341,7 @@ class BacktestWork:
             markets=self._markets,
             rules=self._rules,
             actions=actions,
+            days=self._days,
             start_ns=start_ns,
             indicators=lambda: self._runner.indicators,
             monotonic_ns=self._materials.clock.monotonic_ns,
@@ -344,7 +361,7 @@ class BacktestWork:
             volume_cap=config.volume_cap,
             trade_through=config.trade_through,
             close_at_end=config.close_at_end,
-            refused=self._refused,
+            refused=None if self._inputs is None else self._inputs.refused,
         )
 
 

@@ -8,6 +8,7 @@ from core.model.findings import Findings
 from core.model.result import Progress
 from core.ports import OnProgress, Store
 from core.runs.conservation import check_run
+from core.runs.snapshot_check import check_snapshots
 
 
 async def check_store(store: Store, on_progress: OnProgress) -> CheckReport:
@@ -23,5 +24,6 @@ async def check_store(store: Store, on_progress: OnProgress) -> CheckReport:
         on_progress(Progress(done=done, total=len(runs), what="Checking runs"))
         if run.id not in going_on:
             await check_run(run, store, found)
-    counts = {**report.counts, "runs": len(runs), "runs_going_on": len(going_on)}
+    await check_snapshots(runs, store, found)
+    counts = {**report.counts, **found.counts, "runs": len(runs), "runs_going_on": len(going_on)}
     return CheckReport(findings=(*report.findings, *found.report().findings), counts=counts)

@@ -175,6 +175,7 @@ class HandDesk:
                 run_id = run_id_of(opened.desk.state.key)
                 run = await self._book(run_id, opened, about, rows)
                 account = HandAccount(opened, run, about, self._names, runs=self._store.runs, log=self._store.log)
+                await opened.desk.absent.bring_back(run.id)
                 await account.remember()
                 with account.seated():
                     connection.opened.set_result(account)

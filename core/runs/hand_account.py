@@ -302,14 +302,14 @@ class HandAccount:
         """
         if self._families.is_gone(order_id):
             return  # with the one it was paired with
-        order = self._families.find(order_id) or self._known(order_id).order
+        order = self._families.find(order_id) or (await self._known(order_id)).order
         if not order.status.is_final:
             await self._cancels.cancel(order)
 
     async def change(self, order_id: str, terms: OrderTerms) -> None:
         """Ask the broker for other terms of an order of ours, whosever. Raises InputError for what cannot be changed."""
         waiting = self._families.find(order_id)
-        order = waiting or self._known(order_id).order
+        order = waiting or (await self._known(order_id)).order
         request = changed_request(order, terms)  # before anything is stored of it
         if waiting is None and (order.status.is_final or order.broker_id is None):
             words = f"it is {order.status}." if order.status.is_final else "the broker has not taken it yet; try again in a moment."
@@ -401,11 +401,11 @@ class HandAccount:
             updated_ns=now_ns,
         )
 
-    def _known(self, order_id: str) -> OrderLife:
-        life = self.desk.state.lives.get(order_id)
-        if life is None:
+    async def _known(self, order_id: str) -> OrderLife:
+        await self.desk.absent.order(order_id)
+        if order_id not in self.desk.state.lives:
             raise UnknownName("order of ours", order_id, self.desk.state.lives)
-        return life
+        return self.desk.state.lives[order_id]
 
     # --- prices ---
 

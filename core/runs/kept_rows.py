@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from core.events.envelope import Envelope, Payload
+from core.model.account_snapshot import AccountSnapshot
 from core.model.desk import Lease
 from core.model.order import Fill, Order
 from core.model.result import RunResult
@@ -50,6 +51,9 @@ class KeptRows:
         pass
 
     def put_equity_mark(self, mark: EquityMark) -> None:
+        pass
+
+    def put_account_snapshot(self, snapshot: AccountSnapshot) -> None:
         pass
 
     def append(self, events: Sequence[Envelope]) -> None:

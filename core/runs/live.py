@@ -12,6 +12,7 @@ import msgspec
 from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
+from core.data.download import sound
 from core.errors import (
     AnswerUnreadable,
     BrokerUnreachable,
@@ -22,9 +23,8 @@ from core.errors import (
     NotRepeatable,
     RateLimited,
     RunError,
-    StoreError,
 )
-from core.events.live_payloads import FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
+from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -46,6 +46,7 @@ from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.loss_watch import LossWatch
 from core.runs.market_hours import MarketHours
+from core.runs.minutes import AHEAD_NS, until_minute
 from core.runs.past import Past
 from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
@@ -192,6 +193,7 @@ class LiveWork:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
         state = self._account.desk.state
         await settled(self._account.desk)
+        await self._account.desk.absent.bring_back(self._run.id)
         if any(order.account not in {None, state.key} for order in past.orders):
             raise RunError(f"The orders of run {self._run.id} are at another account than {state.key}.", "Close the run.")
         earlier = state.books.get(self._run.id)
@@ -238,8 +240,7 @@ class LiveWork:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
             if self._materials.is_ours() and not is_lost:  # else its orders go with it, to the desk that has it now
-                with suppress(StoreError):  # its end is stored later, and nothing is owed to a run that is over
-                    await self._account.owed.forget(self._run.id, "Its run is over, and takes its orders back.")
+                await self._account.owed.run_is_over(self._run.id)
                 self._left = await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:
             raise self._failure
@@ -303,7 +304,7 @@ class LiveWork:
             first_ns = max(since_ns, self._bars.newest_minute(symbol))
             feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
             async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                minutes = self._hours.inside(page)
+                minutes = self._hours.inside(sound(page))
                 self._note_late(symbol, self._bars.add(minutes))
                 self._losses.know(self._account.desk.state, minutes)
 
@@ -337,12 +338,16 @@ class LiveWork:
         await self._account.market.listen(watch, on_tick, on_status)
 
     def _take(self, bar: Bar) -> None:
-        if not self._hours.counts(bar.symbol, bar.start_ns):
+        minute = sound(one_bar(bar))  # what a download would not keep, no run sees; and nothing follows on a minute of tomorrow
+        if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns):
+            return
+        if bar.end_ns > self._clock.now_ns() + AHEAD_NS:
+            self._has_gap()  # where our clock is wrong, and is set, the history has what was not taken
             return
         if self._held is not None:
             self._held.append(bar)
         else:
-            self._note_late(bar.symbol, self._bars.add(one_bar(bar), is_live=True))
+            self._note_late(bar.symbol, self._bars.add(minute, is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
 
@@ -435,7 +440,8 @@ class LiveWork:
             if self._hours.opens(next_ns - MINUTE_NS) >= next_ns:
                 next_ns = await self._opened(self._hours.opens(next_ns - MINUTE_NS), end_ns, on_commit)
                 continue
-            late_ms = await self._clock.sleep_until(next_ns) / self._clock.speed / 1e6
+            next_ns, late_ns = await until_minute(self._clock, next_ns)
+            late_ms = late_ns / self._clock.speed / 1e6
             if late_ms > LATE_MS:
                 self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
@@ -462,6 +468,7 @@ class LiveWork:
         new, _ = self._bars.ended(self._now_ns)
         seen_ns = self._run.last_bar_ns or 0
         await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
+        self._journal.record(BarsPassed(since_ns=seen_ns, until_ns=self._now_ns, is_restart=True), self._now_ns, None, None)
         fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
         own = self._bars.own
         self._equity = equity_until(
@@ -490,8 +497,11 @@ class LiveWork:
         ended = {symbol: self._bars.own[symbol].bar(-1) for symbol in new}
         if ended:
             self.last_bar_ns = max(bar.end_ns for bar in ended.values())
+        old_ns = now_ns - MINUTE_NS
+        if (passed := self._bars.passed(new, old_ns)) is not None:
+            self._journal.record(BarsPassed(since_ns=passed[0], until_ns=passed[1]), now_ns, None, None)
         # A bar that began before the run is history, and so is one that a gap has made old.
-        bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > now_ns - MINUTE_NS and bar.start_ns >= self._start_ns}
+        bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > old_ns and bar.start_ns >= self._start_ns}
         self._look()
         is_warm = all(len(own) >= self._runner.warmup for own in self._bars.own.values())
         if (bars or larger) and is_warm:

@@ -21,6 +21,8 @@ from core.strategy.windows import Cursor, Indicator, Window
 
 MINUTE: Final = Timeframe(MINUTE_NS)
 _FIRST_ROOM: Final = 1_024
+_REMEMBERED: Final = 1_000
+"""For so many minutes it is known whether one came: one that comes out of turn may be there already."""
 
 
 class GrowingBars:
@@ -101,6 +103,8 @@ class LiveBars:
         self.minutes = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
         """Those that came and are not moved yet."""
         self._newest_ns = dict.fromkeys(symbols, -1)
+        self._came: dict[str, set[int]] = {symbol: set() for symbol in symbols}
+        """When minutes began that came lately."""
         self._ended_ns = -1
         self._made_ns = dict.fromkeys(symbols, -1)
         """When the newest bar that was made of several minutes is over."""
@@ -129,20 +133,35 @@ class LiveBars:
         return self._newest_ns[symbol]
 
     def add(self, minutes: BarSeries, *, is_live: bool = False) -> list[int]:
-        """Take minutes of a symbol; return when those began that came too late. What came before, or is older than that, is left out.
+        """Take minutes of a symbol; return when those began that came too late. What came before is left out.
 
-        Too late is a minute of a larger bar that was made without it; and, where it `is_live` and no history of a gap, one that was over
-        when `ended` was asked last.
+        So is what is older, but for a minute of the stream whose turn has not passed. Too late is a minute of a larger bar that was made
+        without it; and, where it `is_live` and no history of a gap, one that was over when `ended` was asked last.
         """
         symbol = minutes.symbol
         fresh = minutes.between(self._newest_ns[symbol] if self._newest_ns[symbol] >= 0 else None, None)
         if not len(fresh):
-            return []
+            return self._out_of_turn(minutes) if is_live else []
+        self._came[symbol].update(fresh.start_ns.tolist())
         self._newest_ns[symbol] = int(fresh.start_ns[-1]) + MINUTE_NS
         over_ns = max(self._made_ns[symbol], self._ended_ns if is_live else -1)
         late = fresh.between(None, over_ns - MINUTE_NS + 1)
         self.minutes[symbol] = joined(self.minutes[symbol], fresh.slice(len(late), len(fresh)))
         return [int(start_ns) for start_ns in late.start_ns]
+
+    def _out_of_turn(self, minutes: BarSeries) -> list[int]:
+        """Take a minute of the stream that came after the one that follows it; one that came twice says nothing new."""
+        symbol, came = minutes.symbol, self._came[minutes.symbol]
+        start_ns = int(minutes.start_ns[0]) if len(minutes) else 0
+        if not len(minutes) or start_ns in came or start_ns < self._newest_ns[symbol] - _REMEMBERED * MINUTE_NS:
+            return []
+        came.add(start_ns)
+        if start_ns + MINUTE_NS <= max(self._made_ns[symbol], self._ended_ns):
+            return [start_ns]
+        waiting = self.minutes[symbol]
+        after = int(waiting.start_ns.searchsorted(start_ns))
+        self.minutes[symbol] = joined(joined(waiting.slice(0, after), minutes), waiting.slice(after, len(waiting)))
+        return []
 
     def ended(self, now_ns: int, *, keep: int | None = None, is_gap: bool = False) -> tuple[dict[str, BarSeries], list[tuple[str, Bar]]]:
         """Move all minutes that are over; return the run's new bars by symbol, and the larger ones that ended just now.
@@ -151,6 +170,9 @@ class LiveBars:
         larger bar is made without them.
         """
         self._ended_ns = now_ns
+        for symbol, came in self._came.items():
+            if len(came) > 2 * _REMEMBERED:
+                self._came[symbol] = {start_ns for start_ns in came if start_ns >= self._newest_ns[symbol] - _REMEMBERED * MINUTE_NS}
         new: dict[str, BarSeries] = {}
         larger: list[tuple[str, Bar]] = []
         for symbol, own in self.own.items():
@@ -177,6 +199,11 @@ class LiveBars:
                         if known[-1] > now_ns - MINUTE_NS:
                             larger.append((timeframe, built.bar(-1)))
         return new, larger
+
+    def passed(self, new: Mapping[str, BarSeries], old_ns: int) -> tuple[int, int] | None:
+        """Return from after when on to when bars were over that `ended` brought too late to be decided on, at `old_ns` or before."""
+        ends = [end_ns for symbol, bars in new.items() for end_ns in self.own[symbol].ends[-len(bars) :].tolist() if end_ns <= old_ns]
+        return (min(ends) - 1, max(ends)) if ends else None
 
     def _reveal(self, grown: GrowingBars, bars: BarSeries) -> None:
         """Let the indicators over these bars, and the plots, go as far as the bars do."""

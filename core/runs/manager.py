@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from core.backtest.replayed_venue import Refused
 from core.errors import (
+    AdapterBroken,
     HeldElsewhere,
     InvalidValue,
     KnownError,
@@ -48,6 +48,7 @@ from core.runs.past import Past, read_past
 from core.runs.reconciling import reconcile_account, settled
 from core.runs.removal import left_to_account
 from core.runs.run_event import run_event
+from core.runs.run_inputs import inputs_of
 from core.runs.session import OnBug, RunSession, RunWork
 from core.runs.stop_requests import StopRequests, gone
 from core.runs.supervisor import Supervisor
@@ -488,15 +489,17 @@ class RunManager:
             trace=False,
         )
         run = msgspec.structs.replace(run, config=config)
-        refused = {
-            order.id: Refused(order.reject_code, order.reason or "")
-            for order in await self._store.runs.orders(run.id)
-            if order.reject_code is not None and not order.filled_qty
-        }
         materials = replace(self._materials, runs=rows)
-        return BacktestWork(run, self.strategy_of(run), await self._bar_sets(config), materials, traced=False, refused=refused)
+        inputs = await inputs_of(run, self._store, always_open=self._is_always_open(run.config.broker))
+        return BacktestWork(run, self.strategy_of(run), await self._bar_sets(config), materials, traced=False, inputs=inputs)
 
     # --- inside ---
+
+    def _is_always_open(self, broker_id: str) -> bool:
+        try:
+            return self._brokers.info(broker_id).features.always_open
+        except (UnknownName, AdapterBroken):
+            return False  # its adapter is gone; what the run did there can be compared all the same
 
     def _backtest(self, run: Run, info: StrategyInfo, keys: tuple[BarSetKey, ...], rows: Rows) -> RunWork:
         return BacktestWork(run, info, keys, replace(self._materials, runs=rows), traced=run.config.trace)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from core.errors import StoreError, WeaverError
+from core.events.envelope import Envelope
 from core.events.live_payloads import ExitsOwed, ExitsOwedNoMore, LeftBare
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO, plain
@@ -23,7 +24,7 @@ from core.ports import EventLog, RunStore
 from core.runs.closing_side import ClosingSide
 from core.runs.exits import read_fates
 from core.runs.holdings import Holdings
-from core.runs.owed import Debt, Key, is_back, is_owed_back, there_is
+from core.runs.owed import Debt, Key, base_id, is_back, is_owed_back, there_is
 from core.trading.entries import Entry
 from core.trading.order_fold import OrderLife
 from core.trading.service import AccountDesk, Intent
@@ -65,6 +66,8 @@ class OwedExits:
 
     async def make_way(self, groups: Sequence[tuple[Sequence[OrderLife], Decimal]], closing: Order, allowed: Decimal) -> None:
         """Commit that orders are to make way, before they do; each group with the units that it is to be over. Raises StoreError."""
+        for run_id in {life.order.run_id for group, _ in groups for life in group}:
+            await self._desk.absent.bring_back(run_id)  # what filled in their place before counts
         async with self._state.turn:
             entry = self._state.entry()
             for group, wanted in groups:
@@ -117,6 +120,11 @@ class OwedExits:
         if debts:
             await self.tell_end(debts, reason)
 
+    async def run_is_over(self, run_id: str) -> None:
+        """Let nothing be owed to a run that takes its orders back as it ends. What the store does not take, its end in the store says."""
+        with suppress(StoreError):
+            await self.forget(run_id, "Its run is over, and takes its orders back.")
+
     # --- what there is to see ---
 
     def bare(self, run_id: str, symbol: str) -> str:
@@ -148,7 +156,10 @@ class OwedExits:
             while page := await log.read(after_seq=after, pattern=wire):
                 after = page[-1].seq
                 told += page
-        for event in sorted(told, key=lambda one: one.seq):
+        told.sort(key=lambda one: one.seq)
+        for run_id in _owed_to(told):
+            await self._desk.absent.bring_back(run_id)  # they may have made way long ago
+        for event in told:
             payload = event.payload
             if isinstance(payload, ExitsOwed) and payload.order_ids[0] in self._state.lives:
                 self._take(payload)
@@ -365,3 +376,16 @@ class OwedExits:
             for debt in debts:
                 self._end(debt, entry, reason)
             await self._state.apply(entry)
+
+
+def _owed_to(told: Sequence[Envelope]) -> set[str]:
+    """Return the runs to which something is owed still, by what was told, oldest first."""
+    owed: dict[str, str] = {}
+    for event in told:
+        payload = event.payload
+        if isinstance(payload, ExitsOwed) and event.run_id is not None:
+            owed |= dict.fromkeys(map(base_id, payload.order_ids), event.run_id)
+        elif isinstance(payload, ExitsOwedNoMore):
+            for each in map(base_id, payload.order_ids):
+                owed.pop(each, None)
+    return set(owed.values())

@@ -1,15 +1,16 @@
 """Replays the bars that a paper or live run saw through Greta, and compares decision by decision, then fill by fill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from core.errors import InputError, KnownError, NoBars, RunError, StrategyBroken
-from core.events.envelope import Envelope, Payload
-from core.events.payloads import CancelRequest, PlaceRequest, ReplaceRequest
+from core.events.envelope import Envelope
+from core.events.payloads import PlaceRequest
 from core.model.instants import SECOND_NS, iso
-from core.model.money import to_float
+from core.model.money import ZERO, plain, to_float
 from core.model.order import Fill, Order
 from core.model.parity import Parity
 from core.model.run import Run, RunMode, RunStatus
@@ -17,8 +18,8 @@ from core.model.verification import Difference
 from core.ports import Store
 from core.runs.kept_rows import KeptRows
 from core.runs.manager import RunManager
+from core.runs.run_inputs import DECISIONS, first_id
 
-_DECISIONS: Final[tuple[type[Payload], ...]] = (PlaceRequest, CancelRequest, ReplaceRequest)
 _PAGE: Final = 5_000
 
 
@@ -35,21 +36,21 @@ async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
         sentence = f"The strategy's file has changed since: {run.config.strategy_id} is no longer the code that was run."
         cause = Difference(what="strategy", then=run.manifest.strategy_sha256, now=info.sha256, sentence=sentence)
         return msgspec.structs.replace(told, causes=(cause,))
-    rows = KeptRows(*_DECISIONS)
+    rows = KeptRows(*DECISIONS)
     try:
         work = await runs.replay_of(run, rows)
     except (InputError, NoBars, StrategyBroken) as error:
-        return msgspec.structs.replace(told, causes=(_gone(error),))
+        return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
     try:
         try:
             await work.load()
         except (NoBars, StrategyBroken) as error:
-            return msgspec.structs.replace(told, causes=(_gone(error),))
+            return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
         try:
             await work.drive(lambda: None, lambda _work: None)
         except KnownError as error:
             if error.code != run.error_code:  # it ended as the run did: then all before that is compared
-                return msgspec.structs.replace(told, causes=(_gone(error),))
+                return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
         await work.commit(lambda _work: None)
         replayed_fills, replayed_orders = rows.fills, rows.orders
     finally:
@@ -59,7 +60,7 @@ async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
     told = _compared(told, ours, theirs)
     fills, orders = await store.runs.fills(run.id), await store.runs.orders(run.id)
     told = msgspec.structs.replace(told, fills=len(fills), replayed_fills=len(replayed_fills))
-    return _measured(told, orders, fills, replayed_orders)
+    return measured(told, orders, fills, replayed_orders, run.last_bar_ns)
 
 
 async def _decisions(run: Run, store: Store) -> list[Envelope]:
@@ -68,7 +69,7 @@ async def _decisions(run: Run, store: Store) -> list[Envelope]:
     after = 0
     while page := await store.log.read(after_seq=after, run_id=run.id, pattern="strategy.*", limit=_PAGE):
         after = page[-1].seq
-        found += [event for event in page if isinstance(event.payload, _DECISIONS)]
+        found += [event for event in page if isinstance(event.payload, DECISIONS)]
     return found
 
 
@@ -82,7 +83,7 @@ def _until_the_end(run: Run, ours: Sequence[Envelope], theirs: Sequence[Envelope
 
 def _compared(told: Parity, ours: Sequence[Envelope], theirs: Sequence[Envelope]) -> Parity:
     same = 0
-    while same < min(len(ours), len(theirs)) and _asked(ours[same]) == _asked(theirs[same]):
+    while same < min(len(ours), len(theirs)) and _is_same(ours[same], theirs[same]):
         same += 1
     divergence = None
     if same < max(len(ours), len(theirs)):
@@ -93,17 +94,37 @@ def _compared(told: Parity, ours: Sequence[Envelope], theirs: Sequence[Envelope]
     return msgspec.structs.replace(told, decisions=len(ours), replayed=len(theirs), same=same, divergence=divergence)
 
 
-def _measured(told: Parity, orders: Sequence[Order], fills: Sequence[Fill], replayed: dict[str, Order]) -> Parity:
-    """Add slippage and delay over the orders that filled in both."""
+def measured(
+    told: Parity, orders: Sequence[Order], fills: Sequence[Fill], replayed: Mapping[str, Order], last_bar_ns: int | None = None
+) -> Parity:
+    """Add where the fills part, and slippage and delay over the orders that filled in both.
+
+    What filled after `last_bar_ns` had no bar to fill on with Greta, and is not held against either. An exit that left again under
+    another id is one order with what it stands for, as it is to Greta.
+    """
     last_fill = {fill.order_id: fill.time_ns for fill in sorted(fills, key=lambda fill: fill.time_ns)}
+    together: dict[str, list[Order]] = {}
+    for order in sorted(orders, key=lambda one: (one.created_ns, one.id)):
+        together.setdefault(first_id(order.id), []).append(order)
     slippage, delays = [], []
-    for order in orders:
-        again = replayed.get(order.id)
-        if order.avg_fill_price is None or again is None or again.avg_fill_price is None:
+    divergence = None
+    for order_id, parts in together.items():
+        again = replayed.get(order_id)
+        filled = [part for part in parts if part.filled_qty and part.avg_fill_price is not None]
+        if again is None:
+            continue  # the strategy did not place it: by hand, or by the kill switch
+        qty, money = sum((part.filled_qty for part in filled), ZERO), ZERO
+        for part in filled:
+            money += part.filled_qty * (part.avg_fill_price or ZERO)
+        is_over = last_bar_ns is None or all(last_fill.get(part.id, 0) <= last_bar_ns for part in parts)
+        if qty != again.filled_qty and divergence is None and is_over:
+            divergence = _fill_difference(parts[0], qty, money, again)
+        if not qty or not again.filled_qty or again.avg_fill_price is None:
             continue
-        cost = (order.avg_fill_price - again.avg_fill_price) * order.request.side.sign / again.avg_fill_price
+        cost = (money / qty - again.avg_fill_price) * again.request.side.sign / again.avg_fill_price
         slippage.append(to_float(cost) * 10_000)
-        delays.append((last_fill[order.id] - order.created_ns) / SECOND_NS)
+        delays.append((max(last_fill[part.id] for part in filled if part.id in last_fill) - parts[0].created_ns) / SECOND_NS)
+    told = msgspec.structs.replace(told, fill_divergence=divergence)
     if not slippage:
         return told
     return msgspec.structs.replace(
@@ -116,10 +137,21 @@ def _measured(told: Parity, orders: Sequence[Order], fills: Sequence[Fill], repl
     )
 
 
-def _asked(event: Envelope) -> tuple[int, Payload]:
-    payload = event.payload
-    # The name of an order decides nothing, and Greta does not keep that of a plain one.
-    return event.ts, msgspec.structs.replace(payload, ref=None) if isinstance(payload, PlaceRequest) else payload
+def _fill_difference(order: Order, qty: Decimal, money: Decimal, again: Order) -> Difference:
+    then = f"{plain(qty)} at {plain(round(money / qty, 6).normalize())}" if qty else "nothing"
+    now = f"{plain(again.filled_qty)} at {plain(again.avg_fill_price)}" if again.avg_fill_price is not None else "nothing"
+    sentence = f"Order {order.id} ({order.request.side} {order.request.symbol}) did not fill alike. The run: {then}. Greta: {now}."
+    return Difference(what="fill", then=then, now=now, sentence=sentence)
+
+
+def _is_same(one: Envelope, other: Envelope) -> bool:
+    mine, yours = one.payload, other.payload
+    if isinstance(mine, PlaceRequest) and isinstance(yours, PlaceRequest):
+        # The name of an order decides nothing, and Greta does not keep that of a plain one. What is asked for at the beginning is
+        # asked on no bar, and a live run has a history by then.
+        seen = {} if yours.bar_start_ns is not None else {"bar_start_ns": None, "close": None}
+        mine, yours = msgspec.structs.replace(mine, ref=None, **seen), msgspec.structs.replace(yours, ref=None)
+    return one.ts == other.ts and mine == yours
 
 
 def _words(event: Envelope) -> str:
@@ -131,6 +163,10 @@ def _words(event: Envelope) -> str:
     return f"{payload.wire.partition('.')[2]} of order {getattr(payload, 'order_id', '')} {at}"
 
 
-def _gone(error: KnownError) -> Difference:
-    what = "strategy" if isinstance(error, StrategyBroken) else "bars" if isinstance(error, NoBars) else "run"
+def _gone(run_id: str, error: KnownError) -> Difference:
+    if isinstance(error, NoBars):
+        return Difference(
+            what="bars", then="there", now="not there", sentence=f"The bars that run {run_id} saw are not stored, or it saw none."
+        )
+    what = "strategy" if isinstance(error, StrategyBroken) else "run"
     return Difference(what=what, then="there", now="not there", sentence=str(error))

@@ -11,8 +11,8 @@ import numpy as np
 
 from core.backtest.assembly import Rules, larger_market, simulation
 from core.backtest.feeds import Market
+from core.backtest.reports import TradingDays
 from core.clock.simulated import SimulatedClock
-from core.clock.trading_days import CalendarDays
 from core.errors import StrategyError
 from core.events.envelope import Cause, Payload
 from core.model.corporate_action import CorporateAction
@@ -52,6 +52,7 @@ class Original:
     markets: tuple[Market, ...]
     rules: Callable[[StrategyRunner], Rules]
     actions: Mapping[str, Sequence[CorporateAction]]
+    days: TradingDays
     start_ns: int
     indicators: Callable[[], Sequence[Indicator]]
     monotonic_ns: Callable[[], int]
@@ -156,7 +157,7 @@ class Replay:
             original.rules(self._runner),
             clock=clock,
             monotonic_ns=original.monotonic_ns,
-            days=CalendarDays(),
+            days=original.days,
             orders=orders,
             account=AccountJournal(journal),
             actions=original.actions,

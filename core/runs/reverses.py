@@ -69,7 +69,7 @@ class Reverses:
 
     async def recall(self, log: EventLog) -> None:
         """Say of each that an earlier program began, and did not end, that it goes no further. Raises StoreError."""
-        lives = self._desk.state.lives
+        lives, absent = self._desk.state.lives, self._desk.absent
         begun: dict[str, None] = {}
         for wire in (OrderAskedByHand.wire, NotReversed.wire):
             after = 0
@@ -82,7 +82,10 @@ class Reverses:
                     elif isinstance(payload, NotReversed):
                         begun.pop(payload.order_id, None)
         for closing_id in begun:
-            if closing_id in lives and _opening_id(closing_id) not in lives:
+            if await absent.is_stored(_opening_id(closing_id)):
+                continue
+            await absent.order(closing_id)
+            if closing_id in lives:
                 await self._tell(lives[closing_id].order, "The program ended before it was done.")
 
     def _is_over(self, order_id: str) -> bool:

@@ -59,7 +59,7 @@ class DatabaseStore:
         live = LiveNews(self._owners.name, codec, clock.monotonic_ns)
         times = {"now_ns": clock.now_ns, "monotonic_ns": clock.monotonic_ns}
         self.log: Final = DatabaseEventLog(self._threads, codec=codec, live=live, hash_chain=hash_chain, **times)
-        self.runs: Final = DatabaseRunStore(self._threads, self.log)
+        self.runs: Final = DatabaseRunStore(self._threads, self.log, codec)
         bars: BarStore = DatabaseBarStore(self._threads, clock.now_ns)
         if self._database.is_shared and bar_cache is not None:
             bars = CachedBarStore(bars, BarCache(bar_cache))

@@ -1,21 +1,31 @@
 """The event log in a database, and the units of work that commit rows and events together."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from core.account_rows import RunTail
 from core.events.codec import EventCodec
 from core.events.dispatch import Callback, Dispatcher, LiveSubscription
 from core.events.envelope import Envelope
+from core.model.account_snapshot import AccountSnapshot, RunEnd
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.risk import EquityMark
 from core.model.run import Run
 from core.store import rows
+from core.store.account_rows import (
+    put_account_snapshot,
+    read_account_snapshots,
+    read_run_ends,
+    read_run_tail,
+    read_runs_at_broker,
+    read_runs_of,
+)
 from core.store.equity_marks import put_equity_mark, read_equity_mark
 from core.store.leases import check_held
 from core.store.live import LiveNews
@@ -29,6 +39,7 @@ from core.store.unit_of_work import (
     CollectedWork,
     DeleteRun,
     Fence,
+    PutAccountSnapshot,
     PutEquityMark,
     PutOrders,
     PutResult,
@@ -204,6 +215,8 @@ class _Work:
                 return lambda connection: rows.put_run(connection, run)
             case PutEquityMark(mark):
                 return lambda connection: put_equity_mark(connection, mark)
+            case PutAccountSnapshot(snapshot):
+                return lambda connection: put_account_snapshot(connection, snapshot)
             case DeleteRun(run_id):
                 return lambda connection: rows.delete_run(connection, run_id)
 
@@ -227,9 +240,10 @@ def _weight(step: Step) -> int:
 class DatabaseRunStore:
     """A `RunStore` in the tables `runs`, `orders`, `fills` and `results`."""
 
-    def __init__(self, threads: Threads, log: DatabaseEventLog) -> None:
+    def __init__(self, threads: Threads, log: DatabaseEventLog, codec: EventCodec) -> None:
         self._threads = threads
         self._log = log
+        self._codec = codec
         # A run's rows by the ten thousand: two threads that make them at once would leave the loop too little of the interpreter.
         self._long_read = asyncio.Lock()
 
@@ -271,3 +285,32 @@ class DatabaseRunStore:
     async def equity_mark(self, owner: str) -> EquityMark | None:
         """See `core.ports.RunStore`."""
         return await self._threads.read(lambda connection: read_equity_mark(connection, owner))
+
+    # --- see `core.account_rows.AccountRows` ---
+
+    async def account_snapshot(self, account: str) -> AccountSnapshot | None:
+        """See `core.account_rows.AccountRows`."""
+        found = await self._threads.read(lambda connection: read_account_snapshots(connection, account))
+        return found[0] if found else None
+
+    async def account_snapshots(self) -> list[AccountSnapshot]:
+        """See `core.account_rows.AccountRows`."""
+        return await self._threads.read(read_account_snapshots)
+
+    async def run_ends(self) -> Mapping[str, RunEnd]:
+        """See `core.account_rows.AccountRows`."""
+        return await self._threads.read(read_run_ends)
+
+    async def run_tail(self, run_id: str, after: RunEnd, *, also: Sequence[str], types: Sequence[str]) -> RunTail:
+        """See `core.account_rows.AccountRows`."""
+        async with self._long_read:
+            return await self._threads.read(lambda connection: read_run_tail(connection, self._codec, run_id, after, also, types))
+
+    async def runs_of(self, *, order_ids: Sequence[str] = (), fill_ids: Sequence[str] = ()) -> set[str]:
+        """See `core.account_rows.AccountRows`."""
+        return await self._threads.read(lambda connection: read_runs_of(connection, order_ids, fill_ids))
+
+    async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
+        """See `core.account_rows.AccountRows`."""
+        async with self._long_read:
+            return await self._threads.read(lambda connection: read_runs_at_broker(connection, run_ids, broker_ids))

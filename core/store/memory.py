@@ -1,23 +1,25 @@
 """A store without any database: gone when the program ends."""
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from core.account_rows import RunTail
 from core.errors import BugError, SealedBars
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.events.memory import MemoryEventLog
+from core.model.account_snapshot import AccountSnapshot, RunEnd
 from core.model.corporate_action import ActionIdentity, ActionMerge, CorporateAction, identity_of, in_order
 from core.model.desk import Desk, LeaseKind, this_machine
 from core.model.market import BarSeries, BarSet, BarSetKey, MergeReport, Timeframe
 from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.risk import EquityMark
-from core.model.run import Run
+from core.model.run import Run, RunMode
 from core.ports import Clock
 from core.store.bar_hash import content_sha256
 from core.store.memory_care import MemoryCare
@@ -32,6 +34,7 @@ from core.store.unit_of_work import (
     CollectedWork,
     DeleteRun,
     Fence,
+    PutAccountSnapshot,
     PutEquityMark,
     PutOrders,
     PutResult,
@@ -119,6 +122,7 @@ class MemoryRunStore:
         self._fills: dict[str, dict[str, Fill]] = {}
         self._results: dict[str, RunResult] = {}
         self._equity_marks: dict[str, EquityMark] = {}
+        self._snapshots: dict[str, AccountSnapshot] = {}
 
     def begin(self) -> AbstractAsyncContextManager[CollectedWork]:
         """See `core.ports.RunStore`."""
@@ -147,7 +151,7 @@ class MemoryRunStore:
         self._runs = {run.id: run for run in contents.runs}
         self._results = {result.run_id: result for result in contents.results}
         self._equity_marks = {mark.owner: mark for mark in contents.equity_marks}
-        self._orders, self._fills = {}, {}
+        self._orders, self._fills, self._snapshots = {}, {}, {}
         for order in contents.orders:
             self._orders.setdefault(order.run_id, {})[order.id] = order
         for fill in contents.fills:
@@ -179,6 +183,42 @@ class MemoryRunStore:
         """See `core.ports.RunStore`."""
         return self._equity_marks.get(owner)
 
+    async def account_snapshot(self, account: str) -> AccountSnapshot | None:
+        """See `core.account_rows.AccountRows`."""
+        return self._snapshots.get(account)
+
+    async def account_snapshots(self) -> list[AccountSnapshot]:
+        """See `core.account_rows.AccountRows`."""
+        return [self._snapshots[account] for account in sorted(self._snapshots)]
+
+    async def run_ends(self) -> Mapping[str, RunEnd]:
+        """See `core.account_rows.AccountRows`."""
+        return {run.id: self._end(run.id) for run in self._runs.values() if run.config.mode is not RunMode.BACKTEST}
+
+    async def run_tail(self, run_id: str, after: RunEnd, *, also: Sequence[str], types: Sequence[str]) -> RunTail:
+        """See `core.account_rows.AccountRows`."""
+        orders = enumerate(self._orders.get(run_id, {}).values(), 1)
+        fills = enumerate(self._fills.get(run_id, {}).values(), 1)
+        events = await self._log.read(run_id=run_id, after_seq=after.events, limit=len(self._log.contents()[0]))
+        return RunTail(
+            [(number, order) for number, order in orders if number > after.orders or order.id in also],
+            [(number, fill) for number, fill in fills if number > after.fills],
+            [event for event in events if event.type in types],
+            self._end(run_id),
+        )
+
+    async def runs_of(self, *, order_ids: Sequence[str] = (), fill_ids: Sequence[str] = ()) -> set[str]:
+        """See `core.account_rows.AccountRows`."""
+        named = ((self._orders, order_ids), (self._fills, fill_ids))
+        return {run_id for rows, ids in named for run_id, of_run in rows.items() if any(each in of_run for each in ids)}
+
+    async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
+        """See `core.account_rows.AccountRows`."""
+        return {each for each in run_ids if any(order.broker_id in broker_ids for order in self._orders.get(each, {}).values())}
+
+    def _end(self, run_id: str) -> RunEnd:
+        return RunEnd(len(self._orders.get(run_id, ())), len(self._fills.get(run_id, ())), self._log.last_seq(run_id))
+
     def _commit(self, steps: list[Step]) -> list[Envelope]:
         # First everything that can be refused, then everything that changes something: nothing is left half done.
         self._check(steps)
@@ -199,6 +239,8 @@ class MemoryRunStore:
                     self._results[result.run_id] = result
                 case PutEquityMark(mark):
                     self._equity_marks[mark.owner] = mark
+                case PutAccountSnapshot(snapshot):
+                    self._snapshots[snapshot.account] = snapshot
                 case DeleteRun(run_id):
                     self._delete_run(run_id)
                 case Append(events):

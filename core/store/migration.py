@@ -13,7 +13,7 @@ from core.store.transaction import transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest revision in `migrations/versions`; a test compares them."""
 
 

@@ -257,22 +257,34 @@ def read_run(connection: Connection, run_id: str) -> Run | None:
 
 def read_orders(connection: Connection, run_id: str) -> list[Order]:
     """Return a run's orders in the order they were made."""
-    return [order for _, order in _all_pages(connection, _decode_orders, "orders", "ordinal > ? AND run_id = ?", (run_id,))]
+    return [order for _, order in orders_after(connection, run_id, 0)]
 
 
 def read_fills(connection: Connection, run_id: str) -> list[Fill]:
     """Return a run's fills, oldest first."""
-    fills = [fill for _, fill in _all_pages(connection, _decode_fills, "fills", "ordinal > ? AND run_id = ?", (run_id,))]
+    fills = [fill for _, fill in fills_after(connection, run_id, 0)]
     fills.sort(key=lambda fill: fill.time_ns)
     return fills
 
 
-def _all_pages(connection: Connection, decode: Any, table: str, where: str, values: tuple[Any, ...]) -> list[tuple[int, Any]]:
+def orders_after(connection: Connection, run_id: str, ordinal: int) -> list[tuple[int, Order]]:
+    """Return a run's orders after one, in the order they were made, with their numbers."""
+    return _all_pages(connection, _decode_orders, "orders", "ordinal > ? AND run_id = ?", (run_id,), ordinal)
+
+
+def fills_after(connection: Connection, run_id: str, ordinal: int) -> list[tuple[int, Fill]]:
+    """Return a run's fills after one, in the order they were stored, with their numbers."""
+    return _all_pages(connection, _decode_fills, "fills", "ordinal > ? AND run_id = ?", (run_id,), ordinal)
+
+
+def _all_pages(
+    connection: Connection, decode: Any, table: str, where: str, values: tuple[Any, ...], after: int = 0
+) -> list[tuple[int, Any]]:
     sql = database_of(connection).sql
     source = f"FROM (SELECT ordinal, body FROM {table} WHERE {where} ORDER BY ordinal LIMIT {PAGE}) AS page"  # noqa: S608
     found: list[tuple[int, Any]] = []
     while True:
-        rows = sql.bodies(connection, source, (found[-1][0] if found else 0, *values), decode)
+        rows = sql.bodies(connection, source, (found[-1][0] if found else after, *values), decode)
         found += sorted(rows, key=_ordinal)
         if len(rows) < PAGE:
             return found

@@ -124,6 +124,16 @@ EQUITY_MARKS: Final = Table(
 )
 """What losses are counted from, as of the event `seq`; money as exact decimals. `run_id`: of a run, or the key of an account."""
 
+ACCOUNT_SNAPSHOTS: Final = Table(
+    "account_snapshots",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What the orders of an account's runs had come to when they were folded last, and how far that went; made anew if missing."""
+
 RUNS: Final = Table(
     "runs",
     METADATA,

@@ -18,8 +18,8 @@ from core.store.tables import LOG_HEAD, METADATA, OUTBOX
 
 PAGE: Final = 1_000
 
-LOCAL: Final = frozenset({"desks", "leases", "commit_marks"})
-"""Tables that say who has this very database open; they are not carried elsewhere."""
+LOCAL: Final = frozenset({"desks", "leases", "commit_marks", "account_snapshots"})
+"""Tables that are not carried elsewhere: who has this very database open, and what is made anew of the others."""
 
 
 NOT_EMPTY: Final = (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.errors import BugError
 from core.events.envelope import Envelope
+from core.model.account_snapshot import AccountSnapshot
 from core.model.desk import Lease
 from core.model.order import Fill, Order
 from core.model.result import RunResult
@@ -48,6 +49,13 @@ class PutEquityMark:
 
 
 @dataclass(frozen=True, slots=True)
+class PutAccountSnapshot:
+    """Insert or replace what the runs of an account have come to."""
+
+    snapshot: AccountSnapshot
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRun:
     """Remove a run and all that belongs to it."""
 
@@ -84,7 +92,8 @@ class UnlessStored:
     event: Envelope
 
 
-Step = Fence | UnlessStored | Advance | PutRun | PutOrders | AddFills | PutResult | PutEquityMark | DeleteRun | Append
+Rows = PutRun | PutOrders | AddFills | PutResult | PutEquityMark | PutAccountSnapshot | DeleteRun
+Step = Fence | UnlessStored | Advance | Rows | Append
 
 
 class CollectedWork:
@@ -131,6 +140,10 @@ class CollectedWork:
     def put_equity_mark(self, mark: EquityMark) -> None:
         """See `core.ports.UnitOfWork`."""
         self._add(PutEquityMark(mark))
+
+    def put_account_snapshot(self, snapshot: AccountSnapshot) -> None:
+        """See `core.account_rows.AccountWork`."""
+        self._add(PutAccountSnapshot(snapshot))
 
     def append(self, events: Sequence[Envelope]) -> None:
         """See `core.ports.UnitOfWork`."""

@@ -51,7 +51,15 @@ class AccountEntries:
             if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
                 left = self._outside_after(one, one.rate, held, outside) + later.get(None, ZERO)
             told = EntryTaken(
-                account=state.key, entry_id=one.id, what=one.kind.value, symbol=symbol, qty=one.qty, cash=one.cash, outside=left
+                account=state.key,
+                entry_id=one.id,
+                what=one.kind.value,
+                symbol=symbol,
+                qty=one.qty,
+                cash=one.cash,
+                outside=left,
+                rate=one.rate,
+                time_ns=one.time_ns,
             )
             entry.tell(told)
             entry.afterwards.append(partial(state.note_entry, told))

@@ -4,9 +4,6 @@ from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import NamedTuple
 
-import msgspec
-
-from core.errors import BugError
 from core.events.envelope import Envelope
 from core.events.live_payloads import (
     AccountAdopted,
@@ -14,25 +11,21 @@ from core.events.live_payloads import (
     DifferenceAccepted,
     EntryTaken,
     OrderAdopted,
-    OrderChangeSent,
-    OrdersLeftTogether,
     OutsideFilled,
     Reconciled,
     SwitchCarriedOut,
     SwitchThrown,
 )
-from core.events.payloads import DividendPaid, InterestCharged, OrderReplaced, OrderReplaceRefused, SplitApplied
-from core.events.registry import payload_class
+from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.model.money import ZERO
-from core.model.order import Fill
 from core.model.risk import SwitchLevel
-from core.model.run import RunMode, RunStatus
-from core.ports import EventLog, RunStore
-from core.trading.books import BookChange, RunBook, merged
-from core.trading.changes import number_of
-from core.trading.order_fold import accepted, revived
-from core.trading.parts import Change
-from core.trading.split_orders import split_change
+from core.model.run import RunStatus
+from core.ports import EventLog
+from core.trading.absent_orders import AbsentOrders
+from core.trading.account_past import NEAR_NS, AccountPast
+from core.trading.books import BookChange
+from core.trading.order_fold import accepted
+from core.trading.run_past import check_remembered
 from core.trading.state import AccountState
 
 _PAGE = 1_000
@@ -47,37 +40,16 @@ class Thrown(NamedTuple):
     event_id: str
 
 
-class _Changes:
-    """The changes of one order, as the log has them."""
+async def remember(state: AccountState, past: AccountPast, log: EventLog, absent: AbsentOrders) -> int | None:
+    """Fill `state` with what is stored of its account; return when the account was first met, None: never.
 
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.at = 0
-        self._over = ZERO
-
-    def sent(self, payload: OrderChangeSent) -> None:
-        self.changes.append(Change(qty=payload.qty))
-
-    def settled(self, payload: OrderReplaced | OrderReplaceRefused) -> None:
-        number = number_of(payload.client_order_id or "")
-        is_made = isinstance(payload, OrderReplaced)
-        if isinstance(payload, OrderReplaced):
-            self.at = max(self.at, number)
-            if payload.filled_qty is not None and self._over:  # a split: what was asked for is in the units of before
-                after, ratio = payload.request.qty, payload.request.qty / self._over
-                self.changes = [split_change(one, ratio, self._over, after) for one in self.changes]
-            self._over = payload.request.qty
-        if 0 < number <= len(self.changes):
-            self.changes[number - 1] = msgspec.structs.replace(self.changes[number - 1], is_refused=not is_made)
-
-
-async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | None:
-    """Fill `state` with all that is stored of its account; return when the account was first met, None: never."""
-    await _remember_orders(state, runs, log)
-    async for event in _all(log, OrdersLeftTogether.wire):
-        if isinstance(event.payload, OrdersLeftTogether) and event.payload.order_id in state.lives:
-            state.left_together([state.lives[each].order for each in (event.payload.order_id, *event.payload.others)])
-    known_ns: int | None = None
+    Of the orders that are over only the newest are known then; runs that have others are noted as `absent`.
+    """
+    known_ns = await _first_met(log, state.key)
+    for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
+        if isinstance(event.payload, Reconciled) and event.payload.account == state.key:
+            state.reconciled_ns = event.payload.until_ns
+    await _remember_orders(state, past, absent, state.reconciled_ns or known_ns)
     told = [
         event
         for kind in (AccountAdopted, OutsideFilled, OrderAdopted, DifferenceAccepted, EntryTaken)
@@ -86,7 +58,6 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
     for event in sorted(told, key=lambda one: one.seq):
         payload = event.payload
         if isinstance(payload, AccountAdopted) and payload.account == state.key:
-            known_ns = event.ts if known_ns is None else known_ns
             state.meet(payload)
         elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
             state.known_outside.add(payload.execution_id)
@@ -100,9 +71,6 @@ async def remember(state: AccountState, runs: RunStore, log: EventLog) -> int | 
                 state.recall(accepted(state.lives[payload.order_id], payload.qty, event.ts).life)
         elif isinstance(payload, EntryTaken) and payload.account == state.key:
             state.note_entry(payload)
-    for event in await log.read_back(pattern=Reconciled.wire, limit=_PAGE):
-        if isinstance(event.payload, Reconciled) and event.payload.account == state.key:
-            state.reconciled_ns = event.payload.until_ns
     if state.features.coin_fees:
         async for event in _all(log, CoinFee.wire):
             if isinstance(event.payload, CoinFee) and event.payload.account == state.key:
@@ -131,26 +99,19 @@ async def read_carried_out(log: EventLog, account: str) -> set[str]:
     return done
 
 
-async def _remember_changes(log: EventLog) -> dict[str, _Changes]:
-    """Return what is stored of the changes of orders, by order."""
-    told = [event async for event in _all(log, OrderChangeSent.wire)]
-    for run_id in dict.fromkeys(event.run_id for event in told if event.run_id is not None):
-        for wire in (OrderReplaced.wire, OrderReplaceRefused.wire):
-            told += [event async for event in _all(log, wire, run_id)]
-    found: dict[str, _Changes] = {}
-    for event in sorted(told, key=lambda one: one.seq):
-        payload = event.payload
-        if isinstance(payload, OrderChangeSent):
-            found.setdefault(payload.order_id, _Changes()).sent(payload)
-        elif isinstance(payload, (OrderReplaced, OrderReplaceRefused)) and payload.order_id in found:
-            found[payload.order_id].settled(payload)
-    return found
+async def _first_met(log: EventLog, account: str) -> int | None:
+    met = [event async for event in _all(log, AccountAdopted.wire)]
+    return next((one.ts for one in met if isinstance(one.payload, AccountAdopted) and one.payload.account == account), None)
+
+
+def near_ns(compared_ns: int | None) -> int | None:
+    """Return from when on orders that are over are kept, by when an account was compared last, or met; None: all of them are."""
+    return None if compared_ns is None else compared_ns - NEAR_NS
 
 
 async def _all(log: EventLog, wire: str, run_id: str | None = None) -> AsyncGenerator[Envelope]:
     """Give all events of a type, oldest first. Raises BugError for one that an archive may have taken."""
-    if not payload_class(wire).remembered:
-        raise BugError(f"Events of type {wire} may have been archived, and an account is not made of them.")
+    check_remembered((wire,))
     after = 0
     while page := await log.read(after_seq=after, run_id=run_id, pattern=wire, limit=_PAGE):
         after = page[-1].seq
@@ -158,31 +119,21 @@ async def _all(log: EventLog, wire: str, run_id: str | None = None) -> AsyncGene
             yield event
 
 
-async def _remember_orders(state: AccountState, runs: RunStore, log: EventLog) -> None:
-    changes = await _remember_changes(log)
-    for run in await runs.runs():
-        if run.config.mode is RunMode.BACKTEST:
-            continue
-        orders = [order for order in await runs.orders(run.id) if order.account == state.key]
-        if not orders:
-            continue
-        fills: dict[str, list[Fill]] = {}
-        in_time = await runs.fills(run.id)
-        for fill in in_time:
-            fills.setdefault(fill.order_id, []).append(fill)
+async def _remember_orders(state: AccountState, past: AccountPast, absent: AbsentOrders, compared_ns: int | None) -> None:
+    async for folded in past.folded(near_ns(compared_ns)):
+        run = folded.past.run
         if run.config.is_by_hand:
             state.hand_run_id = run.id
-        book = state.books[run.id] = RunBook(run.config.cash, run.config.limits)
-        for order in orders:
-            own = fills.get(order.id, [])
-            changed = changes.get(order.id) or _Changes()
-            state.recall(revived(order, tuple(own), tuple(changed.changes), changed.at))
+        state.books[run.id] = folded.past.book
+        for life in folded.lives.values():
+            order = life.order
+            state.recall(life)
+            state.booked.update(fill.id for fill in life.fills)
             if run.status in _OVER and not order.status.is_final and order.id.removeprefix(f"{run.id}-").isdecimal():
                 state.left_over.append(order.id)
-        own_fills = [fill for order in orders for fill in fills.get(order.id, [])]
-        state.booked.update(fill.id for fill in own_fills)
-        for time_ns, one in merged(own_fills, await read_changes(log, run.id)):
-            book.take(one, time_ns)
+        state.recall_together(folded.past.together)
+        if folded.left is not None and folded.left.is_partial:
+            absent.note(run.id)
 
 
 async def read_changes(log: EventLog, run_id: str) -> list[tuple[int, BookChange]]:

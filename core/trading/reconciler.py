@@ -15,6 +15,7 @@ from core.model.instants import HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Order, RejectCode
 from core.ports import Broker
+from core.trading.absent_orders import AbsentOrders
 from core.trading.account_entries import AccountEntries
 from core.trading.brackets import legs_as_ours
 from core.trading.changes import change_id, own_id
@@ -48,12 +49,14 @@ class Reconciler:
         broker: Broker,
         *,
         known_ns: int | None,
+        absent: AbsentOrders,
         spawn_cancel: Callable[[str], None],
         settle_ns: int = SETTLE_NS,
     ) -> None:
         self._state = state
         self._broker = broker
         self._known_ns = known_ns
+        self._absent = absent
         self._spawn_cancel = spawn_cancel
         self._since: dict[str, int] = {}
         self._before: dict[str, Difference] = {}
@@ -71,6 +74,11 @@ class Reconciler:
     def is_waiting(self) -> bool:
         """Whether something is to be looked at again soon. What was looked at for long enough, and nothing heals, is not."""
         return any(one.healing is Healing.WAIT for one in self._before.values())
+
+    @property
+    def marked_ns(self) -> int | None:
+        """When it was compared last, as far as that is stored, or met; None: never."""
+        return self._marked_ns
 
     @property
     def has_met(self) -> bool:
@@ -178,6 +186,7 @@ class Reconciler:
         unsettled = state.unsettled()
         since_ns = (now_ns if self._from_ns is None else self._from_ns) - _BEFORE_NS
         listed = (*await broker.orders.orders_since(since_ns), *await broker.orders.open_orders())
+        await self._absent.named(listed)
         orders = {order.id: self._as_ours(order) for order in (*listed, *self._legs(listed))}
         for order in listed:
             if (own := await self._replaced(order, orders)) is not None:
@@ -205,6 +214,7 @@ class Reconciler:
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
         executions = await broker.account.executions(since_ns=self._executed_since(since_ns, orders.values()))
+        await self._absent.named(listed, executions)  # a late one may be of an order that is over long since
         # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
         # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.
         executions = [one for one in executions if state.find("", one.order_id) is not None or state.fill_id(one.id) not in state.booked]
@@ -222,6 +232,7 @@ class Reconciler:
         for broker_id in strange - set(orders):
             late = await broker.orders.order(broker_id)
             if late is not None:
+                await self._absent.named([late])
                 orders[late.id] = await self._replaced(late, orders) or late
         # A listing of executions may write a symbol in another way than the order does.
         symbols = {order.id: order.symbol for order in orders.values()}

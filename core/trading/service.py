@@ -20,13 +20,16 @@ from core.model.money import plain
 from core.model.order import Order, OrderStatus
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
+from core.trading.absent_orders import AbsentOrders
+from core.trading.account_past import AccountPast
 from core.trading.books import RunBook
 from core.trading.brackets import fits_as_one
 from core.trading.changing import Changing, Known
 from core.trading.dead_man import LOOK_S, DeadMan
 from core.trading.entries import Entry
 from core.trading.gate import Gate, IsOpen
-from core.trading.history import remember
+from core.trading.history import near_ns, remember
+from core.trading.intent import Intent as Intent
 from core.trading.kill_switch import PATIENCE_S, KillSwitch
 from core.trading.order_fold import OrderLife, executed, heard
 from core.trading.pairs import pairs_of
@@ -49,18 +52,6 @@ MISSING_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 OnBug = Callable[[BaseException, str], None]
-
-
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that is wanted, with the event that asked for it.
-
-    `exits` leave with it where the broker takes them as one order, and are rows from then on; elsewhere nothing becomes of them here.
-    """
-
-    order: Order
-    caused_by: str | None = None
-    trace_id: str | None = None
-    exits: tuple["Intent", ...] = ()
 
 
 class AccountDesk:
@@ -89,7 +80,8 @@ class AccountDesk:
     ) -> None:
         self.state: Final = state
         self._broker = broker
-        self._runs = runs
+        self._past = AccountPast(state.key, runs, state.clock, coin_fees=state.features.coin_fees)
+        self.absent: Final = AbsentOrders(state, self._past, runs)
         self._event_log = log
         self._gate = Gate(state, is_open, is_armed=is_armed)
         self._on_bug = on_bug
@@ -136,12 +128,13 @@ class AccountDesk:
         Raises KeysRefused and what else no second attempt would change, in the middle of the block too; BrokerError where the broker
         of a new account does not answer. One that was met before opens while its broker is away.
         """
-        known_ns = by_this_clock(self.state, await remember(self.state, self._runs, self._event_log))
+        known_ns = by_this_clock(self.state, await remember(self.state, self._past, self._event_log, self.absent))
         await self._switch.recall()
-        self._reconciler = Reconciler(
+        self._reconciler = reconciler = Reconciler(
             self.state,
             self._broker,
             known_ns=known_ns,
+            absent=self.absent,
             spawn_cancel=lambda broker_id: self._spawn(cancel_stray(self._broker, broker_id), f"cancel-{broker_id}"),
             settle_ns=self._settle_ns,
         )
@@ -152,11 +145,12 @@ class AccountDesk:
                     group.create_task(self._listen(), name="order-updates"),
                     group.create_task(self._tell_statuses(), name="stream-status"),
                     group.create_task(self._fold_updates(), name="fold-updates"),
-                    group.create_task(self._reconcile_always(self._reconciler), name="reconcile"),
+                    group.create_task(self._reconcile_always(reconciler), name="reconcile"),
                     group.create_task(self._switch.follow(), name="watch-switch"),
                     group.create_task(self._carry_out(), name="kill-switch"),
                     group.create_task(self._dead_man.watch(), name="dead-man"),
                     group.create_task(self._find_out_always(), name="find-out"),
+                    group.create_task(self._past.keep(lambda: near_ns(reconciler.marked_ns)), name="fold-past"),
                 ]
                 try:
                     await self._ready.wait()
@@ -234,6 +228,7 @@ class AccountDesk:
         `decided_ns` and what a StoreError leaves open: see `place`; `known` is told when it is committed after all.
         Raises InvalidValue for terms that are none, StoreError. What the gate refuses is an event too.
         """
+        await self.absent.order(order_id)
         request = self._changing.wanted(order_id, terms)
         if caused_by is not None:
             self.state.causes.of_order[order_id] = caused_by

@@ -254,6 +254,12 @@ class AccountState:
         for order in orders:
             self._count_rest(self.lives[order.id])
 
+    def recall_together(self, groups: Iterable[Sequence[str]]) -> None:
+        """Know orders that left as one request as it is stored, as far as all of them are known."""
+        for ids in groups:
+            if ids[0] not in self.together and all(each in self.lives for each in ids):
+                self.left_together([self.lives[each].order for each in ids])
+
     def is_held(self, order: Order) -> bool:
         """Tell whether the broker holds an exit until the entry that it left with is filled, or is over with a part filled."""
         lead = self.lives.get(self.leads.get(order.id, ""))

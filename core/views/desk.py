@@ -28,6 +28,7 @@ DESK_PATTERNS = (
     "strategy.Noted",
     "clock.Late",
     "live.FaultsDeclared",
+    "live.BarsPassed",
     "live.MinuteLate",
     "live.StreamChanged",
     "live.MarketClosed",

@@ -64,6 +64,11 @@ def _interest(e: p.InterestCharged) -> str:
     return f"Interest on {what}: {'paid' if e.amount > 0 else 'earned'} {plain(abs(e.amount))}."
 
 
+def _passed(e: live.BarsPassed) -> str:
+    why = "the run was interrupted" if e.is_restart else "its bars came late"
+    return f"Nothing was decided after {iso(e.since_ns)} and up to {iso(e.until_ns)}: {why}."
+
+
 def _entry(e: live.EntryTaken) -> str:
     of = f" of {e.symbol}" if e.symbol else ""
     moved = [words for words in (f"{e.qty:+f} units" if e.qty else "", f"{e.cash:+f} in cash" if e.cash else "") if words]
@@ -215,6 +220,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
         else f"{e.account} was compared with its broker again; orders may open."
     ),
     live.Reconciled: lambda e, _: f"{e.account}: compared with the broker up to {iso(e.until_ns)}.",
+    live.BarsPassed: lambda e, _: _passed(e),
     live.MinuteLate: lambda e, _: f"The minute of {e.symbol} from {iso(e.start_ns)} came too late, and is left out.",
     live.DifferenceAccepted: lambda e, _: (
         f"{e.account}: {plain(e.qty)} {e.symbol}{'' if e.order_id is None else ' of an order'} are taken as the broker has them: {e.reason}"
@@ -263,6 +269,7 @@ _LEVELS: Final[Mapping[type[Payload], Level]] = {
     live.Differed: Level.WARNING,
     live.RiskRefused: Level.WARNING,
     p.ClockLate: Level.WARNING,
+    live.BarsPassed: Level.WARNING,
     live.MinuteLate: Level.WARNING,
     live.Armed: Level.WARNING,
     live.LossesUnjudged: Level.WARNING,

@@ -36,6 +36,8 @@ class FakeBroker:
         self.recent_sip = True
         self.fail_at_page: str | None = None
         self.silent_at_page: str | None = None
+        self.after_page: dict[str, str] = {}
+        """Which page is said to follow on one, where that is not the next."""
         self.faults: list[Fault] = []
         self.mood = StreamMood.WELL
         self.mischief = Mischief.NONE
@@ -432,7 +434,8 @@ class FakeBroker:
         first = int(query.get("page_token", "0"))
         last = first + min(int(query["limit"]), self.page_bars)
         page: Document = {"bars": {symbol: rows[first:last]} if rows[first:last] else {}}
-        return _json({**page, "next_page_token": str(last) if last < len(rows) else None})
+        following = str(last) if last < len(rows) else None
+        return _json({**page, "next_page_token": self.after_page.get(query.get("page_token", "0"), following)})
 
     async def _quotes(self, request: web.Request) -> web.StreamResponse:
         known = {symbol: self.book.quotes[symbol] for symbol in request.query["symbols"].split(",") if symbol in self.book.quotes}

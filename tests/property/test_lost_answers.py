@@ -33,7 +33,9 @@ from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.ports import Store
 from core.store.memory import MemoryStore
+from core.trading.absent_orders import AbsentOrders
 from core.trading.account_entries import AccountEntries
+from core.trading.account_past import AccountPast
 from core.trading.books import RunBook
 from core.trading.entries import Entry
 from core.trading.history import read_switches, remember
@@ -252,7 +254,8 @@ async def come_to(acts: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[dic
     events = await store.log.read(limit=100_000)
     at = {event.id: number for number, event in enumerate(events)}
     restarted = AccountState(KEY, COINS, RiskLimits(), runs=store.runs, clock=clock)
-    await remember(restarted, store.runs, store.log)
+    past = AccountPast(KEY, store.runs, clock, coin_fees=True)
+    await remember(restarted, past, store.log, AbsentOrders(restarted, past, store.runs))
     found = {
         "events": [(event.payload, event.run_id, at.get(event.causation_id or "")) for event in events],
         "orders": await store.runs.orders("run"),

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.brokers.paper.actions import exchange_day
+from core.clock.calendar import exchange_day
 from core.errors import BrokerRefused
 from core.model.broker import OrderChange, OrderClass, Print
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind

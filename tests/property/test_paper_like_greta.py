@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import ExchangeHours
+from core.clock.calendar import exchange_day
 from core.errors import BrokerRefused
 from core.events.payloads import DividendPaid, InterestCharged, MarginCall, SplitApplied
 from core.matching.costs import fee_model

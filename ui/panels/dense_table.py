@@ -111,14 +111,14 @@ class DenseTable(QTableView):
     def _paint_beyond(self) -> None:
         """Go on with the highlight of selected rows from the last column, where it does not fill the rest, to the panel's edge."""
         end, view = self.horizontalHeader().length() - self.horizontalHeader().offset(), self.viewport()
-        if end >= view.width():
+        rows = [(self.rowViewportPosition(display), self.rowHeight(display)) for display in self._selected_displays()]
+        shown = [(top, height) for top, height in rows if top < view.height() and top + height > 0]
+        if end >= view.width() or not shown:
             return
-        painter = QPainter(view)
         colour = selection_colour(self.table_model.look.theme)
-        for display in self._selected_displays():
-            top, height = self.rowViewportPosition(display), self.rowHeight(display)
-            if top < view.height() and top + height > 0:
-                painter.fillRect(end, top, view.width() - end, height, colour)
+        painter = QPainter(view)
+        for top, height in shown:
+            painter.fillRect(end, top, view.width() - end, height, colour)
         painter.end()
 
     def _fit(self) -> None:

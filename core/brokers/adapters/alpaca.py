@@ -16,6 +16,9 @@ class AlpacaAdapter(Adapter):
     order_types = ("market", "limit", "stop", "stop_limit", "trailing_stop")
     order_classes = ("simple", "bracket", "oco", "oto")
     times_in_force = ("day", "gtc", "opg", "cls", "ioc", "fok")
+    crypto_times_in_force = ("gtc", "ioc")
+    fraction_times_in_force = ("day",)
+    whole_cents = True
     feeds = ("iex", "sip")
     fractional = True
     notional = True

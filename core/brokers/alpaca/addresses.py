@@ -39,11 +39,10 @@ class Addresses:
         if urlsplit(trading).hostname == urlsplit(other).hostname:
             # Practice orders that reach real money: the one mistake that must not be possible.
             raise InvalidValue(variable, trading, f"that is the server of the other kind of account, and this one is {account}.")
-        data, updates, ticks = (
-            environment.get(name, "").strip() for name in ("ALPACA_DATA_BASE_URL", "ALPACA_STREAM_URL", "ALPACA_DATA_STREAM_URL")
-        )
+        data, ticks = (environment.get(name, "").strip() for name in ("ALPACA_DATA_BASE_URL", "ALPACA_DATA_STREAM_URL"))
+        stream_variable, updates = _first(environment, (f"ALPACA_{account.upper()}_STREAM_URL", "ALPACA_STREAM_URL"))
         scheme = "wss" if trading.startswith("https") else "ws"
-        stream = checked(updates, _STREAM, "ALPACA_STREAM_URL") if updates else f"{scheme}{trading[trading.index('://') :]}"
+        stream = checked(updates, _STREAM, stream_variable) if updates else f"{scheme}{trading[trading.index('://') :]}"
         return cls(
             trading=trading,
             data=checked(data, _HTTP, "ALPACA_DATA_BASE_URL") if data else DATA,

@@ -17,6 +17,7 @@ Fields = Mapping[str, Any]
 
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:?\d\d)")
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
+_LONGEST_SHARE: Final = 5
 _QUOTES: Final = ("USDT", "USDC", "USD", "BTC")
 
 
@@ -94,8 +95,14 @@ def asset_class(value: object) -> AssetClass:
     return AssetClass.CRYPTO if str(value).startswith("crypto") else AssetClass.EQUITY
 
 
+def symbol_of_execution(symbol: str) -> str:
+    """Return BTC/USD for BTCUSD where nothing says what it is: no share has so long a name."""
+    is_coin = len(symbol) > _LONGEST_SHARE and symbol.isalpha()
+    return symbol_of_position(symbol, AssetClass.CRYPTO) if is_coin else symbol
+
+
 def symbol_of_position(symbol: str, of_class: AssetClass) -> str:
-    """Return BTC/USD for a position's BTCUSD: positions alone are written without the slash."""
+    """Return BTC/USD for BTCUSD: positions are written without the slash, and orders of long ago."""
     if of_class is not AssetClass.CRYPTO or "/" in symbol:
         return symbol
     quote = next((quote for quote in _QUOTES if symbol.endswith(quote) and len(symbol) > len(quote)), None)

@@ -9,7 +9,7 @@ import numpy as np
 from core.brokers.alpaca.fields import text_of_instant
 from core.brokers.alpaca.market import CRYPTO_ROOT, feed_of
 from core.brokers.rest import Answer, RestClient
-from core.errors import InvalidValue
+from core.errors import AnswerUnreadable, InvalidValue
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from core.model.market import Adjustment, AssetClass, BarSeries, Timeframe, asset_class_of
 
@@ -75,14 +75,25 @@ class AlpacaHistory:
             page = _DECODER.decode(answer.body)
             return _series(symbol, timeframe, (page.bars or {}).get(symbol) or [], start_ns, end_ns), page.next_page_token
 
-        path, token = f"{CRYPTO_ROOT}/bars" if is_crypto else "/v2/stocks/bars", None
+        path = f"{CRYPTO_ROOT}/bars" if is_crypto else "/v2/stocks/bars"
+        tokens, reached_ns = set[str](), start_ns
         while True:
             bars, following = await self._data.ask(path, query, read, f"Reading bars of {symbol}")
             if len(bars):
+                if int(bars.start_ns[0]) < reached_ns:
+                    raise _astray(symbol, "a page begins before the one before it ended")
+                reached_ns = int(bars.start_ns[-1]) + 1
                 yield bars
-            if not following or following == token:
+            if not following:
                 return
-            query["page_token"] = token = following
+            if following in tokens:  # who took that for the end would never ask for what is behind it
+                raise _astray(symbol, "a page is named that was there already")
+            tokens.add(following)
+            query["page_token"] = following
+
+
+def _astray(symbol: str, why: str) -> AnswerUnreadable:
+    return AnswerUnreadable(f"Reading bars of {symbol}: the broker's pages do not follow one another: {why}.", "Try again later.")
 
 
 def timeframe_text(timeframe: Timeframe) -> str:

@@ -46,7 +46,8 @@ class AlpacaOrderReader:
         try:
             return await self._trading.ask(path, query, _read_one, what)
         except BrokerRefused as error:
-            if error.status == 404:
+            # A door on the way (a proxy, a wrong address) says 404 too, and that says nothing of the order.
+            if error.status == 404 and (error.broker_code is not None or error.reason is RefusalReason.ORDER_UNKNOWN):
                 return None
             raise
 

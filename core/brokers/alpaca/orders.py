@@ -4,7 +4,19 @@ import json
 from decimal import Decimal
 from typing import Any, Final
 
-from core.brokers.alpaca.fields import amount, amount_or_none, amount_or_zero, fields, instant, instant_or, rows, word
+from core.brokers.alpaca.fields import (
+    amount,
+    amount_or_none,
+    amount_or_zero,
+    asset_class,
+    fields,
+    instant,
+    instant_or,
+    rows,
+    symbol_of_execution,
+    symbol_of_position,
+    word,
+)
 from core.model.broker import BrokerOrder, BrokerOrderRequest, Execution, OrderChange, OrderClass, OrderUpdate
 from core.model.money import plain
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
@@ -70,7 +82,7 @@ def read_order(document: Any) -> BrokerOrder:
     return BrokerOrder(
         id=str(row["id"]),
         client_order_id=str(row["client_order_id"]),
-        symbol=str(row["symbol"]),
+        symbol=symbol_of_position(str(row["symbol"]), asset_class(row.get("asset_class"))),
         side=word(OrderSide, row.get("side")),
         type=word(OrderType, type_),
         broker_type=type_,
@@ -103,7 +115,7 @@ def read_activity(document: Any) -> Execution:
     return Execution(
         id=token.rpartition("::")[2],
         order_id=str(row["order_id"]),
-        symbol=str(row["symbol"]),
+        symbol=symbol_of_execution(str(row["symbol"])),
         side=_side(row["side"]),
         qty=amount(row["qty"]),
         price=amount(row["price"]),

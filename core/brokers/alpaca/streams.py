@@ -19,7 +19,7 @@ from core.model.market import Bar
 
 _CHECK_KEYS: Final = "Check them, and that they are of this account."
 _KEYS_REFUSED: Final = frozenset({401, 402, 403})
-_FOR_GOOD: Final = frozenset({400, 405, 409, 410})
+_FOR_GOOD: Final = frozenset({400, 405, 408, 409, 410})
 """Error codes of the market stream that a second attempt would meet again: bad subscription, too many symbols, no such plan."""
 _BARS: Final = {"b": BarKind.FINAL, "u": BarKind.CORRECTED, "d": BarKind.RUNNING}
 _TICKS: Final = frozenset({"q", "t", *_BARS})

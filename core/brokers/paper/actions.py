@@ -4,30 +4,20 @@ Source: docs/simulation.md, "Account".
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from core.brokers.paper.floor import Floor
 from core.brokers.paper.orders import UNIT
 from core.clock import calendar
 from core.matching.splits import Dissolved, split_order
 from core.model.broker_entry import BrokerEntryKind
-from core.model.corporate_action import CorporateAction, Split, day_number, in_order, price_after
-from core.model.instants import SECOND_NS
+from core.model.corporate_action import CorporateAction, Split, in_order, price_after
 from core.model.market import AssetClass
 from core.model.money import ZERO
 from core.model.order import OrderStatus
 
 _DUST: Final = Decimal("1E-18")
-_ZONE: Final = ZoneInfo(calendar.EXCHANGE_ZONE)
-
-
-def exchange_day(now_ns: int) -> int:
-    """Return the exchange's date, in days since 1970."""
-    local = datetime.fromtimestamp(now_ns // SECOND_NS, UTC).astimezone(_ZONE)
-    return day_number(date(local.year, local.month, local.day))
 
 
 def apply_actions(floor: Floor, actions: Iterable[CorporateAction], today: int) -> None:

@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import Hours
+from core.clock.calendar import exchange_day
 from core.errors import BooksMoved, BrokerRefused, BugError, StoreError
 from core.model.broker import BarKind, LiveBar, OrderUpdate, Print, Quote, Tick
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind

@@ -3,20 +3,36 @@
 import asyncio
 import dataclasses
 import threading
+import traceback
 from decimal import Decimal
 
 import msgspec
 import pytest
 
+from core.brokers.alpaca.addresses import Addresses
+from core.brokers.alpaca.connection import AlpacaBroker
+from core.brokers.credentials import Credentials
 from core.brokers.rest import SENDERS
-from core.errors import AnswerUnreadable, BrokerRefused, BrokerUnreachable, KeysRefused, KnownError, NotSent, OutcomeUnknown, RateLimited
-from core.model.broker import BrokerOrderRequest, MayLeave, OrderChange
+from core.clock.realtime import SystemClock
+from core.errors import (
+    AnswerUnreadable,
+    BrokerRefused,
+    BrokerUnreachable,
+    KeysRefused,
+    KnownError,
+    NoKeys,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+)
+from core.model.broker import AccountName, BrokerOrderRequest, MayLeave, OrderChange
 from core.model.order import OrderSide, OrderType
-from tests.broker.bench import QUICK, AlpacaBench
+from tests.broker.bench import QUICK, AlpacaBench, environment_of
 from tests.broker.faults import Fault, Way
-from tests.broker.server import FakeBroker
+from tests.broker.server import KEY, FakeBroker
 
 POST, GET = "POST /v2/orders", "GET /v2/account"
+LOOK_UP = "GET /v2/orders:by_client_order_id"
 ORDER = BrokerOrderRequest(
     client_order_id="ours-1", symbol="SPY", side=OrderSide.BUY, qty=Decimal(1), type=OrderType.LIMIT, limit_price=Decimal(390)
 )
@@ -74,6 +90,15 @@ async def test_advice_to_wait_for_long_is_passed_on_and_not_waited_for(bench: Al
         await bench.broker.account.account()
     assert raised.value.retry_after_s == 3600
     assert server.requests[GET] == 1
+
+
+@pytest.mark.parametrize("advice", ["inf", "nan", "soon", "-5", "1e400"])
+async def test_advice_that_is_none_is_not_taken(bench: AlpacaBench, server: FakeBroker, advice: str) -> None:
+    server.fail(Fault(GET, Way.STATUS, 429, headers={"Retry-After": advice}))
+    assert (await bench.broker.account.account()).cash == 100_000
+    server.fail(Fault(POST, Way.STATUS, 429, headers={"Retry-After": advice}))
+    with pytest.raises(RateLimited, match=r"Try again in (a minute|0 seconds)\."):
+        await bench.broker.desk.submit(ORDER)
 
 
 async def test_nonsense_is_told_and_not_asked_for_again(bench: AlpacaBench, server: FakeBroker) -> None:
@@ -155,6 +180,31 @@ async def test_an_order_that_never_arrived_is_known_by_its_id_not_to_be_there(be
         await bench.broker.desk.submit(ORDER)
     assert server.requests[POST] == 1
     assert await bench.broker.orders.order_by_client_id("ours-1") is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(LOOK_UP, Way.STATUS, 404, body="<html><h1>404 Not Found</h1><hr>nginx</html>", content_type="text/html"),
+        Fault(LOOK_UP, Way.STATUS, 404, body=""),
+    ],
+    ids=["a page", "nothing"],
+)
+async def test_a_404_that_is_not_the_brokers_does_not_say_that_an_order_is_not_there(
+    bench: AlpacaBench, server: FakeBroker, fault: Fault
+) -> None:
+    await bench.broker.desk.submit(ORDER)
+    server.fail(fault)
+    with pytest.raises(BrokerRefused, match="404"):
+        await bench.broker.orders.order_by_client_id("ours-1")
+    assert await bench.broker.orders.order_by_client_id("ours-1") is not None
+
+
+async def test_a_request_that_a_door_on_the_way_gave_up_may_have_come_through(bench: AlpacaBench, server: FakeBroker) -> None:
+    server.fail(Fault(POST, Way.DONE_THEN_STATUS, 408))
+    with pytest.raises(OutcomeUnknown):
+        await bench.broker.desk.submit(ORDER)
+    assert await bench.broker.orders.order_by_client_id("ours-1") is not None
 
 
 async def test_an_order_that_waited_for_its_thread_while_the_machine_slept_does_not_leave(bench: AlpacaBench, server: FakeBroker) -> None:
@@ -340,3 +390,14 @@ async def _refused(bench: AlpacaBench) -> KnownError | None:
     except KnownError as error:
         return error
     return None
+
+
+@pytest.mark.parametrize("secret", ["secret-1\nvalue", "s\xe9cret-value", " secret-value", "secret\0value"])
+def test_keys_that_fit_in_no_header_are_refused_without_being_said(server: FakeBroker, secret: str) -> None:
+    addresses = Addresses.of(AccountName.PAPER, environment_of(server))
+    with pytest.raises(NoKeys) as raised:
+        AlpacaBroker(addresses, Credentials(KEY, secret), SystemClock())
+    said = "".join(traceback.format_exception(raised.value))
+    assert "signs that no key has" in said
+    assert secret.strip() not in said
+    assert repr(secret.strip())[1:-1] not in said

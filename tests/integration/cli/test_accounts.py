@@ -359,3 +359,12 @@ def test_a_position_that_stands_without_its_exits_is_said_to_when_it_is_closed_i
     assert "stand without the exits" in by_hand("positions").out
     assert by_hand("positions", "close", "SPY").code == 0
     assert by_hand("positions").out == "The paper account holds nothing.\n"
+
+
+def test_positions_are_listed_though_the_database_cannot_be_read(weaver: Weaver, with_keys: FakeBroker, tmp_path: Path) -> None:
+    place(with_keys, "a")
+    (tmp_path / "no.db").write_text("this is no database, and it is long enough to be read as one by its first bytes")
+    said = weaver("--db", f"sqlite:///{tmp_path / 'no.db'}", "positions", "--json")
+    assert [one["symbol"] for one in said.json()["positions"]] == ["SPY"]
+    (bare,) = said.json()["bare"]
+    assert bare.startswith("Whether all of it has the exits that it had is not known. ")

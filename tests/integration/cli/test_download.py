@@ -1,18 +1,24 @@
 """`weaver data download` from the fake broker: only what is missing, stopped and gone on with, holes and corrections shown."""
 
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.brokers.alpaca.fields import text_of_instant
-from core.model.instants import MINUTE_NS, parse_instant
+from core.clock.realtime import SystemClock
+from core.model.instants import HOUR_NS, MINUTE_NS, iso, parse_instant
 from tests.broker.bench import environment_of, fake_broker
 from tests.broker.faults import Fault, Way
 from tests.broker.server import FakeBroker
-from tests.integration.cli.conftest import Weaver, read_until
+from tests.integration.cli.conftest import ROOT, Weaver, read_until
+from tests.integration.cli.conftest import environment_of as environment_of_process
 
 FIRST_NS = parse_instant("2023-11-14T14:30:00Z")
 DAY = ("--symbol", "SPY", "--timeframe", "1m", "--start", "2023-11-14", "--end", "2023-11-15")
@@ -202,3 +208,90 @@ def test_prices_are_the_brokers_to_the_last_bit(weaver: Weaver, server: FakeBrok
     assert weaver("data", "export", path, "--symbol", "SPY").code == 0
     row = path.read_text().splitlines()[1].split(",")
     assert [Decimal(cell) for cell in row[1:]] == [Decimal(text) for text in ("400.1", "401.25", "399.5", "400.75", "1000")]
+
+
+def halved(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, **{name: row[name] / 2 for name in "ohlc"}} for row in rows]
+
+
+def test_adjusted_prices_that_a_split_has_changed_since_are_all_fetched_anew(weaver: Weaver, server: FakeBroker) -> None:
+    split = ("--adjustment", "split")
+    first, second = (*DAY[:6], "--end", "2023-11-14T16:00"), (*DAY[:4], "--start", "2023-11-14T16:00", "--end", "2023-11-15")
+    assert (fetch(weaver, *first, *split)["stored"], fetch(weaver, *first)["stored"]) == (90, 90)
+    server.do(lambda: server.bars.update({("SPY", "1Min"): halved(server.bars["SPY", "1Min"])}))
+    document = fetch(weaver, *second, *split)
+    assert (document["readjusted"], document["fetched"], document["changed"], document["added"]) == (True, 390, 90, 300)
+    again = fetch(weaver, *first, *second[4:], *split)
+    assert (again["readjusted"], again["fetched"]) == (False, 0)
+    server.do(lambda: server.bars.update({("SPY", "1Min"): halved(server.bars["SPY", "1Min"])}))
+    said = weaver("data", "download", *first, *split).out  # whatever is asked for: no seam is left
+    assert "A split or a dividend has changed the adjusted prices since they were stored: all of them were fetched anew." in said
+    assert "390 bars fetched: 0 new, 0 as before, 390 changed" in said
+    assert fetch(weaver, *second)["readjusted"] is False  # raw prices are what they were
+
+
+def test_a_bar_that_was_corrected_is_no_split(weaver: Weaver, server: FakeBroker) -> None:
+    fetch(weaver, *DAY, "--adjustment", "all")
+    server.do(lambda: server.bars["SPY", "1Min"].__setitem__(389, bar(389, c=400.8)))
+    document = fetch(weaver, *DAY, "--adjustment", "all")
+    assert (document["readjusted"], document["fetched"]) == (False, 0)
+
+
+def test_the_newest_bars_are_asked_for_again_until_they_must_be_there(weaver: Weaver, server: FakeBroker) -> None:
+    hour_ns = SystemClock().now_ns() // HOUR_NS * HOUR_NS - 3 * HOUR_NS
+    bars = [bar((hour_ns - FIRST_NS) // MINUTE_NS + number) for number in range(90)]
+    since = ("--symbol", "SPY", "--timeframe", "1m", "--start", iso(hour_ns))
+    server.do(lambda: server.bars.update({("SPY", "1Min"): bars[:30]}))  # the broker is late, or our clock is ahead
+    assert fetch(weaver, *since)["stored"] == 30
+    server.do(lambda: server.bars.update({("SPY", "1Min"): bars}))
+    document = fetch(weaver, *since)
+    assert (document["fetched"], document["stored"]) == (60, 90)
+
+
+@pytest.mark.parametrize("pages", [{"next_page_token": "100"}, {"next_page_token": "0"}], ids=["the same page", "an earlier page"])
+def test_pages_that_go_round_in_a_circle_are_no_end(weaver: Weaver, server: FakeBroker, pages: dict[str, str]) -> None:
+    server.do(lambda: setattr(server, "after_page", {"100": pages["next_page_token"]}))
+    said = weaver("data", "download", *DAY)
+    assert said.code == 1
+    assert "error[answer_unreadable]: Reading bars of SPY: the broker's pages do not follow one another" in said.err
+    server.do(lambda: setattr(server, "after_page", {}))
+    document = fetch(weaver, *DAY)
+    assert (document["stored"], document["missing"]) == (390, 0)
+
+
+@pytest.mark.parametrize("page", ["100", "200", "300"])
+def test_killed_at_any_page_it_goes_on_where_it_was(weaver: Weaver, server: FakeBroker, begin: Callable[..., Any], page: str) -> None:
+    server.do(lambda: setattr(server, "silent_at_page", page))
+    process = begin("data", "download", *DAY)
+    server.wait_for(lambda: server.requests[BARS] == int(page) // 100 + 1, seconds=30)
+    process.kill()
+    process.wait(timeout=30)
+    server.do(lambda: setattr(server, "silent_at_page", None))
+    document = fetch(weaver, *DAY)
+    assert (document["stored"], document["missing"], document["changed"]) == (390, 0, 0)
+    # The page before was stored and told of; at worst it came a second time.
+    assert document["fetched"] in {390 - int(page), 490 - int(page)}
+    assert weaver("db", "check").code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")
+def test_a_disk_that_is_full_keeps_the_pages_before(weaver: Weaver, weaver_home: Path, server: FakeBroker) -> None:
+    assert weaver("data", "list").code == 0
+    server.do(lambda: setattr(server, "page_bars", 20))
+    server.do(lambda: server.bars.update({("SPY", "1Min"): [bar(number, c=400 + number % 97 / 100) for number in range(390)]}))
+    most = (weaver_home / "weaver.db").stat().st_size + 8_192
+    code = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
+sys.argv = ["weaver", *{["data", "download", *DAY]!r}]
+from app.__main__ import main
+main()
+"""
+    environment = environment_of_process(weaver_home)
+    full = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (full.returncode, full.stdout) == (1, "")
+    assert re.fullmatch(r"error\[(store_error|disk_full)\]: .+\n", full.stderr)
+    document = fetch(weaver, *DAY)
+    assert 0 < document["fetched"] < 390
+    assert (document["stored"], document["missing"]) == (390, 0)
+    assert weaver("db", "check").code == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.runs import stop_requests
-from tests.integration.cli.conftest import Weaver, read_until
+from tests.integration.cli.conftest import ROOT, Weaver, read_until
 
 Begin = Callable[..., "subprocess.Popen[str]"]
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
@@ -137,3 +137,14 @@ def test_another_desk_is_refused(postgres_url: str, begin: Begin, weaver_process
     assert events == []
     assert weaver_process("runs", "stop", run["id"], **database).code == 0  # at its own desk
     assert process.wait(timeout=60) == 0
+
+
+def test_told_to_end_while_it_loads_it_ends_with_its_own_code_and_not_by_a_signal() -> None:
+    # CPython ends a process by SIGINT, whatever it caught, once a KeyboardInterrupt went through `exec`: dataclasses use it.
+    code = """
+import app.cli, app.__main__
+app.cli.main = lambda: exec("import os, signal; os.kill(os.getpid(), signal.SIGTERM); [None for _ in range(1000)]")
+app.__main__.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "error[cancelled]: Stopped on request.\n")

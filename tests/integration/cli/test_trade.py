@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,20 @@ def test_sigterm_ends_it_in_good_order(begin: Begin, weaver: Weaver) -> None:
     assert lines[-1]["type"] == "run.Stopped"
     listed = weaver("runs", "list", "--json").json()["runs"]
     assert [item["status"] for item in listed] == ["stopped"]
+
+
+def test_what_the_log_says_is_json_too_where_that_is_asked_for(weaver_process: Weaver, weaver_home: Path) -> None:
+    weaver_home.mkdir(parents=True, exist_ok=True)
+    (weaver_home / "settings.json").write_text('{"run.cash": "much"}')
+    assert weaver_process("kill", "--halt").code == 0
+    said = weaver_process(*QUICK, "--minutes", "3", "--log-json", "--json", "--verbose")
+    assert said.code == 0, said.err
+    lines = [json.loads(line) for line in said.err.splitlines()]
+    logged = [line["message"] for line in lines if "level" in line]
+    assert any(message.startswith("Setting run.cash is ignored.") for message in logged)
+    assert "The kill switch is thrown (halt): orders are refused until `weaver kill --off`." in logged
+    assert {frozenset(line) for line in lines if "level" in line} == {frozenset({"time", "level", "logger", "message"})}
+    assert any(line.get("type") == "run.Completed" for line in lines)
 
 
 def test_kill_reaches_a_run_in_another_process_and_stays(begin: Begin, weaver: Weaver) -> None:

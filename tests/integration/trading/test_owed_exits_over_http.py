@@ -13,6 +13,7 @@ import pytest
 from core.errors import BrokerError, InvalidValue, StoreError
 from core.events.live_payloads import ExitsOwed, ExitsOwedNoMore, LeftBare
 from core.model.hand import HandOrder
+from core.model.instants import DAY_NS
 from core.model.order import OrderSide, OrderStatus, OrderType, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunMode
@@ -20,6 +21,7 @@ from core.runs import covers
 from core.runs.bare import left_bare
 from core.runs.exits import read_fates
 from core.runs.hand_account import HandAccount
+from core.trading import history
 from core.views.words import words
 from tests.broker.bench import fake_broker
 from tests.broker.faults import Fault, Way
@@ -31,6 +33,7 @@ from tests.strictness.log_guard import AllowLog
 
 S, D = OrderStatus, Decimal
 POST = "POST /v2/orders"
+LONG_AGO = "2020-01-02T15:00:00.000000Z"
 EXITS: dict[str, Any] = {"stop_loss_price": D(380), "target_price": D(420)}
 REFUSED = Fault(POST, Way.STATUS, 403, body='{"code": 40310000, "message": "account is restricted to liquidation only"}')
 
@@ -281,6 +284,31 @@ async def test_a_position_whose_exits_the_broker_refuses_is_said_to_stand_bare(t
         await so(account, server, [])
         assert await bare(account) == []
         assert not await left_bare(account._log, account._runs, "alpaca", RunMode.PAPER)
+
+
+def made_long_ago(server: FakeBroker) -> None:
+    """Let the broker list no more what it lists of today."""
+    server.faults.clear()
+    for order in server.book.orders.values():
+        order["submitted_at"] = LONG_AGO
+    for execution in server.book.executions:
+        execution["transaction_time"] = LONG_AGO
+
+
+async def test_exits_that_made_way_long_ago_are_owed_all_the_same(
+    tmp_path: Path, server: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that is opened again does not keep orders that are over; those of which something is owed are read."""
+    async with by_hand(tmp_path, server) as account:
+        await held_with(account, **EXITS)
+        server.fail(*[REFUSED] * 4)
+        await until(account, (await account.close("SPY", account.run.id)).id, S.REJECTED)
+        await said_bare(account)
+    monkeypatch.setattr(history, "NEAR_NS", -DAY_NS)  # nothing that is over is near
+    server.do(lambda: made_long_ago(server))
+    async with by_hand(tmp_path, server) as account:
+        await so(account, server, pair(10))
+        assert held(server) == {"SPY": "10"}
 
 
 async def test_exits_of_an_entry_that_was_cut_off_by_the_closing_come_again_by_one_hand_alone(tmp_path: Path, server: FakeBroker) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.source import PaperSource
+from core.clock.calendar import exchange_day
 from core.events.payloads import DividendPaid, InterestCharged, MarginCall, RunCreated, SplitApplied
 from core.model.broker import AccountName
 from core.model.corporate_action import CorporateAction, Dividend, Split

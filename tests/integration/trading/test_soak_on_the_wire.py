@@ -20,6 +20,7 @@ from core.clock.realtime import SystemClock
 from core.errors import BrokerError
 from core.model.order import OrderStatus
 from core.trading.order_fold import OrderLife
+from core.trading.reconcile import Difference
 from tests.broker.bench import QUICK, fake_broker
 from tests.broker.book import FINAL, Refused
 from tests.broker.desk import POST, WireScene, wired
@@ -170,17 +171,24 @@ def is_heard(life: OrderLife) -> bool:
 
 
 async def rest(scene: WireScene, meanwhile: Callable[[], None], is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            scene.do(meanwhile)
-            await scene.until_quiet()  # what moves while it is asked is not compared
-            try:
-                found = await scene.desk.reconcile()
-            except BrokerError:
-                continue  # a fault of before, which waited for its request
-            if not found and not scene.desk.state.in_flight and is_so():
-                return
-            await asyncio.sleep(0.02)
+    state, found = scene.desk.state, tuple[Difference, ...]()
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                scene.do(meanwhile)
+                await scene.until_quiet()  # what moves while it is asked is not compared
+                try:
+                    found = await scene.desk.reconcile()
+                except BrokerError:
+                    continue  # a fault of before, which waited for its request
+                if not found and not state.in_flight and is_so():
+                    return
+                await asyncio.sleep(0.02)
+    except TimeoutError as error:
+        left = [
+            (life.order.id, life.order.status.value, life.changing, life.missing_qty) for life in state.unsettled() if not is_heard(life)
+        ]
+        raise AssertionError(f"It does not come to rest: {found}, {state.in_flight}, {left}") from error
 
 
 def assert_exits_fit(scene: WireScene) -> None:

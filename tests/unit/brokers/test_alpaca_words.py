@@ -5,7 +5,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from core.brokers.alpaca.fields import amount, instant, parsed, symbol_of_position, text_of_instant
+from core.brokers.alpaca.fields import amount, instant, parsed, symbol_of_execution, symbol_of_position, text_of_instant
 from core.brokers.alpaca.history import timeframe_text
 from core.brokers.alpaca.orders import status_of
 from core.brokers.alpaca.refusals import refusal
@@ -57,6 +57,13 @@ def test_an_instant_without_a_zone_is_none(text: object) -> None:
 )  # fmt: skip
 def test_positions_in_crypto_get_their_slash_back(given: str, of_class: str, symbol: str) -> None:
     assert symbol_of_position(given, AssetClass(of_class)) == symbol
+
+
+@pytest.mark.parametrize(
+    ("given", "symbol"), [("BTCUSD", "BTC/USD"), ("BTC/USD", "BTC/USD"), ("SPY", "SPY"), ("GOOGL", "GOOGL"), ("BRK.B", "BRK.B")]
+)
+def test_executions_in_crypto_get_theirs_too(given: str, symbol: str) -> None:
+    assert symbol_of_execution(given) == symbol
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,10 @@ def test_ones_own_is_found_without_being_run_and_loaded_when_it_is_asked_for(tmp
         (HEAD + "class X(Adapter):\n    id = 'a'\n    fractional = 'yes'", "Expected `bool`, got `str`"),
         (HEAD + "class X(Adapter):\n    id = 'alpaca'", "stays in use"),
         ("\0", "it is not valid Python"),
+        (HEAD + "class X(Adapter):\n    id = 'sim'", "is that of a market inside the program"),
+        (HEAD + "class X(Adapter):\n    id = '../keys'", "id must be letters, digits"),
+        ("x = " + "-" * 100_000 + "1", ""),
+        ("(" * 5_000, "it is not valid Python"),
     ],
 )
 def test_a_broken_file_is_listed_with_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:

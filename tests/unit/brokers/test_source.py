@@ -1,5 +1,6 @@
 """What runs can trade through: markets inside the program and adapters, found without being imported."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ class Own(Adapter):
     id = "own"
     accounts = ("live",)
 '''
+SOUND = (
+    OWN.replace("import nowhere\n", "")
+    + """
+    def connect(self, link):
+        return None
+"""
+)
 
 
 def brokers(folder: Path, environment: dict[str, str] | None = None, **adapters: str) -> Brokers:
@@ -81,3 +89,50 @@ async def test_an_adapters_account_is_connected_and_let_go_of(tmp_path: Path) ->
         async with found.open("alpaca", AccountName.PAPER) as broker:
             account = await broker.account.account()
         assert (account.number, account.kind) == ("PA3FAKE00001", AccountName.PAPER)
+
+
+HANGS = """
+import time
+
+while True:
+    time.sleep(0.01)
+"""
+QUITS = """
+raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("        while True:\n            pass", "did not come back within 0.3 s"),
+        ("        raise SystemExit(3)", "it tried to end the program"),
+        ("        raise ValueError(f'bad keys {link.credentials.key} {link.credentials.secret}')", r"ValueError: bad keys \*\*\* \*\*\*\."),
+        ("        return object()", "has no account, orders, desk, market, history, streams, close"),
+    ],
+)
+async def test_an_adapter_that_cannot_connect_stops_nothing_but_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, said: str
+) -> None:
+    monkeypatch.setattr("core.brokers.accounts.CONNECT_LIMIT_S", 0.3)
+    (tmp_path / "own.py").write_text(SOUND.replace("        return None", body))
+    found = brokers(tmp_path, {"OWN_LIVE_API_KEY": "AKOWNKEY0001", "OWN_LIVE_API_SECRET": "own-secret"}, live="own")
+    with pytest.raises(AdapterBroken, match=said) as raised:
+        async with found.open("own", AccountName.LIVE):
+            pass
+    assert "own-secret" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(("text", "said"), [(HANGS, "did not come back"), (QUITS, "tried to end the program")])
+async def test_an_adapter_whose_import_does_not_end_stops_nothing_but_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.setattr("core.brokers.accounts.CONNECT_LIMIT_S", 0.3)
+    (tmp_path / "own.py").write_text(SOUND + text)
+    found = brokers(tmp_path, {}, live="own")
+    assert found.info("own").error is None
+    with pytest.raises(AdapterBroken, match=said):
+        async with found.open("own", AccountName.LIVE):
+            pass
+    async with found.open(ID, AccountName.PAPER) as broker:
+        assert await broker.account.positions() == []

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import RoundTheClock
 from core.brokers.paper.source import PaperFeed, PaperSource
 from core.brokers.sim import ID as SIM
 from core.brokers.sim import SimSource
+from core.clock.calendar import exchange_day
 from core.clock.realtime import SystemClock
 from core.events.payloads import SplitApplied
 from core.matching.costs import NoFee

@@ -9,15 +9,13 @@ import pytest
 from core.brokers.fake import FakeBroker
 from core.clock.realtime import SystemClock
 from core.errors import InvalidValue, UnknownName
-from core.events.envelope import envelope
-from core.events.live_payloads import Reconciled
 from core.model.hand import OrderTerms
 from core.model.instants import HOUR_NS
 from core.model.order import Order, OrderStatus
 from core.model.risk import RiskLimits, SwitchLevel
 from core.trading.excess import Excess
 from core.views.orders import OrderTable
-from tests.unit.trading.desk import KEY, Scene, opened
+from tests.unit.trading.desk import Scene, opened
 
 S = OrderStatus
 D = Decimal
@@ -273,15 +271,15 @@ async def test_what_filled_on_the_way_makes_the_rest_smaller_after_a_restart_too
 
 async def test_what_became_of_a_changed_order_of_long_ago_is_asked_for(tmp_path: Path) -> None:
     """It ends while the program is off, and was submitted before all that a list of what is new has."""
-    broker = FakeBroker(SystemClock().now_ns)
+    ago_ns = [2 * HOUR_NS]
+    broker = FakeBroker(lambda: SystemClock().now_ns() - ago_ns[0])
     async with opened(tmp_path, broker) as scene:
         await ready(scene)
         order_id = await working(scene)
         for limit in (95, 96):
             await scene.desk.change(order_id, OrderTerms(limit_price=D(limit)))
             await settled(scene, order_id)
-        later = Reconciled(account=KEY, until_ns=SystemClock().now_ns() + HOUR_NS)
-        await scene.store.log.append([envelope(later, id="later", ts=SystemClock().now_ns(), producer="trading")])
+    ago_ns[0] = 0
     broker.exchange.cancel(scene.broker_id(f"{order_id}.r2"))
     async with opened(tmp_path, broker) as scene:
         await scene.run()

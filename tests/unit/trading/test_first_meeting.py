@@ -42,7 +42,7 @@ class Positions:
 
 def again(scene: Scene) -> Reconciler:
     """What meets the account as if it had never been met."""
-    return Reconciler(scene.desk.state, scene.broker, known_ns=None, spawn_cancel=lambda _: None)
+    return Reconciler(scene.desk.state, scene.broker, known_ns=None, absent=scene.desk.absent, spawn_cancel=lambda _: None)
 
 
 async def test_a_fill_that_is_booked_already_is_ours_once(tmp_path: Path) -> None:

@@ -1,22 +1,23 @@
 """What the log has of the changes of an order, read back after a restart."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from core.clock.realtime import SystemClock
-from core.events.codec import EventCodec
+from core.account_rows import RunTail
 from core.events.envelope import Payload, envelope
 from core.events.live_payloads import OrderChangeSent
-from core.events.memory import MemoryEventLog
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
+from core.model.account_snapshot import RunEnd
 from core.model.order import RejectCode
-from core.trading.history import _remember_changes
 from core.trading.parts import Change
+from core.trading.run_past import RunPast, read_sums, write_sums
 from tests.unit.trading.test_changes import order
+from tests.unit.trading.test_run_past import RUN
 
-D, CLOCK = Decimal, SystemClock()
+D = Decimal
 
 
 def sent(number: int, qty: int) -> OrderChangeSent:
@@ -51,9 +52,26 @@ CASES: tuple[tuple[str, tuple[Payload, ...], tuple[Change, ...], int], ...] = (
 )
 
 
+def tail(told: Sequence[Payload], after: int = 0) -> RunTail:
+    row = msgspec.structs.replace(order(), account="fake:FAKE")
+    events = [
+        msgspec.structs.replace(envelope(one, id=f"{number}", ts=number, producer="trading", run_id="run"), seq=number)
+        for number, one in enumerate(told, after + 1)
+    ]
+    return RunTail([(1, row)], [], events, RunEnd(1, 0, after + len(told)))
+
+
 @pytest.mark.parametrize(("told", "changes", "at"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-async def test_they_are_as_they_came_to_be(told: tuple[Payload, ...], changes: tuple[Change, ...], at: int) -> None:
-    log = MemoryEventLog(now_ns=CLOCK.now_ns, monotonic_ns=CLOCK.monotonic_ns, codec=EventCodec())
-    await log.append([envelope(one, id=f"{number}", ts=number, producer="trading", run_id="run") for number, one in enumerate(told)])
-    found = (await _remember_changes(log))["run-1"]
-    assert (tuple(found.changes), found.at) == (changes, at)
+def test_they_are_as_they_came_to_be(told: tuple[Payload, ...], changes: tuple[Change, ...], at: int) -> None:
+    """From the start, and wherever between them they were folded before."""
+    for before in range(len(told) + 1):
+        past = RunPast(RUN, "fake:FAKE")
+        past.take(tail(told[:before]))
+        left = past.sum(past.kept(10**9))
+        assert left is not None
+        further = RunPast(RUN, "fake:FAKE", read_sums(write_sums([left]))["run"])
+        news = tail(told[before:], before)
+        assert further.follows(news)
+        further.take(news)
+        found = further.kept(None)["run-1"]
+        assert (found.changes, found.at) == (changes, at)

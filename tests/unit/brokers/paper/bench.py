@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.exchange import PaperExchange
 from core.brokers.paper.floor import PaperTerms
 from core.brokers.paper.hours import ExchangeHours, Hours
+from core.clock.calendar import exchange_day
 from core.matching.costs import fee_model
 from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderUpdate, Print, Quote
 from core.model.instants import DAY_NS, MINUTE_NS, parse_instant

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.source import PaperSource
+from core.clock.calendar import exchange_day
 from core.errors import BrokerRefused, BrokerUnreachable, DatabaseUnreachable, KeysRefused, NotInThisVersion, OutcomeUnknown, UnknownName
 from core.model.broker import AccountName, BarKind, LiveBar, OrderUpdate, StreamState, Watch
 from core.model.corporate_action import Split

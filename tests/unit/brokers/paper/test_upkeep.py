@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.brokers.paper.actions import exchange_day
 from core.brokers.paper.hours import RoundTheClock
+from core.clock.calendar import exchange_day
 from core.errors import BrokerRefused
 from core.model.broker import OrderChange, OrderClass, RefusalReason
 from core.model.broker_entry import BrokerEntry
