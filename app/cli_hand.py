@@ -1,27 +1,24 @@
-"""`weaver orders place` and `change`, `weaver positions close` and `reverse`: what a person does at an account by hand."""
+"""`weaver orders place` and `change`, `weaver positions close`, `reverse` and `protect`: what a person does at an account by hand."""
 
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli_accounts import positions
-from app.console import fail, print_json, show, table
+from app.cli_protect import protect
+from app.console import print_json, show, table
 from app.hand_call import At, HandCall
+from app.hand_options import BrokerId, Confirm, Owner, Price, SymbolArgument, amount
 from app.options import EVERYWHERE, AccountText, AsJson, KeptAt
-from app.words import moment, one_of
+from app.order_words import order_document, order_line, say_refused
+from app.words import one_of
 from core.errors import BrokerError
 
 if TYPE_CHECKING:
     from core.model.hand import HandOrder, OrderPreview
     from core.model.order import Order
-
-BrokerId = Annotated[str | None, typer.Option("--broker", help="Id of the broker; else the adapter of the account.", metavar="ID")]
-Confirm = Annotated[str, typer.Option("--confirm", help="For real money: the account's name, typed.", metavar="NAME")]
-Owner = Annotated[str | None, typer.Option("--owner", help="Whose: a run's id, or outside; else the one there is.", metavar="ID")]
-SymbolArgument = Annotated[str, typer.Argument(help="Symbol, like SPY or BTC/USD.", metavar="SYMBOL")]
-Price = Annotated[str | None, typer.Option(metavar="P")]
 
 
 def add_to(app: typer.Typer, accounts: typer.Typer, orders: typer.Typer, group: typer.Typer) -> None:
@@ -32,11 +29,12 @@ def add_to(app: typer.Typer, accounts: typer.Typer, orders: typer.Typer, group: 
     group.callback(invoke_without_command=True)(_positions)
     group.command("close", epilog=EVERYWHERE)(close)
     group.command("reverse", epilog=EVERYWHERE)(reverse)
+    group.command("protect", epilog=EVERYWHERE)(protect)
     app.add_typer(group, name="positions")
 
 
 def _positions(context: typer.Context, account: AccountText = "paper", broker: KeptAt = None, as_json: AsJson = False) -> None:
-    """List what an account holds; close or reverse a position of it."""
+    """List what an account holds; close, reverse or protect a position of it."""
     if context.invoked_subcommand is None:
         positions(context, account, broker, as_json)
 
@@ -72,17 +70,17 @@ def place(
         symbol=symbol,
         side=OrderSide(one_of("side", side, OrderSide)),
         type=OrderType(one_of("order type", type_, OrderType)),
-        qty=_amount("QTY", qty),
-        notional=_amount("--notional", notional),
+        qty=amount("QTY", qty),
+        notional=amount("--notional", notional),
         time_in_force=None if tif is None else TimeInForce(one_of("time in force", tif, TimeInForce)),
-        limit_price=_amount("--limit", limit),
-        stop_price=_amount("--stop", stop),
+        limit_price=amount("--limit", limit),
+        stop_price=amount("--stop", stop),
         trail_price=trail_price,
         trail_percent=trail_percent,
         extended_hours=extended_hours,
         reduce_only=reduce_only,
-        target_price=_amount("--target", target),
-        stop_loss_price=_amount("--stop-loss", stop_loss),
+        target_price=amount("--target", target),
+        stop_loss_price=amount("--stop-loss", stop_loss),
         note=note,
     )
     desk = HandCall(context.obj, broker, account, confirm)
@@ -107,8 +105,8 @@ def change(
     """Give a working order other terms, and wait for the broker's word."""
     from core.model.hand import OrderTerms
 
-    prices = {"limit_price": _amount("--limit", limit), "stop_price": _amount("--stop", stop), "trail": _amount("--trail", trail)}
-    terms = OrderTerms(qty=_amount("--qty", qty), **prices)
+    prices = {"limit_price": amount("--limit", limit), "stop_price": amount("--stop", stop), "trail": amount("--trail", trail)}
+    terms = OrderTerms(qty=amount("--qty", qty), **prices)
 
     async def work(at: At) -> "Order":
         found = at.one_working(await at.view(), order_id)
@@ -135,12 +133,12 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close a position at the market, in its owner's name; what works on the closing side is cancelled first."""
-    amount = _amount("--qty", qty)
+    units = amount("--qty", qty)
 
     async def work(at: At) -> "Order":
         held = at.owner_of(await at.view(), symbol, owner)
         async with at.until_covered():
-            return await at.followed(await at.engine.close_position(*at.key, symbol, held, amount))
+            return await at.followed(await at.engine.close_position(*at.key, symbol, held, units))
 
     _show_order(HandCall(context.obj, broker, account, confirm).run(work), as_json=as_json)
 
@@ -199,53 +197,19 @@ async def _placed(at: At, order: "HandOrder") -> "Order":
     return placed
 
 
-def _amount(field: str, text: str | None) -> Decimal | None:
-    from core.model.money import parse_money
-
-    return None if text is None else parse_money(text, field=field)
-
-
 def _trail(text: str | None) -> tuple[Decimal | None, Decimal | None]:
     """Return a trail as a price, or as a percent."""
     if text is None or not text.strip().endswith("%"):
-        return _amount("--trail", text), None
-    return None, _amount("--trail", text.strip()[:-1])
+        return amount("--trail", text), None
+    return None, amount("--trail", text.strip()[:-1])
 
 
 def _show_order(order: "Order", *, as_json: bool) -> None:
-    from core.model.money import plain
-    from core.model.order import OrderStatus
-    from core.views.words import request_words
-
     if as_json:
-        print_json(_order_document(order))
+        print_json(order_document(order))
     else:
-        filled = f", {plain(order.filled_qty)} at {plain(round(order.avg_fill_price, 6))}" if order.avg_fill_price is not None else ""
-        show(f"Order {order.id} ({request_words(order.request)}): {order.status.replace('_', ' ')}{filled}.")
-    if order.status is OrderStatus.REJECTED:
-        fail(order.reject_code or BrokerError.code, order.reason or "It was refused.")
-
-
-def _order_document(order: "Order") -> dict[str, Any]:
-    request = order.request
-    return {
-        "id": order.id,
-        "run_id": order.run_id,
-        "account": order.account,
-        "symbol": request.symbol,
-        "side": request.side,
-        "qty": request.qty,
-        "type": request.type,
-        "limit_price": request.limit_price,
-        "stop_price": request.stop_price,
-        "time_in_force": order.time_in_force,
-        "status": order.status,
-        "filled_qty": order.filled_qty,
-        "avg_fill_price": order.avg_fill_price,
-        "reject_code": order.reject_code,
-        "reason": order.reason,
-        "created": moment(order.created_ns),
-    }
+        show(order_line(order))
+    say_refused(order)
 
 
 def _show_preview(preview: "OrderPreview", *, as_json: bool) -> None:

@@ -119,12 +119,12 @@ class At:
             raise InvalidValue("order", text, f"{len(found)} working orders begin so; write more of the id.")
         return found[0]
 
-    def owner_of(self, view: "AccountView", symbol: str, owner: str | None) -> str:
+    def owner_of(self, view: "AccountView", symbol: str, owner: str | None, done: str = "closed or turned around") -> str:
         """Return whose position is meant. Raises InputError."""
         held = [one for one in view.positions if one.symbol == symbol.upper()]
         fitting = held if owner is None else [one for one in held if one.owner_id.startswith(owner)]
         if not fitting:
-            raise InvalidValue(symbol, "closed or turned around", "nothing of it is held" + (f" by {owner}." if owner else "."))
+            raise InvalidValue(symbol, done, "nothing of it is held" + (f" by {owner}." if owner else "."))
         if len(fitting) > 1:
             named = ", ".join(f"{one.owner_id} ({one.owner})" for one in fitting)
             raise InputError(f"{symbol} is held by several: {named}.", "Name one with --owner.")

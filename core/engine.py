@@ -18,7 +18,7 @@ from core.model.care import Archive, ChainReport, CheckReport, Transfer, Vacuum
 from core.model.corporate_action import ActionImport, CorporateAction
 from core.model.desk import Desk, DeskSeen
 from core.model.download import Downloaded, DownloadPlan
-from core.model.hand import AccountView, HandOrder, OrderPreview, OrderTerms, TradingAccount
+from core.model.hand import AccountView, ExitsPreview, HandExits, HandOrder, OrderPreview, OrderTerms, TradingAccount
 from core.model.market import AssetClass, BarSeries, BarSet, BarSetKey, Floats, Gap, Instants
 from core.model.order import Fill, Order
 from core.model.parity import Parity
@@ -437,6 +437,14 @@ class Engine:
     async def close_position(self, broker_id: str, account: AccountName, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
         """Close a position of an owner, or `qty` of it, at the market, and return the order. Raises NotConnected, InputError."""
         return await self._runs.by_hand.at(broker_id, account).close(symbol, owner_id, qty)
+
+    async def preview_exits(self, broker_id: str, account: AccountName, exits: HandExits) -> ExitsPreview:
+        """Return what exits of a position that is held would be; nothing is sent. Raises InputError, NotConnected."""
+        return await self._runs.by_hand.at(broker_id, account).preview_exits(exits)
+
+    async def protect_position(self, broker_id: str, account: AccountName, exits: HandExits) -> tuple[Order, ...]:
+        """Send exits of a position that is held, and return their rows. Raises InputError, NotConnected, StoreError."""
+        return await self._runs.by_hand.at(broker_id, account).protect(exits)
 
     async def reverse_position(self, broker_id: str, account: AccountName, symbol: str, owner_id: str) -> Order:
         """Turn a position around and return the order that leaves now. Raises NotConnected, InputError."""

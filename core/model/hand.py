@@ -10,11 +10,16 @@ import msgspec
 
 from core.errors import InvalidValue
 from core.model.broker import Account, AccountName, Features
+from core.model.money import ZERO
 from core.model.order import Order, OrderLeg, OrderRequest, OrderSide, OrderType, TimeInForce
 from core.model.risk import SwitchLevel
 
 OUTSIDE: Final = "outside"
 """The owner of what no order of ours bought."""
+NOW: Final = "now"
+AS_ONE_ORDER: Final = "as one order"
+EACH_BY_ITSELF: Final = "each by itself"
+"""How exits of a position leave: see `ExitsPreview`."""
 _AMOUNTS: Final = (
     "qty",
     "notional",
@@ -86,6 +91,29 @@ class HandOrder(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class HandExits(msgspec.Struct, frozen=True, kw_only=True):
+    """Exits that a person wants for a position that is held: a target, a stop loss, or both, of which one cancels the other. Checks itself.
+
+    `owner_id`: whose it is; `qty` None: all of it that nothing closes yet. `time_in_force` None: `gtc`, where the broker takes that.
+    """
+
+    symbol: str
+    owner_id: str
+    qty: Decimal | None = None
+    target_price: Decimal | None = None
+    stop_loss_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.target_price is None and self.stop_loss_price is None:
+            raise InvalidValue("The exits", "empty", "give a target, a stop loss, or both.")
+        named = (("The quantity", self.qty), ("The target", self.target_price), ("The stop loss", self.stop_loss_price))
+        for name, amount in named:
+            if amount is not None and (not amount.is_finite() or amount <= 0):
+                raise InvalidValue(name, amount, "it must be above zero.")
+
+
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True):
     """New terms of a working order; None leaves a term as it is. `qty` is the whole order, what is filled included. Checks itself.
 
@@ -142,10 +170,34 @@ class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
         return not self.verdicts
 
 
+class ExitsPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What exits of a position would be. `open_qty`: how much of it nothing closes yet; `price`: where the market is, None: nobody knows.
+
+    `at_target` and `at_stop_loss`: what the units would have made when that fills at its price, None where there is none, or no cost.
+    """
+
+    exits: HandExits
+    side: OrderSide
+    qty: Decimal
+    open_qty: Decimal
+    price: Decimal | None
+    at_target: Decimal | None
+    at_stop_loss: Decimal | None
+    verdicts: tuple[RiskVerdict, ...]
+    exits_leave: str
+    """`NOW`, of a pair `AS_ONE_ORDER`, which the broker minds, or `EACH_BY_ITSELF`: then the program does while it has it open."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether they would leave."""
+        return not self.verdicts
+
+
 class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
     """What one owner holds of a symbol. `owner_id`: a run's id or `outside`; `owner`: who that is, for a person. `qty` signed.
 
-    `bare`: what of it stands without the exits that it had, and why, in words; empty where nothing does.
+    `bare`: what of it stands without the exits that it had, and why, in words; empty where nothing does. `open_qty`: how many units
+    of it nothing closes yet, which is what exits can be given.
     """
 
     symbol: str
@@ -157,6 +209,7 @@ class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
     value: Decimal | None = None
     open_pnl: Decimal | None = None
     bare: str = ""
+    open_qty: Decimal = ZERO
 
 
 class TradingAccount(msgspec.Struct, frozen=True, kw_only=True):

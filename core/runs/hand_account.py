@@ -16,6 +16,8 @@ from core.model.broker import Account, Print
 from core.model.hand import (
     OUTSIDE,
     AccountView,
+    ExitsPreview,
+    HandExits,
     HandOrder,
     HeldPosition,
     OrderPreview,
@@ -33,6 +35,7 @@ from core.runs.desks import OpenAccount
 from core.runs.exits import exits_of, read_fates
 from core.runs.families import Families
 from core.runs.hand_cancels import HandCancels
+from core.runs.hand_exits import Exits, asked_by_hand
 from core.runs.holdings import Holdings
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
@@ -77,6 +80,7 @@ class HandAccount:
         self._owed = opened.owed
         self._holdings = Holdings(self.desk.state)
         self._closing = Closing(self.desk, self._owed, self._reverses, self._made, self._place_made, lambda: self._money().shorting_enabled)
+        self._exits = Exits(self.desk, self._owed, self._made, self._market_price)
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -234,6 +238,7 @@ class HandAccount:
             value=value,
             open_pnl=pnl,
             bare=self._owed.bare(self.run.id if owner_id == OUTSIDE else owner_id, symbol),
+            open_qty=self._exits.open_qty(symbol, owner_id),
         )
 
     def _price(self, symbol: str) -> Decimal | None:
@@ -337,6 +342,14 @@ class HandAccount:
         """Turn a position around and return the order that leaves now; see `core.runs.closing`. Raises as `close`."""
         return await self._closing.reverse(symbol, owner_id)
 
+    async def preview_exits(self, exits: HandExits) -> ExitsPreview:
+        """Return what exits of a position would be; see `core.runs.hand_exits`. Sends and commits nothing. Raises InputError."""
+        return await self._exits.preview(exits)
+
+    async def protect(self, exits: HandExits) -> tuple[Order, ...]:
+        """Commit and send exits of a position that is held, and return their rows. Raises InputError, StoreError."""
+        return await self._exits.place(exits)
+
     async def count_losses_anew(self) -> Account:
         """Count the account's losses from its equity as it is now, and return that. Raises BrokerError, StoreError."""
         state = self.desk.state
@@ -363,14 +376,7 @@ class HandAccount:
 
     async def _commit(self, order: Order, what: str) -> None:
         """Commit and send an order that the person asked for; `what`: see `OrderAskedByHand`."""
-        asked = envelope(
-            OrderAskedByHand(order_id=order.id, what=what),
-            id=uuid4().hex,
-            ts=order.created_ns,
-            producer="trading",
-            run_id=order.run_id,
-            corr_id=order.run_id,
-        )
+        asked = asked_by_hand(order, what)
         exits = exits_of(order, order.created_ns)
         if exits:
             self._families.wait(order.id, [Intent(order=leg) for leg in exits])
@@ -446,6 +452,9 @@ class HandAccount:
                         self.desk.state.note_price(symbol, (quote.bid + quote.ask) / 2, quote.time_ns)
                 return (quote.ask if side is OrderSide.BUY else quote.bid) or None
         return None
+
+    async def _market_price(self, symbol: str, side: OrderSide) -> Decimal | None:
+        return await self._offered(symbol, side) or self._price(symbol)
 
     async def _know_price(self, symbol: str) -> None:
         """Let the risk gate have a price of a symbol that nobody traded yet."""

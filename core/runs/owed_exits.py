@@ -133,6 +133,10 @@ class OwedExits:
         qty = sum((debt.bare_qty for debt in found), ZERO)
         return f"{plain(qty)} of it stand without the exits that they had. {found[-1].reason}" if found else ""
 
+    def owed_qty(self, key: Key) -> Decimal:
+        """Return over how many units of a position exits are owed that are not there."""
+        return sum((debt.owed_qty(self._state, self._side) for debt in self._of(key)), ZERO)
+
     @property
     def owes(self) -> bool:
         """Whether anything is owed to any position."""

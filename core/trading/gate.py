@@ -33,16 +33,18 @@ class Gate:
         self._is_open = is_open
         self.is_armed = is_armed
 
-    def verdicts(self, order: Order, instead: Mapping[str, Decimal] = _NOTHING) -> tuple[RiskVerdict, ...]:
+    def verdicts(
+        self, order: Order, instead: Mapping[str, Decimal] = _NOTHING, before: Sequence[OrderLife] = ()
+    ) -> tuple[RiskVerdict, ...]:
         """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted.
 
-        `instead`: over how many units orders that work now will be before this one leaves; zero: gone.
+        `instead`: over how many units orders that work now will be before this one leaves; zero: gone. `before`: what leaves with it.
         """
         found = [
             RiskVerdict(scope=scope, code=one.code, rule=one.rule, limit=one.limit, figure=one.figure, sentence=one.sentence)
-            for scope, one in self.refusals(order, [], instead=instead)
+            for scope, one in self.refusals(order, list(before), instead=instead)
         ]
-        wrong = self.wrong(order, (), instead)
+        wrong = self.wrong(order, before, instead)
         if wrong is not None:
             code, sentence = wrong
             found.append(RiskVerdict(scope="broker", code=code, rule="broker", limit="", figure="", sentence=sentence))

@@ -21,7 +21,7 @@ def pairs_of(orders: Sequence[Order], features: Features) -> list[tuple[Order, O
     found = []
     for target in by_id.values():
         stop = by_id.get(target.sibling_id or "")
-        if stop is not None and _fits(target, stop, features):
+        if stop is not None and fits_as_pair(target, stop, features):
             found.append((target, stop))
     return found
 
@@ -42,7 +42,8 @@ def pair_request(target: Order, stop: Order) -> BrokerOrderRequest:
     )
 
 
-def _fits(target: Order, stop: Order, features: Features) -> bool:
+def fits_as_pair(target: Order, stop: Order, features: Features) -> bool:
+    """Tell whether a broker of these features takes two exits of which one cancels the other as one order."""
     one, other = target.request, stop.request
     return (
         OrderClass.OCO in features.order_classes

@@ -379,12 +379,13 @@ class AccountDesk:
         self._sender.begin(order_id)
         self._spawn(self._sender.send(order_id, is_late=is_late), f"send-{order_id}")
 
-    def verdicts(self, order: Order, instead: Mapping[str, Decimal] | None = None) -> tuple[RiskVerdict, ...]:
+    def verdicts(self, order: Order, instead: Mapping[str, Decimal] | None = None, before: Sequence[Order] = ()) -> tuple[RiskVerdict, ...]:
         """Return all that would keep an order of a run that trades here from leaving, now. Nothing is committed or counted.
 
-        `instead`: over how many units orders that work now will be before this one leaves; zero: gone.
+        `instead`: over how many units orders that work now will be before this one leaves; zero: gone. `before`: what leaves with it.
         """
-        return self._gate.verdicts(order, instead or {})
+        leaving = [OrderLife(order=msgspec.structs.replace(one, status=OrderStatus.SUBMITTING)) for one in before]
+        return self._gate.verdicts(order, instead or {}, leaving)
 
     # --- what the broker says ---
 

@@ -66,6 +66,25 @@ def test_exits_leave_before_the_call_ends(by_hand: Weaver) -> None:
     assert (changed["qty"], changed["limit_price"]) == ("1", "90000")
 
 
+def test_a_position_that_is_held_gets_a_target_and_a_stop(by_hand: Weaver) -> None:
+    by_hand("orders", "place", "DEMO", "buy", "3", "--broker", "sim")
+    asked = ("positions", "protect", "DEMO", "--target", "100000", "--stop-loss", "1", "--qty", "2", "--broker", "sim", "--json")
+    preview = by_hand(*asked, "--preview").json()
+    assert (preview["qty"], preview["open_qty"], preview["is_allowed"], preview["exits_leave"]) == ("2", "3", True, "each by itself")
+    assert float(preview["at_stop_loss"]) < 0 < float(preview["at_target"])
+    placed = by_hand(*asked)
+    assert "while no program has the account open, one that fills does not take the other back" in placed.err
+    assert [(one["type"], one["side"], one["qty"], one["status"]) for one in placed.json()["orders"]] == [
+        ("stop", "sell", "2", "accepted"),
+        ("limit", "sell", "2", "accepted"),
+    ]
+    again = by_hand(*asked)
+    assert (again.code, "The quantity cannot be 2: 3 are held, and orders that close them are over all but 1." in again.err) == (2, True)
+    said = by_hand("positions", "protect", "DEMO", "--stop-loss", "1", "--broker", "sim")
+    assert (said.code, said.err, "(sell 1 DEMO" in said.out, "accepted." in said.out) == (0, "", True, True)
+    assert by_hand("db", "check").code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
@@ -76,6 +95,8 @@ def test_exits_leave_before_the_call_ends(by_hand: Weaver) -> None:
         (("orders", "place", "DEMO", "buy", "1", "--type", "trailing_stop", "--trail", "x%"), 2, "--trail cannot be 'x'"),
         (("orders", "change", "nothing", "--limit", "1"), 2, "There is no working order"),
         (("orders", "change", "nothing"), 2, "The order cannot be changed: neither a new quantity nor a new price was given."),
+        (("positions", "protect", "DEMO"), 2, "give a target, a stop loss, or both."),
+        (("positions", "protect", "DEMO", "--target", "5"), 2, "DEMO cannot be given exits: nothing of it is held."),
         (("positions", "reverse", "DEMO"), 2, "cannot be closed or turned around: nothing of it is held."),
     ],
 )
