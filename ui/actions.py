@@ -83,6 +83,7 @@ ACTS: Final = (
     Act(name="cancel-order", text="Cancel order", group="Trade", tip="Cancel the selected working orders"),
     Act(name="cancel-all", text="Cancel all orders", group="Trade", tip="Cancel every working order of ours", shortcut="Ctrl+Shift+X"),
     Act(name="close-position", text="Close position", group="Trade", tip="Close the selected position at market"),
+    Act(name="protect-position", text="Exits", group="Trade", tip="Give the selected position a target, a stop loss, or both"),
     Act(name="reverse-position", text="Reverse position", group="Trade", tip="Turn the selected position around at market"),
     Act(name="import-data", text="Import data", group="Data", tip="Read a price file", shortcut="Ctrl+I", icon="import"),
     Act(name="download-data", text="Download data", group="Data", tip="Fetch bars from a broker"),

@@ -11,7 +11,7 @@ from PySide6.QtGui import QKeySequence
 
 from core.errors import KnownError
 from core.model.broker import AccountName
-from core.model.hand import OUTSIDE, HeldPosition, OrderTerms
+from core.model.hand import OUTSIDE, HandExits, HeldPosition, OrderTerms
 from core.model.money import exact, plain
 from core.model.order import Order, OrderType
 from core.views.held import WorkingRow
@@ -62,6 +62,7 @@ class TradeCommands(QObject):
             ("change-order", self.change_order),
             ("cancel-order", self.cancel_orders),
             ("cancel-all", self.ask_cancel_all),
+            ("protect-position", self.ask_exits),
             ("close-position", self.ask_close),
             ("reverse-position", self.ask_reverse),
         ):
@@ -93,13 +94,15 @@ class TradeCommands(QObject):
         for name in ("disconnect-account", "reconcile", "accept-difference"):
             self._acts.offer(name, enabled=is_connected and not feed.is_busy, why_not=not_connected)
         orders, held = self._orders(), self._held()
+        no_position = "Select one position of the account."
         works = feed.view is not None and bool(feed.view.working)
         for name, possible, else_words in (
             ("cancel-all", works, "No order works."),
             ("cancel-order", bool(orders), "Select an order of the account."),
             ("change-order", len(orders) == 1, "Select one order of the account."),
-            ("close-position", held is not None, "Select one position of the account."),
-            ("reverse-position", held is not None, "Select one position of the account."),
+            ("protect-position", bool(held and held.open_qty), "Orders that close it are over all of it." if held else no_position),
+            ("close-position", held is not None, no_position),
+            ("reverse-position", held is not None, no_position),
         ):
             why_not = not_connected or ("" if possible else else_words)
             self._acts.offer(name, enabled=is_connected and possible, why_not=why_not)
@@ -260,6 +263,23 @@ class TradeCommands(QObject):
             dialog.propose(term, price)
 
     # --- positions ---
+
+    def ask_exits(self) -> None:
+        """Open the dialog of a target and a stop loss for the selected position."""
+        held, view, place = self._held(), self._feed.view, self._feed.place
+        if held is None or view is None or place is None:
+            return
+        engine = self._engine
+
+        async def send(exits: HandExits) -> tuple[Order, ...]:
+            orders = await engine.protect_position(*place, exits)
+            self._feed.ask()
+            if all(order.reject_code is None for order in orders):
+                for order in orders:
+                    self.said.emit(f"The order to {request_words(order.request)} is sent.", "info")
+            return orders
+
+        self._dialogs.exits(held, view.title, lambda exits: engine.preview_exits(*place, exits), send, _stake(view))
 
     def ask_close(self) -> None:
         """Ask how much, then close the selected position, or that part of it, at market."""

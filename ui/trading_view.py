@@ -82,7 +82,7 @@ class TradingView(QObject):
         self.ticket = TicketPanel(engine=engine, feed=self.feed, tasks=tasks, look=look, find=views.by_hand.get, parent=parent)
         self.watchlist = WatchPanel(engine=engine, feed=self.feed, tasks=tasks, look=look, memory=memory, parent=parent)
         order_acts = [acts[name] for name in ("change-order", "cancel-order", "cancel-all")]
-        held_acts = [acts[name] for name in ("close-position", "reverse-position")]
+        held_acts = [acts[name] for name in ("protect-position", "close-position", "reverse-position")]
         self.orders = TwoSided(tables["orders"], self.working, order_acts, look, parent)
         self.positions = TwoSided(tables["positions"], self.holdings, held_acts, look, parent)
         self.fills = TwoSided(

@@ -24,6 +24,9 @@ from ui.dialogs.command_palette import CommandPalette
 from ui.dialogs.connect_account import ConnectDialog
 from ui.dialogs.corporate_actions import CorporateActionsDialog
 from ui.dialogs.download_data import DownloadDataDialog
+from ui.dialogs.exits import ExitsDialog
+from ui.dialogs.exits import Look as LookAtExits
+from ui.dialogs.exits import Send as SendExits
 from ui.dialogs.import_data import ImportDataDialog
 from ui.dialogs.new_run import NewRunDialog
 from ui.dialogs.new_run_memory import NewRunMemory
@@ -206,6 +209,22 @@ class Dialogs:
         """Ask how much of a position is to be closed; `then` is called with it, None for all of it."""
         dialog = ClosePositionDialog(
             held=held, where=where, note=note, then=then, stake=stake, theme=self._theme, sizes=self._sizes, parent=self._parent
+        )
+        dialog.open()
+        return dialog
+
+    def exits(self, held: HeldPosition, where: str, look: LookAtExits, send: SendExits, stake: str) -> ExitsDialog:
+        """Open the dialog of a target and a stop loss for a position that is held."""
+        dialog = ExitsDialog(
+            held=held,
+            where=where,
+            look=look,
+            send=send,
+            tasks=self._tasks,
+            stake=stake,
+            theme=self._theme,
+            sizes=self._sizes,
+            parent=self._parent,
         )
         dialog.open()
         return dialog

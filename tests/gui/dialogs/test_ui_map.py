@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from core.model.broker import AccountName
 from core.model.desk import Desk, DeskSeen
-from core.model.hand import HeldPosition, OrderTerms
+from core.model.hand import ExitsPreview, HandExits, HeldPosition, OrderTerms
 from core.model.order import Order, OrderRequest, OrderSide, OrderType
 from tests.gui.dialogs.desk import BAD_DAILY
 from tests.gui.dialogs.usable import mute, nameless, usable_names
@@ -42,6 +42,14 @@ def orders_of_every_term() -> tuple[Order, Order]:
     trail = OrderRequest(symbol="SPY", side=OrderSide.BUY, qty=Decimal(1), type=OrderType.TRAILING_STOP, trail_percent=Decimal(2))
     first, second = (msgspec.structs.replace(order("o1"), request=request) for request in (prices, trail))
     return first, second
+
+
+async def no_look(exits: HandExits) -> ExitsPreview:
+    raise AssertionError("Nothing is typed.")
+
+
+async def no_send(exits: HandExits) -> tuple[Order, ...]:
+    return ()
 
 
 async def no_change(terms: OrderTerms) -> None:
@@ -75,6 +83,9 @@ async def tops(make_desk: MakeDesk, tmp_path: Path) -> AsyncIterator[list[QWidge
         ),
         window.dialogs.close_position(
             HeldPosition(symbol="SPY", owner_id="run", owner="By hand", qty=Decimal(10)), "Alpaca paper", "", lambda qty: None, "paper"
+        ),
+        window.dialogs.exits(
+            HeldPosition(symbol="SPY", owner_id="run", owner="By hand", qty=Decimal(10)), "Alpaca paper", no_look, no_send, "paper"
         ),
         window.dialogs.accept_difference("Alpaca paper", ["It differs."], lambda reason: None, "paper"),
         window.dialogs.account_keys(AccountName.PAPER, lambda: None),

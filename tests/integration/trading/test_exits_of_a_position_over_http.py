@@ -239,7 +239,7 @@ async def test_a_pair_that_the_broker_takes_as_two_orders_the_program_minds(tmp_
         state.features = msgspec.structs.replace(state.features, order_classes=frozenset())
         short = await account.place(HandOrder(symbol="SPY", side=OrderSide.SELL, qty=D(10)))
         await until(account, short.id, S.FILLED)
-        terms = {"target_price": D(380), "stop_loss_price": D(420)}
+        terms: dict[str, Any] = {"target_price": D(380), "stop_loss_price": D(420)}
         assert (await account.preview_exits(exits(account, **terms))).exits_leave == "each by itself"
         stop, target = await given(account, **terms)
         assert sorted(working(server)) == [("limit", "10", ""), ("stop", "10", "")]
