@@ -11,7 +11,7 @@ from shiboken6 import isValid
 from core.errors import InvalidValue, KnownError
 from core.model.hand import AS_ONE_ORDER, EACH_BY_ITSELF, NOW, ExitsPreview, HandExits, HeldPosition
 from core.model.money import parse_money, plain
-from core.model.order import Order, OrderSide, OrderStatus
+from core.model.order import Order, OrderStatus
 from ui.dialogs.field_grid import FieldGrid
 from ui.dialogs.look import Banner
 from ui.dialogs.notices import Notice
@@ -26,6 +26,8 @@ Send = Callable[[HandExits], Coroutine[Any, Any, tuple[Order, ...]]]
 
 PREVIEW_MS: Final = 250
 _TITLES: Final = {"qty": "The quantity", "target": "The target", "stop": "The stop loss"}
+_HINTS: Final = {"target": "Takes the profit at this price.", "stop": "Stops the loss at this price."}
+_ASKED: Final = "Name a target, a stop loss, or both."
 _LEAVE: Final = {
     NOW: "It leaves at once.",
     AS_ONE_ORDER: "They leave at once, as one order: the broker minds them, also while the program is off.",
@@ -134,17 +136,15 @@ class ExitsDialog(Notice):
             return  # it is closed, or something else stands there by now
         self._show(preview)
         self.message.say(" ".join(one.sentence for one in preview.verdicts))
+        self._fit()
         self.send_button.setEnabled(preview.is_allowed)
 
     def _show(self, preview: ExitsPreview | None) -> None:
-        self.leave.setText("" if preview is None else _LEAVE[preview.exits_leave])
-        self.leave.setVisible(preview is not None)
+        self.leave.setText(_ASKED if preview is None else _LEAVE[preview.exits_leave])
         at = {"target": None, "stop": None} if preview is None else {"target": preview.at_target, "stop": preview.at_stop_loss}
         for name, makes in at.items():
-            self._rows[name].show_hint("" if makes is None else f"Makes {number(makes, 2, signed=True)} there.")
-        if preview is not None:
-            what = "Sell" if preview.side is OrderSide.SELL else "Buy"
-            self.send_button.setText(f"{what} {plain(preview.qty)} {self._held.symbol} there")
+            self._rows[name].show_hint(_HINTS[name] if makes is None else f"Makes {number(makes, 2, signed=True)} there.")
+        self.send_button.setText("Send exits" if preview is None else f"Send exits of {plain(preview.qty)} {self._held.symbol}")
 
     def _refuse(self, error: KnownError) -> None:
         """Say why at the field, or under all of them when it belongs to none."""
@@ -153,7 +153,16 @@ class ExitsDialog(Notice):
         if name is None:
             self.message.say(str(error))
         else:
+            if name in _HINTS:
+                self._rows[name].show_hint("")
             self._rows[name].show_error(str(error))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be high enough for what is said: fields would give way to it."""
+        wanted = self.column.totalHeightForWidth(self.width())
+        if wanted > self.height():
+            self.resize(self.width(), wanted)
 
     def _submit(self) -> None:
         wanted = self.exits()
@@ -176,6 +185,7 @@ class ExitsDialog(Notice):
         refused = [order.reason or "They were refused." for order in orders if order.status is OrderStatus.REJECTED]
         if refused:
             self.message.say(" ".join(dict.fromkeys(refused)))
+            self._fit()
         else:
             self.accept()
 

@@ -43,7 +43,7 @@ async def test_a_position_gets_a_target_and_a_stop_after_it_is_said_what_they_ar
     dialog.qty.setText("8")
     dialog.target.setText("90000")
     await until(dialog.send_button.isEnabled)
-    assert dialog.send_button.text() == "Sell 8 DEMO there"
+    assert dialog.send_button.text() == "Send exits of 8 DEMO"
     assert dialog.leave.text().startswith("They leave at once, each by itself")
     hints = [dialog._rows[name].control.accessibleDescription() for name in ("target", "stop")]
     assert [hint[:7] for hint in hints] == ["Makes +", "Makes \N{MINUS SIGN}"]
