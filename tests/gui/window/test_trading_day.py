@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLineEdit
 
@@ -65,6 +66,9 @@ async def key_on(table: DenseTable, row: int, key: Qt.Key, *, shift: bool = Fals
     table.selectRow(row)
     table.setFocus()
     QTest.keyClick(table, key, Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier)
+    # Qt goes by the last key that it saw: with Shift held, selecting a row somewhere else would select up to it.
+    QTest.keyRelease(table.window(), Qt.Key.Key_Shift)
+    assert QGuiApplication.keyboardModifiers() is Qt.KeyboardModifier.NoModifier
 
 
 async def test_a_day_by_hand(make_desk: MakeDesk) -> None:

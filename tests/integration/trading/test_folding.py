@@ -52,8 +52,10 @@ async def test_a_desk_folds_while_another_trades(url: str, tmp_path: Path) -> No
     await history.begin()
 
     async def trade() -> None:
-        for _ in range(120):
+        acts = 0
+        while acts < 120 or folds <= 3:  # a busy machine folds seldom
             await history.act()
+            acts += 1
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -62,7 +64,6 @@ async def test_a_desk_folds_while_another_trades(url: str, tmp_path: Path) -> No
                 async for _ in AccountPast(KEY, there.runs, clock).folded(history.now_ns):
                     await asyncio.sleep(0)
                 folds += 1
-        assert folds > 3
         await assert_equal(here, clock)
         await assert_equal(there, clock)
     finally:
