@@ -124,8 +124,8 @@ class Exits:
         open_qty = self.open_qty(key.symbol, exits.owner_id)
         held = abs(self._holdings.of(key.symbol, exits.owner_id))
         if not open_qty:
-            words = "orders that close it are over all of it already; change or cancel those" if held else "nothing of it is held"
-            raise InvalidValue(key.symbol, "given exits", f"{words}.")
+            words = "orders that close it are over all of it already, or are owed to it; change or cancel those."
+            raise InvalidValue(key.symbol, "given exits", words if held else "nothing of it is held.")
         qty = open_qty if exits.qty is None else exits.qty
         if qty > open_qty:
             rule = f"{plain(held)} are held, and orders that close them are over all but {plain(open_qty)}."

@@ -20,7 +20,7 @@ from tests.broker.book import Holding
 from tests.broker.faults import Fault, Way
 from tests.broker.server import FakeBroker
 from tests.integration.trading.hand_over_http import by_hand
-from tests.integration.trading.test_owed_exits_over_http import pair, so
+from tests.integration.trading.test_owed_exits_over_http import REFUSED, pair, said_bare, so
 from tests.integration.trading.test_partial_close_over_http import held, held_with, until, working
 
 S, D = OrderStatus, Decimal
@@ -93,7 +93,7 @@ async def test_exits_are_over_no_more_than_is_held_and_nothing_closes_yet(tmp_pa
         with pytest.raises(InvalidValue, match=r"The quantity cannot be 5: 10 are held, and orders that close them are over all but 4\."):
             await account.protect(exits(account, qty=D(5), **BOTH))
         await given(account)
-        with pytest.raises(InvalidValue, match=r"orders that close it are over all of it already; change or cancel those\."):
+        with pytest.raises(InvalidValue, match="orders that close it are over all of it already, or are owed to it; change"):
             await account.protect(exits(account, target_price=D(430)))
         assert sorted(working(server)) == sorted([*pair(6), *pair(4)])
 
@@ -257,3 +257,27 @@ async def test_of_fractions_the_stop_stands_where_the_broker_holds_their_units_b
         await until(account, stop.id, S.ACCEPTED)
         await until(account, target.id, S.REJECTED)
         assert (working(server), stop.time_in_force) == ([("stop", "2.5", "")], TimeInForce.DAY)
+
+
+async def test_what_is_owed_its_exits_gets_no_others(tmp_path: Path, server: FakeBroker) -> None:
+    async with by_hand(tmp_path, server) as account:
+        await held_with(account)
+        await given(account)
+        server.fail(*[REFUSED] * 4)
+        await until(account, (await account.close("SPY", account.run.id)).id, S.REJECTED)
+        await said_bare(account)
+        assert (await account.view()).positions[0].open_qty == 0
+        with pytest.raises(InvalidValue, match="or are owed to it"):
+            await account.protect(exits(account))
+
+
+async def test_exits_that_wait_for_their_entry_count_over_what_it_has_filled(tmp_path: Path, server: FakeBroker) -> None:
+    server.book.hold = True
+    async with by_hand(tmp_path, server) as account:
+        account.desk.state.features = msgspec.structs.replace(account.desk.state.features, order_classes=frozenset())
+        entry = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D(10), **BOTH))
+        await until(account, entry.id, S.ACCEPTED)
+        server.do(lambda: server.book.fill(server.book.by_client_id(entry.id)["id"], "6", "400"))
+        await until(account, entry.id, S.PARTIALLY_FILLED)
+        (position,) = (await account.view()).positions
+        assert (position.qty, position.open_qty) == (D(6), D(0))
