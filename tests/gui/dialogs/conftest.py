@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import qasync
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
@@ -14,12 +13,13 @@ from app.compose import compose_engine, compose_store
 from core.engine import Engine
 from core.settings import Settings
 from tests.gui.dialogs.desk import Desk, Failures
+from tests.gui.standing_loop import in_qt
 from ui.tasks import TaskScope
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Async tests of this folder run in the Qt loop."""
-    return {"qt": lambda: qasync.QEventLoop(QApplication.instance() or QApplication([]), already_running=False)}
+    return in_qt()
 
 
 @pytest.fixture(autouse=True)

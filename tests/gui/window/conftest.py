@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-import qasync
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
@@ -31,6 +30,7 @@ from core.ports import Store
 from core.settings import Settings
 from core.store.location import store_at
 from core.values import ParamValue
+from tests.gui.standing_loop import in_qt
 from ui.services import MemoryLayout, Services
 from ui.window import MainWindow
 
@@ -41,7 +41,7 @@ OTHER = BarSetKey(symbol="ETH/USD", timeframe="1m", source="test")
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Async tests of this folder run in the Qt loop."""
-    return {"qt": lambda: qasync.QEventLoop(QApplication.instance() or QApplication([]), already_running=False)}
+    return in_qt()
 
 
 def bars(symbol: str, count: int = 3_000, seed: int = 7) -> BarSeries:

@@ -80,7 +80,7 @@ async def test_an_order_whose_line_is_taken_to_another_price_is_changed_after_a_
     chart.order_moved.emit(line.order_id, float(far - 100))
     dialog = desk.window.findChild(ChangeOrderDialog)
     assert dialog is not None
-    assert dialog.lines["limit_price"].text() == str(far - 100)
+    assert Decimal(dialog.lines["limit_price"].text()) == far - 100
     assert dialog.change_button.isEnabled()
     dialog.change_button.click()
     await until(lambda: [row.order.request.limit_price for row in trading.working.model.table.rows] == [far - 100])
