@@ -49,6 +49,7 @@ class MainToolBar(QToolBar):
         self.addWidget(spring)
         self.feed, self.database = self._pulse("label-feed", "Feed"), self._pulse("label-db", "Database state")
         self._feed_pulse = NO_FEED
+        self._stake: tuple[Stake, str] | None = None
         self._database_pulse = Pulse(level=None, words="", sentence="")
         self._make_halt()
         self.set_sizes(sizes)
@@ -97,6 +98,9 @@ class MainToolBar(QToolBar):
 
     def show_stake(self, stake: Stake, title: str = "") -> None:
         """Say which account is connected and in which mode; `title` is what a person calls it, empty for none."""
+        if (stake, title) == self._stake:
+            return  # to lay it out again takes as long as a frame or two
+        self._stake = (stake, title)
         is_trading = stake.mode is not RunMode.BACKTEST
         self.account.setText(" ".join((title or "Account", "▾", *((stake.mode.value.upper(),) if is_trading else ()))))
         self.account.setToolTip(stake.words or "Connect an account at a broker, or the simulated market")
