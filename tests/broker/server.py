@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from decimal import Decimal
@@ -58,6 +59,7 @@ class FakeBroker:
         self._closing = asyncio.Event()
         self._ready = threading.Event()
         self._changed = threading.Condition()
+        self._changes = 0
         self.subscribed: list[Document] = []
         self.watched: dict[int, tuple[str, ...]] = {}
         self.one_market_stream = False
@@ -95,9 +97,23 @@ class FakeBroker:
         self.do(lambda: self.faults.extend(faults))
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
-        """Wait until something is so; it is looked at again whenever a request or a stream's message came."""
+        """Wait until something is so; it is looked at again whenever a request or a stream's message came.
+
+        The condition may reach the server by `do`: it is asked without the lock that the server's thread takes to say that something came.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            seen = self._changes
+            if condition():
+                return
+            with self._changed:
+                while self._changes == seen:
+                    assert self._changed.wait(until - time.monotonic()), f"not so within {seconds} s"
+
+    def _say_changed(self) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, timeout=seconds)
+            self._changes += 1
+            self._changed.notify_all()
 
     def send_ticks(self, *messages: Document) -> None:
         """Send messages of the market to all who watch, one list a frame."""
@@ -237,8 +253,7 @@ class FakeBroker:
         if request.transport is not None:
             self._transports.add(request.transport)
         self.queries.append((name, dict(request.query)))
-        with self._changed:
-            self._changed.notify_all()
+        self._say_changed()
         is_stream = request.headers.get("Upgrade", "").lower() == "websocket"
         if not is_stream and (self.revoked or request.headers.get("APCA-API-SECRET-KEY") != SECRET):
             return _json({"code": 40110000, "message": "request is not authorized"}, 401)
@@ -505,8 +520,7 @@ class FakeBroker:
                 if frame.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     continue
                 await hear(socket, json.loads(frame.data))
-                with self._changed:
-                    self._changed.notify_all()
+                self._say_changed()
         finally:
             for group in (self._listeners, self._watchers):
                 if socket in group:
@@ -515,8 +529,7 @@ class FakeBroker:
 
     def _tell(self, update: Document) -> None:
         """Send what became of an order, as the mischief of the day has it."""
-        with self._changed:
-            self._changed.notify_all()
+        self._say_changed()
         frames: list[Document] = [update]
         if self.mischief is Mischief.DOUBLED:
             frames = [update, update]
