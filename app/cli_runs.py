@@ -12,6 +12,7 @@ from app.cli_handing_over import offer, take_over
 from app.console import fail, print_json, progress, show
 from app.early_stop import say_not_begun
 from app.options import EVERYWHERE, AsJson, RunId, WithEquity
+from app.words import surely
 from core.errors import Cancelled, InputError, NotTheSame, RunError
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 
     async def work(engine: "Engine") -> "Run":
         found = await engine.run(run)
-        return await engine.stop_run(found.id)
+        return await engine.stop_run(surely("run", run, found.id))
 
     stopped = call.run(work)
     if as_json:
@@ -246,7 +247,7 @@ def close(
 
     async def work(engine: "Engine") -> "Run":
         found = await engine.run(run)
-        return await engine.close_run(found.id, flatten)
+        return await engine.close_run(surely("run", run, found.id), flatten)
 
     closed = call.run(work)
     if as_json:
@@ -263,7 +264,7 @@ def delete(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 
     async def work(engine: "Engine") -> "Run":
         found = await engine.run(run)
-        await engine.delete_run(found.id)
+        await engine.delete_run(surely("run", run, found.id))
         return found
 
     removed = call.run(work)

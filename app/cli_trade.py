@@ -16,7 +16,7 @@ from app.console import fail, print_error, print_json, show
 from app.early_stop import say_not_begun
 from app.options import AsJson
 from app.run_terms import TermWords
-from app.words import one_of
+from app.words import one_of, surely
 from core.errors import BugError, Cancelled, InputError, InvalidValue, UnknownName
 
 if TYPE_CHECKING:
@@ -263,6 +263,8 @@ async def _thrown(
     from core.events.live_payloads import SwitchCarriedOut, SwitchUnreached
     from core.model.risk import SwitchLevel
 
+    if run is not None:
+        run = surely("run", run, (await engine.run(run)).id)
     thrown, accounts = await engine.throw_switch(level, reason, run)
     trading = [one.id for one in await engine.trading_runs() if thrown.run_id in {None, one.id}]
     answers: dict[str, dict[str, Any] | None] = dict.fromkeys(accounts)
