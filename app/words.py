@@ -36,7 +36,7 @@ def key_document(key: "BarSetKey") -> dict[str, Any]:
 
 
 def surely(kind: str, given: str, meant: str) -> str:
-    """Return the id that is meant by what was written of it. Raises InvalidValue where that may be a slip: what ends something wants more."""
+    """Return the id that is meant by what was written of it. Raises InvalidValue for what may be a slip: to end something takes more."""
     if given != meant and len(given) < LEAST_OF_ID:
         raise InvalidValue(kind, given, f"to end, change or remove one takes {LEAST_OF_ID} signs of its id at least. {meant} begins so.")
     return meant

@@ -130,9 +130,7 @@ import app.cli, app.__main__
 app.cli.main = lambda: exec("import os, signal; os.kill(os.getpid(), signal.SIGTERM); [None for _ in range(1000)]")
 app.__main__.main()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", source, *line.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", source, *line.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
 
 
