@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from app import collector
 from app.config import MEMORY, Paths, SettingsFile
@@ -127,16 +127,30 @@ async def _within(engine: "Engine", work: Callable[["Engine"], Awaitable[T]], *,
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` does, which is done to its end: a cancel that comes meanwhile is one of the caller's next step."""
-    doing = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.wait({doing})
-    except asyncio.CancelledError:
-        await asyncio.wait({doing})
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
-            task.cancel()
-    return doing.result()
+    failed: list[Exception] = []
+
+    async def done() -> T | None:
+        try:
+            return await work
+        except Exception as error:
+            failed.append(error)  # the group would cancel the caller for it, and nobody could tell that from a signal
+            return None
+
+    task, is_cancelled = asyncio.current_task(), False
+    async with asyncio.TaskGroup() as group:
+        doing = group.create_task(done(), name="unbroken")
+        try:
+            await asyncio.wait({doing})
+        except asyncio.CancelledError:
+            is_cancelled = True
+            if task is not None:
+                task.uncancel()
+            await asyncio.wait({doing})
+    if failed:
+        raise failed[0]
+    if is_cancelled and task is not None:
+        task.cancel()
+    return cast("T", doing.result())
 
 
 @contextmanager
