@@ -40,6 +40,7 @@ from core.runs.holdings import Holdings
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.runs.store_away import StoreAway
+from core.runs.trailing import trailing_triggers
 from core.trading.books import RunBook
 from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
@@ -76,6 +77,7 @@ class HandAccount:
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
+        self._triggers: dict[str, Decimal] = {}
         self._reverses = Reverses(self.desk, self._commit)
         self._owed = opened.owed
         self._holdings = Holdings(self.desk.state)
@@ -171,6 +173,7 @@ class HandAccount:
     async def _look(self) -> None:
         self.desk.state.note_account(await self._broker.account.account())
         self._prices |= {one.symbol: one.price for one in await self._broker.account.positions() if one.price is not None}
+        self._triggers = await trailing_triggers(self.desk.state, self._broker.orders)
 
     def _tell(self) -> None:
         if self._log.wanted(AccountChanged.wire):
@@ -205,6 +208,7 @@ class HandAccount:
             as_of_ns=self._now_ns(),
             held=frozenset(order.id for order in working if state.is_held(order)),
             lacks_exits=self._owed.lacks,
+            triggers=self._triggers,
         )
 
     def _money(self) -> Account:

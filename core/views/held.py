@@ -88,19 +88,26 @@ def _remarked(view: AccountView, positions: Sequence[HeldPosition]) -> Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingRow:
-    """An order that can still fill, and whose it is. `is_held`: the broker keeps it back until its entry has filled."""
+    """An order that can still fill, and whose it is. `is_held`: the broker keeps it back until its entry has filled.
+
+    `trigger`: where a trailing stop stands, as far as the broker said.
+    """
 
     order: Order
     owner: str
     is_held: bool = False
+    trigger: Decimal | None = None
 
 
 HELD: Final = "The broker has it, and works it once its entry has filled, also while the program is off."
+TRAILS: Final = "Where it stands: it follows the market. As the broker said last, after each change, else every ten seconds."
 _TAKEN = ("created", "symbol", "side", "type", "role", "qty", "filled", "status", "limit", "stop", "tif", "id")
 
 
 def _of_order(column: Column[Order]) -> Column[WorkingRow]:
     def value(row: WorkingRow) -> Any:
+        if column.key == "stop" and row.trigger is not None:
+            return row.trigger
         return "held" if row.is_held and column.key == "status" else column.value(row.order)
 
     return replace(column, value=value)  # type: ignore[arg-type, return-value]  # the same column of another row
@@ -121,18 +128,25 @@ class WorkingTable(RowTable[WorkingRow]):
         return row.order.request.symbol
 
     def tip_of(self, column: Column[WorkingRow], row: WorkingRow) -> str | None:
+        if column.key == "stop" and row.trigger is not None:
+            return TRAILS
         return HELD if row.is_held and column.key == "status" else None
 
     def saw(self, row: WorkingRow) -> None:
         request = row.order.request
-        self.decimals.saw_price(request.symbol, row.order.avg_fill_price or request.limit_price or request.stop_price)
+        self.decimals.saw_price(request.symbol, row.order.avg_fill_price or request.limit_price or request.stop_price or row.trigger)
         self.decimals.saw_qty(request.symbol, request.qty)
 
 
 def working_rows(view: AccountView, titles: Mapping[str, str]) -> Iterable[WorkingRow]:
     """Return the working orders with their owners; `titles` are those of runs, by id."""
     owners = {**titles, view.hand_run_id: "By hand"}
-    return [WorkingRow(order=order, owner=owners.get(order.run_id, order.run_id), is_held=order.id in view.held) for order in view.working]
+    return [
+        WorkingRow(
+            order=order, owner=owners.get(order.run_id, order.run_id), is_held=order.id in view.held, trigger=view.triggers.get(order.id)
+        )
+        for order in view.working
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

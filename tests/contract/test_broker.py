@@ -503,6 +503,27 @@ async def test_6_3_orders_since_an_instant_count_that_instant_in(bench: Bench) -
     assert [order.client_order_id for order in found] == ["a2", "a1"]
 
 
+@pytest.mark.parametrize(("by_price", "by_percent", "first", "last"), [(D(5), None, 405, D(395)), (None, D(1), 404, D("393.9"))])
+async def test_6_4_a_trailing_stop_says_where_the_market_has_moved_it(
+    bench: Bench, by_price: Decimal | None, by_percent: Decimal | None, first: int, last: Decimal
+) -> None:
+    bench.quote("SPY", "399.98", "400")
+    sent = await bench.broker.desk.submit(market("ts", type=OrderType.TRAILING_STOP, trail_price=by_price, trail_percent=by_percent))
+
+    async def stands_at() -> Decimal | None:
+        (order,) = await bench.broker.orders.open_orders()
+        assert (order.id, order.stop_price) == (sent.id, None)  # what it was sent with is another matter
+        return order.trigger_price
+
+    assert await stands_at() in {first, None}  # None: it has not met the market yet
+    async with asyncio.timeout(10):  # whoever listens may begin to a moment later
+        while await stands_at() != last:
+            bench.quote("SPY", "389.98", "390")
+            await asyncio.sleep(0)
+    bench.quote("SPY", "391.98", "392")
+    assert await stands_at() == last  # it does not move back
+
+
 # --- 7. the market ----------------------------------------------------------------------------------------
 
 

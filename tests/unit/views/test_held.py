@@ -5,8 +5,10 @@ from decimal import Decimal
 import msgspec
 
 from core.model.hand import AccountView, HeldPosition
-from core.views.held import account_figures, revalued
+from core.model.order import OrderRequest, OrderSide, OrderType
+from core.views.held import TRAILS, WorkingTable, account_figures, revalued, working_rows
 from tests.unit.views.accounts import account_view
+from tests.unit.views.events import order
 
 
 def held(symbol: str, qty: str, price: str | None, owner: str = "run-1", avg: str | None = None) -> HeldPosition:
@@ -68,3 +70,14 @@ def test_what_had_no_value_changes_no_equity() -> None:
     assert now.positions[0].value == Decimal(2_010)
     assert now.money == view.money
     assert revalued(view, {}) == view
+
+
+def test_a_trailing_stop_stands_where_the_broker_says() -> None:
+    request = OrderRequest(symbol="SPY", side=OrderSide.SELL, qty=Decimal(1), type=OrderType.TRAILING_STOP, trail_price=Decimal(5))
+    trailing, other = msgspec.structs.replace(order("o1"), request=request), order("o2")
+    rows = list(working_rows(account_view(working=(trailing, other), triggers={"o1": Decimal("395.5")}), {}))
+    (column,) = [one for one in WorkingTable.columns if one.key == "stop"]
+    assert [column.value(row) for row in rows] == [Decimal("395.5"), None]
+    assert [WorkingTable().tip_of(column, row) for row in rows] == [TRAILS, None]
+    (unsaid,) = working_rows(account_view(working=(trailing,)), {})
+    assert column.value(unsaid) is None
