@@ -44,8 +44,8 @@ from core.trading.books import RunBook
 from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
+from core.trading.seat import Seat
 from core.trading.service import Intent
-from core.trading.state import Seat
 
 LOOK_S: Final = 10.0
 """Real seconds after which the account's money and prices are asked for again when nothing happens."""

@@ -59,7 +59,7 @@ from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
 from core.trading.history import read_changes
 from core.trading.orders import OrderManager
-from core.trading.state import Seat
+from core.trading.seat import Seat
 
 PRODUCER: Final = "live"
 _RECORDED: Final = "run-"

@@ -35,8 +35,9 @@ from core.trading.order_fold import OrderLife, executed, heard
 from core.trading.pairs import pairs_of
 from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
+from core.trading.seat import Seat
 from core.trading.sender import LOOK_UPS_S, Sender
-from core.trading.state import AccountState, Seat
+from core.trading.state import AccountState
 from core.trading.stored_times import by_this_clock
 from core.trading.switch_watch import SwitchWatch
 

@@ -6,16 +6,14 @@ from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, S
 from decimal import Decimal, localcontext
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import msgspec
 
-from core.errors import KnownError
 from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, EquityMarked, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.corporate_action import price_after
-from core.model.desk import Lease
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from core.model.market import AssetClass, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO
@@ -26,10 +24,10 @@ from core.trading.books import RunBook, note_sent, still_open
 from core.trading.changes import own_id
 from core.trading.coin_fees import CoinBuy
 from core.trading.entries import Causes, Entry
-from core.trading.feed import Feed
 from core.trading.losses import Losses, LossMark
 from core.trading.order_fold import OrderLife
 from core.trading.risk import Own, Sent, Situation
+from core.trading.seat import Seat
 from core.trading.turn import Turn
 from core.trading.working import beside, once
 
@@ -42,42 +40,6 @@ however late."""
 
 _CLOSER: Final = "-k"
 _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
-
-OnChange = Callable[[], None]
-OnStop = Callable[[KnownError], None]
-
-
-class Waiting(Protocol):
-    """Orders of a run that have not left yet."""
-
-    def waiting_orders(self) -> list[Order]:
-        """Return them."""
-        ...
-
-    def change(self, order_id: str, request: OrderRequest) -> None:
-        """Give one of them other terms."""
-        ...
-
-    def pair(self, first_id: str, second_id: str) -> None:
-        """Note that of two orders, which have left, one cancels the other."""
-        ...
-
-
-class Seat:
-    """A run that trades here now. `changed` is called when one of its orders did; `stop` ends it with an error.
-
-    `feed`: its market, and `waiting`: its orders that wait, where the run minds them. `lease`: what its desk holds while it has
-    the run: without it no order of the run is committed, whoever has the account.
-    """
-
-    def __init__(
-        self, changed: OnChange, stop: OnStop, feed: Feed | None = None, waiting: Waiting | None = None, lease: Lease | None = None
-    ) -> None:
-        self.changed = changed
-        self.stop = stop
-        self.feed = feed
-        self.waiting = waiting
-        self.lease = lease
 
 
 class AccountState:

@@ -15,8 +15,8 @@ from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.live import ASLEEP_S, recorded
 from core.trading.books import RunBook
+from core.trading.seat import Seat
 from core.trading.service import AccountDesk
-from core.trading.state import Seat
 from tests.unit.runs.live_desk import live
 
 
