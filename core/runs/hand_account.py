@@ -200,7 +200,7 @@ class HandAccount:
             features=state.features,
             level=self.desk.level(self.run.id),
             silent_s=state.silent_s,
-            reconciled_ns=self.desk.reconciled_ns,
+            reconciled_ns=self.desk.comparisons.newest_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
             held=frozenset(order.id for order in working if state.is_held(order)),

@@ -1,6 +1,7 @@
 """Everything that is known of an account now, and the one way to change it: commit first, then know it."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
@@ -11,6 +12,8 @@ from uuid import uuid4
 
 import msgspec
 
+from core.errors import StoreError
+from core.events.envelope import Payload
 from core.events.live_payloads import AccountAdopted, CoinFee, DifferenceAccepted, EntryTaken, EquityMarked, OutsideFilled
 from core.model.broker import Account, Features
 from core.model.corporate_action import price_after
@@ -39,6 +42,7 @@ LATE_NS: Final = 30 * SECOND_NS
 however late."""
 
 _CLOSER: Final = "-k"
+_log = logging.getLogger(__name__)
 _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
@@ -148,6 +152,16 @@ class AccountState:
         except BaseException:
             self._has_moved()  # whoever waits for it sees that it is not known what became of it
             raise
+
+    async def tell(self, payload: Payload) -> None:
+        """Tell of the account. Where the store does not take it nothing is lost but the line in the log."""
+        try:
+            async with self.turn:
+                entry = self.entry()
+                entry.tell(payload)
+                await self.apply(entry)
+        except StoreError as error:
+            _log.warning("%s was not stored: %s", payload, error)
 
     def _know(self, entry: Entry, mark: LossMark) -> None:
         entry.known()

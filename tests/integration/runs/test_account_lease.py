@@ -77,7 +77,7 @@ async def test_a_desk_that_lost_the_account_sends_nothing_more(url: str, tmp_pat
         taken = asyncio.Event()
         async with ben.runs._desks.open("alpaca", AccountName.PAPER) as account:
             # Ben compares with the broker before anything else is done there; what Ann placed is known by its rows.
-            assert account.desk.reconciled
+            assert account.desk.comparisons.count
             sent = ann.server.requests["POST /v2/orders"]
             over = await ann.over(run)
             assert (over.status, over.error_code) == (RunStatus.ERROR, "account_taken")
