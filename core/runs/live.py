@@ -26,14 +26,14 @@ from core.errors import (
 )
 from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
-from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
+from core.model.broker import BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
-from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
+from core.model.market import Adjustment, Bar, BarSeries, Timeframe, asset_class_of
 from core.model.money import MONEY_CONTEXT, exact, to_float
 from core.model.order import OrderStatus
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
-from core.model.run import Manifest, Run, RunMode
+from core.model.run import Manifest, Run
 from core.ports import UnitOfWork
 from core.runs.closing_side import ClosingSide
 from core.runs.desks import OpenAccount
@@ -41,6 +41,7 @@ from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
+from core.runs.live_config import account_of
 from core.runs.live_materials import LiveMaterials
 from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
@@ -49,6 +50,7 @@ from core.runs.market_hours import MarketHours
 from core.runs.minutes import AHEAD_NS, until_minute
 from core.runs.past import Past
 from core.runs.reconciling import settled
+from core.runs.recorded_bars import recorded
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
@@ -62,7 +64,6 @@ from core.trading.orders import OrderManager
 from core.trading.seat import Seat
 
 PRODUCER: Final = "live"
-_RECORDED: Final = "run-"
 GRACE_S: Final = 2.0
 """Real seconds that a decision waits for the bars of its minute (one without a trade never comes), and for answers."""
 ASLEEP_S: Final = 5.0
@@ -71,21 +72,6 @@ LATE_MS: Final = 50.0
 """How late a decision may wake, in real time, before that is told."""
 IMPORT_LIMIT_S: Final = 30.0
 _SESSION_NS: Final = 6 * 3_600 * SECOND_NS
-
-
-def recorded(run_id: str, symbol: str, timeframe: str) -> BarSetKey:
-    """Return under what a run's bars are kept: what it saw, to be replayed."""
-    return BarSetKey(symbol=symbol, timeframe=timeframe, source=f"{_RECORDED}{run_id}")
-
-
-def is_recorded(key: BarSetKey) -> bool:
-    """Tell whether bars are those that a run saw: they are taken only where they are asked for by name."""
-    return key.source.startswith(_RECORDED)
-
-
-def account_of(mode: RunMode) -> AccountName:
-    """Return which of a person's accounts a paper or live run trades on."""
-    return AccountName.LIVE if mode is RunMode.LIVE else AccountName.PAPER
 
 
 class LiveWork:

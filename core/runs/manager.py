@@ -41,11 +41,12 @@ from core.runs.hand import HandDesk
 from core.runs.hand_account import HandAccount
 from core.runs.handing_over import HandingOver, Reconcile, nothing_outside
 from core.runs.leases import FencedRuns, LeaseKeeper
-from core.runs.live import LiveWork, account_of, recorded
-from core.runs.live_config import check_at
+from core.runs.live import LiveWork
+from core.runs.live_config import account_of, check_at
 from core.runs.live_materials import LiveMaterials
 from core.runs.past import Past, read_past
 from core.runs.reconciling import reconcile_account, settled
+from core.runs.recorded_bars import recorded
 from core.runs.removal import left_to_account
 from core.runs.run_event import run_event
 from core.runs.run_inputs import inputs_of

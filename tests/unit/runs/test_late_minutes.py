@@ -18,9 +18,9 @@ from core.model.broker import BarKind, LiveBar, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Bar, Timeframe
 from core.model.run import RunStatus
-from core.runs.live import recorded
 from core.runs.live_bars import LiveBars, one_bar
 from core.runs.parity import parity_of
+from core.runs.recorded_bars import recorded
 from core.strategy.actions import FetchWindow
 from core.strategy.api import BarStrategy
 from core.strategy.runner import StrategyRunner
