@@ -147,7 +147,8 @@ def lag(monkeypatch: pytest.MonkeyPatch, is_late: Callable[[Bar], bool], delay_s
 
 @pytest.mark.parametrize("timeframe", ["5m", "1m"])
 async def test_what_a_run_saw_is_recorded_and_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeframe: str) -> None:
-    monkeypatch.setattr("core.runs.live.GRACE_S", 0.03)
+    monkeypatch.setattr("core.runs.minute_feed.GRACE_S", 0.03)
+    monkeypatch.setattr("core.runs.order_handling.GRACE_S", 0.03)
     lag(monkeypatch, lambda bar: bar.start_ns // MINUTE_NS % 5 == 4, 0.12)
     async with live(tmp_path, speed=240.0) as scene:
         scene.strategy()
