@@ -102,7 +102,7 @@ class HandAccount:
     async def remember(self) -> None:
         """Take the exits that wait, and the pairs, as the run's rows have them; say what an earlier program left undone."""
         orders, fates = await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id)
-        self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
+        self._families.restore(orders, fates, self._now_ns(), self.desk.state.groups.leads)
         await self._reverses.recall(self._log)
 
     async def go_on(self) -> None:
@@ -143,13 +143,13 @@ class HandAccount:
         while True:
             self._changed.clear()
             left_of = partial(ClosingSide(state).left_of, {})
-            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.pairs)
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.groups.pairs)
             if leaving:
                 await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(SOON_S if state.awaits_fee() or self._families.owes else None):
+                async with asyncio.timeout(SOON_S if state.coins.awaits_fee() or self._families.owes else None):
                     await self._changed.wait()
 
     async def _tell_changes(self) -> None:
@@ -199,11 +199,11 @@ class HandAccount:
             outside_orders=state.outside_orders,
             features=state.features,
             level=self.desk.level(self.run.id),
-            silent_s=state.silent_s,
+            silent_s=state.lines.silent_s,
             reconciled_ns=self.desk.comparisons.newest_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
-            held=frozenset(order.id for order in working if state.is_held(order)),
+            held=frozenset(order.id for order in working if state.groups.is_held(order)),
             lacks_exits=self._owed.lacks,
         )
 

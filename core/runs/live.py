@@ -176,7 +176,7 @@ class LiveWork:
         self._venue.go_on_with(past.refs)
         # As they are now: what happened while nobody was here has been reconciled.
         orders = await self._materials.store.runs.orders(self._run.id)
-        self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.leads)
+        self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.groups.leads)
 
     def _initialized(self) -> list[Action]:
         """Let the strategy begin, or go on: what it asks for at its beginning it has asked for already then."""
@@ -309,7 +309,7 @@ class LiveWork:
         seen_ns = self._run.last_bar_ns or 0
         await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
         self._journal.record(BarsPassed(since_ns=seen_ns, until_ns=self._now_ns, is_restart=True), self._now_ns, None, None)
-        fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
+        fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coins.fees)
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,
@@ -389,7 +389,7 @@ class LiveWork:
     async def result(self) -> RunResult:
         """Return statistics, equity and trades of the run so far."""
         store, run_id = self._materials.store, self._run.id
-        fills = net_of_fees(await store.runs.fills(run_id), self._account.desk.state.coin_fees)
+        fills = net_of_fees(await store.runs.fills(run_id), self._account.desk.state.coins.fees)
         terms: dict[str, Any] = {"fills": fills, "orders": await store.runs.orders(run_id), "splits": await splits_of(store.log, run_id)}
         terms |= {"bars": series_of(self._bars.own), "points": tuple(self._equity), "book": self._book, "runner": self._runner}
         return await asyncio.to_thread(live_result, self._run, **terms)

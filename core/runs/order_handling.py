@@ -84,7 +84,7 @@ class OrderHandling:
         def are_there() -> bool:
             mine = (state.lives[order_id] for order_id in self._sent if order_id in state.lives)
             is_told = all(life.order.status is not OrderStatus.SUBMITTING and not life.missing_qty for life in mine)
-            return is_told and not state.awaits_fee(self._sent)
+            return is_told and not state.coins.awaits_fee(self._sent)
 
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S):
@@ -98,12 +98,12 @@ class OrderHandling:
         while True:
             self._changed.clear()
             leaving, cancels = self._venue.families.due(
-                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), partial(side.left_of, {}), desk.state.pairs
+                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), partial(side.left_of, {}), desk.state.groups.pairs
             )
             if leaving:
                 await self._away.place(desk, leaving)
             for order_id in cancels:
                 await desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() or self._venue.families.owes else None):
+                async with asyncio.timeout(GRACE_S if desk.state.coins.awaits_fee() or self._venue.families.owes else None):
                     await self._changed.wait()

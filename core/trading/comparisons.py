@@ -147,7 +147,7 @@ class Comparisons:
 
     async def _reached(self, error: BrokerError | None, asked_ns: int) -> None:
         """Tell once that questions are not answered, and once that they are again."""
-        self._state.note_heard("requests", is_heard=error is None, since_ns=asked_ns)
+        self._state.lines.note("requests", is_heard=error is None, since_ns=asked_ns)
         if (error is None) is not self._is_unreached:
             return
         self._is_unreached = error is not None
@@ -157,7 +157,7 @@ class Comparisons:
         await self._state.tell(StreamChanged(account=self._state.key, stream="requests", state=state, said=said))
 
     def _next_in_s(self) -> float:
-        if self._state.awaits_fee():
+        if self._state.coins.awaits_fee():
             return FEE_S
         if self._is_unreached or self._is_unhealed or (self._reconciler is not None and self._reconciler.is_waiting):
             return min(self._reconcile_s, self._soon_s)

@@ -43,7 +43,7 @@ class OrderUpdates:
 
         def on_status(status: StreamStatus) -> None:
             self._statuses.put_nowait(status)
-            self._state.note_heard("orders", is_heard=status.state is StreamState.LISTENING)
+            self._state.lines.note("orders", is_heard=status.state is StreamState.LISTENING)
             if status.state is StreamState.LISTENING:
                 self._wake()
 
@@ -104,7 +104,7 @@ class OrderUpdates:
         life = entry.life(known.order.id, known)
         if life.missing_qty or life.is_unclear:
             self._missing.expect(known.order.id)
-        for other in state.ended_with(entry.life(known.order.id, known).order):
+        for other in state.groups.ended_with(entry.life(known.order.id, known).order):
             self._missing.expect(other)  # not every broker tells of it
         if execution is not None and state.features.coin_fees:
             self._wake()  # what the broker kept of a bought coin, only what it holds tells

@@ -100,8 +100,8 @@ class Placing:
         return life
 
     def _leave(self, life: OrderLife, is_late: bool) -> None:
-        self._state.left(life, self._state.clock.now_ns())
-        if life.order.id in self._state.leads:
+        self._gate.left(life)
+        if life.order.id in self._state.groups.leads:
             return  # it leaves with another, as one order
         self.send(life.order.id, is_late)
 

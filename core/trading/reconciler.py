@@ -224,7 +224,7 @@ class Reconciler:
             # So may one that left with it, and of that not even our id is at the broker: what they left with names it.
             for life in state.unsettled():
                 if (
-                    life.order.id in state.leads
+                    life.order.id in state.groups.leads
                     and life.order.broker_id is None
                     and (leg := await self._ask_for_leg(life.order)) is not None
                 ):
@@ -262,7 +262,7 @@ class Reconciler:
 
     async def _ask_for_leg(self, order: Order) -> BrokerOrder | None:
         """Return an order that left with another: by the broker's id, else as a leg of that one; None where it never came."""
-        reader, lead_id = self._broker.orders, self._state.leads.get(order.id)
+        reader, lead_id = self._broker.orders, self._state.groups.leads.get(order.id)
         if order.broker_id is not None:
             return await reader.order(order.broker_id)
         lead = None if lead_id is None else await reader.order_by_client_id(lead_id)
@@ -289,7 +289,7 @@ class Reconciler:
         state = self._state
         found = []
         for order in orders:
-            others = state.together.get(own_id(order.client_order_id), ())
+            others = state.groups.together.get(own_id(order.client_order_id), ())
             found += legs_as_ours(order, [state.lives[each].order for each in others if each in state.lives])
         return found
 
@@ -347,7 +347,7 @@ class Reconciler:
             known_outside=state.known_outside,
             adopted=state.adopted,
             in_flight=state.in_flight | self._unnamed,
-            coin_buys=state.coin_buys(),
+            coin_buys=state.coins.buys(state.lives.values()),
             accepted=state.accepted,
             executed=executed,
         )
@@ -473,7 +473,7 @@ class Reconciler:
         def know() -> None:
             state.known_outside.add(execution.id)
             state.outside[execution.symbol] = state.outside.get(execution.symbol, ZERO) + qty
-            state.note_outside(told)
+            state.coins.note_outside(state.fill_id(told.execution_id), told)
 
         entry.afterwards.append(know)
 

@@ -36,6 +36,7 @@ from core.trading.reconcile import SETTLE_NS, Difference
 from core.trading.reconciler import Reconciler, cancel_stray
 from core.trading.seat import Seat
 from core.trading.sender import LOOK_UPS_S, Sender
+from core.trading.situations import Situations
 from core.trading.state import AccountState
 from core.trading.stored_times import by_this_clock
 from core.trading.switch_watch import SwitchWatch
@@ -74,7 +75,7 @@ class AccountDesk:
         self._past = AccountPast(state.key, runs, state.clock, coin_fees=state.features.coin_fees)
         self.absent: Final = AbsentOrders(state, self._past, runs)
         self._event_log = log
-        self._gate = Gate(state, is_open, is_armed=is_armed)
+        self._gate = Gate(state, Situations(state), is_open, is_armed=is_armed)
         self._on_bug = on_bug
         self._settle_ns = settle_ns
         self.comparisons: Final = Comparisons(

@@ -261,7 +261,7 @@ async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(t
         order = await scene.until_status(await scene.place(), S.REJECTED)
         assert order.reject_code is RejectCode.RISK_SILENCE
         scene.broker.faults.mend()
-        await scene.until(lambda: scene.desk.state.silent_s == 0.0)
+        await scene.until(lambda: scene.desk.state.lines.silent_s == 0.0)
         await scene.until_status(await scene.place(limit="90"), S.ACCEPTED)
 
 
