@@ -117,7 +117,7 @@ async def test_the_run_of_a_desk_that_is_gone_stays_until_the_broker_can_be_aske
             await ann.store.leases.renew(await ben.store.leases.held(kind), 0.0)  # as though she had not renewed for long
         ben.server.revoked = True
         assert await ben.runs.recover() == []
-        await asyncio.wait(ben.runs._taking)
+        await asyncio.wait(ben.runs._recovery._taking)
         assert (await ben.runs.get(run.id)).status is RunStatus.RUNNING
         ben.server.revoked = False
         assert (await ben.runs.take_over(run.id)).status is RunStatus.INTERRUPTED
