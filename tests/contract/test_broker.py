@@ -32,6 +32,7 @@ from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 from tests.broker.bench import AlpacaBench, Bench, fake_broker, listening
 from tests.broker.inside_bench import SimBench, paper_bench
 from tests.broker.server import FakeBroker
+from tests.contract.order_kinds import EVERY_KIND, limit, market
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 LIMIT = OrderType.LIMIT
@@ -55,14 +56,6 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield opened
     finally:
         await opened.broker.close()
-
-
-def market(id: str, symbol: str = "SPY", side: OrderSide = BUY, qty: str | None = "10", **more: object) -> BrokerOrderRequest:
-    return BrokerOrderRequest(client_order_id=id, symbol=symbol, side=side, qty=None if qty is None else D(qty), **more)  # type: ignore[arg-type]
-
-
-def limit(id: str, price: str, qty: str = "10", side: OrderSide = BUY, symbol: str = "SPY", **more: object) -> BrokerOrderRequest:
-    return market(id, symbol, side, qty, type=LIMIT, limit_price=D(price), **more)
 
 
 def is_declared(bench: Bench, request: BrokerOrderRequest) -> bool:
@@ -153,28 +146,6 @@ async def test_1_6_executions_of_many_pages_come_all_and_once_and_can_be_continu
 
 
 # --- 2. taking orders -------------------------------------------------------------------------------------
-
-EVERY_KIND = [
-    market("m"),
-    market("m-opg", time_in_force=TimeInForce.OPG),
-    market("m-cls", time_in_force=TimeInForce.CLS),
-    market("m-notional", qty=None, notional=D("250.55")),
-    market("m-fraction", qty="0.123456789"),
-    limit("l", "390"),
-    limit("l-gtc", "390", time_in_force=TimeInForce.GTC),
-    limit("l-ioc", "390", time_in_force=TimeInForce.IOC),
-    limit("l-fok", "390", time_in_force=TimeInForce.FOK),
-    limit("l-extended", "390.1", extended_hours=True),
-    market("s", type=OrderType.STOP, stop_price=D("410")),
-    market("sl", type=OrderType.STOP_LIMIT, stop_price=D("410"), limit_price=D("411")),
-    market("ts-price", type=OrderType.TRAILING_STOP, trail_price=D("5")),
-    market("ts-percent", type=OrderType.TRAILING_STOP, trail_percent=D("1.5"), time_in_force=TimeInForce.GTC),
-    limit("bracket", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380")),
-    limit("bracket-sl", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380"), stop_loss_limit=D("379")),
-    limit("oto", "390", order_class=OrderClass.OTO, stop_loss_price=D("380")),
-    market("crypto", "BTC/USD", qty="0.001", time_in_force=TimeInForce.GTC),
-    limit("crypto-ioc", "41000.5", qty="0.001", symbol="BTC/USD", time_in_force=TimeInForce.IOC),
-]
 
 
 @pytest.mark.parametrize("request_", EVERY_KIND, ids=lambda request: request.client_order_id)
