@@ -110,7 +110,8 @@ def _of_order(column: Column[Order]) -> Column[WorkingRow]:
             return row.trigger
         return "held" if row.is_held and column.key == "status" else column.value(row.order)
 
-    return replace(column, value=value)  # type: ignore[arg-type, return-value]  # the same column of another row
+    width = 104 if column.key == "type" else column.width  # how far a trailing stop follows is read here, where it stands beside it
+    return replace(column, value=value, width=width)  # type: ignore[arg-type, return-value]  # the same column of another row
 
 
 class WorkingTable(RowTable[WorkingRow]):

@@ -85,6 +85,24 @@ def test_while_its_bars_are_fetched_it_is_a_run_that_was_stopped(at: Scenes, wea
     assert leases(weaver_home) == []
 
 
+def test_a_run_that_was_to_go_on_stays_interrupted(at: Scenes, weaver: Weaver, weaver_home: Path) -> None:
+    scene = at(SATURDAY, {"BTC/USD": 42_000.0})
+    killed = scene.begin(*TRADE, "--log-json")
+    read_until(killed, '"orders.Filled"')
+    killed.kill()
+    killed.communicate()
+    (before,) = weaver("runs", "list", "--json").json()["runs"]
+    scene.server.fail(Fault("GET /v2/account", Way.SILENT))
+    process = scene.begin("runs", "resume", before["id"], "--log-json", "--json")
+    scene.server.wait_for(lambda: not scene.server.do(lambda: list(scene.server.faults)), seconds=60)
+    process.send_signal(signal.SIGTERM)
+    document, err = ended(process)
+    assert (document["run"]["id"], document["run"]["status"]) == (before["id"], "interrupted")
+    assert json.loads(err.splitlines()[-1])["message"].startswith(f"Stopped on request, before run {before['id']} went on")
+    assert weaver("runs", "list", "--json").json()["runs"] == [before]
+    assert set(leases(weaver_home)) <= {"alpaca:PA3FAKE00001"}  # that of the killed one, until it is over
+
+
 def test_told_again_while_it_stops_it_stops_as_it_would(at: Scenes, weaver_home: Path) -> None:
     scene = at(SATURDAY, {"BTC/USD": 42_000.0, "ETH/USD": 2_500.0})
     process = scene.begin(*TRADE, "--symbol", "ETH/USD", "--log-json")
@@ -125,13 +143,25 @@ def test_while_the_database_says_nothing(begin: Callable[..., "subprocess.Popen[
     ],
 )
 def test_while_it_loads(line: str, code: int, out: str, err: str) -> None:
+    done = loading(line)
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+
+
+def test_while_it_loads_programs_are_told_in_json() -> None:
+    done = loading("trade sma-cross --json --log-json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["run"] == {"id": None, "status": "stopped", "bars": 0, "error": {"code": None, "sentence": NOT_BEGUN}}
+    assert set(json.loads(done.stderr)) == {"time", "level", "logger", "message"}
+
+
+def loading(line: str) -> "subprocess.CompletedProcess[str]":
+    """A call that is told to end before it has read its line."""
     source = """
 import app.cli, app.__main__
 app.cli.main = lambda: exec("import os, signal; os.kill(os.getpid(), signal.SIGTERM); [None for _ in range(1000)]")
 app.__main__.main()
 """
-    done = subprocess.run([sys.executable, "-c", source, *line.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+    return subprocess.run([sys.executable, "-c", source, *line.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(
