@@ -14,7 +14,7 @@ from core.events.envelope import Payload
 from core.events.payloads import OrderCancelAsked, OrderCancelRefused, OrderOutcomeUnknown
 from core.model.broker import BrokerOrder, BrokerOrderRequest, OrderChange, RefusalReason
 from core.model.hand import OrderTerms
-from core.model.order import Order, RejectCode
+from core.model.order import Order, OrderType, RejectCode
 from core.ports import Broker
 from core.trading.brackets import bracket_request, legs_as_ours
 from core.trading.changes import change_id, own_id
@@ -59,12 +59,16 @@ class Sender:
         """When the broker takes requests again, by the loop's clock, where it said that there were too many."""
         self._begun_ns: dict[str, int] = {}
         """When each order that is being sent was to leave, by the clock that counts sleep."""
+        self._unanswered: set[str] = set()
+        """The orders whose request has not come back yet, nor failed."""
         self._returns = 0
         """How often the broker came back: then nobody waits any longer to ask again."""
 
     def begin(self, order_id: str) -> None:
         """Take that `send` follows: until it is over it says nothing that the broker does not have the order and those with it."""
-        self._begun_ns.setdefault(order_id, self._state.clock.elapsed_ns())
+        if order_id not in self._begun_ns:
+            self._begun_ns[order_id] = self._state.clock.elapsed_ns()
+            self._unanswered.add(order_id)
         self._state.in_flight.update(self._family(order_id))
 
     async def send(self, order_id: str, *, is_late: bool = False) -> None:
@@ -76,9 +80,23 @@ class Sender:
         try:
             await self._send(order_id, is_late)
         finally:
+            self._answered(order_id)
             del self._begun_ns[order_id]
             for each in self._family(order_id):
                 self._state.landed(each)
+
+    def _answered(self, order_id: str) -> None:
+        self._unanswered.discard(order_id)
+        self._state.look_again()
+
+    async def _after_its_stop(self, order: Order) -> None:
+        """Return once the stop that the target of a pair left with has been answered for.
+
+        A broker that holds units back for each working sale takes only the first of the two, and that is to be the one which protects.
+        """
+        other = self._state.lives.get(order.sibling_id or "")
+        if other is not None and order.request.type is OrderType.LIMIT and other.order.request.type is not OrderType.LIMIT:
+            await self._state.until(lambda: other.order.id not in self._unanswered)
 
     def _family(self, order_id: str) -> tuple[str, ...]:
         return order_id, *self._state.groups.together.get(order_id, ())
@@ -86,6 +104,7 @@ class Sender:
     async def _send(self, order_id: str, is_late: bool) -> None:
         state = self._state
         order = state.lives[order_id].order
+        await self._after_its_stop(order)
         if not await self._may_leave(order, is_late):
             # It was committed, and then this process stood still: the account may be somebody else's by now.
             await self._reject(order_id, RejectCode.NEVER_SENT, f"It was not sent: {_AWAY}")
@@ -126,12 +145,15 @@ class Sender:
         def may_leave() -> bool:
             return self._state.may_send() and (order.parent_id is not None or not self._is_old(begun_ns))
 
-        while True:
-            try:
-                return await self._broker.desk.submit(self._request(order), may_leave)
-            except NotSent:
-                if order.parent_id is None or not await self._state.still_holds():
-                    raise
+        try:
+            while True:
+                try:
+                    return await self._broker.desk.submit(self._request(order), may_leave)
+                except NotSent:
+                    if order.parent_id is None or not await self._state.still_holds():
+                        raise
+        finally:
+            self._answered(order.id)
 
     def _request(self, order: Order) -> BrokerOrderRequest:
         others = [self._state.lives[each].order for each in self._state.groups.together.get(order.id, ())]
