@@ -16,6 +16,7 @@ from core.errors import AdapterBroken, UnknownName
 from core.model.broker import AdapterInfo, Features
 
 BUILTIN_FOLDER: Final = Path(__file__).parent / "adapters"
+PACKAGE: Final = "__init__.py"
 LARGEST_SOURCE_BYTES: Final = 1_000_000
 OWN_IDS: Final = frozenset({"sim", "paper"})
 """Brokers inside the program, which are no files."""
@@ -38,17 +39,17 @@ class AdapterLoader:
             for path in _files(folder):
                 info = _read(path, builtin=folder == BUILTIN_FOLDER)
                 if info.error is None and info.id in sound:
-                    error = f"{path.name}: its id {info.id!r} is that of {sound[info.id].path}, which stays in use."
+                    error = f"{_name(path)}: its id {info.id!r} is that of {sound[info.id].path}, which stays in use."
                     info = msgspec.structs.replace(info, error=error)
                 if info.error is None:
                     sound[info.id] = info
                 else:
                     broken.append(info)
         for info in broken:
-            number, free = 1, Path(info.path).stem
+            number, free = 1, _stem(Path(info.path))
             while free in sound:
                 number += 1
-                free = f"{Path(info.path).stem}-{number}"
+                free = f"{_stem(Path(info.path))}-{number}"
             sound[free] = msgspec.structs.replace(info, id=free)
         return sound
 
@@ -61,10 +62,16 @@ class AdapterLoader:
         if info.error is not None:
             raise AdapterBroken(info.error, _TODO)
         path = Path(info.path)
-        spec = importlib.util.spec_from_file_location(f"weaver_adapter_{path.stem}", path)
+        name = _name(path)
+        inside = [str(path.parent)] if path.name == PACKAGE else None
+        spec = importlib.util.spec_from_file_location(f"weaver_adapter_{_stem(path)}", path, submodule_search_locations=inside)
         if spec is None or spec.loader is None:
-            raise AdapterBroken(f"{path.name} cannot be imported.", _TODO)
+            raise AdapterBroken(f"{name} cannot be imported.", _TODO)
         module = importlib.util.module_from_spec(spec)
+        # Its other files are read anew with it; somebody may have changed them.
+        importlib.invalidate_caches()
+        for other in [other for other in sys.modules if other.startswith(f"{spec.name}.")]:
+            del sys.modules[other]
         # Dataclasses and type hints look their module up by name while the file runs.
         sys.modules[spec.name] = module
         try:
@@ -74,17 +81,28 @@ class AdapterLoader:
             raise
         except BaseException as error:  # a file may even call sys.exit()
             said = " ".join(str(error).split())
-            raise AdapterBroken(f"{path.name} cannot be imported: {type(error).__name__}: {said}.", _TODO) from error
+            raise AdapterBroken(f"{name} cannot be imported: {type(error).__name__}: {said}.", _TODO) from error
         if not isinstance(adapter, Adapter):
-            raise AdapterBroken(f"{path.name}: {info.class_name} is no adapter once it is imported.", _TODO)
+            raise AdapterBroken(f"{name}: {info.class_name} is no adapter once it is imported.", _TODO)
         return info, adapter
 
 
 def _files(folder: Path) -> list[Path]:
+    """Return what may hold an adapter: files, and of a folder that is a package the file that it begins with."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".py" and not path.name.startswith(("_", ".")))
+        named = sorted(path for path in folder.iterdir() if not path.name.startswith(("_", ".")))
+        return [path if path.suffix == ".py" else path / PACKAGE for path in named if path.suffix == ".py" or (path / PACKAGE).is_file()]
     except OSError:
         return []  # a folder that is not there is empty
+
+
+def _name(path: Path) -> str:
+    """Return what a person calls the file, or the folder, of an adapter."""
+    return path.parent.name if path.name == PACKAGE else path.name
+
+
+def _stem(path: Path) -> str:
+    return _name(path).removesuffix(".py")
 
 
 def _read(path: Path, *, builtin: bool) -> AdapterInfo:
@@ -111,7 +129,13 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
     except (ValueError, RecursionError, MemoryError, msgspec.ValidationError) as error:
         why = str(error) or "it is nested too deeply"
     return AdapterInfo(
-        id=path.stem, name=path.name, version="", description="", path=str(path), builtin=builtin, error=f"{path.name}: {why.rstrip('.')}."
+        id=_stem(path),
+        name=_name(path),
+        version="",
+        description="",
+        path=str(path),
+        builtin=builtin,
+        error=f"{_name(path)}: {why.rstrip('.')}.",
     )
 
 

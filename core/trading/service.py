@@ -14,7 +14,7 @@ from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreErr
 from core.events.envelope import Envelope, Payload
 from core.events.live_payloads import Armed, ComparisonFailed, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
-from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
+from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus, UpdateKind
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
 from core.model.order import Order, OrderStatus
@@ -413,7 +413,7 @@ class AccountDesk:
             batch = [await self._updates.get()]
             while not self._updates.empty():
                 batch.append(self._updates.get_nowait())
-            if self._reconciler is not None and any(update.event == "restated" for update in batch):
+            if self._reconciler is not None and any(update.kind is UpdateKind.RESTATED for update in batch):
                 try:
                     await self._reconciler.take_entries()  # a split, perhaps: what comes after it is in other units
                 except KnownError as error:
@@ -446,7 +446,7 @@ class AccountDesk:
             self._wake.set()  # somebody else's order: reconciliation adopts it
             return
         life = entry.life(known.order.id, known)
-        if update.event == "order_replace_rejected":
+        if update.kind is UpdateKind.CHANGE_REFUSED:
             self._wake.set()  # which of the two orders that is about differs: both are asked for
         entry.take(heard(life, update.order, now_ns))
         execution: Execution | None = update.execution

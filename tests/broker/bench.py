@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -39,13 +39,26 @@ QUICK_STREAM = StreamPatience(connect_s=2, enter_s=2, ping_s=5, silence_s=5, ans
 
 
 Grid = tuple[Decimal | None, Decimal | None, Decimal | None]
-Refused = tuple[BrokerOrderRequest, RefusalReason, int, int, str]
+Refused = tuple[BrokerOrderRequest, RefusalReason, int, int | str | None, str]
 """An order, and why it is refused: our reason, the broker's status, code and words."""
 
 
 def buy(id: str, symbol: str = "SPY", qty: str | None = "10", **more: Any) -> BrokerOrderRequest:
     """A buy."""
     return BrokerOrderRequest(client_order_id=id, symbol=symbol, side=OrderSide.BUY, qty=None if qty is None else Decimal(qty), **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A broker's own words: of an account that trades, of orders, and of the updates of one that is filled in two parts."""
+
+    account: str = "ACTIVE"
+    working: str = "new"
+    wished: str = "pending_cancel"
+    cancelled: str = "canceled"
+    rejected: str = "rejected"
+    replaced: str = "replaced"
+    told: tuple[str, str, str] = ("new", "partial_fill", "fill")
 
 
 class Bench(Protocol):
@@ -67,6 +80,11 @@ class Bench(Protocol):
     """Lot, tick and smallest quantity of BTC/USD."""
     last_trade: Decimal
     """Of SPY."""
+    finest_bid: str
+    """A price with as many digits as it can tell."""
+    instants_ns: int
+    """The step in which it tells time."""
+    words: Words
     clock_says: tuple[str, str] | None
     """What its clock says, and when it closes next, where a test can know."""
     refused: Sequence[Refused]
@@ -131,6 +149,7 @@ class AlpacaBench:
     cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (Decimal("0.000000001"), Decimal("0.5"), Decimal("0.0001"))
     last_trade = Decimal("400.25")
+    finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
     clock_says: tuple[str, str] | None = ("2023-11-14T22:23:20Z", "2023-11-14T21:00:00Z")
     refused: Sequence[Refused] = (
         (buy("a", qty="10000"), RefusalReason.BUYING_POWER, 403, 40310000, "insufficient buying power"),

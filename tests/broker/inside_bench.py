@@ -37,7 +37,7 @@ from core.model.run import AccountTerms
 from core.ports import Broker, CorporateActionStore, PaperBooks
 from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
-from tests.broker.bench import Grid, Refused, buy
+from tests.broker.bench import Grid, Refused, Words, buy
 from tests.broker.book import CRYPTO, EQUITIES
 
 D = Decimal
@@ -221,6 +221,7 @@ class PaperBench:
     judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (D("0.000000001"), D("0.5"), D("0.0001"))
     last_trade = D("400.25")
+    finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
     clock_says: tuple[str, str] | None = None
     refused: Sequence[Refused] = (
         (buy("a", qty="10000"), RefusalReason.BUYING_POWER, 403, 40310000, "insufficient buying power"),
@@ -292,6 +293,7 @@ class SimBench:
     cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.01")
+    finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
     clock_says: tuple[str, str] | None = None
     refused: Sequence[Refused] = (
         (buy("a", time_in_force=TimeInForce.OPG), RefusalReason.TIME_IN_FORCE, 422, 42210000, "invalid time_in_force opg"),
