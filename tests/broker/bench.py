@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
@@ -27,8 +27,10 @@ from core.model.broker import (
     Tick,
 )
 from core.model.instants import iso
+from core.model.market import Bar
 from core.model.order import OrderSide, OrderType, TimeInForce
 from core.ports import Broker
+from tests.broker.faults import Fault, Way
 from tests.broker.server import KEY, SECRET, FakeBroker
 
 QUICK = Patience(first_pause_s=0.001, longest_pause_s=0.002, longest_advice_s=0.05, per_minute=100_000)
@@ -121,6 +123,36 @@ class Bench(Protocol):
         """Let the market's stream tell of something."""
         ...
 
+    def past(self, *bars: Bar) -> None:
+        """Let the history have these minutes of a symbol, and no others."""
+        ...
+
+
+class DistantBench(Bench, Protocol):
+    """Of a broker that is reached over a network, with what can go wrong on the way."""
+
+    keys: tuple[str, str]
+
+    def lose_answer(self) -> None:
+        """Let the next order or change be taken, and its answer be lost."""
+        ...
+
+    def unreachable(self) -> AbstractContextManager[None]:
+        """Let nobody connect for the length of the block."""
+        ...
+
+    def revoke(self) -> None:
+        """Let the keys not be good any more, and what was made of them neither."""
+        ...
+
+    def cut(self) -> None:
+        """Cut the streams."""
+        ...
+
+    def lead_astray(self) -> None:
+        """Let the next question be answered by somebody on the way, with a 404."""
+        ...
+
 
 class Served(Protocol):
     """Where a broker is."""
@@ -146,6 +178,7 @@ class AlpacaBench:
     features = AdapterLoader(()).find_all()["alpaca"].features
     buying_power = Decimal(200_000)
     coin_fee = Decimal("0.0025")
+    keys = (KEY, SECRET)
     cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (Decimal("0.000000001"), Decimal("0.5"), Decimal("0.0001"))
     last_trade = Decimal("400.25")
@@ -199,6 +232,37 @@ class AlpacaBench:
                             "limit_price": "1", "time_in_force": "gtc"})  # fmt: skip
 
         self.server.do(place)
+
+    def past(self, *bars: Bar) -> None:
+        rows = [
+            {
+                "t": text_of_instant(bar.start_ns),
+                "o": bar.open,
+                "h": bar.high,
+                "l": bar.low,
+                "c": bar.close,
+                "v": bar.volume,
+                "n": 3,
+                "vw": 1.5,
+            }
+            for bar in bars
+        ]
+        self.server.do(lambda: self.server.bars.update({(bars[0].symbol, "1Min"): rows}))
+
+    def lose_answer(self) -> None:
+        self.server.fail(Fault("POST /v2/orders", Way.RESET_AFTER), Fault("PATCH /v2/orders", Way.RESET_AFTER))
+
+    def unreachable(self) -> AbstractContextManager[None]:
+        return self.server.unreachable()
+
+    def revoke(self) -> None:
+        self.server.do(lambda: setattr(self.server, "revoked", True))
+
+    def cut(self) -> None:
+        self.server.drop_streams()
+
+    def lead_astray(self) -> None:
+        self.server.fail(Fault("GET /v2/orders", Way.STATUS, 404, body="<html>Not here</html>"))
 
     def tell(self, *ticks: Tick) -> None:
         self.server.send_ticks({"T": "from the future", "S": "SPY"}, *(_message(tick) for tick in ticks))

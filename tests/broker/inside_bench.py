@@ -104,6 +104,11 @@ class HandMarket:
         """Tell of something."""
         self._feed.tell(tick)
 
+    def past(self, *bars: Bar) -> None:
+        """Let the history have these minutes."""
+        for bar in bars:
+            self._feed.add(bar, silently=True)
+
     def cut(self) -> None:
         """Cut the stream until `mend`."""
         self._mended.clear()
@@ -268,6 +273,9 @@ class PaperBench:
             request = buy(f"o{number}", qty="1", type=OrderType.LIMIT, limit_price=D(1), time_in_force=TimeInForce.GTC)
             await self.broker.desk.submit(request)
 
+    def past(self, *bars: Bar) -> None:
+        self.market.past(*bars)
+
     def tell(self, *ticks: Tick) -> None:
         for tick in ticks:
             self.market.tell(tick)
@@ -332,6 +340,10 @@ class SimBench:
             self.clock.step_ns = step_ns if number % 400 else 1_000_001
             request = buy(f"o{number}", qty="1", type=OrderType.LIMIT, limit_price=D(1), time_in_force=TimeInForce.GTC)
             await self.broker.desk.submit(request)
+
+    def past(self, *bars: Bar) -> None:
+        for bar in bars:
+            self._fake.feed.add(bar, silently=True)
 
     def tell(self, *ticks: Tick) -> None:
         for tick in ticks:

@@ -1,72 +1,29 @@
 """What every adapter does, case by case. `bench` is a connection to a broker whose market the test moves.
 
-The cases: 1 the account, 2 taking orders, 3 refusing them, 4 fills, 5 cancelling and changing, 6 finding orders again,
-7 the market, 8 streams.
+The cases: 1 the account, 2 taking orders, 3 refusing them, 4 fills, 5 cancelling and changing, 6 finding orders again;
+7 the market and 8 streams are in `test_broker_market.py`, 9 what goes wrong on the way to the broker in `test_broker_away.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from datetime import date
 from decimal import Decimal
 
-import msgspec
 import pytest
 
 from core.errors import BrokerRefused, InvalidValue, NotSent
 from core.model.broker import (
-    BarKind,
     BrokerOrder,
     BrokerOrderRequest,
-    LiveBar,
     OrderChange,
     OrderClass,
-    OrderUpdate,
-    Print,
-    Quote,
     RefusalReason,
-    Watch,
 )
-from core.model.instants import MINUTE_NS, iso, parse_instant
-from core.model.market import AssetClass, Bar, asset_class_of
+from core.model.market import AssetClass, asset_class_of
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
-from tests.broker.bench import AlpacaBench, Bench, fake_broker, listening
-from tests.broker.harbour.bench import HarbourBench
-from tests.broker.harbour.server import FakeHarbour
-from tests.broker.inside_bench import SimBench, paper_bench
-from tests.broker.server import FakeBroker
+from tests.broker.bench import Bench
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 LIMIT = OrderType.LIMIT
 D = Decimal
-
-
-@pytest.fixture
-def server() -> Iterator[FakeBroker]:
-    with fake_broker() as running:
-        yield running
-
-
-@pytest.fixture
-def harbour() -> Iterator[FakeHarbour]:
-    with FakeHarbour().running() as running:
-        yield running
-
-
-@pytest.fixture(params=["alpaca", "paper", "sim", "harbour"])
-async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    if request.param == "paper":
-        async with paper_bench() as made:
-            yield made
-        return
-    opened: Bench = SimBench()
-    if request.param == "alpaca":
-        opened = AlpacaBench(request.getfixturevalue("server"))
-    elif request.param == "harbour":
-        opened = HarbourBench(request.getfixturevalue("harbour"))
-    try:
-        yield opened
-    finally:
-        await opened.broker.close()
 
 
 def market(id: str, symbol: str = "SPY", side: OrderSide = BUY, qty: str | None = "10", **more: object) -> BrokerOrderRequest:
@@ -507,7 +464,7 @@ async def test_6_1_an_order_is_found_by_either_id_and_an_unknown_one_is_none(ben
 
 
 @pytest.mark.parametrize("step_ns", [1_000_001, 0], ids=["apart", "hundreds in one instant"])
-async def test_6_2_more_orders_than_a_page_come_all_and_once(bench: Bench, server: FakeBroker, step_ns: int) -> None:
+async def test_6_2_more_orders_than_a_page_come_all_and_once(bench: Bench, step_ns: int) -> None:
     bench.hold()
     await bench.place_many(1_100, step_ns)
     for orders in (await bench.broker.orders.open_orders(), await bench.broker.orders.orders_since(0)):
@@ -519,96 +476,3 @@ async def test_6_3_orders_since_an_instant_count_that_instant_in(bench: Bench) -
     sent = [await bench.broker.desk.submit(limit(f"a{number}", "390")) for number in range(3)]
     found = await bench.broker.orders.orders_since(sent[1].submitted_ns)
     assert [order.client_order_id for order in found] == ["a2", "a1"]
-
-
-# --- 7. the market ----------------------------------------------------------------------------------------
-
-
-async def test_7_1_assets_say_how_they_trade(bench: Bench) -> None:
-    by_symbol = {asset.symbol: asset for asset in await bench.broker.market.assets(AssetClass.CRYPTO)}
-    if AssetClass.CRYPTO in bench.features.assets:
-        coin = by_symbol["BTC/USD"]
-        assert (coin.lot, coin.tick, coin.min_qty, coin.shortable) == (*bench.coin_grid, False)
-    else:
-        assert by_symbol == {}
-    assert sorted(asset.symbol for asset in await bench.broker.market.assets(AssetClass.EQUITY)) == ["AAPL", "SPY"]
-
-
-async def test_7_2_sessions_are_new_yorks_clock_half_days_and_all(bench: Bench) -> None:
-    if not bench.has_sessions:
-        (day,) = await bench.broker.market.sessions(date(2023, 11, 23), date(2023, 11, 23))
-        assert (iso(day.open_ns), iso(day.close_ns)) == ("2023-11-23T00:00:00Z", "2023-11-24T00:00:00Z")
-        return
-    whole, half = await bench.broker.market.sessions(date(2023, 11, 22), date(2023, 11, 24))
-    assert (iso(whole.open_ns), iso(whole.close_ns)) == ("2023-11-22T14:30:00Z", "2023-11-22T21:00:00Z")
-    assert (half.day, iso(half.close_ns)) == (date(2023, 11, 24), "2023-11-24T18:00:00Z")
-
-
-async def test_7_3_the_brokers_clock_is_read_in_any_zone(bench: Bench) -> None:
-    clock = await bench.broker.market.clock()
-    assert clock.is_open
-    if bench.clock_says is not None:
-        assert (iso(clock.now_ns), iso(clock.next_close_ns)) == bench.clock_says
-    else:
-        assert clock.now_ns < clock.next_close_ns
-
-
-async def test_7_4_quotes_are_exact_and_a_symbol_without_one_is_missing(bench: Bench) -> None:
-    bench.quote("SPY", bench.finest_bid, "400.01")
-    quotes = await bench.broker.market.latest_quotes(["SPY", "NOPE", "BTC/USD"])
-    assert set(quotes) == ({"SPY", "BTC/USD"} if AssetClass.CRYPTO in bench.features.assets else {"SPY"})
-    assert quotes["SPY"].ask == D("400.01")
-    if bench.has_spread:
-        assert quotes["SPY"].bid == D(bench.finest_bid)
-    trades = await bench.broker.market.latest_trades(["SPY", "NOPE"])
-    assert {symbol: trade.price for symbol, trade in trades.items()} == {"SPY": bench.last_trade}
-
-
-# --- 8. streams -------------------------------------------------------------------------------------------
-
-
-async def test_8_1_the_life_of_an_order_is_told(bench: Bench) -> None:
-    async with listening(bench.broker.streams.order_updates) as ear:
-        bench.hold()
-        order = await bench.broker.desk.submit(limit("a", "400.01"))
-        bench.fill(order.id, "4", "400.00")
-        bench.fill(order.id, "6", "400.01")
-        told = [await ear.next() for _ in range(3)]
-    updates = [update for update in told if isinstance(update, OrderUpdate)]
-    assert tuple(update.event for update in updates) == bench.words.told
-    part, whole = updates[1].execution, updates[2].execution
-    assert part is not None
-    assert whole is not None
-    assert [(part.qty, part.cum_qty, part.price), (whole.qty, whole.cum_qty, whole.price)] == [
-        (D(4), D(4), D(400)),
-        (D(6), D(10), D("400.01")),
-    ]
-    assert {update.order.client_order_id for update in updates} == {"a"}
-    assert [execution.id for execution in await bench.broker.account.executions()] == [part.id, whole.id]
-
-
-async def test_8_2_bars_quotes_and_trades_are_told_and_what_nobody_knows_is_passed_over(bench: Bench) -> None:
-    watch = Watch(bars=("SPY",), quotes=("SPY",), trades=("SPY",))
-    async with listening(lambda on_tick, on_status: bench.broker.streams.market(watch, on_tick, on_status)) as ear:
-        start_ns = parse_instant("2023-11-14T15:00:00Z")
-        bar = Bar("SPY", start_ns, start_ns + MINUTE_NS, 1.0, 2.5, 0.5, 2.0, 100.0)
-        bench.tell(
-            LiveBar(bar=bar, kind=BarKind.FINAL),
-            LiveBar(bar=msgspec.structs.replace(bar, volume=120.0), kind=BarKind.CORRECTED),
-            Quote(symbol="SPY", time_ns=start_ns + 1_123_456_789, bid=D("399.99"), bid_size=D(2), ask=D("400.01"), ask_size=D(1)),
-            Print(symbol="SPY", time_ns=start_ns + 2 * 10**9, price=D(400), size=D(5)),
-        )
-        final, corrected, quote, traded = [await ear.next() for _ in range(4)]
-    assert isinstance(final, LiveBar)
-    assert isinstance(corrected, LiveBar)
-    assert [str(final.kind), str(corrected.kind)] == ["final", "corrected"]
-    assert (final.bar.start_ns, final.bar.end_ns, final.bar.high) == (start_ns, start_ns + 60_000_000_000, 2.5)
-    assert (quote.time_ns % 10**9, quote.bid) == (123_456_789 // bench.instants_ns * bench.instants_ns, D("399.99"))
-    assert traded.price == 400
-
-
-async def test_8_3_a_watch_is_of_one_kind(bench: Bench) -> None:
-    for watch in (Watch(bars=("SPY", "BTC/USD")), Watch()):
-        with pytest.raises(InvalidValue):
-            async with asyncio.timeout(10):
-                await bench.broker.streams.market(watch, lambda _: None, lambda _: None)

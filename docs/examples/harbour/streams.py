@@ -65,9 +65,11 @@ class HarbourStreams:
         while True:
             on_status(StreamStatus(state=StreamState.CONNECTING))
             try:
+                token = await self._wire.token()
                 # The pings notice a connection that is open and dead.
                 async with connect(self._url, open_timeout=ENTER_S, ping_interval=20, ping_timeout=20, close_timeout=2) as socket:
-                    begin(await self._entered(socket, wanted, on_status))
+                    with reading("its welcome"):
+                        begin(await self._entered(socket, token, wanted, on_status))
                     pause_s = FIRST_PAUSE_S
                     on_status(StreamStatus(state=StreamState.LISTENING))
                     async for frame in socket:
@@ -84,10 +86,10 @@ class HarbourStreams:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _entered(self, socket: ClientConnection, wanted: Document, on_status: OnStatus) -> Document:
-        """Log in on the stream and say what is wanted; return the welcome. Raises KeysRefused."""
+    async def _entered(self, socket: ClientConnection, token: str, wanted: Document, on_status: OnStatus) -> Document:
+        """Log in on the stream and say what is wanted; return the welcome."""
         async with asyncio.timeout(ENTER_S):
-            await socket.send(json.dumps({"token": await self._wire.token()}))
+            await socket.send(json.dumps({"token": token}))
             answer: Document = json.loads(await socket.recv())
             if not answer["ok"]:
                 self._wire.forget_token()

@@ -1,6 +1,7 @@
 """The bench of the documents' example: an adapter as somebody else would write it, on a broker that is not like the others."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from core.brokers.credentials import Credentials
 from core.brokers.loader import AdapterLoader
 from core.clock.realtime import SystemClock
 from core.model.broker import AccountName, LiveBar, Quote, RefusalReason, Tick
+from core.model.market import Bar
 from core.model.order import OrderType, TimeInForce
 from core.ports import Broker
 from tests.broker.bench import Grid, Refused, Words, buy
@@ -22,6 +24,7 @@ D = Decimal
 class HarbourBench:
     """The adapter of docs/examples, found and loaded as the program does it, on the fake Harbour."""
 
+    keys = (USER, PASSWORD)
     buying_power = D(100_000)
     coin_fee = D(0)
     cancels_slowly = judges_at_once = has_sessions = has_spread = True
@@ -83,6 +86,25 @@ class HarbourBench:
 
         self.server.do(place)
 
+    def past(self, *bars: Bar) -> None:
+        rows = [_bar_row(bar) for bar in bars]
+        self.server.do(lambda: self.server.bars.update({bars[0].symbol: rows}))
+
+    def lose_answer(self) -> None:
+        self.server.do(lambda: setattr(self.server, "lose", {"/orders", "/amend"}))
+
+    def unreachable(self) -> AbstractContextManager[None]:
+        return self.server.unreachable()
+
+    def revoke(self) -> None:
+        self.server.do(self.server.revoke)
+
+    def cut(self) -> None:
+        self.server.do(self.server.cut)
+
+    def lead_astray(self) -> None:
+        self.server.do(lambda: setattr(self.server, "is_astray", True))
+
     def tell(self, *ticks: Tick) -> None:
         for row in ({"k": "from the future"}, *map(_row, ticks)):
             self.server.do(lambda row=row: self.server.send(row))  # type: ignore[misc]
@@ -98,17 +120,15 @@ def points(price: Decimal) -> int:
     return int(price.scaleb(4))
 
 
+def _bar_row(bar: Bar) -> list[int]:
+    prices = (round(price * 10_000) for price in (bar.open, bar.high, bar.low, bar.close))
+    return [bar.start_ns // 1_000, *prices, int(bar.volume)]
+
+
 def _row(tick: Tick) -> Row:
     """A tick in Harbour's words."""
     if isinstance(tick, LiveBar):
-        bar = tick.bar
-        prices = [round(price * 10_000) for price in (bar.open, bar.high, bar.low, bar.close)]
-        return {
-            "k": "minute",
-            "sym": bar.symbol,
-            "bar": [bar.start_ns // 1_000, *prices, int(bar.volume)],
-            "again": tick.kind == "corrected",
-        }
+        return {"k": "minute", "sym": tick.bar.symbol, "bar": _bar_row(tick.bar), "again": tick.kind == "corrected"}
     head = {"sym": tick.symbol, "at": tick.time_ns // 1_000}
     if isinstance(tick, Quote):
         sizes = {"bid_size": int(tick.bid_size), "ask_size": int(tick.ask_size)}

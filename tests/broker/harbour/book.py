@@ -148,7 +148,7 @@ class Book:
 
     def free(self, symbol: str) -> int:
         """Shares that no open order is to sell."""
-        kept = sum(
+        kept: int = sum(
             row["size"] - row["done"] for row in self.orders.values() if row["state"] in OPEN and (row["sym"], row["way"]) == (symbol, "S")
         )
         return self.held.get(symbol, [0, 0])[0] - kept
@@ -157,7 +157,7 @@ class Book:
         return self.cash + sum(size * self.quotes[symbol][0] // 100 for symbol, (size, _) in self.held.items())
 
     def to_spend(self) -> int:
-        kept = sum(
+        kept: int = sum(
             (row["size"] - row["done"]) * (row["limit"] or 0) // 100
             for row in self.orders.values()
             if row["state"] in OPEN and row["way"] == "B"

@@ -27,7 +27,10 @@ class Ear:
 
 
 class FakeHarbour(LoopbackServer):
-    """The server and its book. `lose`: of the next request to this path the answer is lost, though it is done."""
+    """The server, its book and its switches.
+
+    `lose`: paths of which the next request is done and its answer lost. `is_astray`: the next is not answered by Harbour.
+    """
 
     def __init__(self) -> None:
         super().__init__("fake-harbour")
@@ -36,7 +39,8 @@ class FakeHarbour(LoopbackServer):
         self.tokens: set[str] = set()
         self.logins = 0
         self.revoked = False
-        self.lose = ""
+        self.lose: set[str] = set()
+        self.is_astray = False
         self.page_bars = 500
         self.skip_update = False
         self.ears: list[Ear] = []
@@ -68,6 +72,12 @@ class FakeHarbour(LoopbackServer):
                 ear.transport.abort()
         self.ears.clear()
 
+    def revoke(self) -> None:
+        """Let nobody in any more, and nobody stay; call it in the server's thread."""
+        self.revoked = True
+        self.tokens.clear()
+        self.cut()
+
     def send(self, row: Row) -> None:
         """Tell those who watch the symbol; call it in the server's thread."""
         kinds = {"quote": "quotes", "trade": "trades", "minute": "bars"}
@@ -79,6 +89,11 @@ class FakeHarbour(LoopbackServer):
         async def answer(request: web.Request) -> web.StreamResponse:
             given = dict(request.query) if request.method == "GET" else json.loads(await request.text())
             is_login = request.path == "/login"
+            if request.transport is not None:
+                self._transports.add(request.transport)
+            if self.is_astray:
+                self.is_astray = False
+                return web.Response(status=404, text="<html>Not here</html>")
             try:
                 if not is_login and request.headers.get("X-Session") not in self.tokens:
                     raise NoHarbour("NO_SESSION", "log in first")
@@ -87,8 +102,8 @@ class FakeHarbour(LoopbackServer):
                 return web.json_response({"ok": False, "code": no.code, "say": no.say}, status=401 if is_login else 409)
             finally:
                 self.say_changed()
-            if self.lose == request.path:
-                self.lose = ""
+            if request.method == "POST" and request.path in self.lose:
+                self.lose.remove(request.path)
                 assert request.transport is not None
                 request.transport.abort()
             return web.json_response({"ok": True, "data": data})
@@ -180,6 +195,8 @@ class FakeHarbour(LoopbackServer):
             await socket.send_json({"ok": False, "say": "log in first"})
             return socket
         await socket.send_json({"ok": True})
+        if request.transport is not None:
+            self._transports.add(request.transport)
         ear = Ear(await socket.receive_json(), request.transport)
         ear.rows.put_nowait({"ok": True, "seq": self.book.seq})
         self.ears.append(ear)
