@@ -6,22 +6,32 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from core.brokers.api import Adapter
+from core.brokers.faulty_place import PACKAGE, own_files, place_in
 from core.errors import AdapterBroken, UnknownName
-from core.model.broker import AdapterInfo, Features
+from core.model.broker import AccountName, AdapterInfo, Features, OrderClass
+from core.model.market import AssetClass
+from core.model.order import OrderType, TimeInForce
 
 BUILTIN_FOLDER: Final = Path(__file__).parent / "adapters"
-PACKAGE: Final = "__init__.py"
 LARGEST_SOURCE_BYTES: Final = 1_000_000
 OWN_IDS: Final = frozenset({"sim", "paper"})
 """Brokers inside the program, which are no files."""
 _ID: Final = re.compile(r"[\w.-]{1,40}")
 _TEXTS: Final = ("id", "name", "version")
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "accounts": tuple(AccountName),
+    "assets": tuple(AssetClass),
+    "order_types": tuple(OrderType),
+    "order_classes": tuple(OrderClass),
+    **dict.fromkeys(("times_in_force", "crypto_times_in_force", "fraction_times_in_force"), tuple(TimeInForce)),
+}
 _TODO: Final = "Correct the file and try again; `weaver accounts adapters` lists all of them."
 
 
@@ -81,7 +91,8 @@ class AdapterLoader:
             raise
         except BaseException as error:  # a file may even call sys.exit()
             said = " ".join(str(error).split())
-            raise AdapterBroken(f"{name} cannot be imported: {type(error).__name__}: {said}.", _TODO) from error
+            place = place_in(error, own_files(info.path))
+            raise AdapterBroken(f"{name} cannot be imported: {type(error).__name__}: {said}{place}.", _TODO) from error
         if not isinstance(adapter, Adapter):
             raise AdapterBroken(f"{name}: {info.class_name} is no adapter once it is imported.", _TODO)
         return info, adapter
@@ -111,7 +122,6 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
         if not path.is_file() or path.stat().st_size > LARGEST_SOURCE_BYTES:
             raise ValueError("it is not a regular file of a sensible size")
         declared = _declared(ast.parse(path.read_bytes()))
-        features = {name: value for name, value in declared.items() if name in Features.__struct_fields__}
         return AdapterInfo(
             id=str(declared["id"]),
             name=str(declared.get("name") or declared["id"]),
@@ -119,7 +129,7 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
             description=str(declared["description"]),
             path=str(path),
             class_name=str(declared["class_name"]),
-            features=msgspec.convert(features, Features, strict=True),
+            features=_features(declared),
             builtin=builtin,
         )
     except SyntaxError as error:
@@ -146,8 +156,10 @@ def _declared(module: ast.Module) -> dict[str, Any]:
             values: dict[str, Any] = {"class_name": node.name, "description": inspect.cleandoc(ast.get_docstring(node) or "")}
             for statement in node.body:
                 if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                    _check_name(statement.targets[0].id, statement.lineno)
                     values[statement.targets[0].id] = _literal(statement.targets[0].id, statement.value)
                 elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None:
+                    _check_name(statement.target.id, statement.lineno)
                     values[statement.target.id] = _literal(statement.target.id, statement.value)
             for name in _TEXTS:
                 if name in values and not (isinstance(values[name], str) and values[name].strip()):
@@ -160,6 +172,29 @@ def _declared(module: ast.Module) -> dict[str, Any]:
                 raise ValueError(f"id {values['id']!r} is that of a market inside the program")
             return values
     raise ValueError("it has no class that derives from Adapter of core.brokers.api")
+
+
+def _features(declared: Mapping[str, Any]) -> Features:
+    """Return what an adapter declares that its broker can do. Raises ValueError."""
+    values = {name: declared[name] for name in Features.__struct_fields__ if name in declared}
+    for name, value in values.items():
+        try:
+            msgspec.convert({name: value}, Features, strict=True)
+        except msgspec.ValidationError as error:
+            said = f"{name}: {str(error).partition(' - at')[0]}"
+            if isinstance(value, str):
+                said += f"; write it with a comma, like ({value!r},)"
+            elif words := _WORDS.get(name):
+                said += f"; the words are {', '.join(words)}"
+            raise ValueError(said) from error
+    return msgspec.convert(values, Features, strict=True)
+
+
+def _check_name(name: str, line: int) -> None:
+    """Raise ValueError for an attribute that is almost one of an adapter's: nobody would read it."""
+    known = (*_TEXTS, *Features.__struct_fields__)
+    if name not in known and (near := get_close_matches(name, known, n=1, cutoff=0.9)):
+        raise ValueError(f"line {line}: an adapter has no {name}; did you mean {near[0]}?")
 
 
 def _last_name(node: ast.expr) -> str:

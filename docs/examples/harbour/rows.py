@@ -94,8 +94,9 @@ def print_of(row: Document) -> Print:
 def bars_of(rows: list[list[int]], symbol: str, timeframe: Timeframe) -> BarSeries:
     """Bars as columns; a row is its start, four prices and the volume."""
     table = np.array(rows, np.int64).reshape(-1, 6)
-    prices = table[:, 1:5] / 10_000
-    return BarSeries.from_columns(symbol, timeframe, table[:, 0] * 1_000, *prices.T, table[:, 5].astype(np.float64))
+    starts, volumes = table[:, 0] * 1_000, table[:, 5].astype(np.float64)
+    opens, highs, lows, closes = (table[:, 1:5] / 10_000).T
+    return BarSeries.from_columns(symbol, timeframe, starts, opens, highs, lows, closes, volumes)
 
 
 @reading("a tick")
@@ -106,8 +107,9 @@ def tick_of(row: Document) -> Tick | None:
     if row["k"] == "trade":
         return print_of(row)
     if row["k"] == "minute":
-        at_ns, *prices, volume = row["bar"]
-        start_ns = instant(at_ns)
-        bar = Bar(row["sym"], start_ns, start_ns + MINUTE_NS, *(point / 10_000 for point in prices), float(volume))
+        at, *points, volume = row["bar"]
+        start_ns = instant(at)
+        first, high, low, last = (point / 10_000 for point in points)
+        bar = Bar(row["sym"], start_ns, start_ns + MINUTE_NS, first, high, low, last, float(volume))
         return LiveBar(bar=bar, kind=BarKind.CORRECTED if row["again"] else BarKind.FINAL)
     return None

@@ -56,7 +56,7 @@ def test_a_person_trades_there(harbour: FakeHarbour, weaver: Weaver) -> None:
     waiting = weaver("orders", "place", "SPY", "buy", "5", "--type", "limit", "--limit", "390", "--json").json()
     assert waiting["status"] == "accepted"  # its answer was lost: it was looked up, and not sent again
     changed = weaver("orders", "change", waiting["id"], "--limit", "391", "--json").json()
-    assert (changed["id"], Decimal(changed["limit_price"])) == (waiting["id"], 391)
+    assert (changed["id"], Decimal(changed["limit_price"])) == (waiting["id"], Decimal(391))
     (open_,) = weaver("orders", "list", "--json").json()["orders"]
     assert (open_["broker_status"], open_["limit_price"]) == ("RESTING", "391")
     assert weaver("orders", "cancel", waiting["id"]).code == 0
