@@ -14,5 +14,7 @@ def own_files(path: str) -> str:
 
 def place_in(error: BaseException, files: str) -> str:
     """Return ` (desk.py, line 12)` of the last line of the adapter's own that an error went through; nothing where there is none."""
+    if isinstance(error, SyntaxError):
+        return ""  # it says so itself
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(files)]
     return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""

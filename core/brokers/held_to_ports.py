@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final, cast, get_type_hints
@@ -129,8 +130,9 @@ class HeldToPorts:
     def _pages(self, what: str, method: Callable[..., Any]) -> Callable[..., AsyncGenerator[BarSeries, None]]:
         async def pages(*given: Any, **named: Any) -> AsyncGenerator[BarSeries, None]:
             try:
-                async for page in method(*given, **named):
-                    yield self._fits(what, page, BarSeries)
+                async with aclosing(method(*given, **named)) as found:
+                    async for page in found:
+                        yield self._fits(what, page, BarSeries)
             except KnownError:
                 raise
             except (Exception, SystemExit) as error:

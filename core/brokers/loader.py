@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_origin, get_type_hints
 
 import msgspec
 
@@ -145,7 +145,7 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
         description="",
         path=str(path),
         builtin=builtin,
-        error=f"{_name(path)}: {why.rstrip('.')}.",
+        error=f"{_name(path)}: {why.rstrip('.')}{'' if why.endswith('?') else '.'}",
     )
 
 
@@ -182,7 +182,7 @@ def _features(declared: Mapping[str, Any]) -> Features:
             msgspec.convert({name: value}, Features, strict=True)
         except msgspec.ValidationError as error:
             said = f"{name}: {str(error).partition(' - at')[0]}"
-            if isinstance(value, str):
+            if isinstance(value, str) and get_origin(get_type_hints(Features)[name]) is tuple:
                 said += f"; write it with a comma, like ({value!r},)"
             elif words := _WORDS.get(name):
                 said += f"; the words are {', '.join(words)}"
