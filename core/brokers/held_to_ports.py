@@ -26,6 +26,8 @@ from core.model.broker import OrderUpdate, RefusalReason, StreamStatus, Tick
 from core.model.market import BarSeries
 from core.ports import Broker
 
+ANSWER_LIMIT_S: Final = 120.0
+"""How long an adapter may take for what it is asked; it has limits of its own, and far shorter ones."""
 CLOSE_LIMIT_S: Final = 10.0
 TODO: Final = "Correct its file; docs/adapters.md says what it has to do."
 _SAYS_WHETHER_IT_LEFT: Final = (BrokerRefused, KeysRefused, RateLimited, BrokerUnreachable, NotSent, OutcomeUnknown)
@@ -91,7 +93,7 @@ class HeldToPorts:
 
         async def ask(*given: Any, **named: Any) -> Any:
             try:
-                return self._fits(what, await method(*given, **named), wanted)
+                return self._fits(what, await self._limited(what, method(*given, **named)), wanted)
             except KnownError:
                 raise
             except (Exception, SystemExit) as error:
@@ -115,7 +117,7 @@ class HeldToPorts:
 
         async def send(*given: Any, **named: Any) -> Any:
             try:
-                return self._fits(what, await method(*given, **named), wanted)
+                return self._fits(what, await self._limited(what, method(*given, **named)), wanted)
             except _SAYS_WHETHER_IT_LEFT:
                 raise
             except InputError as error:
@@ -179,6 +181,16 @@ class HeldToPorts:
             raise AdapterBroken(f"The adapter {self._own} ends {what}, which goes on until it is cancelled.", TODO)
 
         return listen
+
+    async def _limited(self, what: str, answer: Awaitable[Any]) -> Any:
+        limit = asyncio.timeout(ANSWER_LIMIT_S)
+        try:
+            async with limit:
+                return await answer
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise AdapterBroken(f"The adapter {self._own} did not come back from {what} within {ANSWER_LIMIT_S:g} s.", TODO) from error
 
     def _fits(self, what: str, found: Any, wanted: Any) -> Any:
         said = wrong_in(found, wanted)

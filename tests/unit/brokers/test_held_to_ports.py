@@ -204,6 +204,21 @@ async def test_a_stream_ends_when_it_is_cancelled() -> None:
     assert task.cancelled()
 
 
+async def test_what_never_comes_back_is_given_up_and_an_order_may_have_left(monkeypatch: pytest.MonkeyPatch, allow_log: AllowLog) -> None:
+    allow_log("did not come back from desk.submit within 0.05 s")
+    monkeypatch.setattr("core.brokers.held_to_ports.ANSWER_LIMIT_S", 0.05)
+    monkeypatch.setattr("core.brokers.held_to_ports.CLOSE_LIMIT_S", 0.05)
+
+    async def never(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    broker = held(account__account=never, desk__submit=never)
+    with pytest.raises(AdapterBroken, match=r"The adapter odd did not come back from account\.account within 0\.05 s\."):
+        await broker.account.account()
+    with pytest.raises(OutcomeUnknown):
+        await broker.desk.submit(buy("a"))
+
+
 async def test_pages_are_bars() -> None:
     async def pages(*_: Any, **__: Any) -> Any:
         yield [1, 2, 3]
