@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreError
+from core.errors import AdapterBroken, BrokerError, BugError, KeysRefused, KnownError, StoreError
 from core.events.envelope import Envelope, Payload
 from core.events.live_payloads import Armed, ComparisonFailed, OrdersLeftTogether, RiskApproved, RiskRefused, StreamChanged
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
@@ -483,7 +483,8 @@ class AccountDesk:
                 await self.reconcile()
                 await self._reached(None, asked_ns)
             except BrokerError as error:
-                if isinstance(error, KeysRefused) or reconciler.gives_up:
+                is_useless = isinstance(error, AdapterBroken) and not reconciler.has_met
+                if isinstance(error, KeysRefused) or is_useless or reconciler.gives_up:
                     raise
                 await self._reached(error, asked_ns)
             except StoreError as error:

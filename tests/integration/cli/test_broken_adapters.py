@@ -98,6 +98,29 @@ def test_an_order_that_a_faulty_adapter_sent_is_looked_up(harbour: FakeHarbour, 
     assert "The adapter harbour fails in desk.submit: KeyError: 'order' (desk.py, line 72)" in str(unknown)
 
 
+@pytest.mark.usefixtures("harbour")
+@pytest.mark.parametrize(
+    ("name", "before", "after", "said"),
+    [
+        (
+            "market.py",
+            "page, at = bars_of",
+            "page, at = nothing, bars_of",
+            "fails in history.pages: NameError: ",
+        ),
+        ("streams.py", "while True:", "while False:", "ends streams.order_updates, which goes on until it is cancelled."),
+        ("account.py", "self, after: str | None = None, since_ns: int | None = None", "self", "fails in account.executions: TypeError: "),
+    ],
+)
+def test_a_run_ends_with_what_its_adapter_does_wrong(weaver: Weaver, break_: Break, name: str, before: str, after: str, said: str) -> None:
+    break_(name, before, after)
+    ended = weaver("trade", "sma-cross", "--symbol", "SPY", "--timeframe", "1m", "--minutes", "1", "--broker", "harbour")
+    assert ended.code == 1
+    last = ended.err.splitlines()[-1]
+    assert last.startswith(f"error[adapter_broken]: The adapter harbour {said}")
+    assert last.endswith(TODO)
+
+
 def test_a_stream_that_tells_nonsense_is_told_and_sends_nothing_twice(
     harbour: FakeHarbour, weaver: Weaver, break_: Break, allow_log: AllowLog
 ) -> None:
