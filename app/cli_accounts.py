@@ -36,7 +36,7 @@ def account_(context: typer.Context, account: AccountText = "paper", broker: Kep
     if as_json:
         print_json({"account": str(name), **_document(found)})
         return
-    rows = [(label.replace("_", " "), _shown(label, value)) for label, value in _document(found).items()]
+    rows = [(label.replace("_", " "), _shown(label, getattr(found, label))) for label in found.__struct_fields__]
     show(table((f"{name} account", ""), rows, right=("",)))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
@@ -13,7 +14,7 @@ from aiohttp import web
 T = TypeVar("T")
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """Serves its `application` while it is `running`. Everything in it belongs to its own thread: reach it by `do`."""
 
     def __init__(self, name: str) -> None:
@@ -29,10 +30,11 @@ class LoopbackServer:
         """Of whoever is connected, for `unreachable`."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name=name)
 
+    @abstractmethod
     def application(self) -> web.Application:
         """What is served."""
-        raise NotImplementedError
 
+    @abstractmethod
     def let_go(self) -> None:
         """End what would keep the server from ending."""
 
