@@ -40,6 +40,7 @@ async def test_9_3_where_nobody_is_nothing_left(distant: DistantBench) -> None:
         asked.append("a")
         return True
 
+    await distant.broker.account.account()  # there was a connection before
     with distant.unreachable(), pytest.raises(BrokerUnreachable):
         await distant.broker.desk.submit(limit("a", "390"), may_leave)
     assert asked == []  # the connection comes first
