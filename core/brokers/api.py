@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.brokers.address import checked_address as checked_address
 from core.brokers.credentials import Credentials as Credentials
 from core.brokers.watching import is_crypto_watch as is_crypto_watch
 from core.errors import AnswerUnreadable as AnswerUnreadable

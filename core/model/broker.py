@@ -79,7 +79,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     whole_cents: bool = False
     """Whether it takes prices of shares in whole cents only, and below a dollar in hundredths of a cent."""
     feeds: tuple[str, ...] = ()
-    """Names of its historical data, the default first; none: it has no history."""
+    """Names of its historical data, the default first; none: there is nothing to choose from."""
     fractional: bool = False
     notional: bool = False
     extended_hours: bool = False

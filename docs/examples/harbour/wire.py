@@ -16,6 +16,7 @@ from core.brokers.api import (
     NotSent,
     OutcomeUnknown,
     RateLimited,
+    checked_address,
 )
 from core.model.broker import RefusalReason
 
@@ -33,7 +34,7 @@ class Wire:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self.url = link.addresses.get("HARBOUR_URL", HOME).rstrip("/")
+        self.url = checked_address(link.addresses.get("HARBOUR_URL", HOME), ("https", "http"), "HARBOUR_URL")
         self._http = httpx.AsyncClient(base_url=self.url, timeout=httpx.Timeout(10.0))
         self._token, self._token_ends_ns = "", 0
         self._login = asyncio.Lock()

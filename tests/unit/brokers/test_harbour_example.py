@@ -1,11 +1,18 @@
 """The documents' whole adapter: what they say of it is so, and it needs nothing that they do not name."""
 
 import ast
+import dataclasses
 import re
 import sys
 from pathlib import Path
 
+import pytest
+
+from core.brokers.api import Link
+from core.brokers.credentials import Credentials
 from core.brokers.loader import AdapterLoader
+from core.clock.realtime import SystemClock
+from core.errors import InvalidValue
 from core.model.broker import AccountName
 from tests.broker.harbour.bench import EXAMPLES
 
@@ -38,3 +45,13 @@ def test_it_is_found_without_being_run() -> None:
     found = AdapterLoader((EXAMPLES,)).find_all()["harbour"]
     assert (found.error, found.class_name, found.features.accounts) == (None, "Harbour", (AccountName.PAPER,))
     assert not any(name.startswith("weaver_adapter_harbour") for name in set(sys.modules) - before)
+
+
+async def test_its_keys_go_over_tls_only_but_to_this_machine() -> None:
+    _, adapter = AdapterLoader((EXAMPLES,)).load("harbour")
+    link = Link(
+        account=AccountName.PAPER, credentials=Credentials("k", "s"), addresses={"HARBOUR_URL": "http://h.example"}, clock=SystemClock()
+    )
+    with pytest.raises(InvalidValue, match="keys go over https:// only"):
+        adapter.connect(link)
+    await adapter.connect(dataclasses.replace(link, addresses={"HARBOUR_URL": "http://127.0.0.1:1"})).close()
