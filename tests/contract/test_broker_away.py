@@ -1,13 +1,16 @@
 """What every adapter to a broker far away makes of what goes wrong on the way: case 9 of the contract. See `test_broker.py`."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
 from core.errors import BrokerError, BrokerUnreachable, KeysRefused, OutcomeUnknown
 from core.model.broker import OrderChange, StreamState
 from tests.broker.bench import DistantBench, listening
-from tests.contract.test_broker import D, limit
+from tests.contract.order_kinds import limit
+
+D = Decimal
 
 
 async def test_9_1_an_order_whose_answer_is_lost_left_once_and_is_found_by_our_id(distant: DistantBench) -> None:

@@ -12,7 +12,7 @@ from core.model.broker import BarKind, LiveBar, OrderUpdate, Print, Quote, Watch
 from core.model.instants import MINUTE_NS, SECOND_NS, iso, parse_instant
 from core.model.market import Adjustment, AssetClass, Bar, Timeframe
 from tests.broker.bench import Bench, listening
-from tests.contract.test_broker import limit
+from tests.contract.order_kinds import limit
 
 D = Decimal
 MINUTE = Timeframe(MINUTE_NS)
