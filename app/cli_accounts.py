@@ -34,9 +34,9 @@ def account_(context: typer.Context, account: AccountText = "paper", broker: Kep
     found = looked_at(call, account, broker, lambda shown: shown.account.account())
     name = parse_account(account)
     if as_json:
-        print_json({"account": str(name), **_account_document(found)})
+        print_json({"account": str(name), **_document(found)})
         return
-    rows = [(label.replace("_", " "), _shown(label, value)) for label, value in _account_document(found).items()]
+    rows = [(label.replace("_", " "), _shown(label, getattr(found, label))) for label in found.__struct_fields__]
     show(table((f"{name} account", ""), rows, right=("",)))
 
 
@@ -48,7 +48,7 @@ def positions(context: typer.Context, account: AccountText = "paper", broker: Ke
     found = looked_at(call, account, broker, lambda shown: shown.account.positions())
     bare = left_bare_at(call, account, broker) if found else []
     if as_json:
-        print_json({"account": str(parse_account(account)), "positions": [_position_document(item) for item in found], "bare": bare})
+        print_json({"account": str(parse_account(account)), "positions": [_document(item) for item in found], "bare": bare})
     elif not found:
         show(Text(f"The {parse_account(account)} account holds nothing."))
     else:
@@ -185,8 +185,12 @@ def _price(amount: Decimal | None) -> str:
     return "–" if amount is None else plain(round(amount, 6)).replace("-", "−")
 
 
-def _account_document(account: "Account") -> dict[str, Any]:
-    return {name: getattr(account, name) for name in account.__struct_fields__}
+def _document(item: "Account | BrokerPosition | BrokerOrder") -> dict[str, Any]:
+    """What a broker says, with its amounts written as everywhere: an adapter may count 1E+2 or 100.00."""
+    from core.model.money import plain
+
+    values = {name: getattr(item, name) for name in item.__struct_fields__}
+    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in values.items()}
 
 
 def _position_row(item: "BrokerPosition") -> tuple[str, ...]:
@@ -194,10 +198,6 @@ def _position_row(item: "BrokerPosition") -> tuple[str, ...]:
 
     amounts = (plain(item.qty), plain(item.qty_available), _price(item.avg_price), _price(item.price))
     return (item.symbol, *amounts, _cash(item.market_value), _cash(item.unrealised_pnl))
-
-
-def _position_document(item: "BrokerPosition") -> dict[str, Any]:
-    return {name: getattr(item, name) for name in item.__struct_fields__}
 
 
 def _order_row(order: "BrokerOrder") -> tuple[str, ...]:
@@ -221,10 +221,9 @@ def _order_row(order: "BrokerOrder") -> tuple[str, ...]:
 
 
 def _order_document(order: "BrokerOrder") -> dict[str, Any]:
-    times = ("submitted_ns", "updated_ns")
-    plain = {name: getattr(order, name) for name in order.__struct_fields__ if name not in (*times, "legs")}
+    apart = ("submitted_ns", "updated_ns", "legs")
     return {
-        **plain,
+        **{name: value for name, value in _document(order).items() if name not in apart},
         "submitted": moment(order.submitted_ns),
         "updated": moment(order.updated_ns),
         "legs": [_order_document(leg) for leg in order.legs],

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.account_call import accounts_of, parse_account
@@ -13,6 +13,7 @@ from core.errors import InputError, InvalidValue
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.errors import NotConnected
     from core.events.envelope import Envelope
     from core.model.broker import AccountName
     from core.model.hand import AccountView
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PATIENCE_S: Final = 20.0
 """How long the broker's word on an order is waited for."""
+LOOK_S: Final = 0.5
+"""How often it is looked whether the account is there yet: that it was let go changes nothing in it."""
 
 
 class At:
@@ -32,6 +35,16 @@ class At:
 
     async def view(self) -> "AccountView":
         return await self.engine.account_view(*self.key)
+
+    async def failure(self) -> "NotConnected | None":
+        """Return why the account cannot be used any more; None: it can."""
+        from core.errors import NotConnected
+
+        try:
+            await self.view()
+        except NotConnected as error:
+            return error
+        return None
 
     async def order(self, order_id: str, run_id: str) -> "Order":
         return next(one for one in await self.engine.orders(run_id) if one.id == order_id)
@@ -76,9 +89,11 @@ class At:
         with self.engine.subscribe("account.Changed", lambda _: told.set(), owner="command line"):
             try:
                 async with asyncio.timeout(patience_s):
-                    while not await is_so():
+                    while not await is_so() and await self.failure() is None:
                         told.clear()
-                        await told.wait()
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(LOOK_S):
+                                await told.wait()
             except TimeoutError:
                 return  # it goes on; what is shown is how it stands
 
@@ -154,8 +169,12 @@ class HandCall:
                 for wire in ("orders.NotReversed", "orders.LeftBare"):
                     heard.enter_context(engine.subscribe(wire, say, owner="command line"))
                 await engine.connect_account(self._broker, self._account, self._confirm)
+                at = At(engine, self._broker, self._account)
                 try:
-                    return await work(At(engine, self._broker, self._account))
+                    done = await work(at)
+                    if (failure := await at.failure()) is not None:  # what is shown is how it stood then
+                        sys.stderr.write(f"{failure}\n")
+                    return done
                 finally:
                     await engine.disconnect_account(self._broker, self._account)
 

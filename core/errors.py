@@ -451,12 +451,14 @@ class RateLimited(BrokerError):
 class BrokerRefused(BrokerError):
     """The broker said no. `reason` is our word for it, stable; the rest is the broker's own, kept as it came.
 
-    `broker_code` None: it gave none. `status` is that of HTTP, 0 where it was said on a stream.
+    `broker_code`, a number or a word; None: it gave none. `status` is that of HTTP, 0 where it was said on a stream.
     """
 
     code = "broker_refused"
 
-    def __init__(self, what: str, todo: str = "", *, reason: str, status: int = 0, broker_code: int | None = None, words: str = "") -> None:
+    def __init__(
+        self, what: str, todo: str = "", *, reason: str, status: int = 0, broker_code: int | str | None = None, words: str = ""
+    ) -> None:
         super().__init__(what, todo)
         self.reason, self.status, self.broker_code, self.words = reason, status, broker_code, words
 

@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 
 from core.brokers.api import Adapter, Link
 from core.brokers.credentials import Credentials
+from core.brokers.faulty_place import own_files, place_in
+from core.brokers.held_to_ports import held_to_ports, missing_in
 from core.brokers.keys import KeyVault
 from core.brokers.loader import AdapterLoader
 from core.clock.slices import SliceThread
@@ -19,7 +21,6 @@ T = TypeVar("T")
 CONNECT_LIMIT_S: Final = 30.0
 """Seconds that the import of an adapter may take, and that its connecting may take."""
 _MEND: Final = "Correct its file, or choose another adapter in the settings."
-_PARTS: Final = ("account", "orders", "desk", "market", "history", "streams", "close")
 
 
 class Accounts:
@@ -85,13 +86,15 @@ class Accounts:
             # An adapter has the keys of its own account and no others, so it is not given the whole environment.
             addresses = {variable: value for variable, value in self._environment.items() if variable.endswith("_URL")}
             link = Link(account=name, credentials=credentials, addresses=addresses, clock=self._clock)
-            broker = await _within(thread, own, lambda: _connection(adapter, link, own))
+            broker = await _within(thread, own, lambda: _connection(adapter, link, info))
         finally:
             await thread.close()
-        missing = [part for part in _PARTS if not hasattr(broker, part)]
+        if broker is None:
+            raise AdapterBroken(f"The adapter {own} cannot be used: its connect returns nothing.", _MEND)
+        missing = missing_in(broker)
         if missing:
             raise AdapterBroken(f"What the adapter {own} connects has no {', '.join(missing)}.", _MEND)
-        return broker
+        return broker if info.builtin else held_to_ports(broker, own, own_files(info.path), credentials.hidden_in)
 
     def _setup(self, name: AccountName, adapters: Mapping[str, AdapterInfo]) -> AccountSetup:
         adapter = self._by_account[name]
@@ -120,13 +123,14 @@ async def _within(thread: SliceThread, own: str, work: Callable[[], T]) -> T:
     return found[0]
 
 
-def _connection(adapter: Adapter, link: Link, own: str) -> Broker:
+def _connection(adapter: Adapter, link: Link, info: AdapterInfo) -> Broker | None:
     try:
         return adapter.connect(link)
     except KnownError:
         raise
     except Exception as error:
         said, shown = " ".join(str(error).split()), link.credentials.hidden_in
-        broken = AdapterBroken(f"The adapter {own} cannot connect: {type(error).__name__}: {shown(said)}.", _MEND)
+        place = place_in(error, own_files(info.path))
+        broken = AdapterBroken(f"The adapter {info.id} cannot connect: {type(error).__name__}: {shown(said)}{place}.", _MEND)
         # What it raised is not kept with it where that would show the keys.
         raise broken from (error if shown(said) == said else None)

@@ -16,7 +16,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked(address: str, schemes: tuple[str, str], field: str) -> str:
+def checked_address(address: str, schemes: tuple[str, str], field: str) -> str:
     """Return the address without a slash at its end. `schemes`: the encrypted one, and the plain one, for this machine only.
 
     Raises InvalidValue.

@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.brokers.address import checked_address as checked_address
 from core.brokers.credentials import Credentials as Credentials
+from core.brokers.watching import is_crypto_watch as is_crypto_watch
+from core.errors import AnswerUnreadable as AnswerUnreadable
 from core.errors import BrokerRefused as BrokerRefused
 from core.errors import BrokerUnreachable as BrokerUnreachable
+from core.errors import InvalidValue as InvalidValue
 from core.errors import KeysRefused as KeysRefused
 from core.errors import NotInThisVersion as NotInThisVersion
 from core.errors import NotSent as NotSent

@@ -6,14 +6,18 @@ import inspect
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_origin, get_type_hints
 
 import msgspec
 
 from core.brokers.api import Adapter
+from core.brokers.faulty_place import PACKAGE, own_files, place_in
 from core.errors import AdapterBroken, UnknownName
-from core.model.broker import AdapterInfo, Features
+from core.model.broker import AccountName, AdapterInfo, Features, OrderClass
+from core.model.market import AssetClass
+from core.model.order import OrderType, TimeInForce
 
 BUILTIN_FOLDER: Final = Path(__file__).parent / "adapters"
 LARGEST_SOURCE_BYTES: Final = 1_000_000
@@ -21,6 +25,13 @@ OWN_IDS: Final = frozenset({"sim", "paper"})
 """Brokers inside the program, which are no files."""
 _ID: Final = re.compile(r"[\w.-]{1,40}")
 _TEXTS: Final = ("id", "name", "version")
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "accounts": tuple(AccountName),
+    "assets": tuple(AssetClass),
+    "order_types": tuple(OrderType),
+    "order_classes": tuple(OrderClass),
+    **dict.fromkeys(("times_in_force", "crypto_times_in_force", "fraction_times_in_force"), tuple(TimeInForce)),
+}
 _TODO: Final = "Correct the file and try again; `weaver accounts adapters` lists all of them."
 
 
@@ -38,17 +49,17 @@ class AdapterLoader:
             for path in _files(folder):
                 info = _read(path, builtin=folder == BUILTIN_FOLDER)
                 if info.error is None and info.id in sound:
-                    error = f"{path.name}: its id {info.id!r} is that of {sound[info.id].path}, which stays in use."
+                    error = f"{_name(path)}: its id {info.id!r} is that of {sound[info.id].path}, which stays in use."
                     info = msgspec.structs.replace(info, error=error)
                 if info.error is None:
                     sound[info.id] = info
                 else:
                     broken.append(info)
         for info in broken:
-            number, free = 1, Path(info.path).stem
+            number, free = 1, _stem(Path(info.path))
             while free in sound:
                 number += 1
-                free = f"{Path(info.path).stem}-{number}"
+                free = f"{_stem(Path(info.path))}-{number}"
             sound[free] = msgspec.structs.replace(info, id=free)
         return sound
 
@@ -61,10 +72,16 @@ class AdapterLoader:
         if info.error is not None:
             raise AdapterBroken(info.error, _TODO)
         path = Path(info.path)
-        spec = importlib.util.spec_from_file_location(f"weaver_adapter_{path.stem}", path)
+        name = _name(path)
+        inside = [str(path.parent)] if path.name == PACKAGE else None
+        spec = importlib.util.spec_from_file_location(f"weaver_adapter_{_stem(path)}", path, submodule_search_locations=inside)
         if spec is None or spec.loader is None:
-            raise AdapterBroken(f"{path.name} cannot be imported.", _TODO)
+            raise AdapterBroken(f"{name} cannot be imported.", _TODO)
         module = importlib.util.module_from_spec(spec)
+        # Its other files are read anew with it; somebody may have changed them.
+        importlib.invalidate_caches()
+        for other in [other for other in sys.modules if other.startswith(f"{spec.name}.")]:
+            del sys.modules[other]
         # Dataclasses and type hints look their module up by name while the file runs.
         sys.modules[spec.name] = module
         try:
@@ -74,17 +91,29 @@ class AdapterLoader:
             raise
         except BaseException as error:  # a file may even call sys.exit()
             said = " ".join(str(error).split())
-            raise AdapterBroken(f"{path.name} cannot be imported: {type(error).__name__}: {said}.", _TODO) from error
+            place = place_in(error, own_files(info.path))
+            raise AdapterBroken(f"{name} cannot be imported: {type(error).__name__}: {said}{place}.", _TODO) from error
         if not isinstance(adapter, Adapter):
-            raise AdapterBroken(f"{path.name}: {info.class_name} is no adapter once it is imported.", _TODO)
+            raise AdapterBroken(f"{name}: {info.class_name} is no adapter once it is imported.", _TODO)
         return info, adapter
 
 
 def _files(folder: Path) -> list[Path]:
+    """Return what may hold an adapter: files, and of a folder that is a package the file that it begins with."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".py" and not path.name.startswith(("_", ".")))
+        named = sorted(path for path in folder.iterdir() if not path.name.startswith(("_", ".")))
+        return [path if path.suffix == ".py" else path / PACKAGE for path in named if path.suffix == ".py" or (path / PACKAGE).is_file()]
     except OSError:
         return []  # a folder that is not there is empty
+
+
+def _name(path: Path) -> str:
+    """Return what a person calls the file, or the folder, of an adapter."""
+    return path.parent.name if path.name == PACKAGE else path.name
+
+
+def _stem(path: Path) -> str:
+    return _name(path).removesuffix(".py")
 
 
 def _read(path: Path, *, builtin: bool) -> AdapterInfo:
@@ -93,7 +122,6 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
         if not path.is_file() or path.stat().st_size > LARGEST_SOURCE_BYTES:
             raise ValueError("it is not a regular file of a sensible size")
         declared = _declared(ast.parse(path.read_bytes()))
-        features = {name: value for name, value in declared.items() if name in Features.__struct_fields__}
         return AdapterInfo(
             id=str(declared["id"]),
             name=str(declared.get("name") or declared["id"]),
@@ -101,7 +129,7 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
             description=str(declared["description"]),
             path=str(path),
             class_name=str(declared["class_name"]),
-            features=msgspec.convert(features, Features, strict=True),
+            features=_features(declared),
             builtin=builtin,
         )
     except SyntaxError as error:
@@ -111,7 +139,13 @@ def _read(path: Path, *, builtin: bool) -> AdapterInfo:
     except (ValueError, RecursionError, MemoryError, msgspec.ValidationError) as error:
         why = str(error) or "it is nested too deeply"
     return AdapterInfo(
-        id=path.stem, name=path.name, version="", description="", path=str(path), builtin=builtin, error=f"{path.name}: {why.rstrip('.')}."
+        id=_stem(path),
+        name=_name(path),
+        version="",
+        description="",
+        path=str(path),
+        builtin=builtin,
+        error=f"{_name(path)}: {why.rstrip('.')}{'' if why.endswith('?') else '.'}",
     )
 
 
@@ -122,8 +156,10 @@ def _declared(module: ast.Module) -> dict[str, Any]:
             values: dict[str, Any] = {"class_name": node.name, "description": inspect.cleandoc(ast.get_docstring(node) or "")}
             for statement in node.body:
                 if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                    _check_name(statement.targets[0].id, statement.lineno)
                     values[statement.targets[0].id] = _literal(statement.targets[0].id, statement.value)
                 elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None:
+                    _check_name(statement.target.id, statement.lineno)
                     values[statement.target.id] = _literal(statement.target.id, statement.value)
             for name in _TEXTS:
                 if name in values and not (isinstance(values[name], str) and values[name].strip()):
@@ -136,6 +172,29 @@ def _declared(module: ast.Module) -> dict[str, Any]:
                 raise ValueError(f"id {values['id']!r} is that of a market inside the program")
             return values
     raise ValueError("it has no class that derives from Adapter of core.brokers.api")
+
+
+def _features(declared: Mapping[str, Any]) -> Features:
+    """Return what an adapter declares that its broker can do. Raises ValueError."""
+    values = {name: declared[name] for name in Features.__struct_fields__ if name in declared}
+    for name, value in values.items():
+        try:
+            msgspec.convert({name: value}, Features, strict=True)
+        except msgspec.ValidationError as error:
+            said = f"{name}: {str(error).partition(' - at')[0]}"
+            if isinstance(value, str) and get_origin(get_type_hints(Features)[name]) is tuple:
+                said += f"; write it with a comma, like ({value!r},)"
+            elif words := _WORDS.get(name):
+                said += f"; the words are {', '.join(words)}"
+            raise ValueError(said) from error
+    return msgspec.convert(values, Features, strict=True)
+
+
+def _check_name(name: str, line: int) -> None:
+    """Raise ValueError for an attribute that is almost one of an adapter's: nobody would read it."""
+    known = (*_TEXTS, *Features.__struct_fields__)
+    if name not in known and (near := get_close_matches(name, known, n=1, cutoff=0.9)):
+        raise ValueError(f"line {line}: an adapter has no {name}; did you mean {near[0]}?")
 
 
 def _last_name(node: ast.expr) -> str:

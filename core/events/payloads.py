@@ -446,7 +446,7 @@ class OrderRejected(Payload, frozen=True, kw_only=True):
     order_id: str
     code: RejectCode
     reason: str
-    broker_code: int | None = None
+    broker_code: int | str | None = None
     broker_words: str = ""
 
 

@@ -79,7 +79,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     whole_cents: bool = False
     """Whether it takes prices of shares in whole cents only, and below a dollar in hundredths of a cent."""
     feeds: tuple[str, ...] = ()
-    """Names of its historical data, the default first; none: it has no history."""
+    """Names of its historical data, the default first; none: there is nothing to choose from."""
     fractional: bool = False
     notional: bool = False
     extended_hours: bool = False
@@ -281,6 +281,7 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     order_class: str = "simple"
     replaces: str | None = None
     replaced_by: str | None = None
+    """The order that a change made of this one, by the broker's id; this one is cancelled then."""
     legs: tuple["BrokerOrder", ...] = ()
     liquidates: bool = False
     """Whether the broker itself placed it, to close a position after a margin call."""
@@ -288,9 +289,10 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Where a trailing stop stands now; it moves with the market. None of any other order, and where the broker does not say."""
 
     @property
-    def is_changing(self) -> bool:
-        """Whether a cancel or a replacement is under way: until it is settled the order may still fill."""
-        return self.broker_status in {"pending_cancel", "pending_replace"}
+    def is_replaced(self) -> bool:
+        """Whether it is over because a change made another order of it."""
+        # Alpaca's word is enough where the other order is not named yet.
+        return self.status is OrderStatus.CANCELLED and (self.replaced_by is not None or self.broker_status == "replaced")
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -312,15 +314,27 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """What the broker took for it, in the account's money; zero where it takes nothing, or does not say."""
 
 
+class UpdateKind(StrEnum):
+    """What an update says beyond how its order stands now."""
+
+    STATE = "state"
+    """Nothing."""
+    CHANGE_REFUSED = "change_refused"
+    """A change that was asked for is not made: of this order, or of the one that was to take its place."""
+    RESTATED = "restated"
+    """The broker itself gave the order other terms, as a split does; the account may have an entry of it."""
+
+
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What a broker's stream says of an order. May come twice, late or out of order: there is no sequence number.
 
-    `event` is the broker's word. `execution` is there for a fill.
+    `event` is the broker's word, for a person. `execution` is there for a fill.
     """
 
     event: str
     order: BrokerOrder
     time_ns: int
+    kind: UpdateKind = UpdateKind.STATE
     execution: Execution | None = None
     position_qty: Decimal | None = None
 

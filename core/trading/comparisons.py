@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from core.errors import BrokerError, BugError, KeysRefused, KnownError, StoreError
+from core.errors import AdapterBroken, BrokerError, BugError, KeysRefused, KnownError, StoreError
 from core.events.live_payloads import ComparisonFailed, StreamChanged
 from core.trading.desk_tasks import OnBug
 from core.trading.reconcile import Difference
@@ -96,7 +96,8 @@ class Comparisons:
                 await self.compare()
                 await self._reached(None, asked_ns)
             except BrokerError as error:
-                if isinstance(error, KeysRefused) or reconciler.gives_up:
+                is_useless = isinstance(error, AdapterBroken) and not reconciler.has_met
+                if isinstance(error, KeysRefused) or is_useless or reconciler.gives_up:
                     raise
                 await self._reached(error, asked_ns)
             except StoreError as error:

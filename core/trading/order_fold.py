@@ -221,7 +221,9 @@ def _with_said(life: OrderLife) -> OrderLife:
     return msgspec.structs.replace(life, said=said)
 
 
-def refused(life: OrderLife, code: RejectCode, reason: str, now_ns: int, *, broker_code: int | None = None, words: str = "") -> Folded:
+def refused(
+    life: OrderLife, code: RejectCode, reason: str, now_ns: int, *, broker_code: int | str | None = None, words: str = ""
+) -> Folded:
     """Fold that the broker did not take the order, or that it never left. Does nothing to an order that ended already."""
     said = _S.REJECTED if RANK[_S.REJECTED] > RANK[life.said] else life.said
     after = _settle(msgspec.structs.replace(life, said=said), reason, now_ns, code=code)

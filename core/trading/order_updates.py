@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from core.errors import KnownError
 from core.events.live_payloads import StreamChanged
-from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus
+from core.model.broker import Execution, OrderUpdate, StreamState, StreamStatus, UpdateKind
 from core.ports import BrokerStreams
 from core.trading.desk_tasks import OnBug
 from core.trading.entries import Entry
@@ -68,7 +68,7 @@ class OrderUpdates:
             batch = [await self._updates.get()]
             while not self._updates.empty():
                 batch.append(self._updates.get_nowait())
-            if any(update.event == "restated" for update in batch):
+            if any(update.kind is UpdateKind.RESTATED for update in batch):
                 await self._take_entries()  # a split, perhaps: what comes after it is in other units
             try:
                 async with self._state.turn:
@@ -94,7 +94,7 @@ class OrderUpdates:
             self._wake()  # somebody else's order: reconciliation adopts it
             return
         life = entry.life(known.order.id, known)
-        if update.event == "order_replace_rejected":
+        if update.kind is UpdateKind.CHANGE_REFUSED:
             self._wake()  # which of the two orders that is about differs: both are asked for
         entry.take(heard(life, update.order, now_ns))
         execution: Execution | None = update.execution

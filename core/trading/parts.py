@@ -82,7 +82,7 @@ def part_of(broker: BrokerOrder, before: Part | None) -> Part:
         said=broker.status,
         filled_qty=broker.filled_qty,
         qty=broker.qty,
-        is_replaced=broker.broker_status == "replaced",
+        is_replaced=broker.is_replaced,
         replaced_by=broker.replaced_by,
         limit_price=broker.limit_price,
         stop_price=broker.stop_price,

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -27,8 +27,10 @@ from core.model.broker import (
     Tick,
 )
 from core.model.instants import iso
+from core.model.market import Bar
 from core.model.order import OrderSide, OrderType, TimeInForce
 from core.ports import Broker
+from tests.broker.faults import Fault, Way
 from tests.broker.server import KEY, SECRET, FakeBroker
 
 QUICK = Patience(first_pause_s=0.001, longest_pause_s=0.002, longest_advice_s=0.05, per_minute=100_000)
@@ -39,13 +41,26 @@ QUICK_STREAM = StreamPatience(connect_s=2, enter_s=2, ping_s=5, silence_s=5, ans
 
 
 Grid = tuple[Decimal | None, Decimal | None, Decimal | None]
-Refused = tuple[BrokerOrderRequest, RefusalReason, int, int, str]
+Refused = tuple[BrokerOrderRequest, RefusalReason, int, int | str | None, str]
 """An order, and why it is refused: our reason, the broker's status, code and words."""
 
 
 def buy(id: str, symbol: str = "SPY", qty: str | None = "10", **more: Any) -> BrokerOrderRequest:
     """A buy."""
     return BrokerOrderRequest(client_order_id=id, symbol=symbol, side=OrderSide.BUY, qty=None if qty is None else Decimal(qty), **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A broker's own words: of an account that trades, of orders, and of the updates of one that is filled in two parts."""
+
+    account: str = "ACTIVE"
+    working: str = "new"
+    wished: str = "pending_cancel"
+    cancelled: str = "canceled"
+    rejected: str = "rejected"
+    replaced: str = "replaced"
+    told: tuple[str, str, str] = ("new", "partial_fill", "fill")
 
 
 class Bench(Protocol):
@@ -67,6 +82,11 @@ class Bench(Protocol):
     """Lot, tick and smallest quantity of BTC/USD."""
     last_trade: Decimal
     """Of SPY."""
+    finest_bid: str
+    """A price with as many digits as it can tell."""
+    instants_ns: int
+    """The step in which it tells time."""
+    words: Words
     clock_says: tuple[str, str] | None
     """What its clock says, and when it closes next, where a test can know."""
     refused: Sequence[Refused]
@@ -103,6 +123,36 @@ class Bench(Protocol):
         """Let the market's stream tell of something."""
         ...
 
+    def past(self, *bars: Bar) -> None:
+        """Let the history have these minutes of a symbol, and no others."""
+        ...
+
+
+class DistantBench(Bench, Protocol):
+    """Of a broker that is reached over a network, with what can go wrong on the way."""
+
+    keys: tuple[str, str]
+
+    def lose_answer(self) -> None:
+        """Let the next order or change be taken, and its answer be lost."""
+        ...
+
+    def unreachable(self) -> AbstractContextManager[None]:
+        """Let nobody connect for the length of the block."""
+        ...
+
+    def revoke(self) -> None:
+        """Let the keys not be good any more, and what was made of them neither."""
+        ...
+
+    def cut(self) -> None:
+        """Cut the streams."""
+        ...
+
+    def lead_astray(self) -> None:
+        """Let the next question be answered by somebody on the way, with a 404."""
+        ...
+
 
 class Served(Protocol):
     """Where a broker is."""
@@ -128,9 +178,11 @@ class AlpacaBench:
     features = AdapterLoader(()).find_all()["alpaca"].features
     buying_power = Decimal(200_000)
     coin_fee = Decimal("0.0025")
+    keys = (KEY, SECRET)
     cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (Decimal("0.000000001"), Decimal("0.5"), Decimal("0.0001"))
     last_trade = Decimal("400.25")
+    finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
     clock_says: tuple[str, str] | None = ("2023-11-14T22:23:20Z", "2023-11-14T21:00:00Z")
     refused: Sequence[Refused] = (
         (buy("a", qty="10000"), RefusalReason.BUYING_POWER, 403, 40310000, "insufficient buying power"),
@@ -180,6 +232,37 @@ class AlpacaBench:
                             "limit_price": "1", "time_in_force": "gtc"})  # fmt: skip
 
         self.server.do(place)
+
+    def past(self, *bars: Bar) -> None:
+        rows = [
+            {
+                "t": text_of_instant(bar.start_ns),
+                "o": bar.open,
+                "h": bar.high,
+                "l": bar.low,
+                "c": bar.close,
+                "v": bar.volume,
+                "n": 3,
+                "vw": 1.5,
+            }
+            for bar in bars
+        ]
+        self.server.do(lambda: self.server.bars.update({(bars[0].symbol, "1Min"): rows}))
+
+    def lose_answer(self) -> None:
+        self.server.fail(Fault("POST /v2/orders", Way.RESET_AFTER), Fault("PATCH /v2/orders", Way.RESET_AFTER))
+
+    def unreachable(self) -> AbstractContextManager[None]:
+        return self.server.unreachable()
+
+    def revoke(self) -> None:
+        self.server.do(lambda: setattr(self.server, "revoked", True))
+
+    def cut(self) -> None:
+        self.server.drop_streams()
+
+    def lead_astray(self) -> None:
+        self.server.fail(Fault("GET /v2/orders", Way.STATUS, 404, body="<html>Not here</html>"))
 
     def tell(self, *ticks: Tick) -> None:
         self.server.send_ticks({"T": "from the future", "S": "SPY"}, *(_message(tick) for tick in ticks))

@@ -37,7 +37,7 @@ from core.model.run import AccountTerms
 from core.ports import Broker, CorporateActionStore, PaperBooks
 from core.store.memory import MemoryCorporateActionStore
 from core.store.memory_paper import MemoryPaperBooks
-from tests.broker.bench import Grid, Refused, buy
+from tests.broker.bench import Grid, Refused, Words, buy
 from tests.broker.book import CRYPTO, EQUITIES
 
 D = Decimal
@@ -103,6 +103,11 @@ class HandMarket:
     def tell(self, tick: Tick) -> None:
         """Tell of something."""
         self._feed.tell(tick)
+
+    def past(self, *bars: Bar) -> None:
+        """Let the history have these minutes."""
+        for bar in bars:
+            self._feed.add(bar, silently=True)
 
     def cut(self) -> None:
         """Cut the stream until `mend`."""
@@ -221,6 +226,7 @@ class PaperBench:
     judges_at_once = has_sessions = has_spread = True
     coin_grid: Grid = (D("0.000000001"), D("0.5"), D("0.0001"))
     last_trade = D("400.25")
+    finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
     clock_says: tuple[str, str] | None = None
     refused: Sequence[Refused] = (
         (buy("a", qty="10000"), RefusalReason.BUYING_POWER, 403, 40310000, "insufficient buying power"),
@@ -267,6 +273,9 @@ class PaperBench:
             request = buy(f"o{number}", qty="1", type=OrderType.LIMIT, limit_price=D(1), time_in_force=TimeInForce.GTC)
             await self.broker.desk.submit(request)
 
+    def past(self, *bars: Bar) -> None:
+        self.market.past(*bars)
+
     def tell(self, *ticks: Tick) -> None:
         for tick in ticks:
             self.market.tell(tick)
@@ -292,6 +301,7 @@ class SimBench:
     cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.01")
+    finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
     clock_says: tuple[str, str] | None = None
     refused: Sequence[Refused] = (
         (buy("a", time_in_force=TimeInForce.OPG), RefusalReason.TIME_IN_FORCE, 422, 42210000, "invalid time_in_force opg"),
@@ -330,6 +340,10 @@ class SimBench:
             self.clock.step_ns = step_ns if number % 400 else 1_000_001
             request = buy(f"o{number}", qty="1", type=OrderType.LIMIT, limit_price=D(1), time_in_force=TimeInForce.GTC)
             await self.broker.desk.submit(request)
+
+    def past(self, *bars: Bar) -> None:
+        for bar in bars:
+            self._fake.feed.add(bar, silently=True)
 
     def tell(self, *ticks: Tick) -> None:
         for tick in ticks:

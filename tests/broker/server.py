@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import json
-import threading
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 from aiohttp import WSMsgType, web
 
 from core.brokers.alpaca.fields import instant, text_of_instant
 from tests.broker.book import CRYPTO, EQUITIES, Book, Document, Refused
 from tests.broker.faults import Fault, Mischief, StreamMood, Way
+from tests.broker.loopback import LoopbackServer
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,11 +23,12 @@ KEY, SECRET = "PKFAKEKEY0123456789A", "sEcReT-of-the-fake-broker-0123456789abcd"
 CLOCK_NS = 1_700_000_600_000_000_000
 
 
-class FakeBroker:
+class FakeBroker(LoopbackServer):
     """The server, its book, and its switches. Everything in it belongs to its own thread: reach it by `do`."""
 
     def __init__(self, clock: Callable[[], int] | None = None) -> None:
         """`clock`: the time of day of its book; see there."""
+        super().__init__("fake-broker")
         self.book = Book(tell=self._tell, clock=clock)
         self.bars: dict[tuple[str, str], list[Document]] = {}
         self.number = "PA3FAKE00001"
@@ -51,69 +50,19 @@ class FakeBroker:
         ]
         self.requests: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
-        self.url = ""
         self._held: Document | None = None
         self._listeners: list[web.WebSocketResponse] = []
         self._watchers: list[web.WebSocketResponse] = []
         self._waiting: set[asyncio.Task[Any]] = set()
-        self._closing = asyncio.Event()
-        self._ready = threading.Event()
-        self._changed = threading.Condition()
-        self._changes = 0
         self.subscribed: list[Document] = []
         self.watched: dict[int, tuple[str, ...]] = {}
         self.one_market_stream = False
         """Whether a second connection to the market is turned away, as Alpaca does."""
         self.listens = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
-        self._transports: WeakSet[asyncio.Transport] = WeakSet()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="fake-broker")
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator["FakeBroker"]:
-        """Serve for the length of the block."""
-        self._thread.start()
-        self._ready.wait(10)
-        try:
-            yield self
-        finally:
-            assert self._loop is not None
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join(10)
-
-    def do(self, work: Callable[[], T]) -> T:
-        """Do something with the book or the switches, in the server's thread."""
-        assert self._loop is not None
-
-        async def run() -> T:
-            return work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
 
     def fail(self, *faults: Fault) -> None:
         """Let the next requests that fit go wrong, each fault once."""
         self.do(lambda: self.faults.extend(faults))
-
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 10) -> None:
-        """Wait until something is so; it is looked at again whenever a request or a stream's message came.
-
-        The condition may reach the server by `do`: it is asked without the lock that the server's thread takes to say that something came.
-        """
-        until = time.monotonic() + seconds
-        while True:
-            seen = self._changes
-            if condition():
-                return
-            with self._changed:
-                while self._changes == seen:
-                    assert self._changed.wait(until - time.monotonic()), f"not so within {seconds} s"
-
-    def _say_changed(self) -> None:
-        with self._changed:
-            self._changes += 1
-            self._changed.notify_all()
 
     def send_ticks(self, *messages: Document) -> None:
         """Send messages of the market to all who watch, one list a frame."""
@@ -170,31 +119,6 @@ class FakeBroker:
 
         self.do(pause)
 
-    @contextlib.contextmanager
-    def unreachable(self) -> Iterator[None]:
-        """Let nobody connect for the length of the block; who is connected is cut off."""
-        self._run(self._shut())
-        try:
-            yield
-        finally:
-            self._run(self._reopen())
-
-    async def _shut(self) -> None:
-        assert self._site is not None
-        await self._site.stop()
-        for transport in list(self._transports):
-            transport.abort()
-
-    async def _reopen(self) -> None:
-        assert self._runner is not None
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        self._site = web.TCPSite(self._runner, host, int(port))
-        await self._site.start()
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
     def _to_all(self, sockets: list[web.WebSocketResponse], frame: str | bytes) -> None:
         def send() -> None:
             for socket in sockets:
@@ -204,8 +128,7 @@ class FakeBroker:
 
     # --- serving ---
 
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def application(self) -> web.Application:
         app = web.Application(middlewares=[self._middleware])
         routes: list[tuple[str, str, Handler]] = [
             ("GET", "/v2/account", self._account),
@@ -233,18 +156,13 @@ class FakeBroker:
         ]
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
-        self._runner = runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-        await runner.setup()
-        self._site = web.TCPSite(runner, "127.0.0.1", 0)
-        await self._site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        self._ready.set()
-        await self._closing.wait()
+        return app
+
+    def let_go(self) -> None:
         for socket in [*self._listeners, *self._watchers]:
             self._cut(socket)
         for task in self._waiting:
             task.cancel()
-        await runner.cleanup()
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -253,7 +171,7 @@ class FakeBroker:
         if request.transport is not None:
             self._transports.add(request.transport)
         self.queries.append((name, dict(request.query)))
-        self._say_changed()
+        self.say_changed()
         is_stream = request.headers.get("Upgrade", "").lower() == "websocket"
         if not is_stream and (self.revoked or request.headers.get("APCA-API-SECRET-KEY") != SECRET):
             return _json({"code": 40110000, "message": "request is not authorized"}, 401)
@@ -520,7 +438,7 @@ class FakeBroker:
                 if frame.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     continue
                 await hear(socket, json.loads(frame.data))
-                self._say_changed()
+                self.say_changed()
         finally:
             for group in (self._listeners, self._watchers):
                 if socket in group:
@@ -529,7 +447,7 @@ class FakeBroker:
 
     def _tell(self, update: Document) -> None:
         """Send what became of an order, as the mischief of the day has it."""
-        self._say_changed()
+        self.say_changed()
         frames: list[Document] = [update]
         if self.mischief is Mischief.DOUBLED:
             frames = [update, update]

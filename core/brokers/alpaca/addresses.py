@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from core.brokers.address import checked
+from core.brokers.address import checked_address
 from core.errors import InvalidValue
 from core.model.broker import AccountName
 
@@ -34,7 +34,7 @@ class Addresses:
     def of(cls, account: AccountName, environment: Mapping[str, str]) -> "Addresses":
         """Return the addresses that the environment names, else Alpaca's own. Raises InvalidValue."""
         variable, given = _first(environment, _BASE[account])
-        trading = checked(given, _HTTP, variable).removesuffix("/v2") if given else TRADING[account]
+        trading = checked_address(given, _HTTP, variable).removesuffix("/v2") if given else TRADING[account]
         other = TRADING[AccountName.LIVE if account is AccountName.PAPER else AccountName.PAPER]
         if urlsplit(trading).hostname == urlsplit(other).hostname:
             # Practice orders that reach real money: the one mistake that must not be possible.
@@ -42,12 +42,12 @@ class Addresses:
         data, ticks = (environment.get(name, "").strip() for name in ("ALPACA_DATA_BASE_URL", "ALPACA_DATA_STREAM_URL"))
         stream_variable, updates = _first(environment, (f"ALPACA_{account.upper()}_STREAM_URL", "ALPACA_STREAM_URL"))
         scheme = "wss" if trading.startswith("https") else "ws"
-        stream = checked(updates, _STREAM, stream_variable) if updates else f"{scheme}{trading[trading.index('://') :]}"
+        stream = checked_address(updates, _STREAM, stream_variable) if updates else f"{scheme}{trading[trading.index('://') :]}"
         return cls(
             trading=trading,
-            data=checked(data, _HTTP, "ALPACA_DATA_BASE_URL") if data else DATA,
+            data=checked_address(data, _HTTP, "ALPACA_DATA_BASE_URL") if data else DATA,
             updates=stream if urlsplit(stream).path else f"{stream}/stream",
-            ticks=checked(ticks, _STREAM, "ALPACA_DATA_STREAM_URL") if ticks else DATA_STREAM,
+            ticks=checked_address(ticks, _STREAM, "ALPACA_DATA_STREAM_URL") if ticks else DATA_STREAM,
         )
 
     def ticks_of(self, path: str) -> str:

@@ -17,7 +17,7 @@ from core.brokers.alpaca.fields import (
     symbol_of_position,
     word,
 )
-from core.model.broker import BrokerOrder, BrokerOrderRequest, Execution, OrderChange, OrderClass, OrderUpdate
+from core.model.broker import BrokerOrder, BrokerOrderRequest, Execution, OrderChange, OrderClass, OrderUpdate, UpdateKind
 from core.model.money import plain
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 
@@ -30,6 +30,7 @@ _FINAL: Final = {
     "replaced": OrderStatus.CANCELLED,
 }
 """Alpaca's final words. Any other word, one of tomorrow's too, is an order that may still fill."""
+_KINDS: Final = {"order_replace_rejected": UpdateKind.CHANGE_REFUSED, "restated": UpdateKind.RESTATED}
 
 
 def body_of(request: BrokerOrderRequest) -> bytes:
@@ -145,8 +146,14 @@ def read_update(document: Any) -> OrderUpdate:
             cum_qty=order.filled_qty,
             time_ns=time_ns,
         )
+    event = str(row["event"])
     return OrderUpdate(
-        event=str(row["event"]), order=order, time_ns=time_ns, execution=execution, position_qty=amount_or_none(row.get("position_qty"))
+        event=event,
+        order=order,
+        time_ns=time_ns,
+        kind=_KINDS.get(event, UpdateKind.STATE),
+        execution=execution,
+        position_qty=amount_or_none(row.get("position_qty")),
     )
 
 

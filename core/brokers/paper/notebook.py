@@ -10,7 +10,7 @@ from core.brokers.paper.orders import as_it_is
 from core.matching.ledger import Ledger
 from core.matching.margin import Shortfall
 from core.matching.orders import WorkingOrder
-from core.model.broker import BrokerOrder, Execution, OrderUpdate
+from core.model.broker import BrokerOrder, Execution, OrderUpdate, UpdateKind
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
 from core.model.corporate_action import price_after
 from core.model.money import ZERO
@@ -24,6 +24,7 @@ _WORDS: Final = {
     OrderStatus.EXPIRED: "expired",
     OrderStatus.REJECTED: "rejected",
 }
+_RESTATED: Final = "restated"
 _APART: Final = frozenset({BrokerEntryKind.SPLIT, BrokerEntryKind.DIVIDEND})
 _LISTED: Final = {LegRole.TARGET: 0, LegRole.STOP: 1}
 
@@ -146,7 +147,7 @@ class Notebook:
 
     def resize(self, order_id: str, qty: Decimal) -> None:
         """Note that a leg is over another quantity now."""
-        self._tell("restated", self._change(order_id, qty=qty))
+        self._tell(_RESTATED, self._change(order_id, qty=qty))
 
     def split(self, order_id: str, order: WorkingOrder, ratio: Decimal) -> None:
         """Note that a split has moved an order into other units."""
@@ -154,7 +155,7 @@ class Notebook:
         average = None if before.avg_fill_price is None else price_after(before.avg_fill_price, ratio)
         terms = {name: getattr(request, name) for name in ("limit_price", "stop_price", "trail_price")}
         qty = None if before.qty is None else request.qty
-        self._tell("restated", self._change(order_id, filled_qty=order.filled, avg_fill_price=average, qty=qty, **terms))
+        self._tell(_RESTATED, self._change(order_id, filled_qty=order.filled, avg_fill_price=average, qty=qty, **terms))
 
     def relink(self, order_id: str, old_id: str, new_id: str) -> None:
         """Let what hung on an order hang on the one that replaced it."""
@@ -264,7 +265,8 @@ class Notebook:
             self._legs.setdefault(row.parent_id, []).append(row.order.id)
 
     def _tell(self, event: str, order: BrokerOrder, execution: Execution | None = None) -> None:
-        self._updates.append(OrderUpdate(event=event, order=order, time_ns=order.updated_ns, execution=execution))
+        kind = UpdateKind.RESTATED if event == _RESTATED else UpdateKind.STATE
+        self._updates.append(OrderUpdate(event=event, order=order, time_ns=order.updated_ns, kind=kind, execution=execution))
 
 
 def _holdings(ledger: Ledger) -> tuple[PaperHolding, ...]:

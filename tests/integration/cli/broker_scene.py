@@ -41,11 +41,10 @@ class Turn(BarStrategy):
 '''
 
 
-class BrokerScene:
-    """What a test holds in its hands. `variables`: the environment that points the program at the broker, and at this time."""
+class Scene:
+    """Calls of the program beside a broker. `variables`: the environment that points it at the broker, and at the test's time."""
 
-    def __init__(self, server: FakeBroker, clock: SharedClock, market: Market, home: Path, variables: Mapping[str, str]) -> None:
-        self.server, self.clock, self.market = server, clock, market
+    def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
         self.variables = variables
         self._home = home
         self._begun: list[subprocess.Popen[str]] = []
@@ -68,6 +67,14 @@ class BrokerScene:
         for process in self._begun:
             process.kill()
             process.communicate()
+
+
+class BrokerScene(Scene):
+    """What a test holds in its hands of a fake Alpaca."""
+
+    def __init__(self, server: FakeBroker, clock: SharedClock, market: Market, home: Path, variables: Mapping[str, str]) -> None:
+        super().__init__(home, variables)
+        self.server, self.clock, self.market = server, clock, market
 
     def orders(self) -> list[dict[str, Any]]:
         """The broker's orders, oldest first."""

@@ -65,7 +65,12 @@ def test_ones_own_is_found_without_being_run_and_loaded_when_it_is_asked_for(tmp
         (HEAD + "class X(Adapter):\n    pass", "class X has no id"),
         (HEAD + "class X(Adapter):\n    id = ''", "id must be text"),
         (HEAD + "class X(Adapter):\n    id = 'a' + 'b'", "id must be written as a plain value"),
-        (HEAD + "class X(Adapter):\n    id = 'a'\n    assets = ('equities',)", "Invalid enum value 'equities'"),
+        (HEAD + "class X(Adapter):\n    id = 'a'\n    assets = ('equities',)", "the words are equity, crypto, currency."),
+        (
+            HEAD + "class X(Adapter):\n    id = 'a'\n    assets = 'equity'",
+            "assets: Expected `array`, got `str`; write it with a comma, like ('equity',).",
+        ),
+        (HEAD + "class X(Adapter):\n    id = 'a'\n    asset = ('equity',)", "line 6: an adapter has no asset; did you mean assets?"),
         (HEAD + "class X(Adapter):\n    id = 'a'\n    fractional = 'yes'", "Expected `bool`, got `str`"),
         (HEAD + "class X(Adapter):\n    id = 'alpaca'", "stays in use"),
         ("\0", "it is not valid Python"),
@@ -101,6 +106,24 @@ def test_a_file_that_is_gone_is_an_unknown_name(tmp_path: Path) -> None:
     (tmp_path / "mine.py").unlink()
     with pytest.raises(UnknownName):
         loader.load("mine")
+
+
+def test_a_folder_is_an_adapter_too_and_all_of_it_is_read_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (tmp_path / "empty").mkdir()
+    folder.mkdir()
+    (folder / "words.py").write_text("NAME = 'one'\n")
+    loader = written(folder, "__init__.py", SOUND.replace("\n\nclass", "\nfrom .words import NAME\n\n\nclass", 1) + "\n    said = NAME\n")
+    loader = AdapterLoader((tmp_path,))
+    assert list(loader.find_all()) == ["alpaca", "mine"]
+    assert getattr(loader.load("mine")[1], "said") == "one"  # noqa: B009
+    (folder / "words.py").write_text("NAME = 'another'\n")
+    assert getattr(loader.load("mine")[1], "said") == "another"  # noqa: B009
+    (folder / "words.py").write_text("NAME = no\n")
+    with pytest.raises(AdapterBroken, match=r"mine cannot be imported: NameError: name 'no' is not defined \(words\.py, line 1\)\."):
+        loader.load("mine")
+    (folder / "__init__.py").write_text("class X(:")
+    assert (loader.find_all()["mine"].error or "").startswith("mine: line 1: it is not valid Python")
 
 
 def test_what_cannot_be_read_is_listed(tmp_path: Path) -> None:

@@ -107,7 +107,10 @@ raise KeyboardInterrupt
     [
         ("        while True:\n            pass", "did not come back within 0.3 s"),
         ("        raise SystemExit(3)", "it tried to end the program"),
-        ("        raise ValueError(f'bad keys {link.credentials.key} {link.credentials.secret}')", r"ValueError: bad keys \*\*\* \*\*\*\."),
+        (
+            "        raise ValueError(f'bad keys {link.credentials.key} {link.credentials.secret}')",
+            r"ValueError: bad keys \*\*\* \*\*\* \(own\.py, line 12\)\.",
+        ),
         ("        return object()", "has no account, orders, desk, market, history, streams, close"),
     ],
 )
