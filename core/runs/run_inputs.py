@@ -97,6 +97,8 @@ async def _actions(log: EventLog, run: Run, accounts: Set[str | None]) -> dict[s
             continue
         day = _day_of(one.symbol, one.time_ns)
         action: CorporateAction
+        if not one.is_booked or one.rate <= 0:
+            continue  # it was in the books by then, or was taken back
         if one.what == BrokerEntryKind.SPLIT:
             action = Split(symbol=one.symbol, day=day, ratio=one.rate)
         elif one.what == BrokerEntryKind.DIVIDEND:

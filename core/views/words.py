@@ -72,7 +72,17 @@ def _passed(e: live.BarsPassed) -> str:
 def _entry(e: live.EntryTaken) -> str:
     of = f" of {e.symbol}" if e.symbol else ""
     moved = [words for words in (f"{e.qty:+f} units" if e.qty else "", f"{e.cash:+f} in cash" if e.cash else "") if words]
-    return f"{e.account}: {e.what.replace('_', ' ')}{of}" + (f", {', '.join(moved)}." if moved else ".")
+    told = f"{e.account}: {e.what.replace('_', ' ')}{of}" + (f", {', '.join(moved)}." if moved else ".")
+    if e.said:
+        told += f" {e.said}" + ("" if e.said.endswith(".") else ".")
+    if e.what == "coin_fee":
+        told += " What is held tells of it and counts."
+    return told if e.is_booked else f"{told} It is booked to no run here: what is held is compared with the broker."
+
+
+def _dividend(e: p.DividendPaid) -> str:
+    what = "Kept of a dividend" if e.is_tax else "Dividend"
+    return f"{what} of {e.symbol}, {plain(abs(e.per_share) if e.is_tax else e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}."
 
 
 def _replaced(e: p.ReplaceRequest, find: FindOrder) -> str:
@@ -188,7 +198,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
     p.InterestCharged: lambda e, _: _interest(e),
     p.SplitApplied: lambda e, _: f"Split of {e.symbol}, {plain(e.ratio)} for 1: {plain(e.qty_before)} became {plain(e.qty)}"
     + (f" and {plain(e.cash)} of cash." if e.cash else "."),
-    p.DividendPaid: lambda e, _: f"Dividend of {e.symbol}, {plain(e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}.",
+    p.DividendPaid: lambda e, _: _dividend(e),
     p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",
     p.OrderSubmitted: lambda e, find: f"{_order(e.order_id, find)} sent to {e.account}.",
     p.OrderOutcomeUnknown: lambda e, find: f"{_order(e.order_id, find)} was sent and no answer came; it is looked up. {e.reason}",

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from aiohttp import WSMsgType, web
 
 from core.brokers.alpaca.fields import instant, text_of_instant
+from tests.broker.activities import Activities
 from tests.broker.book import CRYPTO, EQUITIES, Book, Document, Refused
 from tests.broker.faults import Fault, Mischief, StreamMood, Way
 
@@ -31,6 +32,7 @@ class FakeBroker:
     def __init__(self, clock: Callable[[], int] | None = None) -> None:
         """`clock`: the time of day of its book; see there."""
         self.book = Book(tell=self._tell, clock=clock)
+        self.activities = Activities(self.book)
         self.bars: dict[tuple[str, str], list[Document]] = {}
         self.number = "PA3FAKE00001"
         self.page_bars = 10_000
@@ -218,6 +220,7 @@ class FakeBroker:
             ("PATCH", "/v2/orders/{id}", self._replace),
             ("DELETE", "/v2/orders/{id}", self._cancel),
             ("GET", "/v2/account/activities/FILL", self._activities),
+            ("GET", "/v2/account/activities", self.activities.listed),
             ("GET", "/v2/assets", self._assets),
             ("GET", "/v2/clock", self._clock),
             ("GET", "/v2/calendar", self._calendar),
