@@ -185,11 +185,11 @@ class Reconciler:
         waits = {one.id: one.symbol for one in new if one.is_half_told and now_ns - one.known_ns < HALF_TOLD_NS}
         self._half_told = frozenset(waits.values())
         new = [one for one in new if one.id not in waits]
+        seen = next((at for at, one in enumerate(listed) if one.id == state.last_entry), -1)
+        before = {one.id for one in listed[: seen + 1]}
         if self._known_ns is None:
             # The last, from which it goes on, and what was booked a moment before: the broker's clock may be off.
-            return [one for one in new if one is new[-1] or one.known_ns >= now_ns - HOUR_NS]
-        seen = next((at for at, one in enumerate(listed) if one.id == state.last_entry), 0)
-        before = {one.id for one in listed[:seen]}
+            return [one for one in new if (one is new[-1] and one.id not in before) or one.known_ns >= now_ns - HOUR_NS]
         return [one for one in new if one.id not in before or one.known_ns >= self._known_ns]
 
     def _is_of_before(self, one: BrokerEntry) -> bool:

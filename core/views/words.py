@@ -71,7 +71,7 @@ def _passed(e: live.BarsPassed) -> str:
 
 def _entry(e: live.EntryTaken) -> str:
     of = f" of {e.symbol}" if e.symbol else ""
-    moved = [words for words in (f"{e.qty:+f} units" if e.qty else "", f"{e.cash:+f} in cash" if e.cash else "") if words]
+    moved = [f"{'+' if amount > 0 else ''}{plain(amount)} {what}" for amount, what in ((e.qty, "units"), (e.cash, "in cash")) if amount]
     told = f"{e.account}: {e.what.replace('_', ' ')}{of}" + (f", {', '.join(moved)}." if moved else ".")
     if e.said:
         told += f" {e.said}" + ("" if e.said.endswith(".") else ".")

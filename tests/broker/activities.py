@@ -22,16 +22,15 @@ class Activities:
         self.book = book
         self.rows: list[Document] = []
         self.pages = 0
-        self.broken_page: int | None = None
-        """Which page that is asked for is no JSON, once."""
+        self._broken: tuple[int, int, str] | None = None
         self._rest: Document = {}
 
     async def listed(self, request: web.Request) -> web.StreamResponse:
         """Answer `GET /v2/account/activities`: pages by id, `after` by when a row was made."""
         self.pages += 1
-        if self.broken_page is not None and self.pages >= self.broken_page:
-            self.broken_page = None
-            return web.Response(text='[{"id": "2023', content_type="application/json")
+        if self._broken is not None and self.pages >= self._broken[0]:
+            (_, status, body), self._broken = self._broken, None
+            return web.Response(status=status, text=body, content_type="application/json")
         query = request.query
         rows = sorted(self.rows, key=lambda row: str(row.get("id")))
         if "after" in query:
@@ -43,6 +42,10 @@ class Activities:
             ids = [row.get("id") for row in rows]
             rows = rows[ids.index(query["page_token"]) + 1 :]
         return web.Response(text=json.dumps(rows[: min(PAGE, int(query.get("page_size", "100")))]), content_type="application/json")
+
+    def break_page(self, number: int, status: int, body: str) -> None:
+        """Let a page of those that are asked for from now on be answered so, once."""
+        self._broken = (self.pages + number, status, body)
 
     # --- what happens ---
 
@@ -94,7 +97,7 @@ class Activities:
         Without `fractions` a fraction of a share is left out, to be paid in cash.
         """
         holding = self.book.holdings[symbol]
-        before, price = holding.qty, sum(self.book.quotes[symbol]) / 2
+        before, price = holding.qty, sum(self.book.quotes[symbol], Decimal(0)) / 2
         after = (before * new / old).quantize(UNIT if fractions else Decimal(1), ROUND_DOWN)
         shared: Document = {"symbol": symbol, "activity_sub_type": "FSPLIT" if new > old else "RSPLIT"}
         if group:
