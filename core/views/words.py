@@ -298,6 +298,8 @@ def words(event: Envelope, find_order: FindOrder) -> str:
 def level_of(event: Envelope) -> Level:
     """Return how much an event asks to be looked at."""
     payload = event.payload
+    if isinstance(payload, live.EntryTaken) and not payload.is_booked:
+        return Level.WARNING
     is_over = (isinstance(payload, live.ComparisonFailed) and not payload.reason) or (
         isinstance(payload, live.LossesUnjudged) and not payload.symbols
     )

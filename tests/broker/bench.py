@@ -26,6 +26,7 @@ from core.model.broker import (
     StreamStatus,
     Tick,
 )
+from core.model.corporate_action import CorporateAction, Dividend
 from core.model.instants import iso
 from core.model.order import OrderSide, OrderType, TimeInForce
 from core.ports import Broker
@@ -63,6 +64,8 @@ class Bench(Protocol):
     """Whether an order that the account cannot bear is refused, rather than taken and rejected."""
     has_sessions: bool
     has_spread: bool
+    has_companies: bool
+    """Whether it tells of splits and dividends."""
     coin_grid: Grid
     """Lot, tick and smallest quantity of BTC/USD."""
     last_trade: Decimal
@@ -103,6 +106,10 @@ class Bench(Protocol):
         """Let the market's stream tell of something."""
         ...
 
+    async def happens(self, action: CorporateAction) -> None:
+        """Let a company do something to its shares; nothing, where the broker tells of no companies."""
+        ...
+
 
 class Served(Protocol):
     """Where a broker is."""
@@ -128,7 +135,7 @@ class AlpacaBench:
     features = AdapterLoader(()).find_all()["alpaca"].features
     buying_power = Decimal(200_000)
     coin_fee = Decimal("0.0025")
-    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = True
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = has_companies = True
     coin_grid: Grid = (Decimal("0.000000001"), Decimal("0.5"), Decimal("0.0001"))
     last_trade = Decimal("400.25")
     clock_says: tuple[str, str] | None = ("2023-11-14T22:23:20Z", "2023-11-14T21:00:00Z")
@@ -183,6 +190,14 @@ class AlpacaBench:
 
     def tell(self, *ticks: Tick) -> None:
         self.server.send_ticks({"T": "from the future", "S": "SPY"}, *(_message(tick) for tick in ticks))
+
+    async def happens(self, action: CorporateAction) -> None:
+        booked = self.server.activities
+        if isinstance(action, Dividend):
+            self.server.do(lambda: booked.dividend(action.symbol, str(action.amount)))
+        else:
+            new, old = action.ratio.as_integer_ratio()
+            self.server.do(lambda: booked.split(action.symbol, new, old))
 
 
 def _message(tick: Tick) -> dict[str, Any]:

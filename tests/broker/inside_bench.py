@@ -29,7 +29,8 @@ from core.model.broker import (
     Tick,
     Watch,
 )
-from core.model.instants import MINUTE_NS, parse_instant
+from core.model.corporate_action import CorporateAction
+from core.model.instants import HOUR_NS, MINUTE_NS, parse_instant
 from core.model.market import AssetClass, Bar
 from core.model.money import ZERO, to_float
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
@@ -218,7 +219,7 @@ class PaperBench:
     buying_power = D(100_000)
     coin_fee = ZERO
     cancels_slowly = refuses_own_opposite = False
-    judges_at_once = has_sessions = has_spread = True
+    judges_at_once = has_sessions = has_spread = has_companies = True
     coin_grid: Grid = (D("0.000000001"), D("0.5"), D("0.0001"))
     last_trade = D("400.25")
     clock_says: tuple[str, str] | None = None
@@ -231,8 +232,9 @@ class PaperBench:
         (buy("a", extended_hours=True), RefusalReason.EXTENDED_HOURS, 422, 42210000, "extended hours"),
     )
 
-    def __init__(self, broker: Any, market: HandMarket, clock: HandClock) -> None:
+    def __init__(self, broker: Any, market: HandMarket, clock: HandClock, actions: CorporateActionStore) -> None:
         self.broker: Broker = broker
+        self._actions = actions
         self.market = market
         self.clock = clock
         self._keeper = broker.account._keeper
@@ -271,6 +273,12 @@ class PaperBench:
         for tick in ticks:
             self.market.tell(tick)
 
+    async def happens(self, action: CorporateAction) -> None:
+        await self._actions.put([action])
+        self.clock.now = max(self.clock.now, calendar.day_start(action.day, AssetClass.EQUITY) + HOUR_NS)
+        await self._keeper.do(lambda exchange: exchange.pass_time())  # its clock does not wake it: nobody waits in a test
+        await self._keeper._look_at_actions()
+
 
 @asynccontextmanager
 async def paper_bench(books: PaperBooks | None = None) -> AsyncIterator[PaperBench]:
@@ -279,8 +287,9 @@ async def paper_bench(books: PaperBooks | None = None) -> AsyncIterator[PaperBen
     market = HandMarket(clock)
     for symbol, (bid, ask) in QUOTES.items():
         market.quote(symbol, bid, ask)
-    async with hand_source(market, clock, books or MemoryPaperBooks()).open("paper", AccountName.PAPER) as broker:
-        yield PaperBench(broker, market, clock)
+    actions = MemoryCorporateActionStore()
+    async with hand_source(market, clock, books or MemoryPaperBooks(), actions=actions).open("paper", AccountName.PAPER) as broker:
+        yield PaperBench(broker, market, clock, actions)
 
 
 class SimBench:
@@ -289,7 +298,7 @@ class SimBench:
     features = SIM_INFO.features
     buying_power = D(100_000)
     coin_fee = ZERO
-    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = False
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = has_companies = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.01")
     clock_says: tuple[str, str] | None = None
@@ -334,3 +343,6 @@ class SimBench:
     def tell(self, *ticks: Tick) -> None:
         for tick in ticks:
             self._fake.feed.tell(tick)
+
+    async def happens(self, action: CorporateAction) -> None:
+        """Its market has no companies."""

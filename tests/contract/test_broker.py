@@ -1,7 +1,7 @@
 """What every adapter does, case by case. `bench` is a connection to a broker whose market the test moves.
 
 The cases: 1 the account, 2 taking orders, 3 refusing them, 4 fills, 5 cancelling and changing, 6 finding orders again,
-7 the market, 8 streams.
+7 the market, 8 streams, 9 what no execution explains (`test_broker_entries.py`).
 """
 
 import asyncio
