@@ -487,6 +487,30 @@ async def test_what_counts_for_a_day_long_before_it_was_booked_is_not_lost(begin
         await assert_at_rest(scene)
 
 
+@pytest.mark.parametrize(("days", "is_again"), [(2, False), (20, True)])
+async def test_what_is_listed_some_days_after_it_was_made_is_not_lost(
+    begin: Begin, server: FakeBroker, clock: Later, days: int, *, is_again: bool
+) -> None:
+    """A row that was pending, or that the broker's list lacked."""
+    async with begin() as scene:
+        await bought(scene, "one", 10)
+        clock.pass_days(1)
+        slow = server.do(lambda: server.activities.money("CSD", "20"))
+        server.do(lambda: server.activities.rows.remove(slow))
+        clock.pass_days(days)
+        server.do(lambda: server.activities.money("CSD", "1"))
+        for _ in range(2):
+            await scene.desk.reconcile()
+        server.do(lambda: server.activities.rows.append(slow))
+        if not is_again:
+            await scene.desk.reconcile()
+            assert [one.cash for one in await entries(scene)] == [D(1), D(20)]
+    async with begin() as scene:
+        await scene.run("one")
+        assert [one.cash for one in await entries(scene)] == [D(1), D(20)]
+        await assert_at_rest(scene)
+
+
 async def test_thousands_are_read_page_by_page_and_taken_once(begin: Begin, server: FakeBroker, clock: Later) -> None:
     def many(count: int) -> None:
         for number in range(count):
