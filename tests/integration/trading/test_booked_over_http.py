@@ -131,6 +131,7 @@ async def test_a_dividend_is_paid_to_who_held_before_its_day_of_record(
         await bought(scene, "two", 5, side="sell")
         moved = {run_id: cash(scene, run_id) - before[run_id] for run_id in before}
         clock.pass_days(3)
+        await scene.desk.reconcile()  # what is asked for from here on is of later
         if not is_away:
             server.do(lambda: server.activities.dividend("SPY", "0.777", record=record, units="15"))
             await scene.desk.reconcile()
@@ -149,6 +150,26 @@ async def test_a_dividend_is_paid_to_who_held_before_its_day_of_record(
         told = await scene.told()
         assert "alpaca:PA3FAKE00001: dividend of SPY, +11.66 in cash. Dividend (DIV): Cash DIV @ 0.777, Pos QTY: 15" in told
         assert "Dividend of SPY, 0.777 a share on 10:" in told
+
+
+async def test_a_dividend_that_is_paid_after_a_split_is_on_the_shares_of_before(begin: Begin, server: FakeBroker, clock: Later) -> None:
+    async with begin() as scene:
+        await bought(scene, "one", 10)
+        await bought(scene, "two", 4)
+        clock.pass_days(2)
+        record = day_of(server)
+        clock.pass_days(1)
+        server.do(lambda: server.activities.split("SPY", 3, 2))
+        await scene.desk.reconcile()
+        await bought(scene, "one", 6, side="sell")
+        await bought(scene, "two", 6, side="sell")
+        before = {run_id: cash(scene, run_id) for run_id in ("one", "two")}
+        clock.pass_days(4)
+        server.do(lambda: server.activities.dividend("SPY", "0.5", record=record, units="14"))
+        await scene.desk.reconcile()
+        assert {run_id: cash(scene, run_id) - was for run_id, was in before.items()} == {"one": D(5), "two": D(2)}
+        assert (held(scene, "one"), held(scene, "two")) == (D(9), D(0))
+        await assert_at_rest(scene)
 
 
 async def test_what_is_kept_of_a_dividend_is_kept_of_the_same_holders(begin: Begin, server: FakeBroker, clock: Later) -> None:
