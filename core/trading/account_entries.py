@@ -15,8 +15,8 @@ from core.events.live_payloads import EntryTaken
 from core.events.payloads import DividendPaid, InterestCharged, MarginCall, OrderCreated, OrderFilled, OrderReplaced, SplitApplied
 from core.model.broker import BrokerOrder, Execution
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
-from core.model.corporate_action import units_after
-from core.model.money import MONEY_CONTEXT, ZERO, plain
+from core.model.corporate_action import ratio_words, units_after
+from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, Order, OrderRequest, OrderStatus, TimeInForce
 from core.trading.books import BookChange
 from core.trading.entries import Entry
@@ -222,7 +222,7 @@ class AccountEntries:
     ) -> None:
         """Move the symbol's orders into the units of after: those at the broker to what it made of them, the others by the rules."""
         state = self._state
-        words = f"A split, {plain(ratio)} for 1."
+        words = f"A split, {ratio_words(ratio)}."
         for known in state.working():
             life = entry.life(known.order.id, known)
             theirs = None if orders is None else orders.get(life.order.id)

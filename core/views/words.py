@@ -8,6 +8,7 @@ from typing import Any, Final
 from core.events import live_payloads as live
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
+from core.model.corporate_action import ratio_words
 from core.model.instants import iso
 from core.model.money import plain
 from core.model.order import Order, OrderLeg, OrderRequest, TimeInForce
@@ -196,7 +197,7 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
         "All positions are closed at their next opens."
     ),
     p.InterestCharged: lambda e, _: _interest(e),
-    p.SplitApplied: lambda e, _: f"Split of {e.symbol}, {plain(e.ratio)} for 1: {plain(e.qty_before)} became {plain(e.qty)}"
+    p.SplitApplied: lambda e, _: f"Split of {e.symbol}, {ratio_words(e.ratio)}: {plain(e.qty_before)} became {plain(e.qty)}"
     + (f" and {plain(e.cash)} of cash." if e.cash else "."),
     p.DividendPaid: lambda e, _: _dividend(e),
     p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",

@@ -11,6 +11,7 @@ from typing import Final
 
 from core.brokers.alpaca.bookings import Booking
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
+from core.model.corporate_action import ratio_words
 from core.model.money import MONEY_CONTEXT
 
 _UNIT: Final = Fraction(1, 10**9)
@@ -34,7 +35,8 @@ def _entries_of(group: list[tuple[Booking, int]]) -> list[BrokerEntry]:
     ratio = None if len(group) > 2 or old.qty * new.qty >= 0 else ratio_of(old, new)
     if ratio is None:
         return [_entry(one, booked_ns, one.qty, BrokerEntryKind.CORPORATE_ACTION) for one, booked_ns in group]
-    return [_entry(old, max(booked_ns for _, booked_ns in group), old.qty + new.qty, rate=ratio, price=new.price)]
+    booked_ns = max(booked_ns for _, booked_ns in group)
+    return [_entry(old, booked_ns, old.qty + new.qty, rate=ratio, said=f"Split ({old.type}), {ratio_words(ratio)}")]
 
 
 def _entry(
@@ -44,9 +46,10 @@ def _entry(
     kind: BrokerEntryKind = BrokerEntryKind.SPLIT,
     *,
     rate: Decimal | None = None,
-    price: Decimal | None = None,
+    said: str = "",
 ) -> BrokerEntry:
-    return BrokerEntry(id=one.id, kind=kind, time_ns=at_ns, symbol=one.symbol, qty=qty, rate=rate, price=price, said=one.said)
+    # No `price`: what a fraction is paid at is not told here, and its cash comes by itself.
+    return BrokerEntry(id=one.id, kind=kind, time_ns=at_ns, symbol=one.symbol, qty=qty, rate=rate, said=said or one.said)
 
 
 def _in_turn(group: list[tuple[Booking, int]]) -> tuple[Booking, Booking]:

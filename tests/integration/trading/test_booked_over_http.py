@@ -13,6 +13,7 @@ import pytest
 from core.clock.realtime import SystemClock
 from core.errors import AnswerUnreadable, BrokerError
 from core.events.live_payloads import EntryTaken
+from core.model.corporate_action import ratio_words
 from core.model.findings import Findings
 from core.model.instants import DAY_NS, HOUR_NS
 from core.model.money import plain
@@ -272,7 +273,7 @@ async def test_a_split_is_each_runs_own_and_orders_are_what_the_broker_made_of_t
             assert (order.request.qty, order.request.limit_price) == wanted
         await assert_at_rest(scene)
         told = await scene.told()
-        assert f"alpaca:PA3FAKE00001: split of SPY, {plain_signed(60 * ratio - 60)} units. Split (SPLIT): REMOVE, From QTY:-60" in told
+        assert f"alpaca:PA3FAKE00001: split of SPY, {plain_signed(60 * ratio - 60)} units. Split (SPLIT), {ratio_words(ratio)}." in told
         if orders != "cancelled":
             scene.fill(works, str(order.request.qty), str(order.request.limit_price))
             await scene.until_status(works, S.FILLED)
