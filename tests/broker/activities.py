@@ -23,13 +23,16 @@ class Activities:
         self.rows: list[Document] = []
         self.pages = 0
         self._broken: tuple[int, int, str] | None = None
+        self._times = 0
         self._rest: Document = {}
 
     async def listed(self, request: web.Request) -> web.StreamResponse:
         """Answer `GET /v2/account/activities`: pages by id, `after` by when a row was made."""
         self.pages += 1
         if self._broken is not None and self.pages >= self._broken[0]:
-            (_, status, body), self._broken = self._broken, None
+            _, status, body = self._broken
+            self._times -= 1
+            self._broken = self._broken if self._times > 0 else None
             return web.Response(status=status, text=body, content_type="application/json")
         query = request.query
         rows = sorted(self.rows, key=lambda row: str(row.get("id")))
@@ -43,9 +46,9 @@ class Activities:
             rows = rows[ids.index(query["page_token"]) + 1 :]
         return web.Response(text=json.dumps(rows[: min(PAGE, int(query.get("page_size", "100")))]), content_type="application/json")
 
-    def break_page(self, number: int, status: int, body: str) -> None:
-        """Let a page of those that are asked for from now on be answered so, once."""
-        self._broken = (self.pages + number, status, body)
+    def break_page(self, number: int, status: int, body: str, *, times: int = 1) -> None:
+        """Let the pages from that one on, of those that are asked for from now on, be answered so, so many times."""
+        self._broken, self._times = (self.pages + number, status, body) if times else None, times
 
     # --- what happens ---
 
@@ -71,17 +74,17 @@ class Activities:
         self.book.cash += Decimal(amount)
         return self.add(kind, net_amount=amount, **fields)
 
-    def dividend(self, symbol: str, rate: str, *, record: str | None = None, units: str | None = None) -> Document:
+    def dividend(self, symbol: str, rate: str, *, record: str | None = None, units: str | None = None, **fields: Any) -> Document:
         """Pay a dividend on what is held, or on so many units; rounded to the cent."""
         held = self.book.holdings.get(symbol, Holding()).qty if units is None else Decimal(units)
         cash = (held * Decimal(rate)).quantize(Decimal("0.01"), ROUND_HALF_UP)
         record = record or self.book.now()[:10]
         words = f"Cash DIV @ {rate}, Pos QTY: {held}, Rec Date: {record}"
-        return self.money("DIV", str(cash), symbol=symbol, per_share_amount=rate, qty="0", description=words)
+        return self.money("DIV", str(cash), symbol=symbol, per_share_amount=rate, qty="0", description=words, **fields)
 
     def units(self, kind: str, symbol: str, qty: str, **fields: Any) -> Document:
         """Let units come, or go (minus)."""
-        self._hold(symbol, self.book.holdings.get(symbol, Holding()).qty + Decimal(qty))
+        self.hold(symbol, self.book.holdings.get(symbol, Holding()).qty + Decimal(qty))
         return self.add(kind, symbol=symbol.replace("/", ""), qty=qty, **fields)
 
     def coin_fee(self, symbol: str, qty: str) -> Document:
@@ -103,7 +106,7 @@ class Activities:
         if group:
             shared["group_id"] = str(uuid.uuid4())
         words = f"From QTY:{-before}, To QTY:{after}, Position Value:{before * price}"
-        self._hold(symbol, after)
+        self.hold(symbol, after)
         self.book.quotes[symbol] = tuple((each * old / new).quantize(Decimal("0.0001")) for each in self.book.quotes[symbol])  # type: ignore[assignment]
         self.add("SPLIT", qty=str(-before), price=f"{price:.4f}", description=f"REMOVE, {words}", **shared)
         self._rest = {"qty": str(after), "price": f"{price * old / new:.4f}", "description": f"ADD, {words}", **shared}
@@ -129,7 +132,8 @@ class Activities:
         row["status"] = "canceled"
         self.book.cash -= Decimal(row["net_amount"])
 
-    def _hold(self, symbol: str, qty: Decimal) -> None:
+    def hold(self, symbol: str, qty: Decimal) -> None:
+        """Let the account hold so much of a symbol, without a row that tells why."""
         if qty:
             self.book.holdings.setdefault(symbol, Holding()).qty = qty
         else:

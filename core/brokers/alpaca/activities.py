@@ -4,6 +4,7 @@ Pages follow one another by id, and an id begins with the day that a row counts 
 when a row was made. So each reading begins some days before what is known, whatever the ids say; what comes again is told apart by its id.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -11,7 +12,7 @@ from core.brokers.alpaca.bookings import Booking, day_of_id, entry_of, read_book
 from core.brokers.alpaca.fields import parsed, rows, text_of_instant
 from core.brokers.alpaca.splits import split_entries
 from core.brokers.rest import Answer, RestClient
-from core.errors import AnswerUnreadable
+from core.errors import AnswerUnreadable, BrokerRefused
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
 from core.model.instants import DAY_NS
 
@@ -22,6 +23,8 @@ FIRST_DAYS: Final = 30
 AGAIN_DAYS: Final = 3
 """The same of a reading that goes on from one before, by when the newest row was made."""
 
+_log = logging.getLogger(__name__)
+
 
 class AlpacaActivities:
     """Reads them. It remembers nothing that a new one would not find again: only how short a reading may be."""
@@ -29,9 +32,30 @@ class AlpacaActivities:
     def __init__(self, trading: RestClient) -> None:
         self._trading = trading
         self._newest: tuple[str, int] | None = None
+        self._is_refused = False
 
     async def entries(self, after: str | None) -> list[BrokerEntry]:
-        """Return what was booked, oldest first, with some of before `after`: all pages, or it raises and nothing counts."""
+        """Return what was booked, oldest first, with some of before `after`: all pages, or it raises and nothing counts.
+
+        A server that does not answer this question has told of nothing: what it does to the account differs then, and is seen there.
+        """
+        try:
+            entries = entries_of(bookings := await self._bookings(after))
+        except BrokerRefused as error:
+            if not self._is_refused:
+                _log.warning("What is booked beside executions is not told; a split is a difference then. %s", error)
+            self._is_refused = True
+            return []
+        self._is_refused = False
+        standing = [one for one in entries if not one.reverses]
+        if standing:
+            # What is not whole yet is asked for until it is.
+            open_ns = [one.known_ns for one in bookings if one.is_pending and one.known_ns is not None]
+            open_ns += [one.known_ns for one in standing if one.is_half_told]
+            self._newest = (standing[-1].id, min([standing[-1].known_ns, *open_ns]))
+        return entries
+
+    async def _bookings(self, after: str | None) -> list[Booking]:
         since_ns = self._since_ns(after)
         query = {"category": "non_trade_activity", "direction": "asc", "page_size": str(PAGE)}
         if since_ns is not None:
@@ -47,14 +71,7 @@ class AlpacaActivities:
                 raise AnswerUnreadable("What the broker booked: its pages go round in a circle.", "Try again later.")
             tokens.add(page.last)
             query["page_token"] = page.last
-        entries = entries_of(found.values())
-        standing = [one for one in entries if not one.reverses]
-        if standing:
-            # What is not whole yet is asked for until it is.
-            open_ns = [one.known_ns for one in found.values() if one.is_pending and one.known_ns is not None]
-            open_ns += [one.known_ns for one in standing if one.is_half_told]
-            self._newest = (standing[-1].id, min([standing[-1].known_ns, *open_ns]))
-        return entries
+        return list(found.values())
 
     def _since_ns(self, after: str | None) -> int | None:
         if after is None:

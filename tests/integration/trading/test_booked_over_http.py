@@ -1,41 +1,21 @@
 """What Alpaca books without an execution, over HTTP: each run has its part, once, whatever happens on the way."""
 
-import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.clock.realtime import SystemClock
-from core.errors import AnswerUnreadable, BrokerError
-from core.events.live_payloads import EntryTaken
 from core.model.corporate_action import ratio_words
-from core.model.findings import Findings
-from core.model.instants import DAY_NS, HOUR_NS
-from core.model.money import plain
+from core.model.instants import HOUR_NS
 from core.model.order import OrderStatus
-from core.runs.conservation import check_run
 from tests.broker.bench import fake_broker
 from tests.broker.desk import WireScene, wired
 from tests.broker.server import FakeBroker
+from tests.integration.trading.booked import Begin, Later, assert_at_rest, bought, cash, day_of, entries, held, plain_signed, stopped
 
 D, S = Decimal, OrderStatus
-
-
-class Later(SystemClock):
-    """A clock that can be set on: days pass in it at once."""
-
-    ahead_ns = 0
-
-    def now_ns(self) -> int:
-        return super().now_ns() + self.ahead_ns
-
-    def pass_days(self, days: int) -> None:
-        self.ahead_ns += days * DAY_NS
 
 
 @pytest.fixture
@@ -54,63 +34,6 @@ def server(clock: Later) -> Iterator[FakeBroker]:
 def begin(tmp_path: Path, server: FakeBroker, clock: Later) -> Callable[..., AbstractAsyncContextManager[WireScene]]:
     """Start the program on the account, again and again."""
     return lambda **options: wired(tmp_path, server, clock=clock, settle_ns=0, **options)
-
-
-Begin = Callable[..., AbstractAsyncContextManager[WireScene]]
-
-
-async def bought(scene: WireScene, run_id: str, qty: int, *, side: str = "buy") -> str:
-    """Let a run trade at the market's price; return the order's id."""
-    if run_id not in scene.desk.state.seats:
-        await scene.run(run_id)
-    order_id = await scene.place(side, qty=qty, run_id=run_id, limit="1000" if side == "buy" else "1")
-    await scene.until_status(order_id, S.FILLED)
-    return order_id
-
-
-async def entries(scene: WireScene) -> list[EntryTaken]:
-    return [event.payload for event in await scene.events("live.EntryTaken") if isinstance(event.payload, EntryTaken)]
-
-
-def plain_signed(amount: Decimal) -> str:
-    return f"{'+' if amount > 0 else ''}{plain(amount)}"
-
-
-def held(scene: WireScene, run_id: str) -> Decimal:
-    return scene.desk.state.books[run_id].held(scene.symbol)
-
-
-def cash(scene: WireScene, run_id: str) -> Decimal:
-    return scene.desk.state.books[run_id].cash
-
-
-def day_of(server: FakeBroker) -> str:
-    return server.do(server.book.now)[:10]
-
-
-async def stopped(scene: WireScene) -> None:
-    """Look until it is no lag any more, and the run is told."""
-    for _ in range(2):
-        await scene.desk.reconcile()
-    assert scene.stopped
-
-
-async def assert_at_rest(scene: WireScene) -> None:
-    """Nothing differs, nobody was stopped, and nothing is taken twice."""
-    assert await scene.desk.reconcile() == ()
-    assert scene.stopped == []
-    counts = Counter(one.entry_id for one in await entries(scene))
-    assert set(counts.values()) <= {1}
-    state = scene.desk.state
-    total = {
-        symbol: state.positions().get(symbol, D(0)) + state.outside.get(symbol, D(0)) for symbol in {*state.positions(), *state.outside}
-    }
-    holdings = scene.do(lambda: {symbol: one.qty for symbol, one in scene.server.book.holdings.items()})
-    assert {symbol: qty for symbol, qty in total.items() if qty} == holdings
-    findings = Findings()
-    for run in await scene.store.runs.runs():
-        await check_run(run, scene.store, findings)
-    assert findings.report().findings == ()
 
 
 # --- dividends ---
@@ -212,8 +135,7 @@ async def test_a_dividend_that_is_taken_back_is_given_back(begin: Begin, server:
         await bought(scene, "one", 10)
         before = cash(scene, "one")
         clock.pass_days(2)
-        pending = server.do(lambda: server.activities.dividend("SPY", "0.5"))
-        server.do(lambda: pending.update(status="pending"))
+        pending = server.do(lambda: server.activities.dividend("SPY", "0.5", status="pending"))
         await scene.desk.reconcile()
         assert cash(scene, "one") == before
         server.do(lambda: pending.update(status="executed"))
@@ -224,8 +146,7 @@ async def test_a_dividend_that_is_taken_back_is_given_back(begin: Begin, server:
         await scene.desk.reconcile()
         assert cash(scene, "one") == before
         # One that was taken back before it was ever seen is nothing.
-        unseen = server.do(lambda: server.activities.dividend("SPY", "9"))
-        server.do(lambda: server.activities.cancel(unseen))
+        server.do(lambda: server.activities.cancel(server.activities.dividend("SPY", "9")))
         await assert_at_rest(scene)
         assert cash(scene, "one") == before
     async with begin() as scene:
@@ -361,10 +282,10 @@ async def test_of_a_split_whose_other_half_never_comes_the_difference_is_told(be
 async def test_a_split_that_a_person_has_accepted_is_not_booked_again(begin: Begin, server: FakeBroker) -> None:
     async with begin() as scene:
         await bought(scene, "one", 10)
-        server.do(lambda: server.activities._hold("SPY", D(15)))  # the row of it comes later
+        server.do(lambda: server.activities.hold("SPY", D(15)))  # the row of it comes later
         await stopped(scene)
         await scene.desk.reconcile(accepts="a split, 3:2")
-    server.do(lambda: server.activities._hold("SPY", D(10)))
+    server.do(lambda: server.activities.hold("SPY", D(10)))
     server.do(lambda: server.activities.split("SPY", 3, 2))
     async with begin() as scene:
         await scene.run("one")
@@ -485,110 +406,3 @@ async def test_rows_that_nobody_can_read_break_nothing(begin: Begin, server: Fak
         server.do(happens)
         await assert_at_rest(scene)
         assert held(scene, "one") == 10
-
-
-# --- reading ---
-
-
-async def test_what_counts_for_a_day_long_before_it_was_booked_is_not_lost(begin: Begin, server: FakeBroker, clock: Later) -> None:
-    async with begin() as scene:
-        await bought(scene, "one", 10)
-        server.do(lambda: server.activities.money("CSD", "1"))
-        await scene.desk.reconcile()
-        clock.pass_days(2)
-        for is_again in (False, True):
-            server.do(lambda: server.activities.earlier(server.activities.money("CSD", "20"), 100))
-            await scene.desk.reconcile()
-            assert [one.cash for one in await entries(scene)] == [D(1), D(20), D(20)][: 2 + is_again]
-        await assert_at_rest(scene)
-    clock.pass_days(40)
-    server.do(lambda: server.activities.earlier(server.activities.money("CSD", "300"), 200))
-    async with begin() as scene:
-        await scene.run("one")
-        assert [one.cash for one in await entries(scene)] == [D(1), D(20), D(20), D(300)]
-        await assert_at_rest(scene)
-
-
-@pytest.mark.parametrize(("days", "is_again"), [(2, False), (20, True)])
-async def test_what_is_listed_some_days_after_it_was_made_is_not_lost(
-    begin: Begin, server: FakeBroker, clock: Later, days: int, *, is_again: bool
-) -> None:
-    """A row that was pending, or that the broker's list lacked."""
-    async with begin() as scene:
-        await bought(scene, "one", 10)
-        clock.pass_days(1)
-        slow = server.do(lambda: server.activities.money("CSD", "20"))
-        server.do(lambda: server.activities.rows.remove(slow))
-        clock.pass_days(days)
-        server.do(lambda: server.activities.money("CSD", "1"))
-        for _ in range(2):
-            await scene.desk.reconcile()
-        server.do(lambda: server.activities.rows.append(slow))
-        if not is_again:
-            await scene.desk.reconcile()
-            assert [one.cash for one in await entries(scene)] == [D(1), D(20)]
-    async with begin() as scene:
-        await scene.run("one")
-        assert [one.cash for one in await entries(scene)] == [D(1), D(20)]
-        await assert_at_rest(scene)
-
-
-async def test_thousands_are_read_page_by_page_and_taken_once(begin: Begin, server: FakeBroker, clock: Later) -> None:
-    def many(count: int) -> None:
-        for number in range(count):
-            server.activities.add("FEE", net_amount="-0.01", description=f"{number}")
-
-    server.do(lambda: many(1_000))  # of before it was met
-    clock.pass_days(90)
-    async with begin() as scene:
-        await bought(scene, "one", 10)
-        assert len(await entries(scene)) == 1
-    clock.pass_days(20)
-    server.do(lambda: many(1_500))
-    server.do(lambda: server.activities.dividend("SPY", "1"))
-    server.do(lambda: many(1_500))
-    before = server.activities.pages
-    async with begin() as scene:
-        await scene.run("one")
-        found = await entries(scene)
-        assert len(found) == 3_002
-        assert server.activities.pages - before >= 31
-        await assert_at_rest(scene)
-        clock.pass_days(10)
-        server.do(lambda: many(1))
-        await scene.desk.reconcile()
-        before = server.activities.pages
-        await scene.desk.reconcile()  # what was read before is not read again and again
-        assert server.activities.pages - before == 1
-        await assert_at_rest(scene)
-
-
-@pytest.mark.parametrize("way", ["no JSON", "500", "no list"])
-async def test_a_page_that_fails_in_the_middle_leaves_nothing_half_taken(begin: Begin, server: FakeBroker, way: str) -> None:
-    async with begin() as scene:
-        await bought(scene, "one", 10)
-
-        def many() -> None:
-            for _ in range(250):
-                server.activities.add("CSD", net_amount="1")
-
-        server.do(many)
-        answer = {"no JSON": (200, '[{"id": "2023'), "500": (500, '{"message": "internal server error"}'), "no list": (200, '"a word"')}[
-            way
-        ]
-        server.do(lambda: server.activities.break_page(2, *answer))
-        with contextlib.suppress(BrokerError):  # or it was asked again at once
-            await scene.desk.reconcile()
-            assert len(await entries(scene)) == 250
-        assert len(await entries(scene)) in {0, 250}
-        await assert_at_rest(scene)
-        assert sum(one.cash for one in await entries(scene)) == 250
-
-
-async def test_pages_that_go_round_in_a_circle_are_an_error_and_no_end(begin: Begin, server: FakeBroker) -> None:
-    async with begin() as scene:
-        await bought(scene, "one", 10)
-        row: Any = {"id": "20240101000000000::1", "activity_type": "CSD", "net_amount": "1", "created_at": "2024-01-01T00:00:00Z"}
-        server.do(lambda: server.activities.rows.extend([row] * 300))
-        with pytest.raises(AnswerUnreadable, match="go round in a circle"):
-            await scene.link.account.entries()
