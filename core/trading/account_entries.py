@@ -39,6 +39,8 @@ class AccountEntries:
 
     def __init__(self, state: AccountState) -> None:
         self._state = state
+        self._told_now: dict[tuple[str, str], int] = {}
+        """When a split was told of last as what it did then, by run and symbol."""
 
     def take(
         self,
@@ -196,10 +198,17 @@ class AccountEntries:
                 qty=after + since,
                 cash=cash,
                 # Where something is in the books that came after it, it is told of as what it does to them now.
-                time_ns=None if since else one.time_ns,
+                time_ns=None if since or self._is_overtaken(run_id, one) else one.time_ns,
             )
+            if told.time_ns is None:
+                self._told_now[run_id, symbol] = state.clock.now_ns()
             causes[run_id] = self._tell(run_id, told, one.time_ns, entry)
         return causes
+
+    def _is_overtaken(self, run_id: str, one: BrokerEntry) -> bool:
+        """Tell whether a split before this one is in the run's books as of a later instant: read anew, it would come after it."""
+        times = (time_ns for time_ns, _ in self._state.books[run_id].splits.get(one.symbol, ()))
+        return max(self._told_now.get((run_id, one.symbol), -1), *times, -1) >= one.time_ns
 
     def _tell(self, run_id: str, told: BookChange, time_ns: int, entry: Entry) -> str:
         # What the account as a whole came to belongs to no run, and is no cause within one.

@@ -237,6 +237,25 @@ async def test_executions_around_a_split_are_each_in_their_own_units(begin: Begi
         assert scene.stopped == []
 
 
+async def test_splits_that_are_heard_of_together_stand_in_their_order_after_a_restart(
+    begin: Begin, server: FakeBroker, clock: Later
+) -> None:
+    async with begin() as scene:
+        await bought(scene, "one", 10)
+        clock.pass_days(1)
+        server.do(lambda: server.activities.split("SPY", 2, 1))
+        await bought(scene, "one", 4)  # in the new units, before anybody has heard of them
+        clock.pass_days(1)
+        server.do(lambda: server.activities.split("SPY", 3, 1))
+        await scene.desk.reconcile()
+        assert held(scene, "one") == 72
+        await assert_at_rest(scene)
+    async with begin() as scene:
+        await scene.run("one")
+        assert held(scene, "one") == 72
+        await assert_at_rest(scene)
+
+
 @pytest.mark.parametrize("of_whom", ["one run", "nobody"])
 async def test_a_fraction_that_a_reverse_split_leaves_out_is_of_who_held(begin: Begin, server: FakeBroker, of_whom: str) -> None:
     if of_whom == "nobody":
