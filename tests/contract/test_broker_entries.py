@@ -13,7 +13,8 @@ from core.model.order import OrderStatus
 from tests.broker.bench import AlpacaBench, Bench, fake_broker
 from tests.broker.inside_bench import SimBench, paper_bench
 from tests.broker.server import FakeBroker
-from tests.contract.test_broker import market, settled
+from tests.contract.order_kinds import market
+from tests.contract.test_broker import settled
 
 D = Decimal
 TOMORROW = exchange_day(parse_instant("2023-11-15T15:00:00Z"))
