@@ -30,6 +30,7 @@ _JOURNAL_PATTERNS: Final = (
     "risk.SwitchUnreached",
     "risk.LossesUnjudged",
     "live.ComparisonFailed",
+    "live.EntryTaken",
     "strategy.Noted",
     "system.*",
     "account.*",

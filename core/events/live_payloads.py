@@ -152,9 +152,9 @@ class OutsideFilled(Payload, frozen=True, kw_only=True):
 
 
 class EntryTaken(Payload, frozen=True, kw_only=True):
-    """The broker booked something without an execution, and it is in our books now. `what`: a split, a dividend, interest, a margin call.
+    """The broker booked something without an execution, and it is in our books now. `what`: a split, a dividend, a fee and so on.
 
-    What a run has of it is an event of that run. A broker's entry is taken once.
+    What a run has of it is an event of that run. A broker's entry is taken once. `corporate_action` and `other` are only told.
     """
 
     wire: ClassVar[str] = "live.EntryTaken"
@@ -169,11 +169,15 @@ class EntryTaken(Payload, frozen=True, kw_only=True):
     cash: Decimal
     """Money that came, minus: went; of the whole account."""
     outside: Decimal | None = None
-    """Of a split: what is nobody's here of the symbol after it, signed units."""
+    """Of a split, or of units that came or went: what is nobody's here of the symbol after it, signed units."""
     rate: Decimal | None = None
     """New units for each old one, or money per unit, where the broker told that."""
     time_ns: int | None = None
     """When it happened, UTC ns."""
+    said: str = ""
+    """What the broker said of it."""
+    is_booked: bool = True
+    """False: its units were in our books before, or are not known well enough to be there; what is held is compared all the same."""
 
 
 class DifferenceAccepted(Payload, frozen=True, kw_only=True):

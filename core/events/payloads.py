@@ -517,7 +517,7 @@ class SplitApplied(Payload, frozen=True, kw_only=True):
 
 
 class DividendPaid(Payload, frozen=True, kw_only=True):
-    """A dividend of `per_share` was paid on a long position, or charged on a short one (`cash` below zero)."""
+    """A dividend of `per_share` was paid on a long position, or charged on a short one (`cash` below zero); or what was kept of one."""
 
     wire: ClassVar[str] = "account.DividendPaid"
     remembered: ClassVar[bool] = True
@@ -525,6 +525,8 @@ class DividendPaid(Payload, frozen=True, kw_only=True):
     per_share: Decimal
     qty: Decimal
     cash: Decimal
+    is_tax: bool = False
+    """True: tax, or a fee, that was kept of the dividend."""
 
 
 # --- system.* ---------------------------------------------------------------------------------------------

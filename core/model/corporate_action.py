@@ -158,6 +158,12 @@ def price_after(price: Decimal, ratio: Decimal) -> Decimal:
     return price * old / new
 
 
+def ratio_words(ratio: Decimal) -> str:
+    """Return a ratio as people write it: `1.5 for 1`, `1 for 15`."""
+    new, old = _terms(ratio)
+    return f"{plain(new)} for {plain(old)}"
+
+
 @lru_cache(maxsize=256)
 def _terms(ratio: Decimal) -> tuple[Decimal, Decimal]:
     """Return new shares and old ones. A ratio with no end, such as a third, is read back as the fraction it was cut from."""

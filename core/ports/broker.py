@@ -50,7 +50,8 @@ class BrokerAccount(Protocol):
     async def entries(self, after: str | None = None) -> list[BrokerEntry]:
         """Return what moved its money or units without an execution, oldest first, after the entry of that id; None: all.
 
-        A broker whose adapter does not read them has none here: what a split does to an account differs then, and is told.
+        Some of before may come again: an id is taken once. A broker whose adapter does not read them has none here: what a split does
+        to an account differs then, and is told.
         """
         ...
 

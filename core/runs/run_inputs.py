@@ -97,10 +97,14 @@ async def _actions(log: EventLog, run: Run, accounts: Set[str | None]) -> dict[s
             continue
         day = _day_of(one.symbol, one.time_ns)
         action: CorporateAction
+        if not one.is_booked or one.rate <= 0:
+            continue  # it was in the books by then, or was taken back
         if one.what == BrokerEntryKind.SPLIT:
             action = Split(symbol=one.symbol, day=day, ratio=one.rate)
         elif one.what == BrokerEntryKind.DIVIDEND:
-            action = Dividend(symbol=one.symbol, day=day, amount=one.rate)
+            earlier = found.get(one.symbol, {}).get((Dividend, day))  # a broker may pay in parts: income, and capital
+            amount = one.rate + (earlier.amount if isinstance(earlier, Dividend) else 0)
+            action = Dividend(symbol=one.symbol, day=day, amount=amount)
         else:
             continue
         found.setdefault(one.symbol, {})[type(action), day] = action

@@ -15,18 +15,21 @@ from core.events.live_payloads import EntryTaken
 from core.events.payloads import DividendPaid, InterestCharged, MarginCall, OrderCreated, OrderFilled, OrderReplaced, SplitApplied
 from core.model.broker import BrokerOrder, Execution
 from core.model.broker_entry import BrokerEntry, BrokerEntryKind
-from core.model.corporate_action import units_after
-from core.model.money import MONEY_CONTEXT, ZERO, plain
+from core.model.corporate_action import ratio_words, units_after
+from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import Fill, Order, OrderRequest, OrderStatus, TimeInForce
 from core.trading.books import BookChange
 from core.trading.entries import Entry
+from core.trading.holders import booked, expected, held_at
 from core.trading.order_fold import OrderLife
 from core.trading.portions import portions
-from core.trading.split_orders import UNIT, split_life, split_request, went_through, whole
+from core.trading.split_orders import UNIT, is_untouched, split_life, split_request, went_through, whole
 from core.trading.state import AccountState
 
 _CENT: Final = Decimal("0.01")
 _DUST: Final = Decimal("1E-18")
+_TOLD: Final = frozenset({BrokerEntryKind.CORPORATE_ACTION, BrokerEntryKind.OTHER})
+"""What changes nothing here by itself."""
 MARGIN_CALL: Final = "margin_call"
 """Why a fill is there that no order of a run asked for."""
 
@@ -36,20 +39,36 @@ class AccountEntries:
 
     def __init__(self, state: AccountState) -> None:
         self._state = state
+        self._told_now: dict[tuple[str, str], int] = {}
+        """When a split was told of last as what it did then, by run and symbol."""
 
-    def take(self, one: BrokerEntry, orders: Mapping[str, BrokerOrder] | None, after: Sequence[Execution], entry: Entry) -> None:
+    def take(
+        self,
+        one: BrokerEntry,
+        orders: Mapping[str, BrokerOrder] | None,
+        after: Sequence[Execution],
+        entry: Entry,
+        has: Decimal | None = None,
+    ) -> None:
         """Add to `entry` what comes of an entry. `orders`: as they are after all entries, by our ids; `after`: executions after it.
 
-        Of several splits of a symbol the last one comes with `orders`, the others without.
+        Of several splits of a symbol the last one comes with `orders`, the others without. `has`: what the broker says that is held
+        of the symbol once the entry, and no later one, is in it; None: it was not asked.
         """
         state, symbol = self._state, one.symbol
         with localcontext(MONEY_CONTEXT):
-            later = self._booked_since(symbol, after)
+            later: dict[str | None, Decimal] = {}
+            for _, owner, qty in booked(state, symbol, after):
+                later[owner] = later.get(owner, ZERO) + qty
             outside = state.outside.get(symbol, ZERO) - later.get(None, ZERO)
             held = {run_id: book.held(symbol) - later.get(run_id, ZERO) for run_id, book in state.books.items() if symbol in book.holdings}
+            is_split = one.kind is BrokerEntryKind.SPLIT and one.rate is not None
+            is_booked = self._is_booked(one, has, after)
             left = None
-            if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
+            if is_split and one.rate is not None and is_booked:
                 left = self._outside_after(one, one.rate, held, outside) + later.get(None, ZERO)
+            elif one.kind is BrokerEntryKind.TRANSFER and one.qty and is_booked:
+                left = state.outside.get(symbol, ZERO) + one.qty  # no run bought or sold it
             told = EntryTaken(
                 account=state.key,
                 entry_id=one.id,
@@ -60,18 +79,17 @@ class AccountEntries:
                 outside=left,
                 rate=one.rate,
                 time_ns=one.time_ns,
+                said=one.said,
+                is_booked=is_booked,
             )
             entry.tell(told)
             entry.afterwards.append(partial(state.note_entry, told))
-            if one.kind is BrokerEntryKind.SPLIT and one.rate is not None:
+            if is_split and one.rate is not None and is_booked:
                 causes = self._split(one, one.rate, held, later, entry)
                 entry.afterwards.append(partial(state.split_price, symbol, one.rate, one.time_ns))
                 self._adjust(one, one.rate, orders, after, entry, causes)
-            elif one.kind is BrokerEntryKind.DIVIDEND and one.rate is not None:
-                for run_id, qty in held.items():
-                    if qty:
-                        paid = DividendPaid(symbol=symbol, per_share=one.rate, qty=qty, cash=qty * one.rate)
-                        self._tell(run_id, paid, one.time_ns, entry)
+            elif one.kind in {BrokerEntryKind.DIVIDEND, BrokerEntryKind.DIVIDEND_TAX} and symbol:
+                self._pay(one, held_at(state, symbol, one.time_ns, after), entry)
             elif one.kind is BrokerEntryKind.INTEREST and symbol:
                 # On the account's cash nobody has a part: a run's own money is not the account's.
                 shorts: dict[str | None, Decimal] = {run_id: -qty for run_id, qty in held.items() if qty < 0}
@@ -88,7 +106,9 @@ class AccountEntries:
 
     def pass_over(self, one: BrokerEntry, entry: Entry) -> None:
         """Add that an entry is known and concerns nobody here: it is in what the account held when it was first met."""
-        told = EntryTaken(account=self._state.key, entry_id=one.id, what=one.kind.value, symbol=one.symbol, qty=one.qty, cash=one.cash)
+        told = EntryTaken(
+            account=self._state.key, entry_id=one.id, what=one.kind.value, symbol=one.symbol, qty=one.qty, cash=one.cash, said=one.said
+        )
         entry.tell(told)
         entry.afterwards.append(partial(self._state.note_entry, told))
 
@@ -113,23 +133,44 @@ class AccountEntries:
 
     # --- inside ---
 
-    def _booked_since(self, symbol: str, executions: Sequence[Execution]) -> dict[str | None, Decimal]:
-        """Return the signed units of executions that are in the books already, by run; None: of nobody here."""
-        state = self._state
-        found: dict[str | None, Decimal] = {}
-        for one in executions:
-            life = state.find("", one.order_id)
-            is_booked = one.id in state.known_outside if life is None else any(fill.id == state.fill_id(one.id) for fill in life.fills)
-            if one.symbol == symbol and is_booked:
-                run_id = None if life is None else life.order.run_id
-                found[run_id] = found.get(run_id, ZERO) + one.qty * one.side.sign
-        return found
+    def _is_booked(self, one: BrokerEntry, has: Decimal | None, after: Sequence[Execution]) -> bool:
+        """Tell whether the units that an entry moved are taken from it.
+
+        Not where they are there already, because a person accepted the difference, and not where the account does not show them.
+        """
+        if one.kind in _TOLD:
+            return not one.qty
+        if has is None or not one.qty or not one.symbol:
+            return True
+        known = expected(self._state, one.symbol, after)
+        if one.kind is BrokerEntryKind.TRANSFER:
+            return known + one.qty == has
+        return known != has or one.symbol not in self._state.accepted_symbols
+
+    def _pay(self, one: BrokerEntry, held: Mapping[str | None, Decimal], entry: Entry) -> None:
+        """Give each run its part of a dividend, or of what was kept of one, by what it held then."""
+        total = sum(held.values(), ZERO)
+        rate = one.rate if one.rate is not None or not total else one.cash / total
+        if rate is None:
+            return
+        exact = total * rate
+        # What is paid is rounded to the cent; where it is what our books make of it, together the parts are what was paid.
+        is_scaled = bool(exact) and abs(exact) != abs(one.cash) and abs(abs(exact) - abs(one.cash)) < _CENT
+        is_taken_back = bool(exact) and exact * one.cash < 0
+        for run_id, qty in held.items():
+            if run_id is None or not qty:
+                continue
+            cash = (qty * rate * one.cash / exact).quantize(_DUST) if is_scaled else qty * rate * (-1 if is_taken_back else 1)
+            is_tax = one.kind is BrokerEntryKind.DIVIDEND_TAX
+            self._tell(run_id, DividendPaid(symbol=one.symbol, per_share=rate, qty=qty, cash=cash, is_tax=is_tax), one.time_ns, entry)
 
     def _outside_after(self, one: BrokerEntry, ratio: Decimal, held: Mapping[str, Decimal], outside: Decimal) -> Decimal:
         """Return what a split leaves of what is nobody's here, with the last unit that it left the account and no run has."""
         total = sum(held.values(), outside)
         exact, others = units_after(total, ratio), sum((whole(qty, ratio) for qty in held.values()), ZERO)
         has = total + one.qty
+        if not any(held.values()):
+            return has
         # Where our books and the account differ, that is told in its own right, and is not made ours here.
         return has - others if abs(has - exact) < UNIT else whole(outside, ratio)
 
@@ -139,11 +180,15 @@ class AccountEntries:
         """Split what each run holds; return the events that say so, by run."""
         causes = {}
         state, symbol = self._state, one.symbol
+        holders = [qty for qty in held.values() if qty]
+        alone = len(holders) == 1 and not state.outside.get(symbol, ZERO) - later.get(None, ZERO)
         for run_id, qty in held.items():
             book = state.books[run_id]
             if not qty and not any(life.order.filled_qty for life in state.working(run_id) if life.order.request.symbol == symbol):
                 continue
             after = whole(qty, ratio)
+            if alone and qty and abs(qty + one.qty - after) < 1:
+                after = qty + one.qty  # whose the fraction was that the broker left out is no question
             cash = ((units_after(qty, ratio) - after) * (one.price or ZERO)).quantize(_DUST)
             since = later.get(run_id, ZERO)
             told = SplitApplied(
@@ -153,10 +198,17 @@ class AccountEntries:
                 qty=after + since,
                 cash=cash,
                 # Where something is in the books that came after it, it is told of as what it does to them now.
-                time_ns=None if since else one.time_ns,
+                time_ns=None if since or self._is_overtaken(run_id, one) else one.time_ns,
             )
+            if told.time_ns is None:
+                self._told_now[run_id, symbol] = state.clock.now_ns()
             causes[run_id] = self._tell(run_id, told, one.time_ns, entry)
         return causes
+
+    def _is_overtaken(self, run_id: str, one: BrokerEntry) -> bool:
+        """Tell whether a split before this one is in the run's books as of a later instant: read anew, it would come after it."""
+        times = (time_ns for time_ns, _ in self._state.books[run_id].splits.get(one.symbol, ()))
+        return max(self._told_now.get((run_id, one.symbol), -1), *times, -1) >= one.time_ns
 
     def _tell(self, run_id: str, told: BookChange, time_ns: int, entry: Entry) -> str:
         # What the account as a whole came to belongs to no run, and is no cause within one.
@@ -179,14 +231,16 @@ class AccountEntries:
     ) -> None:
         """Move the symbol's orders into the units of after: those at the broker to what it made of them, the others by the rules."""
         state = self._state
-        words = f"A split, {plain(ratio)} for 1."
+        words = f"A split, {ratio_words(ratio)}."
         for known in state.working():
             life = entry.life(known.order.id, known)
             theirs = None if orders is None else orders.get(life.order.id)
             if life.order.request.symbol != one.symbol or (orders is not None and theirs is None):
                 continue  # it is on its way, or never came there
-            if theirs is not None and not went_through(life, ratio, one.time_ns, theirs, self._unheard(life, theirs, after)):
-                continue
+            if theirs is not None:
+                unheard = self._unheard(life, theirs, after)
+                if is_untouched(life, theirs, unheard) or not went_through(life, ratio, one.time_ns, theirs, unheard):
+                    continue
             life = split_life(life, ratio, one.time_ns, theirs)
             entry.lives[life.order.id] = life
             told = OrderReplaced(order_id=life.order.id, request=life.order.request, reason=words, filled_qty=life.order.filled_qty)

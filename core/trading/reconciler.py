@@ -10,6 +10,7 @@ import msgspec
 from core.errors import BrokerError
 from core.events.live_payloads import AccountAdopted, Reconciled
 from core.model.broker import BrokerOrder
+from core.model.broker_entry import BrokerEntry
 from core.model.instants import HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
 from core.model.order import Order, RejectCode
@@ -33,6 +34,10 @@ _FIRST_LOOKS: Final = 6
 """How often a new account is looked at, at the most, until it is at rest."""
 _MARK_NS: Final = HOUR_NS
 """How often it is stored up to when it was compared."""
+HALF_TOLD_NS: Final = HOUR_NS
+"""How long it is waited for the rest of what the broker books in parts; of a split at Alpaca some minutes pass between the two."""
+_AT_ONCE: Final = 200
+"""How many entries that are of the account alone are committed together."""
 
 
 class Reconciler:
@@ -62,13 +67,14 @@ class Reconciler:
         self._healer = Healer(state, self._entries, spawn_cancel)
         self._meet_until_ns = state.clock.monotonic_ns() + int(MEET_S * SECOND_NS)
         self._never_came: list[tuple[str, int]] = []
+        self._half_told: frozenset[str] = frozenset()
         # Orders that left with one that the broker has, and that it did not name.
         self._unnamed: set[str] = set()
 
     @property
     def is_waiting(self) -> bool:
         """Whether something is to be looked at again soon. What was looked at for long enough, and nothing heals, is not."""
-        return any(one.healing is Healing.WAIT for one in self._before.values())
+        return any(one.healing is Healing.WAIT and one.symbol not in self._half_told for one in self._before.values())
 
     @property
     def marked_ns(self) -> int | None:
@@ -108,6 +114,7 @@ class Reconciler:
                 met = self._adopt_account(theirs, entry)
                 ours = msgspec.structs.replace(ours, outside=dict(met.positions), known_outside=frozenset(met.counted))
             found = compare(ours, theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
+            found = tuple(self._once_told(one) for one in found)
             if accepts is not None:
                 found = tuple(_as_accepted(one) for one in found)
             await self._healer.heal_all(found, entry, self._before, accepts or "")
@@ -135,27 +142,54 @@ class Reconciler:
     async def take_entries(self) -> None:
         """Take into our books what the broker booked without an execution, each in its place among the executions. Raises BrokerError."""
         state = self._state
-        new = [one for one in await self._broker.account.entries(after=state.last_entry) if one.id not in state.entries]
+        new = self._new_entries(await self._broker.account.entries(after=state.last_entry))
         if not new:
             return
-        theirs = await self._ask(state.clock.now_ns())  # the orders as they are after all of them
+        now_ns = state.clock.now_ns()
+        moving = [one for one in new if not one.is_of_the_account and not self._is_of_before(one)]
+        # The orders as they are after all of them, and what was executed since the first of them counts.
+        theirs = await self._ask(now_ns, min(one.time_ns for one in moving)) if moving else None
         async with state.turn:
+            entry = state.entry()
             for at, one in enumerate(new):
                 if one.id in state.entries:
                     continue  # taken by another turn meanwhile
-                if self._known_ns is None and one is not new[-1]:
-                    continue
-                if self._known_ns is None or one.time_ns < self._known_ns:
-                    entry = state.entry()
+                if self._is_of_before(one):
                     self._entries.pass_over(one, entry)
+                elif theirs is None or one.is_of_the_account:
+                    self._entries.take(one, None, (), entry)
+                else:
                     await state.apply(entry)
-                    continue
-                await self._book_before(one.time_ns, theirs)
-                is_last = not any(later.symbol == one.symbol and later.kind is one.kind for later in new[at + 1 :])
-                entry = state.entry()
-                after = [execution for execution in theirs.executions if execution.time_ns >= one.time_ns]
-                self._entries.take(one, by_own_id(theirs.orders) if is_last else None, after, entry)
-                await state.apply(entry)
+                    await self._book_before(one.time_ns, theirs)
+                    entry = state.entry()
+                    later = [each for each in new[at + 1 :] if each.symbol == one.symbol]
+                    orders = None if any(each.kind is one.kind for each in later) else by_own_id(theirs.orders)
+                    has = theirs.positions.get(one.symbol, ZERO) - sum((each.qty for each in later), ZERO)
+                    self._entries.take(one, orders, [each for each in theirs.executions if each.time_ns >= one.time_ns], entry, has)
+                    await state.apply(entry)
+                    entry = state.entry()
+                if len(entry.events) >= _AT_ONCE:
+                    await state.apply(entry)
+                    entry = state.entry()
+            await state.apply(entry)
+
+    def _new_entries(self, listed: Sequence[BrokerEntry]) -> list[BrokerEntry]:
+        """Return what is to be taken, oldest first. What is half told is waited for; what was there at the first meeting is known."""
+        state, now_ns = self._state, self._state.clock.now_ns()
+        new = [one for one in listed if one.id not in state.entries and (not one.reverses or one.reverses in state.entries)]
+        waits = {one.id: one.symbol for one in new if one.is_half_told and now_ns - one.known_ns < HALF_TOLD_NS}
+        self._half_told = frozenset(waits.values())
+        new = [one for one in new if one.id not in waits]
+        seen = next((at for at, one in enumerate(listed) if one.id == state.last_entry), -1)
+        before = {one.id for one in listed[: seen + 1]}
+        if self._known_ns is None:
+            # The last, from which it goes on, and what was booked a moment before: the broker's clock may be off.
+            return [one for one in new if (one is new[-1] and one.id not in before) or one.known_ns >= now_ns - HOUR_NS]
+        return [one for one in new if one.id not in before or one.known_ns >= self._known_ns]
+
+    def _is_of_before(self, one: BrokerEntry) -> bool:
+        """Tell whether an entry counts from before the account was first met: no run of ours held anything then."""
+        return self._known_ns is None or one.time_ns < self._known_ns
 
     async def _book_before(self, until_ns: int, theirs: Theirs) -> None:
         """Book what was executed before an instant and had not been heard of."""
@@ -167,6 +201,11 @@ class Reconciler:
                 self._healer.heal(one, entry, self._before, "")
         await state.apply(entry)
 
+    def _once_told(self, one: Difference) -> Difference:
+        """Return a position that differs as one that is waited for, while its split is half told."""
+        is_half_told = one.kind is Kind.POSITION and one.symbol in self._half_told
+        return msgspec.structs.replace(one, healing=Healing.WAIT) if is_half_told else one
+
     def _note(self, found: Sequence[Difference], unseen: Set[str], asked_ns: int) -> None:
         """Remember what differs and since when; `unseen`: symbols of which nothing could be said."""
         now = {key: one for key, one in self._before.items() if one.symbol in unseen and one.kind is Kind.POSITION}
@@ -176,7 +215,8 @@ class Reconciler:
 
     # --- asking ---
 
-    async def _ask(self, now_ns: int) -> Theirs:
+    async def _ask(self, now_ns: int, executed_ns: int | None = None) -> Theirs:
+        """Return what the broker says now; `executed_ns`: from when on its executions are wanted, where the last look is later."""
         state, broker = self._state, self._broker
         unsettled = state.unsettled()
         since_ns = (now_ns if self._from_ns is None else self._from_ns) - _BEFORE_NS
@@ -208,7 +248,8 @@ class Reconciler:
         state.note_account(await broker.account.account())
         positions = await broker.account.positions()
         # Last: an execution that is in the positions is in this list, or it is the broker's lag.
-        executions = await broker.account.executions(since_ns=self._executed_since(since_ns, orders.values()))
+        executed_since_ns = self._executed_since(since_ns if executed_ns is None else min(since_ns, executed_ns), orders.values())
+        executions = await broker.account.executions(since_ns=executed_since_ns)
         await self._absent.named(listed, executions)  # a late one may be of an order that is over long since
         # An order that arrived after the orders were listed may be executed already; whose it is, is asked and not guessed.
         # What a change has replaced bore no id of ours where it left with another; what it filled is booked all the same.

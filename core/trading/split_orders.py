@@ -43,6 +43,15 @@ def went_through(life: OrderLife, ratio: Decimal, at_ns: int, theirs: BrokerOrde
         return theirs.filled_qty == filled_after(life, ratio, at_ns) + unheard
 
 
+def is_untouched(life: OrderLife, theirs: BrokerOrder, unheard: Decimal) -> bool:
+    """Tell whether the broker left an order as it was: then it goes on in the units of before, and so it is counted."""
+    part = life.parts.get(life.at)
+    request, filled = life.order.request, life.order.filled_qty if part is None else part.filled_qty
+    qty = request.qty if part is None else part.qty
+    before = (qty, request.limit_price, request.stop_price, request.trail_price, filled + unheard)
+    return before == (theirs.qty, theirs.limit_price, theirs.stop_price, theirs.trail_price, theirs.filled_qty)
+
+
 def filled_after(life: OrderLife, ratio: Decimal, at_ns: int) -> Decimal:
     """Return what is filled of an order in the units of after a split at that instant. Within `MONEY_CONTEXT`."""
     later = sum((fill.qty for fill in life.fills if fill.time_ns >= at_ns), ZERO)

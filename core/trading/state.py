@@ -67,6 +67,7 @@ class AccountState:
         self.adopted: set[str] = set()
         self.accepted: dict[str, Decimal] = {}
         """By order, units that are filled at the broker and whose executions nobody waits for: a person took it so."""
+        self.accepted_symbols: set[str] = set()
         self.reconciled_ns: int | None = None
         """Up to when it was compared with the broker, as far as that is stored."""
         self.outside_orders = 0
@@ -277,6 +278,7 @@ class AccountState:
         known = self.outside if told.order_id is None else self.accepted
         key = told.symbol if told.order_id is None else told.order_id
         known[key] = known.get(key, ZERO) + told.qty
+        self.accepted_symbols.add(told.symbol)
 
     # --- looking at it ---
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from core.events import live_payloads as live
 from core.events import payloads as p
 from core.events.envelope import Envelope, Payload
+from core.model.corporate_action import ratio_words
 from core.model.instants import iso
 from core.model.money import plain
 from core.model.order import Order, OrderLeg, OrderRequest, TimeInForce
@@ -71,8 +72,18 @@ def _passed(e: live.BarsPassed) -> str:
 
 def _entry(e: live.EntryTaken) -> str:
     of = f" of {e.symbol}" if e.symbol else ""
-    moved = [words for words in (f"{e.qty:+f} units" if e.qty else "", f"{e.cash:+f} in cash" if e.cash else "") if words]
-    return f"{e.account}: {e.what.replace('_', ' ')}{of}" + (f", {', '.join(moved)}." if moved else ".")
+    moved = [f"{'+' if amount > 0 else ''}{plain(amount)} {what}" for amount, what in ((e.qty, "units"), (e.cash, "in cash")) if amount]
+    told = f"{e.account}: {e.what.replace('_', ' ')}{of}" + (f", {', '.join(moved)}." if moved else ".")
+    if e.said:
+        told += f" {e.said}" + ("" if e.said.endswith(".") else ".")
+    if e.what == "coin_fee":
+        told += " What is held tells of it and counts."
+    return told if e.is_booked else f"{told} It is booked to no run here: what is held is compared with the broker."
+
+
+def _dividend(e: p.DividendPaid) -> str:
+    what = "Kept of a dividend" if e.is_tax else "Dividend"
+    return f"{what} of {e.symbol}, {plain(abs(e.per_share) if e.is_tax else e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}."
 
 
 def _replaced(e: p.ReplaceRequest, find: FindOrder) -> str:
@@ -186,9 +197,9 @@ _SAY: Final[Mapping[type[Payload], Callable[[Any, FindOrder], str]]] = {
         "All positions are closed at their next opens."
     ),
     p.InterestCharged: lambda e, _: _interest(e),
-    p.SplitApplied: lambda e, _: f"Split of {e.symbol}, {plain(e.ratio)} for 1: {plain(e.qty_before)} became {plain(e.qty)}"
+    p.SplitApplied: lambda e, _: f"Split of {e.symbol}, {ratio_words(e.ratio)}: {plain(e.qty_before)} became {plain(e.qty)}"
     + (f" and {plain(e.cash)} of cash." if e.cash else "."),
-    p.DividendPaid: lambda e, _: f"Dividend of {e.symbol}, {plain(e.per_share)} a share on {plain(e.qty)}: {plain(e.cash)}.",
+    p.DividendPaid: lambda e, _: _dividend(e),
     p.OrderRejected: lambda e, find: f"{_order(e.order_id, find)} rejected: {e.reason}",
     p.OrderSubmitted: lambda e, find: f"{_order(e.order_id, find)} sent to {e.account}.",
     p.OrderOutcomeUnknown: lambda e, find: f"{_order(e.order_id, find)} was sent and no answer came; it is looked up. {e.reason}",
@@ -288,6 +299,8 @@ def words(event: Envelope, find_order: FindOrder) -> str:
 def level_of(event: Envelope) -> Level:
     """Return how much an event asks to be looked at."""
     payload = event.payload
+    if isinstance(payload, live.EntryTaken) and not payload.is_booked:
+        return Level.WARNING
     is_over = (isinstance(payload, live.ComparisonFailed) and not payload.reason) or (
         isinstance(payload, live.LossesUnjudged) and not payload.symbols
     )

@@ -26,6 +26,7 @@ from core.model.broker import (
     StreamStatus,
     Tick,
 )
+from core.model.corporate_action import CorporateAction, Dividend
 from core.model.instants import iso
 from core.model.market import Bar
 from core.model.order import OrderSide, OrderType, TimeInForce
@@ -78,6 +79,8 @@ class Bench(Protocol):
     """Whether an order that the account cannot bear is refused, rather than taken and rejected."""
     has_sessions: bool
     has_spread: bool
+    has_companies: bool
+    """Whether it tells of splits and dividends."""
     coin_grid: Grid
     """Lot, tick and smallest quantity of BTC/USD."""
     last_trade: Decimal
@@ -125,6 +128,10 @@ class Bench(Protocol):
 
     def past(self, *bars: Bar) -> None:
         """Let the history have these minutes of a symbol, and no others."""
+        ...
+
+    async def happens(self, action: CorporateAction) -> None:
+        """Let a company do something to its shares; nothing, where the broker tells of no companies."""
         ...
 
 
@@ -179,7 +186,7 @@ class AlpacaBench:
     buying_power = Decimal(200_000)
     coin_fee = Decimal("0.0025")
     keys = (KEY, SECRET)
-    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = True
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = has_companies = True
     coin_grid: Grid = (Decimal("0.000000001"), Decimal("0.5"), Decimal("0.0001"))
     last_trade = Decimal("400.25")
     finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
@@ -266,6 +273,14 @@ class AlpacaBench:
 
     def tell(self, *ticks: Tick) -> None:
         self.server.send_ticks({"T": "from the future", "S": "SPY"}, *(_message(tick) for tick in ticks))
+
+    async def happens(self, action: CorporateAction) -> None:
+        booked = self.server.activities
+        if isinstance(action, Dividend):
+            self.server.do(lambda: booked.dividend(action.symbol, str(action.amount)))
+        else:
+            new, old = action.ratio.as_integer_ratio()
+            self.server.do(lambda: booked.split(action.symbol, new, old))
 
 
 def _message(tick: Tick) -> dict[str, Any]:

@@ -303,10 +303,11 @@ async def wired_to(
     *,
     patience: Patience = HASTY,
     stream_patience: StreamPatience = QUICK_STREAM,
+    clock: SystemClock | None = None,
     **options: Any,
 ) -> AsyncIterator[WireScene]:
     """A desk on an open store, connected to the server. `options`: as `AccountDesk` takes them."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     addresses = Addresses.of(AccountName.PAPER, environment_of(server))
     broker = AlpacaBroker(addresses, Credentials(KEY, SECRET), clock, patience, stream_patience)
     features = AdapterLoader(()).find_all()["alpaca"].features

@@ -29,7 +29,8 @@ from core.model.broker import (
     Tick,
     Watch,
 )
-from core.model.instants import MINUTE_NS, parse_instant
+from core.model.corporate_action import CorporateAction
+from core.model.instants import HOUR_NS, MINUTE_NS, parse_instant
 from core.model.market import AssetClass, Bar
 from core.model.money import ZERO, to_float
 from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
@@ -223,7 +224,7 @@ class PaperBench:
     buying_power = D(100_000)
     coin_fee = ZERO
     cancels_slowly = refuses_own_opposite = False
-    judges_at_once = has_sessions = has_spread = True
+    judges_at_once = has_sessions = has_spread = has_companies = True
     coin_grid: Grid = (D("0.000000001"), D("0.5"), D("0.0001"))
     last_trade = D("400.25")
     finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
@@ -237,8 +238,9 @@ class PaperBench:
         (buy("a", extended_hours=True), RefusalReason.EXTENDED_HOURS, 422, 42210000, "extended hours"),
     )
 
-    def __init__(self, broker: Any, market: HandMarket, clock: HandClock) -> None:
+    def __init__(self, broker: Any, market: HandMarket, clock: HandClock, actions: CorporateActionStore) -> None:
         self.broker: Broker = broker
+        self._actions = actions
         self.market = market
         self.clock = clock
         self._keeper = broker.account._keeper
@@ -280,6 +282,12 @@ class PaperBench:
         for tick in ticks:
             self.market.tell(tick)
 
+    async def happens(self, action: CorporateAction) -> None:
+        await self._actions.put([action])
+        self.clock.now = max(self.clock.now, calendar.day_start(action.day, AssetClass.EQUITY) + HOUR_NS)
+        await self._keeper.do(lambda exchange: exchange.pass_time())  # its clock does not wake it: nobody waits in a test
+        await self._keeper._look_at_actions()
+
 
 @asynccontextmanager
 async def paper_bench(books: PaperBooks | None = None) -> AsyncIterator[PaperBench]:
@@ -288,8 +296,9 @@ async def paper_bench(books: PaperBooks | None = None) -> AsyncIterator[PaperBen
     market = HandMarket(clock)
     for symbol, (bid, ask) in QUOTES.items():
         market.quote(symbol, bid, ask)
-    async with hand_source(market, clock, books or MemoryPaperBooks()).open("paper", AccountName.PAPER) as broker:
-        yield PaperBench(broker, market, clock)
+    actions = MemoryCorporateActionStore()
+    async with hand_source(market, clock, books or MemoryPaperBooks(), actions=actions).open("paper", AccountName.PAPER) as broker:
+        yield PaperBench(broker, market, clock, actions)
 
 
 class SimBench:
@@ -298,7 +307,7 @@ class SimBench:
     features = SIM_INFO.features
     buying_power = D(100_000)
     coin_fee = ZERO
-    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = False
+    cancels_slowly = refuses_own_opposite = judges_at_once = has_sessions = has_spread = has_companies = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.01")
     finest_bid, instants_ns, words = "399.1234567890123456", 1, Words()
@@ -348,3 +357,6 @@ class SimBench:
     def tell(self, *ticks: Tick) -> None:
         for tick in ticks:
             self._fake.feed.tell(tick)
+
+    async def happens(self, action: CorporateAction) -> None:
+        """Its market has no companies."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from aiohttp import WSMsgType, web
 
 from core.brokers.alpaca.fields import instant, text_of_instant
+from tests.broker.activities import Activities
 from tests.broker.book import CRYPTO, EQUITIES, Book, Document, Refused
 from tests.broker.faults import Fault, Mischief, StreamMood, Way
 from tests.broker.loopback import LoopbackServer
@@ -30,6 +31,7 @@ class FakeBroker(LoopbackServer):
         """`clock`: the time of day of its book; see there."""
         super().__init__("fake-broker")
         self.book = Book(tell=self._tell, clock=clock)
+        self.activities = Activities(self.book)
         self.bars: dict[tuple[str, str], list[Document]] = {}
         self.number = "PA3FAKE00001"
         self.page_bars = 10_000
@@ -141,6 +143,7 @@ class FakeBroker(LoopbackServer):
             ("PATCH", "/v2/orders/{id}", self._replace),
             ("DELETE", "/v2/orders/{id}", self._cancel),
             ("GET", "/v2/account/activities/FILL", self._activities),
+            ("GET", "/v2/account/activities", self.activities.listed),
             ("GET", "/v2/assets", self._assets),
             ("GET", "/v2/clock", self._clock),
             ("GET", "/v2/calendar", self._calendar),

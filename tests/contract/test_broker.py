@@ -1,7 +1,8 @@
 """What every adapter does, case by case. `bench` is a connection to a broker whose market the test moves.
 
 The cases: 1 the account, 2 taking orders, 3 refusing them, 4 fills, 5 cancelling and changing, 6 finding orders again;
-7 the market and 8 streams are in `test_broker_market.py`, 9 what goes wrong on the way to the broker in `test_broker_away.py`.
+7 the market and 8 streams are in `test_broker_market.py`, 9 what goes wrong on the way to the broker in `test_broker_away.py`,
+10 what no execution explains in `test_broker_entries.py`.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from core.brokers.alpaca.activities import AlpacaActivities
 from core.brokers.alpaca.fields import (
     amount,
     amount_or_none,
@@ -28,6 +29,7 @@ class AlpacaAccount:
 
     def __init__(self, trading: RestClient) -> None:
         self._trading = trading
+        self._activities = AlpacaActivities(trading)
 
     async def account(self) -> Account:
         """See `core.ports.BrokerAccount`."""
@@ -59,8 +61,8 @@ class AlpacaAccount:
         return sorted(found.values(), key=lambda execution: (execution.time_ns, execution.cum_qty))
 
     async def entries(self, after: str | None = None) -> list[BrokerEntry]:
-        """See `core.ports.BrokerAccount`. Alpaca's other activities are not read."""
-        return []
+        """See `core.ports.BrokerAccount`."""
+        return await self._activities.entries(after)
 
 
 def _read_activities(answer: Answer) -> list[Execution]:

@@ -10,6 +10,7 @@ from core.brokers.credentials import Credentials
 from core.brokers.loader import AdapterLoader
 from core.clock.realtime import SystemClock
 from core.model.broker import AccountName, LiveBar, Quote, RefusalReason, Tick
+from core.model.corporate_action import CorporateAction
 from core.model.market import Bar
 from core.model.order import OrderType, TimeInForce
 from core.ports import Broker
@@ -28,7 +29,7 @@ class HarbourBench:
     buying_power = D(100_000)
     coin_fee = D(0)
     cancels_slowly = judges_at_once = has_sessions = has_spread = True
-    refuses_own_opposite = False
+    refuses_own_opposite = has_companies = False
     coin_grid: Grid = (None, None, None)
     last_trade = D("400.25")
     finest_bid, instants_ns = "399.1234", 1_000
@@ -89,6 +90,9 @@ class HarbourBench:
     def past(self, *bars: Bar) -> None:
         rows = [_bar_row(bar) for bar in bars]
         self.server.do(lambda: self.server.bars.update({bars[0].symbol: rows}))
+
+    async def happens(self, action: CorporateAction) -> None:
+        """It tells of no companies."""
 
     def lose_answer(self) -> None:
         self.server.do(lambda: setattr(self.server, "lose", {"/orders", "/amend"}))

@@ -7,10 +7,12 @@ import pytest
 from PySide6.QtWidgets import QTableView
 
 from core.events.envelope import Envelope, envelope
+from core.events.live_payloads import EntryTaken
 from core.events.payloads import InterestCharged, StrategyNoted
 from core.model.run import AccountKind, AccountTerms, Run, RunConfig
 from core.views.activity import KEEP
 from core.views.desk import DeskViews
+from core.views.words import Level
 from tests.gui.window.conftest import START_NS, Desk, MakeDesk
 from ui.bridge import EventBridge
 from ui.run_loader import RunLoader
@@ -70,6 +72,28 @@ async def test_events_of_every_kind_stand_in_the_order_in_which_they_came(make_d
         await desk.store.log.append(charged(700))
     rows = (await journal_of(desk)).activity.rows
     assert [row.seq for row in rows] == list(range(1, pages * 1_400 + 1))
+
+
+async def test_what_a_broker_booked_is_in_the_journal_at_once_and_later(make_desk: MakeDesk) -> None:
+    desk = await make_desk(with_bars=False)
+    booked = EntryTaken(
+        account="alpaca:PA1", entry_id="1", what="dividend", symbol="SPY", qty=Decimal(0), cash=Decimal("7.5"), said="Dividend (DIV)"
+    )
+    told = EntryTaken(account="alpaca:PA1", entry_id="2", what="corporate_action", symbol="SPY", qty=Decimal(-15), cash=Decimal(0),
+                      said="Change of name (NC)", is_booked=False)  # fmt: skip
+    events = [envelope(one, id=one.entry_id, ts=START_NS, producer="trading", run_id=None) for one in (booked, told)]
+    await desk.store.log.append(events)
+    await desk.window.settled()
+    for views in (desk.window.views, await journal_of(desk)):
+        rows = [(row.text, row.level) for row in views.activity.rows if row.type == EntryTaken.wire]
+        assert rows == [
+            ("alpaca:PA1: dividend of SPY, +7.5 in cash. Dividend (DIV).", Level.INFO),
+            (
+                "alpaca:PA1: corporate action of SPY, -15 units. Change of name (NC). It is booked to no run here: what is held is compared"
+                " with the broker.",
+                Level.WARNING,
+            ),
+        ]
 
 
 async def test_a_stored_run_that_is_opened_later_shows_its_interest(make_desk: MakeDesk, tmp_path: Path) -> None:

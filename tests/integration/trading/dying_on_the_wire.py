@@ -19,12 +19,15 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_at_commit(when: str, *, of_fills: bool) -> None:
-    """Die before or after the next commit that sends an order, or that books a fill."""
+MEANT = {"a fill": "orders.Filled", "the order": "orders.Submitted", "an entry": "live.EntryTaken"}
+
+
+def die_at_commit(when: str, what: str) -> None:
+    """Die before or after the next commit that sends an order, that books a fill, or what the broker booked."""
     commit = Entry.commit
 
     async def dying(self: Entry, runs: Any) -> None:
-        is_meant = bool(self.fills) if of_fills else any(event.type == "orders.Submitted" for event in self.events)
+        is_meant = bool(self.fills) if what == "a fill" else any(event.type == MEANT[what] for event in self.events)
         if is_meant and when == "before":
             die()
         await commit(self, runs)
@@ -38,7 +41,7 @@ async def trade(scene: WireScene, step: str, *, is_bracket: bool) -> None:
     await scene.run()
     when, _, what = step.partition(" the commit of ")
     if what:
-        die_at_commit(when, of_fills=what == "a fill")
+        die_at_commit(when, what)
     if is_bracket:
         await scene.place_with_exits()
     else:

@@ -1,6 +1,7 @@
 """The process is killed at each step of the order path, with a broker over HTTP, while the market goes on; then it is started again."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -213,3 +214,37 @@ async def test_exits_that_are_not_named_at_once_are_never_taken_for_ones_that_ne
         await scene.desk.reconcile()
         assert (scene.status("run-2"), scene.status("run-3")) == (S.ACCEPTED, S.ACCEPTED)
         await scene.assert_books_equal()
+
+
+# --- what the broker booked by itself ---
+
+
+@pytest.mark.parametrize("step", ["before the commit of an entry", "after the commit of an entry"])
+async def test_killed_between_the_reading_of_a_split_and_its_commit_it_is_booked_once(
+    tmp_path: Path, server: FakeBroker, step: str
+) -> None:
+    with another_process(server, tmp_path, step):
+        server.wait_for(lambda: is_there(server), seconds=30)
+        fill(server, "10")
+
+        def happens() -> None:
+            server.activities.split("SPY", 3, 2)
+            server.activities.money("CSD", "100")
+            server.cut_streams()  # whoever comes back looks at once
+
+        server.wait_for(lambda: is_filled_there(tmp_path), seconds=30)
+        server.do(happens)
+    for _ in range(2):
+        async with wired(tmp_path, server, settle_ns=0) as scene:
+            await scene.run()
+            assert await scene.desk.reconcile() == ()
+            assert scene.desk.state.books["run"].held("SPY") == 15
+            assert [event.type for event in await scene.events("account.*")].count("account.SplitApplied") == 1
+            assert len(await scene.events("live.EntryTaken")) == 2
+            assert scene.stopped == []
+
+
+def is_filled_there(folder: Path) -> bool:
+    """Whether the other process has booked the fill."""
+    with sqlite3.connect(folder / "desk.db") as there:
+        return bool(there.execute("SELECT count(*) FROM fills").fetchone()[0])
