@@ -91,7 +91,10 @@ class AccountFeed(QObject):
     async def _connect(self, account: TradingAccount, confirm: str) -> None:
         self._set_busy(True)
         try:
+            had = self.view is not None
             await self._let_go()
+            if had:
+                self.changed.emit()  # to connect the next may take long: none is connected meanwhile
             self._listen()
             self._take(await self._engine.connect_account(account.broker_id, account.account, confirm))
             await asyncio.sleep(0)  # what shows it has taken its turn
