@@ -1,4 +1,4 @@
-"""The Qt loop of the real window while it looks at backtests and at what they left: the gaps between the turns of a 5 ms timer.
+"""The Qt loop of the window while it looks at backtests, at what they left and at an account: the gaps of a 5 ms timer.
 
 `python -m benchmarks.loop BARS` measures in a process of its own, without a screen.
 """
@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, TypedDict
@@ -31,6 +32,9 @@ KINDS = {
     "bracket": "a bracket at each of {count:,} bars",
 }
 """The backtests of `benchmarks.strategies` that are looked at."""
+HELD = ("DEMO", "DEMO-B")
+WORKING = 20
+"""What an account has that is connected: positions, and orders that work."""
 AFTER_S = 1.0
 """How long the loop is watched once everything is shown: what was put off is part of the price."""
 
@@ -168,7 +172,45 @@ async def watch(count: int) -> list[Gaps]:
             window.acts["new-run"].trigger()
 
         await watched.during("opening the dialog of a new run", dialog)
+        await connecting(window, engine, watched)
         return watched.found
+
+
+async def connecting(window: "MainWindow", engine: "Engine", watched: Watch) -> None:
+    """Connect an account for the first time, then with orders that work and positions; and let it go."""
+    from core.model.broker import AccountName
+    from core.model.hand import HandOrder
+    from core.model.order import OrderSide, OrderType
+
+    trading, sim = window.trading, ("sim", AccountName.PAPER)
+
+    async def connected() -> None:
+        window.acts["connect-account"].trigger()
+        await _until(lambda: trading.feed.view is not None and not trading.feed.is_busy and not trading.is_showing)
+
+    async def let_go() -> None:
+        window.acts["disconnect-account"].trigger()
+        await _until(lambda: trading.feed.view is None and not trading.feed.is_busy and not trading.is_showing)
+
+    await watched.during("connecting an account for the first time", connected)
+    for symbol, trade in (await engine.last_trades(*sim, list(HELD))).items():
+        await engine.place_order(*sim, HandOrder(symbol=symbol, side=OrderSide.BUY, qty=Decimal(10)))
+        price = (trade.price / 2).quantize(Decimal("0.01"))
+        for _ in range(WORKING // len(HELD)):
+            order = HandOrder(symbol=symbol, side=OrderSide.BUY, type=OrderType.LIMIT, qty=Decimal(1), limit_price=price)
+            await engine.place_order(*sim, order)
+    await _until(lambda: trading.feed.view is not None and len(trading.feed.view.working) == WORKING)
+    await let_go()
+    for name, dock in (("", "chart"), (", its panel in sight", "account")):
+        window.docks.show(window.docks[dock])
+        await watched.during(f"connecting it with {WORKING} working orders and {len(HELD)} positions{name}", connected)
+        await watched.during("letting it go", let_go)
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - a condition of widgets has no event
+            await asyncio.sleep(0.005)
 
 
 async def _store(store: "Store", symbol: str, bars: int) -> None:
