@@ -90,7 +90,7 @@ async def test_a_run_that_is_taken_up_knows_the_price_of_what_it_holds_before_it
         async with scene.runs._desks.open(ID, AccountName.PAPER) as account:
             state = account.desk.state
             state.prices.clear()
-            state._price_times.clear()
+            state.price_times.clear()
             monkeypatch.setattr(account.broker.market, "latest_trades", no_trades)  # the history tells it
             known: list[set[str]] = []
             with scene.store.log.subscribe("run.Resumed", lambda _: known.append(set(state.prices)), owner="test"):
@@ -121,7 +121,7 @@ async def test_who_holds_what_has_no_price_is_told_that_losses_are_not_watched(
         async with scene.runs._desks.open(ID, AccountName.PAPER) as account:
             state = account.desk.state
             state.prices.clear()
-            state._price_times.clear()
+            state.price_times.clear()
             monkeypatch.setattr(account.broker.history, "pages", nothing)
             monkeypatch.setattr(account.broker.market, "latest_trades", trades)
             await scene.runs.resume(run_id)
