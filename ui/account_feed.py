@@ -91,10 +91,7 @@ class AccountFeed(QObject):
     async def _connect(self, account: TradingAccount, confirm: str) -> None:
         self._set_busy(True)
         try:
-            had = self.view is not None
             await self._let_go()
-            if had:
-                self.changed.emit()  # to connect the next may take long: none is connected meanwhile
             self._listen()
             self._take(await self._engine.connect_account(account.broker_id, account.account, confirm))
             await asyncio.sleep(0)  # what shows it has taken its turn
@@ -127,6 +124,7 @@ class AccountFeed(QObject):
         self._prices.clear()
         self.view = None
         if place is not None:
+            self.changed.emit()  # nothing can be sent to it any more, however long it takes to let it go and to open the next
             await self._engine.disconnect_account(*place)
 
     def _set_busy(self, is_busy: bool) -> None:

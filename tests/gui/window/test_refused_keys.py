@@ -58,9 +58,10 @@ def choose(desk: Desk, title: str) -> None:
 
 
 async def connected(desk: Desk) -> None:
+    trading = desk.window.trading
+    await until(desk.window.acts["connect-account"].isEnabled)
     choose(desk, "Alpaca paper")
     desk.window.acts["connect-account"].trigger()
-    trading = desk.window.trading
     await until(lambda: trading.feed.view is not None and not trading.feed.is_busy and not trading.is_showing)
 
 

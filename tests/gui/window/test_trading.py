@@ -29,6 +29,7 @@ REAL = TradingAccount(broker_id="alpaca", account=AccountName.LIVE, title="Alpac
 async def connected(desk: Desk) -> TradingView:
     """Connect the simulated market by its act."""
     trading = desk.window.trading
+    await until(desk.window.acts["connect-account"].isEnabled)  # one that is let go is gone first
     desk.window.acts["connect-account"].trigger()
     await until(lambda: trading.feed.view is not None and not trading.feed.is_busy and not trading.is_showing)
     return trading
