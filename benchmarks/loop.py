@@ -1,4 +1,4 @@
-"""The Qt loop of the real window while it looks at backtests and at what they left: the gaps between the turns of a 5 ms timer.
+"""The Qt loop of the window while it looks at backtests, at what they left and at an account: the gaps of a 5 ms timer.
 
 `python -m benchmarks.loop BARS` measures in a process of its own, without a screen.
 """
@@ -9,8 +9,9 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from itertools import pairwise
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, TypedDict
 
 from benchmarks.bars import random_walk, renamed
@@ -31,17 +32,21 @@ KINDS = {
     "bracket": "a bracket at each of {count:,} bars",
 }
 """The backtests of `benchmarks.strategies` that are looked at."""
+HELD = ("DEMO", "DEMO-B")
+WORKING = 20
+"""What an account has that is connected: positions, and orders that work."""
 AFTER_S = 1.0
 """How long the loop is watched once everything is shown: what was put off is part of the price."""
 
 
 class Gaps(TypedDict):
-    """What the timer saw while something went on."""
+    """What the timer saw while something went on. `busiest_ms`: the most processor time that the loop's thread took in one turn."""
 
     name: str
     turns: int
     longest_ms: float
     p99_ms: float
+    busiest_ms: float
     seconds: float
 
 
@@ -52,14 +57,21 @@ def measure(quick: bool) -> Table:
     rows = tuple(
         Row(
             name=gaps["name"],
-            figures=(f"{gaps['longest_ms']:.1f} ms", f"{gaps['p99_ms']:.1f} ms", f"{gaps['turns']:,}", f"{gaps['seconds']:.1f} s"),
+            figures=(
+                *(f"{gaps[figure]:.1f} ms" for figure in ("longest_ms", "p99_ms", "busiest_ms")),
+                f"{gaps['turns']:,}",
+                f"{gaps['seconds']:.1f} s",
+            ),
             goal=f"< {LONGEST_MS} ms, p99 < {P99_MS} ms",
             met=gaps["longest_ms"] < LONGEST_MS and gaps["p99_ms"] < P99_MS,
         )
         for gaps in found
     )
-    note = f"A {TIMER_MS} ms timer in the window at 1600 × 1000, offscreen. Each line counts {AFTER_S:.0f} s after its end too."
-    return Table(title="Loop", columns=("longest gap", "p99", "turns", "took"), rows=rows, notes=(note,))
+    notes = (
+        f"A {TIMER_MS} ms timer in the window at 1600 × 1000, offscreen. Each line counts {AFTER_S:.0f} s after its end too.",
+        "Busiest turn: the most processor time that the loop's own thread took in one; what it waited for beside that is other work's.",
+    )
+    return Table(title="Loop", columns=("longest gap", "p99", "busiest turn", "turns", "took"), rows=rows, notes=notes)
 
 
 class Watch:
@@ -70,16 +82,19 @@ class Watch:
 
         self._window = window
         self._moments: list[float] = []
+        self._worked: list[float] = []
         self._timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=TIMER_MS)
         self._timer.timeout.connect(self._on_turn)
         self.found: list[Gaps] = []
 
     def _on_turn(self) -> None:
         self._moments.append(perf_counter())
+        self._worked.append(thread_time())
 
     async def during(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """Watch the loop while the work goes on, until what it led to is shown, and a moment longer."""
         self._moments.clear()
+        self._worked.clear()
         self._timer.start()
         began = perf_counter()
         await work()
@@ -89,7 +104,8 @@ class Watch:
         self._timer.stop()
         gaps = sorted(1000 * (later - earlier) for earlier, later in pairwise(self._moments)) or [0.0]
         p99 = gaps[int(len(gaps) * 0.99)]
-        self.found.append(Gaps(name=name, turns=len(gaps), longest_ms=gaps[-1], p99_ms=p99, seconds=seconds))
+        busiest_ms = max((1000 * (later - earlier) for earlier, later in pairwise(self._worked)), default=0.0)
+        self.found.append(Gaps(name=name, turns=len(gaps), longest_ms=gaps[-1], p99_ms=p99, busiest_ms=busiest_ms, seconds=seconds))
 
 
 @asynccontextmanager
@@ -168,7 +184,46 @@ async def watch(count: int) -> list[Gaps]:
             window.acts["new-run"].trigger()
 
         await watched.during("opening the dialog of a new run", dialog)
+        await connecting(window, engine, watched)
         return watched.found
+
+
+async def connecting(window: "MainWindow", engine: "Engine", watched: Watch) -> None:
+    """Connect an account for the first time, then with orders that work and positions; and let it go."""
+    from core.model.broker import AccountName
+    from core.model.hand import HandOrder
+    from core.model.order import OrderSide, OrderType
+
+    trading, sim = window.trading, ("sim", AccountName.PAPER)
+
+    async def connected() -> None:
+        window.acts["connect-account"].trigger()
+        await _until(lambda: trading.feed.view is not None and not trading.feed.is_busy and not trading.is_showing)
+
+    async def let_go() -> None:
+        window.acts["disconnect-account"].trigger()
+        await _until(lambda: trading.feed.view is None and not trading.feed.is_busy and not trading.is_showing)
+
+    await watched.during("connecting an account for the first time", connected)
+    for symbol, trade in (await engine.last_trades(*sim, list(HELD))).items():
+        await engine.place_order(*sim, HandOrder(symbol=symbol, side=OrderSide.BUY, qty=Decimal(10)))
+        price = (trade.price / 2).quantize(Decimal("0.01"))
+        for _ in range(WORKING // len(HELD)):
+            order = HandOrder(symbol=symbol, side=OrderSide.BUY, type=OrderType.LIMIT, qty=Decimal(1), limit_price=price)
+            await engine.place_order(*sim, order)
+    await _until(lambda: trading.feed.view is not None and len(trading.feed.view.working) == WORKING)
+    await let_go()
+    what = f"with {WORKING} working orders and {len(HELD)} positions"
+    await watched.during(f"connecting it {what}", connected)
+    await watched.during("letting it go", let_go)
+    window.docks.show(window.docks["account"])
+    await watched.during(f"connecting it {what}, its panel in sight", connected)
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - a condition of widgets has no event
+            await asyncio.sleep(0.005)
 
 
 async def _store(store: "Store", symbol: str, bars: int) -> None:

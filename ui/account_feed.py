@@ -124,6 +124,7 @@ class AccountFeed(QObject):
         self._prices.clear()
         self.view = None
         if place is not None:
+            self.changed.emit()  # nothing can be sent to it any more, however long it takes to let it go and to open the next
             await self._engine.disconnect_account(*place)
 
     def _set_busy(self, is_busy: bool) -> None:

@@ -4,10 +4,22 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QObject, QSize, Qt
+from PySide6.QtCore import QByteArray, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTabBar, QTabWidget, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QSizePolicy,
+    QSpacerItem,
+    QTabBar,
+    QTabWidget,
+    QToolButton,
+    QWidget,
+)
 
+from ui.dock_place import DockPlace
 from ui.style import icon
 from ui.theme import Sizes, Theme
 
@@ -40,7 +52,10 @@ _BESIDE: Final = (("report", "ticket"), ("report", "account"), ("data", "watchli
 
 
 class DockTitle(QWidget):
-    """A thin title with float and close; docks that lie in tabs have none, the tab says it."""
+    """A thin title with float and close; docks that lie in tabs have none, the tab says it.
+
+    Its size is that of its layout: while docks are laid out Qt asks for it thousands of times, and need not ask Python.
+    """
 
     def __init__(self, dock: QDockWidget, sizes: Sizes) -> None:
         super().__init__(dock)
@@ -48,33 +63,34 @@ class DockTitle(QWidget):
         name = dock.objectName().removeprefix("dock-")
         self.label = QLabel(dock.windowTitle(), self)
         self.label.setProperty("role", "heading")
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        self._height = QSpacerItem(0, sizes.row, QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._full_px = sizes.row
         layout = QHBoxLayout(self)
         layout.setContentsMargins(sizes.step * 2, 0, sizes.step, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.label)
-        layout.addStretch(1)
+        layout.addSpacerItem(self._height)
+        layout.addWidget(self.label, 1)
         self.buttons: dict[str, QToolButton] = {}
         for act, tip in (("float", "Float or dock"), ("close", "Close; the menu View shows it again")):
             button = self.buttons[act] = QToolButton(self)
             button.setObjectName(f"button-{act}-{name}")
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Ignored)  # the spacer alone says how high
             button.setIconSize(QSize(sizes.table_font, sizes.table_font))
             button.setAccessibleName(f"{act.capitalize()} {dock.windowTitle()}")
             button.setToolTip(tip)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.clicked.connect(self._float if act == "float" else dock.close)
             layout.addWidget(button)
-        self._height = sizes.row
         self.collapsed = False
-
-    def sizeHint(self) -> QSize:
-        return QSize(80, 0 if self.collapsed else self._height)
-
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
 
     def set_collapsed(self, collapsed: bool) -> None:
         """Take no room: the dock's tab says its title."""
         self.collapsed = collapsed
+        self._height.changeSize(0, 0 if collapsed else self._full_px, QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        layout = self.layout()
+        if layout is not None:
+            layout.invalidate()
         self.setVisible(not collapsed)
         self.updateGeometry()
 
@@ -89,6 +105,9 @@ class DockTitle(QWidget):
 
 class Docks(QObject):
     """Makes the docks in a window and knows their layouts."""
+
+    sight_changed = Signal(str, bool)
+    """The name of a dock, and whether it is seen now: neither closed nor behind a tab."""
 
     def __init__(self, window: QMainWindow, panels: Mapping[str, QWidget], sizes: Sizes) -> None:
         super().__init__(window)
@@ -105,7 +124,7 @@ class Docks(QObject):
             dock = QDockWidget(title, window)
             dock.setObjectName(f"dock-{name}")
             dock.setAccessibleName(f"{title} panel")
-            dock.setWidget(panels[name])
+            dock.setWidget(DockPlace(panels[name], dock))
             dock.toggleViewAction().setObjectName(f"action-show-{name}")
             dock.toggleViewAction().setText(f"Show {title}")
             if place < 9:
@@ -113,6 +132,7 @@ class Docks(QObject):
             dock.dockLocationChanged.connect(self._title_docks)
             dock.topLevelChanged.connect(self._title_docks)
             dock.visibilityChanged.connect(self._title_docks)
+            dock.visibilityChanged.connect(lambda is_seen, name=name: self.sight_changed.emit(name, is_seen))
             self._by_name[name] = dock
             dock.setTitleBarWidget(DockTitle(dock, sizes))
         self.arrange()

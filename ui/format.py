@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from PySide6.QtCore import QTimeZone
 
@@ -120,7 +120,10 @@ UTC_ZONE: Final = Zone(ZoneInfo("UTC"), "UTC")
 def desktop_zone_name() -> str | None:
     """Return the name of the desktop's zone (`Europe/Berlin`), or None where it has none that is known."""
     name = bytes(QTimeZone.systemTimeZoneId().data()).decode()
-    return name if name in available_timezones() else None
+    try:  # to list all that are known reads hundreds of files
+        return ZoneInfo(name).key if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
 
 
 def zone_of(*, local: bool) -> Zone:

@@ -1,10 +1,13 @@
 """The look: a palette and one style sheet made from the theme's tokens and sizes, and the icons."""
 
+from functools import cache
+from pathlib import Path
 from typing import Final
 
-import qtawesome
 from PySide6.QtGui import QColor, QFont, QIcon, QPalette
 from PySide6.QtWidgets import QWidget
+from qtawesome import iconic_font
+from qtawesome.iconic_font import IconicFont
 
 from ui.theme import Sizes, Theme
 
@@ -37,9 +40,17 @@ _ICONS: Final = {
 """Names of the program → names in Phosphor, the one icon family."""
 
 
+@cache
+def _phosphor() -> IconicFont:
+    """The one family that is used; `qtawesome.icon` reads all twelve of its fonts at its first icon."""
+    fonts = Path(iconic_font.__file__).with_name("fonts")
+    font, names = (max(fonts.glob(pattern)).name for pattern in ("phosphor-[0-9]*.ttf", "phosphor-charmap-*.json"))
+    return IconicFont(("ph", font, names))
+
+
 def icon(name: str, theme: Theme, colour: str = "muted") -> QIcon:
     """Return an icon in the colour of a token; faint when its action cannot be used."""
-    drawn: QIcon = qtawesome.icon(_ICONS[name], color=theme.colour(colour), color_disabled=theme.colour("faint", 0.5))
+    drawn: QIcon = _phosphor().icon(_ICONS[name], color=theme.colour(colour), color_disabled=theme.colour("faint", 0.5))
     return drawn
 
 

@@ -54,6 +54,7 @@ class TradeCommands(QObject):
         self._engine, self._feed, self._acts = engine, feed, acts
         self._dialogs, self._tasks = dialogs, tasks
         self._panel, self._holdings, self._working = panel, holdings, working
+        self._is_locked = False
         for name, do in (
             ("connect-account", self.connect_chosen),
             ("disconnect-account", feed.disconnect_now),
@@ -76,7 +77,6 @@ class TradeCommands(QObject):
             table.selectionModel().selectionChanged.connect(lambda *_: self.offer())
             table.table_model.rows_published.connect(self.offer)
         working.doubleClicked.connect(lambda _index: self.change_order())
-        feed.changed.connect(self.offer)
         feed.failed.connect(lambda sentence: self.said.emit(sentence, "warning"))
 
     def _on_key(self, table: DenseTable, name: str, *keys: Qt.Key | QKeySequence) -> None:
@@ -85,12 +85,22 @@ class TradeCommands(QObject):
         action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         table.addAction(action)
 
+    def lock(self) -> None:
+        """Offer nothing that acts on an account: what is on the screen may still be of the one before."""
+        self._is_locked = True
+        self.offer()
+
+    def unlock(self) -> None:
+        """Offer what the account and the selection allow, now that the account is on the screen."""
+        self._is_locked = False
+        self.offer()
+
     def offer(self) -> None:
         """Enable what the account and the selection allow."""
         feed = self._feed
-        is_connected = feed.view is not None
-        not_connected = "" if is_connected else "Connect an account first."
-        self._acts.offer("connect-account", enabled=not is_connected and not feed.is_busy and bool(feed.accounts))
+        is_connected = feed.view is not None and not self._is_locked
+        not_connected = "" if is_connected else "Connect an account first." if feed.view is None else "The account is being shown."
+        self._acts.offer("connect-account", enabled=feed.view is None and not feed.is_busy and bool(feed.accounts))
         for name in ("disconnect-account", "reconcile", "accept-difference"):
             self._acts.offer(name, enabled=is_connected and not feed.is_busy, why_not=not_connected)
         orders, held = self._orders(), self._held()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -19,15 +19,19 @@ from core.views.pulse import NO_FEED, feed_pulse
 from core.views.stake import Stake, stake_of
 from ui.account_feed import AccountFeed
 from ui.account_marks import AccountMarks
+from ui.bridge import PUBLISH_S
 from ui.models.table_model import TableModel
 from ui.panels.account import AccountPanel
 from ui.panels.table_panel import TablePanel
 from ui.panels.ticket import TicketPanel
 from ui.panels.two_sided import TwoSided
 from ui.panels.watchlist import WatchPanel
+from ui.slices import in_slices
 from ui.trade_commands import TradeCommands
 
 if TYPE_CHECKING:
+    import asyncio
+
     from core.engine import Engine
     from core.views.desk import DeskViews
     from ui.actions import Actions
@@ -49,6 +53,8 @@ class TradingView(QObject):
     """`panels` are what the docks show. `stake_changed` comes when the window is at stake for something else."""
 
     stake_changed = Signal()
+    shown = Signal()
+    """All of the account, or that none is connected, is on the screen."""
     marks_changed = Signal(object)
     """AccountMarks: what the connected account does, for the chart."""
 
@@ -72,6 +78,13 @@ class TradingView(QObject):
         self._told_fills: int | None = None
         """How many of a person's own fills were said; None until those of before are read."""
         self.stake = Stake()
+        self._account: tuple[str, str] | None = None
+        """Whose figures are on the screen, or come there: the broker's id and the account's key."""
+        self._showing: asyncio.Task[None] | None = None
+        """What shows the account, part by part; None before the first time."""
+        self._is_outdated = False
+        """Whether something changed since what goes on to the screen was begun."""
+        self._in_sight: set[str] = set()
         self.feed = AccountFeed(engine, tasks, self)
         self._working, self._holdings = WorkingTable(), HoldingTable()
         self.working = self._table("working", "Working orders of the account", "created", self._working, look, tasks, memory, parent)
@@ -106,6 +119,11 @@ class TradingView(QObject):
         self.holdings.row_chosen.connect(self._on_row)
         self.working.row_chosen.connect(self._on_row)
         self.by_hand.row_chosen.connect(self._on_row)
+
+    @property
+    def is_showing(self) -> bool:
+        """Whether some of the account is not on the screen yet."""
+        return self._showing is not None and not self._showing.done()
 
     @property
     def panels(self) -> dict[str, QWidget]:
@@ -164,32 +182,81 @@ class TradingView(QObject):
     # --- what is shown ---
 
     def _show(self) -> None:
+        """Show what the feed says now: what is at stake and what the ticket sends to at once, the rest part by part.
+
+        All of it in one turn of the loop would hold it up. So what a person would take for the other account's is locked
+        meanwhile: until the last part is on the screen, no act on an order or a position can be chosen.
+        """
         view = self.feed.view
-        self.account.show_account(self.feed.accounts, view, is_busy=self.feed.is_busy, differences=self.feed.differences)
-        hand_run = None if view is None else view.hand_run_id
+        account = None if view is None else (view.broker_id, view.key)
+        is_other = account != self._account
+        if is_other:
+            self._account = account
+            self.commands.lock()
+        self._follow_hand_run(None if view is None else view.hand_run_id)
+        self.account.offer(self.feed.accounts, view, is_busy=self.feed.is_busy)
+        self.ticket.show_account()
+        self.show_stake()
+        self._is_outdated = True
+        if (is_other or not self.is_showing) and not self._tasks.is_closed:
+            self._showing = self._tasks.start(self._show_in_turns(), what="showing the account", latest="account-shown")
+
+    async def _show_in_turns(self) -> None:
+        """Show it to the end even if it changes meanwhile, and then once more: an account that never rests is shown too."""
+        while self._is_outdated:
+            self._is_outdated = False
+            await in_slices(self._parts(), PUBLISH_S)
+        self.commands.unlock()
+        self.shown.emit()
+
+    def _parts(self) -> Iterator[None]:
+        """Show the account as it is now, each part as the feed has it in its turn."""
+        for show in (self._show_account, self._show_working, self._show_holdings):
+            show()
+            yield
+        self.by_hand.model.flush()
+        yield
+        turns_fills = self._views.selected is None  # else it is the run's that is looked at
+        for pair, turns in ((self.orders, True), (self.positions, True), (self.fills, turns_fills)):
+            if pair.is_connected is not (self.feed.view is not None):
+                pair.show_account(connected=self.feed.view is not None, turns=turns)
+                yield
+        view, by_hand = self.feed.view, tuple(self._views.by_hand_fills.rows)
+        self.marks_changed.emit(
+            AccountMarks() if view is None else AccountMarks(by_hand, tuple(view.working), view.positions, view.as_of_ns)
+        )
+        yield
+        self.watchlist.follow_account()
+        self._tell_fills()
+
+    def _follow_hand_run(self, hand_run: str | None) -> None:
+        """Hear of a person's own orders from now on: of what is told before somebody listens nobody would be shown the end."""
         if hand_run != self._hand_run:
             self._hand_run, self._told_fills = hand_run, None
-            self._views.watch_by_hand(hand_run, [] if view is None else view.working)
+            self._views.watch_by_hand(hand_run, () if self.feed.view is None else self.feed.view.working)
             self._bridge.watch_by_hand(hand_run)
             if hand_run is not None and not self._tasks.is_closed:
                 self._tasks.start(self._load_by_hand(hand_run), what="reading your own fills", latest="by-hand")
-        titles = {row.run.id: row.title for row in self._views.runs.rows}
+
+    def _show_account(self) -> None:
+        if "account" in self._in_sight:
+            self.account.show_account(self.feed.view, self.feed.differences)
+
+    def _show_working(self) -> None:
+        view, titles = self.feed.view, {row.run.id: row.title for row in self._views.runs.rows}
         self._working.become(() if view is None else working_rows(view, titles))
+        self.working.model.flush()
+
+    def _show_holdings(self) -> None:
+        view = self.feed.view
         self._holdings.become(() if view is None else view.positions)
-        for panel in (self.working, self.holdings, self.by_hand):
-            panel.model.flush()
-        for pair in (self.orders, self.positions):
-            if pair.is_connected is not (view is not None):
-                pair.show_account(connected=view is not None)
-        if self.fills.is_connected is not (view is not None):
-            self.fills.show_account(
-                connected=view is not None, turns=self._views.selected is None
-            )  # else it is the run's that is looked at
-        by_hand = tuple(self._views.by_hand_fills.rows)
-        marks = AccountMarks() if view is None else AccountMarks(by_hand, tuple(view.working), view.positions, view.as_of_ns)
-        self.marks_changed.emit(marks)
-        self._tell_fills()
-        self.show_stake()
+        self.holdings.model.flush()
+
+    def note_sight(self, name: str, is_in_sight: bool) -> None:
+        """Take note that a dock came into sight, or is not seen any more; what was not filled meanwhile is filled now."""
+        (self._in_sight.add if is_in_sight else self._in_sight.discard)(name)
+        if is_in_sight and name == "account":
+            self._show_account()
 
     async def _load_by_hand(self, run_id: str) -> None:
         """Read the fills of a person's own orders that were there before the account was connected."""

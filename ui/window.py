@@ -219,10 +219,11 @@ class MainWindow(QMainWindow):
         trading.marks_changed.connect(self.feed.show_account)
         self.chart.chart.order_moved.connect(trading.commands.move_order)
         trading.stake_changed.connect(lambda: trading.show_on(self.toolbar))
-        trading.feed.changed.connect(lambda: trading.show_on(self.toolbar))
+        trading.shown.connect(lambda: trading.show_on(self.toolbar))
         trading.commands.said.connect(self._say_act)
         trading.feed.mended.connect(self.banner.withdraw)
-        trading.feed.changed.connect(self._show_today)
+        trading.shown.connect(self._show_today)
+        self.docks.sight_changed.connect(trading.note_sight)
         trading.stake_changed.connect(self._show_market)
         self.status.market_turned.connect(self._show_market)
         trading.watchlist.symbol_chosen.connect(self._show_symbol)
@@ -249,12 +250,13 @@ class MainWindow(QMainWindow):
         self.heartbeat.start()
         self.data.refresh()
         await self.loader.load_desk()
-        self.tasks.start(self.trading.load(), what="reading which accounts there are")
-        self.tasks.start(self.loader.load_equity(), what="reading the equity of earlier runs")
         if self.views.runs.rows:
             self.show_run(self.views.runs.rows[-1].run.id)
         else:
             await self.feed.load_newest()
+        # Last: the system's keyring is slow to answer, and what imports it would compete with the first picture.
+        self.tasks.start(self.trading.load(), what="reading which accounts there are")
+        self.tasks.start(self.loader.load_equity(), what="reading the equity of earlier runs")
 
     async def settled(self) -> None:
         """Wait until nothing is being loaded and everything that was told is on the screen."""

@@ -51,7 +51,8 @@ class AccountPanel(QWidget):
         self._lay_out(look, acts)
         self.first_focus: QWidget = self.choice
         self.set_look(look)
-        self.show_account((), None, is_busy=False)
+        self.offer((), None, is_busy=False)
+        self.show_account(None)
 
     def _lay_out(self, look: Look, acts: Callable[[str], QAction]) -> None:
         step = look.sizes.step
@@ -105,12 +106,13 @@ class AccountPanel(QWidget):
         index = self.choice.currentIndex()
         return self._accounts[index] if 0 <= index < len(self._accounts) else None
 
-    def show_account(
-        self, accounts: Sequence[TradingAccount], view: AccountView | None, *, is_busy: bool, differences: Sequence[str] = ()
-    ) -> None:
-        """Show the accounts there are, and the one that is connected, with what lastingly differs between our books and the broker's."""
+    def offer(self, accounts: Sequence[TradingAccount], view: AccountView | None, *, is_busy: bool) -> None:
+        """Offer the accounts there are, while none is connected."""
         self._offer(tuple(accounts), view)
         self.choice.setEnabled(view is None and not is_busy and bool(accounts))
+
+    def show_account(self, view: AccountView | None, differences: Sequence[str] = ()) -> None:
+        """Show the account that is connected, with what lastingly differs between our books and the broker's."""
         for name, button in self._buttons.items():
             button.setVisible((name in _UNCONNECTED) is (view is None) and (name != _ACCEPT or bool(differences)))
         self.mode.setVisible(view is not None)

@@ -98,12 +98,11 @@ class TicketPanel(QWidget):
         self._pause.setInterval(PREVIEW_MS)
         self._pause.timeout.connect(self._ask)
         self.fields.changed.connect(self._on_edited)
-        feed.changed.connect(self._on_account)
         self._lay_out(look)
         self.first_focus: QWidget = self.fields.symbol
         self.setTabOrder(self.fields.last, self.send)
         self.set_look(look)
-        self._on_account()
+        self.show_account()
 
     def _lay_out(self, look: Look) -> None:
         step = look.sizes.step
@@ -143,7 +142,8 @@ class TicketPanel(QWidget):
 
     # --- what is shown ---
 
-    def _on_account(self) -> None:
+    def show_account(self) -> None:
+        """Show which account the order would go to; what was said of the order holds only for the one before."""
         view = self._feed.view
         self.fields.set_offer(ANYWHERE if view is None else offer_of(view.features))
         stake = "backtest" if view is None else "live" if view.is_real_money else "paper"

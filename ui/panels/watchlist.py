@@ -22,11 +22,13 @@ from ui.tasks import TaskScope
 
 if TYPE_CHECKING:
     from core.engine import Engine
+    from core.model.broker import AccountName
     from ui.account_feed import AccountFeed
 
 LOOK_MS: Final = 2_000
 """How often an account is asked for prices."""
 _MEMORY: Final = "watchlist"
+_FEED: Final = "watch: feed"
 _MOST_AT_FIRST: Final = 20
 _LOOK_BACK_NS: Final = 10 * DAY_NS
 _RECORDED: Final = "run-"
@@ -46,6 +48,8 @@ class WatchPanel(QWidget):
         self.setProperty("panel", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._engine, self._feed, self._tasks, self._memory = engine, feed, tasks, memory
+        self._place: tuple[str, AccountName] | None = None
+        """Of the account whose prices are shown."""
         self._symbols: list[str] | None = _read(memory)
         self._sets: list[BarSet] = []
         self._stored: dict[str, WatchRow] = {}
@@ -82,7 +86,6 @@ class WatchPanel(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look_now)
-        feed.changed.connect(self._on_account)
 
     def set_look(self, look: Look) -> None:
         """Take over theme, sizes and zone."""
@@ -145,12 +148,15 @@ class WatchPanel(QWidget):
         self._show({})
         await self._read_feed()
 
-    def _on_account(self) -> None:
-        if (self._feed.view is not None) is self._timer.isActive():
+    def follow_account(self) -> None:
+        """Ask the account that is connected for prices from now on; without one, show those of stored bars."""
+        if self._feed.place == self._place:
             return
-        if self._feed.view is None:
+        self._place = self._feed.place
+        self._tasks.cancel(_FEED)
+        self._show({})
+        if self._place is None:
             self._timer.stop()
-            self._show({})
         else:
             self._timer.start()
             self.look_now()
@@ -158,7 +164,7 @@ class WatchPanel(QWidget):
     def look_now(self) -> None:
         """Ask the account for prices, when somebody can see them."""
         if self._feed.view is not None and self.isVisible() and self._tasks.can_start:
-            self._tasks.start(self._read_feed(), what="reading prices", latest="watch: feed")
+            self._tasks.start(self._read_feed(), what="reading prices", latest=_FEED)
 
     async def _read_feed(self) -> None:
         place, view = self._feed.place, self._feed.view
@@ -168,6 +174,8 @@ class WatchPanel(QWidget):
             trades = await self._engine.last_trades(*place, self.symbols())
         except KnownError:
             return  # the account's own panel says that it does not answer; stored prices stay
+        if place != self._feed.place:
+            return
         live = {
             symbol: live_row(symbol, trade, self._stored.get(symbol), view.as_of_ns, view.broker_id) for symbol, trade in trades.items()
         }

@@ -22,6 +22,7 @@ async def split_in_two(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> 
     """Hold 10, and let the broker split them in two without telling of it."""
     desk = await make_desk(speed=SPEED)
     await connected(desk)
+    desk.window.docks.show(desk.window.docks["account"])
     await sent(desk, "DEMO", "10")
     real = InsideAccount.positions
 
@@ -57,7 +58,7 @@ async def test_a_split_is_accepted_with_a_reason_that_is_kept(make_desk: MakeDes
     assert isinstance(payload, DifferenceAccepted)
     assert (payload.symbol, payload.qty, payload.reason) == ("DEMO", Decimal(10), "2-for-1 split")
     await until(lambda: any(row.owner_id == OUTSIDE and row.qty == 10 for row in trading.holdings.model.table.rows))
-    assert not button.isVisibleTo(trading.account)
+    await until(lambda: not button.isVisibleTo(trading.account))
     assert trading.account.message.text() == ""
     monkeypatch.undo()
     await desk.quiet()

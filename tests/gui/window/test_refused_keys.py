@@ -58,9 +58,11 @@ def choose(desk: Desk, title: str) -> None:
 
 
 async def connected(desk: Desk) -> None:
+    trading = desk.window.trading
+    await until(desk.window.acts["connect-account"].isEnabled)
     choose(desk, "Alpaca paper")
     desk.window.acts["connect-account"].trigger()
-    await until(lambda: desk.window.trading.feed.view is not None and not desk.window.trading.feed.is_busy)
+    await until(lambda: trading.feed.view is not None and not trading.feed.is_busy and not trading.is_showing)
 
 
 async def started(desk: Desk, symbol: str) -> NewRunDialog:
@@ -135,7 +137,7 @@ async def test_keys_that_are_revoked_let_the_account_go_and_say_what_became_of_t
     await until(lambda: ticket.send.isEnabled())
     ticket.send.click()
     await until(lambda: ticket.sent.text() == "Buy 10 SPY works; the broker has it.")
-    assert [row.order.status for row in trading.working.model.table.rows] == [OrderStatus.ACCEPTED]
+    await until(lambda: [row.order.status for row in trading.working.model.table.rows] == [OrderStatus.ACCEPTED])
 
     server.do(lambda: setattr(server, "revoked", True))
     ticket.fields.amount.setText("5")
@@ -152,6 +154,7 @@ async def test_keys_that_are_revoked_let_the_account_go_and_say_what_became_of_t
     assert not window.frame.isVisible()
 
     server.do(lambda: setattr(server, "revoked", False))
+    window.docks.show(window.docks["account"])
     await connected(desk)
     assert window.banner.isHidden()
     # The broker had not taken it: it is looked up, and said.

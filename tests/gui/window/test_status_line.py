@@ -32,6 +32,7 @@ async def test_today_and_the_exchange_stand_there_while_an_account_is_connected(
     for made, text, colour in ((-1234, "−1\u2009234.00", DARK.down), (5, "+5.00", DARK.up), (0, "0.00", DARK.text)):
         money = msgspec.structs.replace(trading.feed.view.money, equity=trading.feed.view.money.last_equity + made)
         trading.feed._take(msgspec.structs.replace(trading.feed.view, money=money))
+        await until(lambda: not trading.is_showing)
         assert status.today.text() == f'Today <span style="color: {colour}">{text}</span>'
     desk.window.acts["disconnect-account"].trigger()
     await until(lambda: status.today.isHidden() and status.market.isHidden())

@@ -29,8 +29,9 @@ REAL = TradingAccount(broker_id="alpaca", account=AccountName.LIVE, title="Alpac
 async def connected(desk: Desk) -> TradingView:
     """Connect the simulated market by its act."""
     trading = desk.window.trading
+    await until(desk.window.acts["connect-account"].isEnabled)  # one that is let go is gone first
     desk.window.acts["connect-account"].trigger()
-    await until(lambda: trading.feed.view is not None and not trading.feed.is_busy)
+    await until(lambda: trading.feed.view is not None and not trading.feed.is_busy and not trading.is_showing)
     return trading
 
 
@@ -75,6 +76,7 @@ async def test_an_account_is_connected_shown_framed_and_let_go(make_desk: MakeDe
     window = desk.window
     assert not window.trading.orders.is_connected
     assert not window.acts["disconnect-account"].isEnabled()
+    window.docks.show(window.docks["account"])
     trading = await connected(desk)
     assert trading.feed.view is not None
     number = trading.feed.view.key.partition(":")[2]
@@ -90,7 +92,7 @@ async def test_an_account_is_connected_shown_framed_and_let_go(make_desk: MakeDe
     assert trading.orders.is_of_account
     assert [row.run.config.strategy_id for row in window.views.runs.rows] == []
     window.acts["disconnect-account"].trigger()
-    await until(lambda: trading.feed.view is None and not trading.feed.is_busy)
+    await until(lambda: trading.feed.view is None and not trading.feed.is_busy and not trading.is_showing)
     assert not window.frame.isVisible()
     assert trading.orders.run_button.isChecked()
     assert trading.ticket.mode.text() == "No account"
@@ -160,6 +162,7 @@ async def test_the_kill_switch_disables_the_button_with_its_sentence(make_desk: 
     desk = await make_desk()
     trading = await connected(desk)
     await previewed(desk, "DEMO", "10")
+    desk.window.docks.show(desk.window.docks["account"])
     desk.window.acts["switch-halt"].trigger()
     await until(lambda: not trading.ticket.send.isEnabled() and trading.ticket._preview is not None)
     assert "kill switch" in trading.ticket.why.text()

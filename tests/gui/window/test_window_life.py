@@ -7,10 +7,14 @@ from PySide6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QDialog, QDockWidget, QLineEdit, QTableView, QWidget
 
+from core.engine import Engine
 from core.errors import StoreReadOnly, UnknownName
+from core.model.hand import TradingAccount
+from core.model.market import BarSetKey
 from tests.gui.window.conftest import MakeDesk
 from ui.actions import ACTS
 from ui.theme import DARK, LIGHT
+from ui.window import MainWindow
 
 DOCKS = "runs chart orders fills positions trades activity report data log watchlist ticket account".split()
 TABLES = "runs orders positions activity fills trades".split()
@@ -45,6 +49,27 @@ async def test_every_widget_a_person_can_use_has_a_name_and_says_what_it_is(make
 
 def _is_private(widget: QObject) -> bool:
     return widget.metaObject().className() in {"QTableCornerButton", "CloseButton", "QToolBarExtension", "QLineEditIconButton"}
+
+
+async def test_accounts_are_asked_for_once_the_chart_is_there(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_chart: list[BarSetKey | None] = []
+    accounts, load = Engine.trading_accounts, MainWindow.open
+
+    async def asked(engine: Engine) -> list[TradingAccount]:
+        on_chart.append(opened[0].feed.key)
+        return await accounts(engine)
+
+    opened: list[MainWindow] = []
+
+    async def open_(window: MainWindow) -> None:
+        opened.append(window)
+        await load(window)
+
+    monkeypatch.setattr(Engine, "trading_accounts", asked)
+    monkeypatch.setattr(MainWindow, "open", open_)
+    desk = await make_desk()
+    assert on_chart == [desk.window.feed.key]
+    assert on_chart != [None]
 
 
 async def test_layout_at_the_first_start(make_desk: MakeDesk) -> None:

@@ -45,6 +45,22 @@ def test_no_verb_imports_qt(weaver_home: Path, hours: Path) -> None:
     assert qt == []
 
 
+def test_the_window_imports_what_needs_no_qt_before_it(weaver_home: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "window.png"
+    probe = (
+        "import sys\nfrom app.cli import main\n"
+        f"code = main(['--screenshot', {str(picture)!r}, '--size', '800x600'])\n"
+        "order = list(sys.modules)\n"
+        "late = [name for name in ('core.engine', 'numpy', 'app.compose') if order.index(name) > order.index('PySide6')]\n"
+        "sys.stderr.write(f'{code} {late}')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, env=environment_of(weaver_home), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stderr.endswith("0 []"), done.stderr
+    assert picture.exists()
+
+
 def test_help_imports_neither_the_engine_nor_numpy(weaver_home: Path) -> None:
     probe = (
         "import sys\nfrom app.cli import main\nmain(['--help'])\n"

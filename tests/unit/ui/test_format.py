@@ -1,10 +1,25 @@
+import sys
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from core.views.columns import Kind
-from ui.format import MINUS, MISSING, THIN, UTC_ZONE, Zone, cell, duration, file_size, number, percent, short, status_word
+from ui.format import (
+    MINUS,
+    MISSING,
+    THIN,
+    UTC_ZONE,
+    Zone,
+    cell,
+    desktop_zone_name,
+    duration,
+    file_size,
+    number,
+    percent,
+    short,
+    status_word,
+)
 
 NOON_NS = 1_404_216_000_123_000_000
 
@@ -76,3 +91,10 @@ def test_missing_and_zero_differ_in_a_cell() -> None:
     assert cell(Kind.PROGRESS, None, None, UTC_ZONE) == ""
     assert cell(Kind.SIDE, "buy", None, UTC_ZONE) == "Buy"
     assert cell(Kind.PROGRESS, 0.5, None, UTC_ZONE) == f"50{THIN}%"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the zone is not that of a variable")
+@pytest.mark.parametrize(("zone", "name"), [("Europe/Berlin", "Europe/Berlin"), ("Nowhere/Land", None), ("../Berlin", None)])
+def test_the_desktops_zone_is_named_where_it_is_known(monkeypatch: pytest.MonkeyPatch, zone: str, name: str | None) -> None:
+    monkeypatch.setenv("TZ", zone)
+    assert desktop_zone_name() == name
