@@ -14,6 +14,8 @@ from core.backtest.venue import SimulatedVenue
 from core.matching.ledger import Ledger, PositionSplit
 from core.model.order import LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
 from core.model.ticket import Ticket
+from core.strategy.actions import FetchWindow
+from core.strategy.windows import Window
 
 _UNIT: Final = Decimal("0.000000001")
 
@@ -52,6 +54,13 @@ class ReplayedVenue(SimulatedVenue):
                 self._reports.cancel(leg.order_id, "The order it belongs to was refused.", now_ns=self._clock.instant_ns)
             return
         super().place(ticket, [(role, leg) for role, leg in legs if not self._is_refused(leg)])
+
+    def window(self, asked: FetchWindow) -> Window:
+        """Return the last bars known now. One may ask for more than a run had when it was over: it might have gone on."""
+        has = self._feed(asked).cursor.bars
+        window = super().window(FetchWindow(asked.symbol, min(asked.bars, has), asked.timeframe))
+        window.asked = asked.bars
+        return window
 
     def place_plain(self, order_id: str, ref: str, request: OrderRequest, time_in_force: TimeInForce) -> bool:
         return order_id not in self._refused and super().place_plain(order_id, ref, request, time_in_force)

@@ -13,17 +13,7 @@ from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
 from core.data.download import sound
-from core.errors import (
-    AnswerUnreadable,
-    BrokerUnreachable,
-    InvalidValue,
-    KnownError,
-    LeaseLost,
-    LookAhead,
-    NotRepeatable,
-    RateLimited,
-    RunError,
-)
+from core.errors import InvalidValue, KnownError, LeaseLost, LookAhead, NotRepeatable, RunError
 from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
@@ -39,6 +29,7 @@ from core.runs.closing_side import ClosingSide
 from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks
+from core.runs.gaps import Gaps
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
 from core.runs.live_materials import LiveMaterials
@@ -51,6 +42,7 @@ from core.runs.past import Past
 from core.runs.reconciling import settled
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
+from core.runs.watches import watches
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
@@ -115,13 +107,11 @@ class LiveWork:
         self._places = AsyncExitStack()
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
-        self._is_gap = True
-        self._held: list[Bar] | None = []
-        """What the stream brings from the beginning of a gap until it is filled: it follows on that. None at other times."""
+        self._gaps = Gaps(config.symbols, fill=self._fill_gap, follow=self._follow, failed=self._tell_lost)
         self._statuses: list[StreamStatus] = []
         self._late: list[MinuteLate] = []
-        self._deaf: set[str] = set()
-        """Streams that do not bring anything now."""
+        self._deaf: dict[str, int] = {}
+        """Symbols whose stream does not bring anything now, and since when by the monotonic clock."""
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
         self._sent: list[str] = []
@@ -169,16 +159,20 @@ class LiveWork:
         seat = Seat(self._changed.set, self._stop, self._feed, self._venue.families, self._materials.lease)
         self._account.desk.sit(self._run.id, self._book, seat)
         self._places.callback(self._account.desk.rise, self._run.id)
-        step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
-        self._start_ns = self._hours.opens(-(-self._clock.now_ns() // step_ns) * step_ns)
-        self._origin_ns = self._start_ns if self._past is None or self._run.first_bar_ns is None else self._run.first_bar_ns
         actions: list[Action] = []
         await self._slices.run(lambda _: actions.extend(self._initialized()))
+        self._start_ns = self._hours.opens(self._begins(is_new=self._past is None or bool(actions)))
         self._bars.prepare(self._runner)
+        seen = {symbol: await self._materials.store.bars.read(self._recorded(symbol)) for symbol in config.symbols}
+        self._bars.restore(seen)
+        for bars in seen.values():
+            self._losses.know(self._account.desk.state, bars)
         self._from_ns = self._history_from()
         # Not the minute that goes on: a broker tells what it has of it, and its bar would count as the whole.
-        await self._complete(self._from_ns, min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
+        until_ns = min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
+        for symbol in config.symbols:
+            await self._complete(symbol, until_ns)
         await self._losses.ask(self._account.desk.state, self._account.broker.market, config.feed, self._clock.now_ns())
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
@@ -188,6 +182,16 @@ class LiveWork:
             engine=ENGINE_VERSION,
             seed=config.seed,
         )
+
+    def _begins(self, *, is_new: bool) -> int:
+        """Return when it begins to decide: on a boundary of its timeframe; one that goes on at once, on the bar that it was in."""
+        now_ns, first_ns = self._clock.now_ns(), self._run.first_bar_ns
+        if not is_new and first_ns is not None:
+            self._origin_ns = first_ns
+            return max(first_ns, now_ns // MINUTE_NS * MINUTE_NS)
+        step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
+        self._origin_ns = self._hours.opens(-(-now_ns // step_ns) * step_ns)
+        return self._origin_ns
 
     async def _take_up(self, past: Past) -> None:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
@@ -207,15 +211,15 @@ class LiveWork:
         self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.leads)
 
     def _initialized(self) -> list[Action]:
-        """Let the strategy begin, or go on: what it asks for at its beginning it has asked for already then."""
-        actions = self._runner.initialize()
-        if self._past is None:
+        """Let the strategy begin, or go on: what it asked for at its beginning, if it came so far, it does not ask for again."""
+        actions, past = self._runner.initialize(), self._past
+        if past is None:
             return actions
-        self._runner.go_on_after(self._past.refs)
-        if self._past.state is not None:
-            self._runner.load_state(self._past.state)
-            self._state = self._past.state
-        return []
+        self._runner.go_on_after(past.refs)
+        if past.state is not None:
+            self._runner.load_state(past.state)
+            self._state = past.state
+        return actions if not past.order_count and self._run.last_bar_ns is None else []
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it here: its working orders are cancelled.
@@ -227,11 +231,13 @@ class LiveWork:
             if self._failure is not None:
                 raise self._failure  # the desk ended it while it was made ready
             async with asyncio.TaskGroup() as group:
-                streams = [group.create_task(self._listen(watch), name="market") for watch in self._watches()]
+                watched = watches(self._run.config.symbols, self._run.config.feed)
+                streams = [group.create_task(self._listen(watch), name="market") for watch in watched]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
                 families = group.create_task(self._mind_families(), name="exits")
+                filling = group.create_task(self._gaps.keep_filling(), name="gaps")
                 await asyncio.wait({self._loop})
-                for task in (*streams, families):
+                for task in (*streams, families, filling):
                     task.cancel()
         except BaseExceptionGroup as errors:
             is_lost = isinstance(errors.exceptions[0], LeaseLost)
@@ -297,26 +303,15 @@ class LiveWork:
         days = -(-warmup // per_day) * 3 // 2 + 5 if warmup else 0
         return (self._origin_ns // DAY_NS - days) * DAY_NS
 
-    async def _complete(self, since_ns: int, until_ns: int) -> None:
-        """Take what the broker's history has of a period; minutes that are there already stay as they are."""
-        history = self._account.broker.history
-        for symbol in self._run.config.symbols:
-            first_ns = max(since_ns, self._bars.newest_minute(symbol))
-            feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
-            async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                minutes = self._hours.inside(sound(page))
-                self._note_late(symbol, self._bars.add(minutes))
-                self._losses.know(self._account.desk.state, minutes)
-
-    def _watches(self) -> list[Watch]:
-        """Return what to listen to: a stream brings one class of assets."""
-        symbols = self._run.config.symbols
-        classes = dict.fromkeys(asset_class_of(symbol) for symbol in symbols)
-        feed = self._run.config.feed
-        return [
-            Watch(bars=tuple(symbol for symbol in symbols if asset_class_of(symbol) is one), feed=feed if one.has_sessions else None)
-            for one in classes
-        ]
+    async def _complete(self, symbol: str, until_ns: int) -> None:
+        """Take what the broker's history has of a symbol; minutes that are there already stay as they are."""
+        first_ns = max(self._from_ns, self._bars.newest_minute(symbol))
+        feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
+        pages = self._account.broker.history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed)
+        async for page in pages:
+            minutes = self._hours.inside(sound(page))
+            self._note_late(symbol, self._bars.add(minutes))
+            self._losses.know(self._account.desk.state, minutes)
 
     async def _listen(self, watch: Watch) -> None:
         def on_tick(tick: Tick) -> None:
@@ -330,10 +325,10 @@ class LiveWork:
             self._statuses.append(status)
             self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
             if status.state is not StreamState.LISTENING:
-                self._deaf.add(what)
+                self._deaf = dict.fromkeys(watch.bars, self._clock.monotonic_ns()) | self._deaf
             else:
-                self._deaf.discard(what)
-                self._has_gap()  # what was told while nobody listened is asked for
+                self._deaf = {symbol: since_ns for symbol, since_ns in self._deaf.items() if symbol not in watch.bars}
+                self._gaps.begin(watch.bars)  # what was told while nobody listened is asked for
 
         await self._account.market.listen(watch, on_tick, on_status)
 
@@ -342,11 +337,9 @@ class LiveWork:
         if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns):
             return
         if bar.end_ns > self._clock.now_ns() + AHEAD_NS:
-            self._has_gap()  # where our clock is wrong, and is set, the history has what was not taken
+            self._gaps.begin((bar.symbol,))  # where our clock is wrong, and is set, the history has what was not taken
             return
-        if self._held is not None:
-            self._held.append(bar)
-        else:
+        if not self._gaps.holds(bar):
             self._note_late(bar.symbol, self._bars.add(minute, is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
@@ -357,48 +350,43 @@ class LiveWork:
 
     async def _bars_until(self, now_ns: int) -> None:
         """Return once every symbol's minutes up to now are there, or will not come."""
-        was_gap = self._is_gap
-        if was_gap:
-            await self._fill_gap(now_ns)
-        expected = [symbol for symbol in self._run.config.symbols if self._hours.counts(symbol, now_ns - MINUTE_NS)]
+        gaps, lacked = self._gaps, self._gaps.unfilled
+        if lacked:
+            await gaps.fill(GRACE_S)
+            # It may reach further than the decision that waits: to where the stream goes on.
+            gaps.release(max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
+        gaps.release(now_ns)
+        expected = self._expected(now_ns)
         try:
             async with asyncio.timeout(GRACE_S):
                 while any(self._bars.newest_minute(symbol) < now_ns for symbol in expected):
                     self._arrived.clear()
                     await self._arrived.wait()
-                    self._release(now_ns)
+                    gaps.release(now_ns)
         except TimeoutError:
-            if was_gap or self._is_gap:  # the newest minute may have been told before anybody listened, and stored after it was asked for
-                await self._fill_gap(now_ns)
+            # The newest minute may have been told before anybody listened, and stored after it was asked for.
+            gaps.begin(symbol for symbol in expected if symbol in lacked and self._bars.newest_minute(symbol) < now_ns)
+            if gaps.unfilled:
+                await gaps.fill(GRACE_S)
         finally:
-            self._release(None)
+            gaps.release(None)
 
-    async def _fill_gap(self, now_ns: int) -> None:
-        """Complete the minutes from the history. While the broker does not answer it stays a gap: the run goes on without."""
-        self._is_gap = False
-        # It may reach further than the decision that waits: to where the stream goes on.
-        until_ns = max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
-        try:
-            await self._complete(self._from_ns, until_ns)
-        except (BrokerUnreachable, RateLimited, AnswerUnreadable) as error:
-            self._has_gap()
-            self._statuses.append(StreamStatus(state=StreamState.LOST, said=error.what))
-        self._release(until_ns)
+    def _expected(self, now_ns: int) -> list[str]:
+        """Return whose minute is waited for: not of a symbol that holds up others, with a gap that stays or a stream that is long lost."""
+        deaf_ns = self._clock.monotonic_ns() - round(GRACE_S * SECOND_NS)
+        absent = {symbol for symbol, since_ns in self._deaf.items() if since_ns < deaf_ns}
+        if not self._gaps.is_everywhere:
+            absent |= self._gaps.unfilled
+        return [one for one in self._run.config.symbols if one not in absent and self._hours.counts(one, now_ns - MINUTE_NS)]
 
-    def _release(self, until_ns: int | None) -> None:
-        """Let the minutes follow that came while a gap was filled: those over at an instant; or all, and none is held back any more."""
-        held = self._held
-        if held is None or self._is_gap:
-            return  # nothing follows on a gap
-        self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
-        for bar in held:
-            if until_ns is None or bar.end_ns <= until_ns:
-                self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
+    async def _fill_gap(self, symbol: str) -> None:
+        await self._complete(symbol, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
 
-    def _has_gap(self) -> None:
-        self._is_gap = True
-        if self._held is None:
-            self._held = []
+    def _follow(self, bar: Bar) -> None:
+        self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
+
+    def _tell_lost(self, said: str) -> None:
+        self._statuses.append(StreamStatus(state=StreamState.LOST, said=said))
 
     async def _answers(self) -> None:
         """Return once the broker has answered for what the run sent, or takes its time: a decision knows what became of the last."""
@@ -414,10 +402,13 @@ class LiveWork:
                 await state.until(are_there)
         self._sent.clear()
 
+    def _recorded(self, symbol: str) -> BarSetKey:
+        return recorded(self._run.id, symbol, str(self._timeframe))
+
     async def _record(self, new: dict[str, BarSeries]) -> None:
-        """Keep what the run sees, so that it can be replayed."""
+        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption."""
         for symbol, bars in new.items():
-            key = recorded(self._run.id, symbol, str(self._timeframe))
+            key = self._recorded(symbol)
             await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
 
     # --- decisions ---
@@ -427,10 +418,9 @@ class LiveWork:
         self._now_ns = await self._opened(self._start_ns, end_ns, on_commit)
         await self._bars_until(self._now_ns)
         # Exactly as much history as a backtest from the run's start has.
-        new, _ = self._bars.ended(self._now_ns if self._past is None else self._origin_ns, keep=self._runner.warmup)
-        if self._past is None:
-            await self._record(new)
-        else:
+        new, _ = self._bars.ended(min(self._origin_ns, self._now_ns), keep=self._runner.warmup)
+        await self._record(new)
+        if self._past is not None:
             await self._catch_up()
         self._note_equity()
         await self._carry_out(self._first_actions)
@@ -447,7 +437,7 @@ class LiveWork:
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
             await self._bars_until(next_ns)
             await self._answers()
-            new, larger = self._bars.ended(next_ns, is_gap=self._is_gap or bool(self._deaf))
+            new, larger = self._bars.ended(next_ns, gaps=self._gaps.symbols | self._deaf.keys())
             await self._decide(next_ns, new, larger)
             await self._tell_streams()
             await self._keep(on_commit)
@@ -464,10 +454,11 @@ class LiveWork:
         return until_ns
 
     async def _catch_up(self) -> None:
-        """Take the bars between the run's start and now from the history; what is recorded of those it saw stays as it is."""
-        new, _ = self._bars.ended(self._now_ns)
+        """Take the bars that followed on those that the run saw from the history."""
+        new, _ = self._bars.ended(self._now_ns, gaps=self._gaps.symbols)
+        await self._record(new)
         seen_ns = self._run.last_bar_ns or 0
-        await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
+        self._tell_passed(seen_ns)  # of a symbol that had a gap when the run was interrupted
         self._journal.record(BarsPassed(since_ns=seen_ns, until_ns=self._now_ns, is_restart=True), self._now_ns, None, None)
         fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
         own = self._bars.own
@@ -479,6 +470,11 @@ class LiveWork:
             self._origin_ns,
             self._now_ns,
         )
+
+    def _tell_passed(self, old_ns: int) -> None:
+        for (since_ns, until_ns), symbols in self._bars.passed(old_ns).items():
+            passed = BarsPassed(since_ns=since_ns, until_ns=until_ns, symbols=symbols)
+            self._journal.record(passed, self._now_ns, None, None)
 
     def _present(self, next_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: as it was meant, or after the machine slept or its clock was set the present minute.
@@ -494,21 +490,17 @@ class LiveWork:
         self._now_ns = now_ns
         self.bars_done += sum(len(series) for series in new.values())
         await self._record(new)
-        ended = {symbol: self._bars.own[symbol].bar(-1) for symbol in new}
-        if ended:
-            self.last_bar_ns = max(bar.end_ns for bar in ended.values())
-        old_ns = now_ns - MINUTE_NS
-        if (passed := self._bars.passed(new, old_ns)) is not None:
-            self._journal.record(BarsPassed(since_ns=passed[0], until_ns=passed[1]), now_ns, None, None)
-        # A bar that began before the run is history, and so is one that a gap has made old.
-        bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > old_ns and bar.start_ns >= self._start_ns}
+        if new:
+            self.last_bar_ns = max(self.last_bar_ns or 0, *(self._bars.own[symbol].bar(-1).end_ns for symbol in new))
+        self._tell_passed(now_ns - MINUTE_NS)
+        fresh = self._bars.fresh(new, now_ns, self._origin_ns)
         self._look()
-        is_warm = all(len(own) >= self._runner.warmup for own in self._bars.own.values())
-        if (bars or larger) and is_warm:
+        bars, larger = self._bars.warm(fresh, larger)
+        if bars or larger:
             actions: list[Action] = []
             await self._slices.run(lambda _: actions.extend(self._decided(now_ns, bars, larger)))
             await self._carry_out(actions)
-        if bars:
+        if fresh:
             self._note_equity()
 
     def _decided(self, now_ns: int, bars: dict[str, Bar], larger: Sequence[tuple[str, Bar]]) -> list[Action]:
@@ -531,7 +523,7 @@ class LiveWork:
             )
             if leaving:
                 await self._away.place(desk, leaving)
-            for order_id in cancels:
+            for order_id in (*cancels, *side.idle(self._run.id)):
                 await desk.cancel(order_id)
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() or self._venue.families.owes else None):

@@ -28,13 +28,15 @@ _AGAIN: Final = re.compile(r"(.+?)(\.again\d*)+")
 
 
 class Passed(NamedTuple):
-    """Decision times after `since_ns`, up to `until_ns`, at which nothing was decided.
+    """Bars that were over after `since_ns` and up to `until_ns` came at `known_ns`, and nothing was decided on them.
 
-    `is_restart`: the strategy began anew after them, with `state`, what it had saved.
+    `symbols`: theirs; none where they were those of all. `is_restart`: the strategy began anew after them, with `state`, what it had saved.
     """
 
     since_ns: int
     until_ns: int
+    known_ns: int
+    symbols: tuple[str, ...]
     is_restart: bool
     state: dict[str, Any] | None
 
@@ -127,7 +129,7 @@ async def _passed(log: EventLog, run_id: str) -> tuple[Passed, ...]:
         if isinstance(payload, BarsPassed):
             before = [text for seq, text in states if seq < event.seq]
             state = msgspec.json.decode(before[-1]) if before and payload.is_restart else None
-            found.append(Passed(payload.since_ns, payload.until_ns, payload.is_restart, state))
+            found.append(Passed(payload.since_ns, payload.until_ns, event.ts, payload.symbols, payload.is_restart, state))
     return tuple(sorted(found, key=lambda one: one.until_ns))
 
 
