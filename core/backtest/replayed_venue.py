@@ -4,7 +4,7 @@ What a broker or the risk gate said is an input of such a run, as its bars are. 
 what an account of the run's own might not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from core.backtest.venue import SimulatedVenue
 from core.matching.ledger import Ledger, PositionSplit
 from core.model.order import LegRole, OrderRequest, OrderSide, RejectCode, TimeInForce
 from core.model.ticket import Ticket
-from core.strategy.actions import FetchWindow
+from core.strategy.actions import FetchWindow, ReplaceOrder
 from core.strategy.windows import Window
 
 _UNIT: Final = Decimal("0.000000001")
@@ -42,11 +42,12 @@ class BearingLedger(Ledger):
 
 
 class ReplayedVenue(SimulatedVenue):
-    """See above. `refused`: by the id of the order."""
+    """See above. `refused`: by the id of the order; `refused_changes`: its id, and when the change was decided."""
 
-    def __init__(self, refused: Mapping[str, Refused], **parts: Any) -> None:
+    def __init__(self, refused: Mapping[str, Refused], refused_changes: Container[tuple[str, int]], **parts: Any) -> None:
         super().__init__(**parts)
         self._refused = refused
+        self._refused_changes = refused_changes
 
     def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
         if self._is_refused(ticket):
@@ -71,6 +72,13 @@ class ReplayedVenue(SimulatedVenue):
             super().place_pair(first, second)
         for ticket in taken if len(taken) == 1 else ():
             super().place(ticket)
+
+    def replace(self, wanted: ReplaceOrder) -> bool:
+        order, now_ns = self.orders.get(wanted.ref), self._clock.instant_ns
+        if order is None or (order.id, now_ns) not in self._refused_changes:
+            return super().replace(wanted)
+        self._reports.refuse_replacement(order.id, RejectCode.INVALID_ORDER, "It was refused then.", now_ns=now_ns)
+        return False
 
     def _is_refused(self, ticket: Ticket) -> bool:
         refused = self._refused.get(ticket.order_id)

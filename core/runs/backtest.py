@@ -376,6 +376,7 @@ class BacktestWork:
             trade_through=config.trade_through,
             close_at_end=config.close_at_end,
             refused=None if self._inputs is None else self._inputs.refused,
+            refused_changes=frozenset() if self._inputs is None else self._inputs.refused_changes,
         )
 
 

@@ -98,7 +98,7 @@ def replayed(config: StrategyConfig, live: LiveBars, passed: list[Passed]) -> Wi
     clock, journal, strategy = SimulatedClock(BEGINS_NS), RunJournal("replay", "replay"), Witness()
     orders = OrderManager("replay", journal)
     router = DomainRouter("replay", journal=journal, orders=orders, now_ns=clock.now_ns)
-    inputs = RunInputs(refused={}, actions={}, passed=tuple(passed), decided=frozenset(), always_open=True)
+    inputs = RunInputs({}, frozenset(), {}, tuple(passed), frozenset(), always_open=True)
     runner = PassingRunner(strategy, config, router.fetch, inputs=inputs)
     own = [live.own[symbol].series for symbol in config.symbols]
     made = simulation(
