@@ -156,6 +156,70 @@ async def test_waiting_orders_and_refused_ones_do_not_part_it_from_greta(
             assert codes == {RejectCode.INSUFFICIENT_CASH, RejectCode.INSUFFICIENT_POSITION}
 
 
+TRAILS = """
+from core.strategy.api import Bar, BarStrategy
+
+
+class Trails(BarStrategy):
+    \"\"\"Buys again and again, and leaves by a trailing stop.\"\"\"
+
+    id = "trails"
+    warmup = 2
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.held():
+            self.buy(1)
+        elif not self.account.working():
+            self.sell(1, trail=round(bar.close * 0.0004, 2), time_in_force="gtc")
+"""
+BRACKETS = """
+from core.strategy.api import Bar, BarStrategy
+
+
+class Brackets(BarStrategy):
+    \"\"\"Buys with exits so near that both are often reached in one minute.\"\"\"
+
+    id = "brackets"
+    warmup = 2
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.account.working() and not self.held():
+            self.buy(1, target=round(bar.close * 1.0003, 2), stop_loss=round(bar.close * 0.9997, 2))
+"""
+PAIRS = """
+from core.strategy.api import Bar, BarStrategy
+
+
+class Pairs(BarStrategy):
+    \"\"\"Leaves by a limit and a stop of which one cancels the other.\"\"\"
+
+    id = "pairs"
+    warmup = 2
+
+    def on_bar(self, bar: Bar) -> None:
+        if not self.held():
+            self.buy(1)
+        elif not self.account.working():
+            self.oco("sell", 1, limit=round(bar.close * 1.0004, 2), stop=round(bar.close * 0.9996, 2), time_in_force="gtc")
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("trails", TRAILS), ("brackets", BRACKETS), ("pairs", PAIRS)])
+@pytest.mark.parametrize("symbol", ["DEMO", "DEMO/USD"])
+async def test_what_hangs_on_the_path_inside_a_minute_fills_as_with_greta(tmp_path: Path, name: str, text: str, symbol: str) -> None:
+    (tmp_path / f"{name}.py").write_text(text)
+    async with live(tmp_path, speed=60.0) as scene:
+        run = await scene.over(await scene.start(name, minutes=40, symbols=(symbol,)))
+        assert run.status is RunStatus.COMPLETED, run.error
+        parity = await parity_of(run.id, runs=scene.runs, store=scene.store)
+        assert parity.causes == ()
+        assert parity.divergence is None, parity.divergence.sentence
+        assert parity.fill_divergence is None, parity.fill_divergence.sentence
+        assert parity.decisions == parity.same > 30
+        assert parity.compared_fills > 20
+        assert parity.worst_slippage_bps == 0
+
+
 async def test_the_first_divergence_is_named(tmp_path: Path) -> None:
     async with live(tmp_path, speed=600.0) as scene:
         scene.strategy()
