@@ -5,8 +5,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from core.backtest.behind import Behind
 from core.model.market import Bar
 from core.runs.run_inputs import Passed, RunInputs
@@ -14,9 +12,7 @@ from core.strategy.actions import Action
 from core.strategy.contract import Strategy
 from core.strategy.runner import StrategyRunner
 
-_PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, np.generic, np.ndarray, np.random.Generator)
-_MADE_OF: Final = (list, tuple, dict, set, frozenset)
-_RUNNERS: Final = frozenset({"actions", "_refs"})
+_RUNNERS: Final = frozenset({"account", "actions", "_refs"})
 """What a strategy has of the runner: it goes on as it is."""
 
 
@@ -35,10 +31,12 @@ class PassingRunner(StrategyRunner):
                 self._of_each.setdefault(symbol, []).append(one)
         self._behind: Behind | None = None
         self._began_with: dict[str, Any] = {}
+        self._lasting: set[str] = set()
+        """What of the strategy cannot be made anew."""
 
     def initialize(self) -> list[Action]:
         actions = super().initialize()
-        self._began_with = copy.deepcopy(self._plain())
+        self._began_with = self._copied(self._kept())
         return actions
 
     @property
@@ -95,26 +93,30 @@ class PassingRunner(StrategyRunner):
         return True
 
     def _begin_anew(self, state: dict[str, Any] | None) -> None:
-        strategy = self._own_strategy
-        for name in self._plain():
-            delattr(strategy, name)
-        for name, value in copy.deepcopy(self._began_with).items():
+        strategy, began = self._own_strategy, self._copied(self._began_with)
+        for name in self._kept():
+            if name not in self._lasting:
+                delattr(strategy, name)
+        for name, value in began.items():
             setattr(strategy, name, value)
         if state is not None:
             self.load_state(state)
 
-    def _plain(self) -> dict[str, Any]:
-        """Return what the strategy keeps that is its own and not what it declared, which goes on with the bars."""
-        return {name: value for name, value in vars(self._own_strategy).items() if name not in _RUNNERS and _is_plain(value)}
+    def _kept(self) -> dict[str, Any]:
+        """Return what the strategy keeps that is its own."""
+        return {name: value for name, value in vars(self._own_strategy).items() if name not in _RUNNERS}
+
+    def _copied(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values as they are now, whatever becomes of them; what is declared among them goes on with the bars."""
+        memo: dict[int, Any] = {id(one): one for one in (*self.indicators, *self.plots, getattr(self._own_strategy, "account", None))}
+        found = {}
+        for name, value in values.items():
+            try:
+                found[name] = copy.deepcopy(value, memo)
+            except (TypeError, copy.Error):  # a file, a lock: nothing that is told from one beginning to the other
+                self._lasting.add(name)
+        return found
 
 
 def _since(passed: Passed) -> int:
     return passed.since_ns
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(_is_plain(item) for pair in value.items() for item in pair)
-    if isinstance(value, _MADE_OF):
-        return all(_is_plain(item) for item in value)
-    return isinstance(value, _PLAIN) or type(value).__module__ in {"decimal", "datetime", "collections"}
