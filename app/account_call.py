@@ -97,7 +97,7 @@ def left_bare_at(call: Call, account: str, broker: str | None) -> list[str]:
         from core.events.envelope import envelope
         from core.model.run import RunMode
         from core.runs.bare import left_bare
-        from core.runs.live import account_of
+        from core.runs.live_config import account_of
         from core.views.words import words
 
         name = parse_account(account)

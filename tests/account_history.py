@@ -284,7 +284,13 @@ def works(state: AccountState) -> dict[str, Any]:
 
 def orders(state: AccountState) -> dict[str, Any]:
     """Every order there is, and how they hang together."""
-    return {"lives": state.lives, "booked": state.booked, "together": state.together, "leads": state.leads, "pairs": state.pairs}
+    return {
+        "lives": state.lives,
+        "booked": state.booked,
+        "together": state.groups.together,
+        "leads": state.groups.leads,
+        "pairs": state.groups.pairs,
+    }
 
 
 async def assert_equal(store: Store, clock: Clock, *, coins: bool = False) -> None:

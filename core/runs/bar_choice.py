@@ -6,7 +6,7 @@ from core.errors import InvalidValue, NoBars, UnknownName
 from core.model.instants import iso
 from core.model.market import BarSet, BarSetKey
 from core.model.run import RunConfig
-from core.runs.live import is_recorded
+from core.runs.recorded_bars import is_recorded
 
 
 def choose_set(config: RunConfig, symbol: str, stored: Sequence[BarSet]) -> BarSetKey:

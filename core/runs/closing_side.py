@@ -24,7 +24,7 @@ class ClosingSide:
 
     def _waits_there(self, order: Order) -> bool:
         """Tell whether the broker holds an exit for an entry that has filled nothing: it keeps no units back, and ends with its entry."""
-        return self._state.is_held(order) and not self._state.lives[order.parent_id or ""].known_qty
+        return self._state.groups.is_held(order) and not self._state.lives[order.parent_id or ""].known_qty
 
     def qty(self, run_id: str, symbol: str, side: OrderSide, *, exits_only: bool = False, waiting_only: bool = False) -> Decimal:
         """Return over how many units it is; of two orders of which one cancels the other the larger counts.
@@ -44,13 +44,13 @@ class ClosingSide:
         None while it is not known what the broker keeps of a bought coin. `spoken_for`: by symbol, what leaves at the same time.
         """
         state, order = self._state, life.order
-        if state.awaits_fee({order.id}):
+        if state.coins.awaits_fee({order.id}):
             return None
         symbol, side = order.request.symbol, order.request.side
         closing = OrderSide.SELL if side is OrderSide.BUY else OrderSide.BUY
         held = max(ZERO, side.sign * state.books[order.run_id].held(symbol))
         taken = self.qty(order.run_id, symbol, closing, exits_only=True) + spoken_for.get(symbol, ZERO)
-        left = max(ZERO, min(state.net_qty(life), held - taken))
+        left = max(ZERO, min(state.coins.net_qty(life), held - taken))
         spoken_for[symbol] = spoken_for.get(symbol, ZERO) + left
         return left
 
@@ -70,7 +70,7 @@ class ClosingSide:
         state = self._state
         for life in state.working(run_id):
             request = life.order.request
-            if request.symbol == symbol and request.side is not closing and life.known_qty and state.has_exits(life.order.id):
+            if request.symbol == symbol and request.side is not closing and life.known_qty and state.groups.has_exits(life.order.id):
                 rule = f"its entry {life.order.id} still fills, with exits over all of it that left with it; cancel that order first."
                 raise InvalidValue(symbol, "closed", rule)
 
@@ -91,7 +91,7 @@ class ClosingSide:
 
     def open_qty(self, group: Sequence[OrderLife]) -> Decimal:
         """Return over how many units orders are of which one cancels the others."""
-        return max(map(self._state.left_qty, group), default=ZERO)
+        return max(map(self._state.groups.left_qty, group), default=ZERO)
 
 
 def grouped(lives: Sequence[OrderLife]) -> list[list[OrderLife]]:

@@ -79,7 +79,7 @@ class Covers:
 
     def _keeps_its_qty(self, group: Sequence[OrderLife]) -> bool:
         state = self._desk.state
-        return any(life.order.id in state.pairs or life.order.id in state.leads for life in group)
+        return any(life.order.id in state.groups.pairs or life.order.id in state.groups.leads for life in group)
 
     def _check_again(self, group: Sequence[OrderLife], wanted: Decimal) -> None:
         gone = {life.order.id: ZERO for life in group}

@@ -11,8 +11,8 @@ from core.model.market import BarSeries, Floats, Instants, Timeframe, asset_clas
 from core.model.run import Run
 from core.ports import Store
 from core.runs.equity_again import equity_until
-from core.runs.live import recorded
 from core.runs.net_fills import net_fills
+from core.runs.recorded_bars import recorded
 from core.trading.books import merged
 from core.trading.history import read_changes
 

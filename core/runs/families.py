@@ -75,7 +75,7 @@ class Families:
     ) -> None:
         """Take the families of a run as its rows have them, after a restart.
 
-        `fates`: see `core.runs.exits.read_fates`; `leads`: see `core.trading.state.AccountState`.
+        `fates`: see `core.runs.exits.read_fates`; `leads`: see `core.trading.order_groups.OrderGroups`.
         """
         self._terms = {order_id: request for order_id, request in fates.items() if request is not None}
         for parent_id, legs in waiting_exits(orders, fates, now_ns).items():

@@ -24,9 +24,9 @@ from core.model.hand import (
     OrderTerms,
     TradingAccount,
 )
-from core.model.market import asset_class_of, parse_symbol
-from core.model.money import MONEY_CONTEXT, ZERO, floor_to, plain
-from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType
+from core.model.market import parse_symbol
+from core.model.money import MONEY_CONTEXT, ZERO
+from core.model.order import Order, OrderRequest, OrderStatus
 from core.model.run import Run
 from core.ports import EventLog, RunStore
 from core.runs.closing import Closing
@@ -37,25 +37,22 @@ from core.runs.families import Families
 from core.runs.hand_cancels import HandCancels
 from core.runs.hand_exits import Exits, asked_by_hand
 from core.runs.holdings import Holdings
+from core.runs.previews import Previews
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.runs.store_away import StoreAway
+from core.runs.valuation import Valuation
 from core.trading.books import RunBook
-from core.trading.brackets import fits_as_one
 from core.trading.changes import changed_request
 from core.trading.order_fold import OrderLife
+from core.trading.seat import Seat
 from core.trading.service import Intent
-from core.trading.state import Seat
 
 LOOK_S: Final = 10.0
 """Real seconds after which the account's money and prices are asked for again when nothing happens."""
 SOON_S: Final = 2.0
 """How soon after something happened, and how often at most."""
-QUOTE_S: Final = 2.0
-"""How long an order waits for a price that only its valuation needs."""
 Names = Callable[[], Awaitable[Mapping[str, str]]]
-_NINE_DECIMALS: Final = Decimal("0.000000001")
-_ONE: Final = Decimal(1)
 
 
 class HandAccount:
@@ -75,12 +72,13 @@ class HandAccount:
         self._cancels = HandCancels(self.desk, self._families, opened.owed, self._away, self._tell)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
-        self._prices: dict[str, Decimal] = {}
+        self._valuation = Valuation(self.desk.state, opened.broker.market)
+        self._previews = Previews(self.desk, run.id, self._valuation, self._made, self._money)
         self._reverses = Reverses(self.desk, self._commit)
         self._owed = opened.owed
         self._holdings = Holdings(self.desk.state)
         self._closing = Closing(self.desk, self._owed, self._reverses, self._made, self._place_made, lambda: self._money().shorting_enabled)
-        self._exits = Exits(self.desk, self._owed, self._made, self._market_price)
+        self._exits = Exits(self.desk, self._owed, self._made, self._valuation.market_price)
         self.failure: KnownError | None = None
         self.is_over = asyncio.Event()
         """Set when the account cannot be used any more; `failure` says why."""
@@ -102,7 +100,7 @@ class HandAccount:
     async def remember(self) -> None:
         """Take the exits that wait, and the pairs, as the run's rows have them; say what an earlier program left undone."""
         orders, fates = await self._runs.orders(self.run.id), await read_fates(self._log, self.run.id)
-        self._families.restore(orders, fates, self._now_ns(), self.desk.state.leads)
+        self._families.restore(orders, fates, self._now_ns(), self.desk.state.groups.leads)
         await self._reverses.recall(self._log)
 
     async def go_on(self) -> None:
@@ -143,13 +141,13 @@ class HandAccount:
         while True:
             self._changed.clear()
             left_of = partial(ClosingSide(state).left_of, {})
-            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.pairs)
+            leaving, cancels = self._families.due(state.lives, state.causes.of_order.get, self._now_ns(), left_of, state.groups.pairs)
             if leaving:
                 await self._away.place(self.desk, leaving)
             for order_id in cancels:
                 await self.desk.cancel(order_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(SOON_S if state.awaits_fee() or self._families.owes else None):
+                async with asyncio.timeout(SOON_S if state.coins.awaits_fee() or self._families.owes else None):
                     await self._changed.wait()
 
     async def _tell_changes(self) -> None:
@@ -170,7 +168,7 @@ class HandAccount:
 
     async def _look(self) -> None:
         self.desk.state.note_account(await self._broker.account.account())
-        self._prices |= {one.symbol: one.price for one in await self._broker.account.positions() if one.price is not None}
+        self._valuation.know({one.symbol: one.price for one in await self._broker.account.positions() if one.price is not None})
 
     def _tell(self) -> None:
         if self._log.wanted(AccountChanged.wire):
@@ -199,11 +197,11 @@ class HandAccount:
             outside_orders=state.outside_orders,
             features=state.features,
             level=self.desk.level(self.run.id),
-            silent_s=state.silent_s,
-            reconciled_ns=self.desk.reconciled_ns,
+            silent_s=state.lines.silent_s,
+            reconciled_ns=self.desk.comparisons.newest_ns,
             hand_run_id=self.run.id,
             as_of_ns=self._now_ns(),
-            held=frozenset(order.id for order in working if state.is_held(order)),
+            held=frozenset(order.id for order in working if state.groups.is_held(order)),
             lacks_exits=self._owed.lacks,
         )
 
@@ -224,7 +222,7 @@ class HandAccount:
         return sorted(found, key=lambda one: (one.symbol, one.owner_id != self.run.id, one.owner))
 
     def _held(self, symbol: str, owner_id: str, owner: str, qty: Decimal, avg_price: Decimal | None) -> HeldPosition:
-        price = self._price(symbol)
+        price = self._valuation.price(symbol)
         with localcontext(MONEY_CONTEXT):
             value = None if price is None else price * qty
             pnl = None if price is None or avg_price is None else (price - avg_price) * qty
@@ -241,61 +239,18 @@ class HandAccount:
             open_qty=self._exits.open_qty(symbol, owner_id),
         )
 
-    def _price(self, symbol: str) -> Decimal | None:
-        return self._prices.get(symbol) or self.desk.state.prices.get(symbol)
-
     # --- orders ---
 
     async def preview(self, order: HandOrder) -> OrderPreview:
         """Return what an order would come to. Sends, commits and counts nothing. Raises InputError for what is no order."""
-        symbol = parse_symbol(order.symbol)
-        price, source = await self._valued(symbol, order)
-        qty = self._units(order, price)
-        buying_power = self._buying_power(symbol)
-        if qty is None or price is None:
-            verdicts = () if qty is None else self.desk.verdicts(self._made(order.request(symbol, qty), self.run.id))
-            after = None if qty is None else self.desk.state.books[self.run.id].held(symbol) + qty * order.side.sign
-            return OrderPreview(
-                order=order,
-                qty=qty,
-                price=price,
-                price_source=source,
-                cost=None,
-                position_after=after,
-                buying_power=buying_power,
-                buying_power_after=None,
-                verdicts=verdicts,
-            )
-        made = self._made(order.request(symbol, qty), self.run.id)
-        with localcontext(MONEY_CONTEXT):
-            cost = price * qty
-            held = self.desk.state.books[self.run.id].held(symbol)
-            return OrderPreview(
-                order=order,
-                qty=qty,
-                price=price,
-                price_source=source,
-                cost=cost,
-                position_after=held + qty * order.side.sign,
-                buying_power=buying_power,
-                buying_power_after=buying_power - self._opens(symbol, order.side, qty) * price,
-                verdicts=self.desk.verdicts(made),
-                exits_leave=self._exits_leave(made),
-            )
-
-    def _exits_leave(self, order: Order) -> str:
-        """Return when the exits of an order would leave; see `OrderPreview`."""
-        exits, state = exits_of(order, order.created_ns), self.desk.state
-        if not exits:
-            return ""
-        return "with it" if fits_as_one(order, exits, state.held_before(order), state.features) else "after it"
+        return await self._previews.preview(order)
 
     async def place(self, order: HandOrder, run_id: str | None = None) -> Order:
         """Commit and send an order, in the name of `run_id` or the person's own, and return its row. Raises InputError, StoreError."""
         symbol = parse_symbol(order.symbol)
-        await self._know_price(symbol)
-        price, _ = await self._valued(symbol, order) if order.notional is not None else (None, "")
-        qty = self._units(order, price)
+        await self._valuation.know_price(symbol)
+        price, _ = await self._valuation.valued(symbol, order) if order.notional is not None else (None, "")
+        qty = self._valuation.units(order, price)
         if qty is None:
             raise InvalidValue("notional", order.notional, f"nobody has a price of {symbol} now; give a quantity.")
         return await self._place(order.request(symbol, qty), run_id or self.run.id)
@@ -412,64 +367,6 @@ class HandAccount:
         if order_id not in self.desk.state.lives:
             raise UnknownName("order of ours", order_id, self.desk.state.lives)
         return self.desk.state.lives[order_id]
-
-    # --- prices ---
-
-    def _units(self, order: HandOrder, price: Decimal | None) -> Decimal | None:
-        """Return an order's quantity; None for an amount of money that no price turns into units. Raises InvalidValue."""
-        if order.qty is not None or order.notional is None:
-            return order.qty
-        if price is None:
-            return None
-        step = _NINE_DECIMALS if self.desk.state.features.fractional else _ONE
-        with localcontext(MONEY_CONTEXT):
-            qty = floor_to(order.notional / price, step)
-        if not qty:
-            raise InvalidValue("notional", order.notional, f"it buys less than the smallest quantity; one unit costs {plain(price)}.")
-        return qty
-
-    async def _valued(self, symbol: str, order: HandOrder) -> tuple[Decimal | None, str]:
-        """Return the price an order is valued at, and where it is from: what the market offers, but never beyond its own limit."""
-        own = order.limit_price or (order.stop_price if order.type is OrderType.STOP else None)
-        offered = await self._offered(symbol, order.side)
-        if offered is not None:
-            limit = order.limit_price
-            is_beyond = limit is not None and (offered > limit if order.side is OrderSide.BUY else offered < limit)
-            return (limit, "limit") if is_beyond else (offered, "quote")
-        if own is not None:
-            return own, "limit"
-        last = self._price(symbol)
-        return (None, "none") if last is None else (last, "last")
-
-    async def _offered(self, symbol: str, side: OrderSide) -> Decimal | None:
-        """Return what the market asks for a buy, or bids for a sale, now; None where nobody knows."""
-        with suppress(BrokerError, TimeoutError):
-            async with asyncio.timeout(QUOTE_S):
-                quote = (await self._broker.market.latest_quotes([symbol])).get(symbol)
-            if quote is not None:
-                if quote.bid and quote.ask:
-                    with localcontext(MONEY_CONTEXT):
-                        self.desk.state.note_price(symbol, (quote.bid + quote.ask) / 2, quote.time_ns)
-                return (quote.ask if side is OrderSide.BUY else quote.bid) or None
-        return None
-
-    async def _market_price(self, symbol: str, side: OrderSide) -> Decimal | None:
-        return await self._offered(symbol, side) or self._price(symbol)
-
-    async def _know_price(self, symbol: str) -> None:
-        """Let the risk gate have a price of a symbol that nobody traded yet."""
-        if symbol not in self.desk.state.prices:
-            await self._offered(symbol, OrderSide.BUY)
-
-    def _buying_power(self, symbol: str) -> Decimal:
-        money = self._money()
-        return money.buying_power if asset_class_of(symbol).has_sessions else money.non_marginable_buying_power
-
-    def _opens(self, symbol: str, side: OrderSide, qty: Decimal) -> Decimal:
-        """Return by how many units an order makes what the whole account holds larger; below zero where it makes it smaller."""
-        state = self.desk.state
-        held = state.positions().get(symbol, ZERO) + state.outside.get(symbol, ZERO)
-        return abs(held + qty * side.sign) - abs(held)
 
     def _now_ns(self) -> int:
         return self.desk.state.clock.now_ns()

@@ -23,9 +23,9 @@ from core.runs.holdings import Holdings
 from core.runs.owed import Key
 from core.runs.owed_exits import OwedExits
 from core.trading.pairs import fits_as_pair
+from core.trading.seat import Waiting
 from core.trading.sending import what_cannot_be_sent
 from core.trading.service import AccountDesk, Intent
-from core.trading.state import Waiting
 
 _LIVES: Final = (TimeInForce.GTC, TimeInForce.DAY)
 """How long exits live where nothing is said: the first of these that the broker takes."""

@@ -19,7 +19,7 @@ from core.ports import Clock, Store
 from core.runs.desks import Desks, OpenAccount
 from core.runs.endings import RunEndings
 from core.runs.leases import TTL_S, FencedRuns, LeaseKeeper
-from core.runs.live import account_of
+from core.runs.live_config import account_of
 from core.runs.run_event import run_event
 
 Reconcile = Callable[[Run], Awaitable[None]]

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from decimal import localcontext
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final
 
@@ -12,37 +11,36 @@ import msgspec
 from core import ENGINE_VERSION
 from core.clock import calendar
 from core.clock.slices import SliceThread
-from core.data.download import sound
-from core.errors import InvalidValue, KnownError, LeaseLost, LookAhead, NotRepeatable, RunError
-from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed, MinuteLate, StreamChanged
+from core.errors import KnownError, LeaseLost, LookAhead, NotRepeatable, RunError
+from core.events.envelope import Envelope
+from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed
 from core.events.payloads import ClockLate, StrategyStateSaved
-from core.model.broker import AccountName, BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
-from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
-from core.model.market import Adjustment, Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
-from core.model.money import MONEY_CONTEXT, exact, to_float
-from core.model.order import OrderStatus
+from core.model.instants import MINUTE_NS, SECOND_NS
+from core.model.market import Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
+from core.model.money import to_float
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
-from core.model.run import Manifest, Run, RunMode
+from core.model.run import Manifest, Run
 from core.ports import UnitOfWork
-from core.runs.closing_side import ClosingSide
 from core.runs.desks import OpenAccount
 from core.runs.equity_again import equity_until
 from core.runs.equity_marks import EquityMarks
-from core.runs.gaps import Gaps
 from core.runs.journal import RunJournal
-from core.runs.live_bars import MINUTE, LiveBars, one_bar, series_of
+from core.runs.live_bars import LiveBars, series_of
+from core.runs.live_config import account_of
 from core.runs.live_materials import LiveMaterials
 from core.runs.live_result import live_result, splits_of
 from core.runs.live_venue import LiveOrders, LiveVenue
 from core.runs.loss_watch import LossWatch
 from core.runs.market_hours import MarketHours
-from core.runs.minutes import AHEAD_NS, until_minute
+from core.runs.minute_feed import MinuteFeed, history_from
+from core.runs.minutes import until_minute
+from core.runs.order_handling import OrderHandling
 from core.runs.past import Past
 from core.runs.reconciling import settled
+from core.runs.recorded_bars import recorded
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
-from core.runs.watches import watches
 from core.strategy.actions import Action
 from core.strategy.runner import StrategyRunner, make_strategy
 from core.strategy.windows import StrategyConfig
@@ -51,33 +49,14 @@ from core.trading.coin_fees import net_of_fees
 from core.trading.feed import Feed
 from core.trading.history import read_changes
 from core.trading.orders import OrderManager
-from core.trading.state import Seat
+from core.trading.seat import Seat
 
 PRODUCER: Final = "live"
-_RECORDED: Final = "run-"
-GRACE_S: Final = 2.0
-"""Real seconds that a decision waits for the bars of its minute (one without a trade never comes), and for answers."""
 ASLEEP_S: Final = 5.0
 """Real seconds late at which a decision is no longer made up for."""
 LATE_MS: Final = 50.0
 """How late a decision may wake, in real time, before that is told."""
 IMPORT_LIMIT_S: Final = 30.0
-_SESSION_NS: Final = 6 * 3_600 * SECOND_NS
-
-
-def recorded(run_id: str, symbol: str, timeframe: str) -> BarSetKey:
-    """Return under what a run's bars are kept: what it saw, to be replayed."""
-    return BarSetKey(symbol=symbol, timeframe=timeframe, source=f"{_RECORDED}{run_id}")
-
-
-def is_recorded(key: BarSetKey) -> bool:
-    """Tell whether bars are those that a run saw: they are taken only where they are asked for by name."""
-    return key.source.startswith(_RECORDED)
-
-
-def account_of(mode: RunMode) -> AccountName:
-    """Return which of a person's accounts a paper or live run trades on."""
-    return AccountName.LIVE if mode is RunMode.LIVE else AccountName.PAPER
 
 
 class LiveWork:
@@ -105,17 +84,9 @@ class LiveWork:
         self._router = DomainRouter(run.id, journal=self._journal, orders=self._orders, now_ns=lambda: self._now_ns, commands=LIVE)
         self._router.connect(self._venue)
         self._places = AsyncExitStack()
-        self._arrived = asyncio.Event()
-        self._changed = asyncio.Event()
-        self._gaps = Gaps(config.symbols, fill=self._fill_gap, follow=self._follow, failed=self._tell_lost)
-        self._statuses: list[StreamStatus] = []
-        self._late: list[MinuteLate] = []
-        self._deaf: dict[str, int] = {}
-        """Symbols whose stream does not bring anything now, and since when by the monotonic clock."""
         self._failure: KnownError | None = None
         self._loop: asyncio.Task[None] | None = None
-        self._sent: list[str] = []
-        self._now_ns = self._start_ns = self._from_ns = self._origin_ns = 0
+        self._now_ns = self._start_ns = self._origin_ns = 0
         self._began_ns = 0
         self._equity: list[tuple[int, float, bool]] = []
         self._state: dict[str, Any] | None = None
@@ -155,8 +126,18 @@ class LiveWork:
         if self._account.features.faults:  # nobody is to take it for the market
             told = FaultsDeclared(account=self._account.desk.state.key, words=self._account.features.faults)
             self._journal.record(told, self._clock.now_ns(), None, None)
-        self._feed = Feed(config.symbols, self._clock.monotonic_ns())
-        seat = Seat(self._changed.set, self._stop, self._feed, self._venue.families, self._materials.lease)
+        self._handling = OrderHandling(
+            self._run.id,
+            self._account,
+            self._router,
+            self._venue,
+            self._orders,
+            away=self._away,
+            clock=self._clock,
+            take_events=self._take_events,
+        )
+        feed = Feed(config.symbols, self._clock.monotonic_ns())
+        seat = Seat(self._handling.note_change, self._stop, feed, self._venue.families, self._materials.lease)
         self._account.desk.sit(self._run.id, self._book, seat)
         self._places.callback(self._account.desk.rise, self._run.id)
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
@@ -168,11 +149,12 @@ class LiveWork:
         self._bars.restore(seen)
         for bars in seen.values():
             self._losses.know(self._account.desk.state, bars)
-        self._from_ns = self._history_from()
+        from_ns = history_from(self._origin_ns, self._runner.warmup, self._timeframe)
+        self._minutes = MinuteFeed(config, self._account, self._clock, self._bars, self._hours, feed, self._losses, from_ns)
         # Not the minute that goes on: a broker tells what it has of it, and its bar would count as the whole.
         until_ns = min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
         for symbol in config.symbols:
-            await self._complete(symbol, until_ns)
+            await self._minutes.complete(symbol, until_ns)
         await self._losses.ask(self._account.desk.state, self._account.broker.market, config.feed, self._clock.now_ns())
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
@@ -208,7 +190,7 @@ class LiveWork:
         self._venue.go_on_with(past.refs)
         # As they are now: what happened while nobody was here has been reconciled.
         orders = await self._materials.store.runs.orders(self._run.id)
-        self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.leads)
+        self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.groups.leads)
 
     def _initialized(self) -> list[Action]:
         """Let the strategy begin, or go on: what it asked for at its beginning, if it came so far, it does not ask for again."""
@@ -231,11 +213,10 @@ class LiveWork:
             if self._failure is not None:
                 raise self._failure  # the desk ended it while it was made ready
             async with asyncio.TaskGroup() as group:
-                watched = watches(self._run.config.symbols, self._run.config.feed)
-                streams = [group.create_task(self._listen(watch), name="market") for watch in watched]
+                streams = [group.create_task(self._minutes.listen(watch), name="market") for watch in self._minutes.watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
-                families = group.create_task(self._mind_families(), name="exits")
-                filling = group.create_task(self._gaps.keep_filling(), name="gaps")
+                families = group.create_task(self._handling.mind_families(), name="exits")
+                filling = group.create_task(self._minutes.gaps.keep_filling(), name="gaps")
                 await asyncio.wait({self._loop})
                 for task in (*streams, families, filling):
                     task.cancel()
@@ -294,136 +275,19 @@ class LiveWork:
         await self._places.aclose()
         await self._slices.close()
 
-    # --- bars ---
-
-    def _history_from(self) -> int:
-        """Return from when on bars are wanted, so that enough of them end before the start."""
-        warmup = self._runner.warmup
-        per_day = max(1, min(_SESSION_NS, DAY_NS) // self._timeframe.ns)
-        days = -(-warmup // per_day) * 3 // 2 + 5 if warmup else 0
-        return (self._origin_ns // DAY_NS - days) * DAY_NS
-
-    async def _complete(self, symbol: str, until_ns: int) -> None:
-        """Take what the broker's history has of a symbol; minutes that are there already stay as they are."""
-        first_ns = max(self._from_ns, self._bars.newest_minute(symbol))
-        feed = self._run.config.feed if asset_class_of(symbol).has_sessions else None
-        pages = self._account.broker.history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed)
-        async for page in pages:
-            minutes = self._hours.inside(sound(page))
-            self._note_late(symbol, self._bars.add(minutes))
-            self._losses.know(self._account.desk.state, minutes)
-
-    async def _listen(self, watch: Watch) -> None:
-        def on_tick(tick: Tick) -> None:
-            self._feed.heard(self._clock.monotonic_ns())
-            if isinstance(tick, LiveBar) and tick.kind is BarKind.FINAL:
-                self._take(tick.bar)
-
-        what = asset_class_of(watch.bars[0]).value
-
-        def on_status(status: StreamStatus) -> None:
-            self._statuses.append(status)
-            self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
-            if status.state is not StreamState.LISTENING:
-                self._deaf = dict.fromkeys(watch.bars, self._clock.monotonic_ns()) | self._deaf
-            else:
-                self._deaf = {symbol: since_ns for symbol, since_ns in self._deaf.items() if symbol not in watch.bars}
-                self._gaps.begin(watch.bars)  # what was told while nobody listened is asked for
-
-        await self._account.market.listen(watch, on_tick, on_status)
-
-    def _take(self, bar: Bar) -> None:
-        minute = sound(one_bar(bar))  # what a download would not keep, no run sees; and nothing follows on a minute of tomorrow
-        if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns):
-            return
-        if bar.end_ns > self._clock.now_ns() + AHEAD_NS:
-            self._gaps.begin((bar.symbol,))  # where our clock is wrong, and is set, the history has what was not taken
-            return
-        if not self._gaps.holds(bar):
-            self._note_late(bar.symbol, self._bars.add(minute, is_live=True))
-        self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
-        self._arrived.set()
-
-    def _note_late(self, symbol: str, starts: Sequence[int]) -> None:
-        """Note minutes that came after what they belong to was seen without them; they are told with the next decision."""
-        self._late += [MinuteLate(symbol=symbol, start_ns=start_ns) for start_ns in starts]
-
-    async def _bars_until(self, now_ns: int) -> None:
-        """Return once every symbol's minutes up to now are there, or will not come."""
-        gaps, lacked = self._gaps, self._gaps.unfilled
-        if lacked:
-            await gaps.fill(GRACE_S)
-            # It may reach further than the decision that waits: to where the stream goes on.
-            gaps.release(max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
-        gaps.release(now_ns)
-        expected = self._expected(now_ns)
-        try:
-            async with asyncio.timeout(GRACE_S):
-                while any(self._bars.newest_minute(symbol) < now_ns for symbol in expected):
-                    self._arrived.clear()
-                    await self._arrived.wait()
-                    gaps.release(now_ns)
-        except TimeoutError:
-            # The newest minute may have been told before anybody listened, and stored after it was asked for.
-            gaps.begin(symbol for symbol in expected if symbol in lacked and self._bars.newest_minute(symbol) < now_ns)
-            if gaps.unfilled:
-                await gaps.fill(GRACE_S)
-        finally:
-            gaps.release(None)
-
-    def _expected(self, now_ns: int) -> list[str]:
-        """Return whose minute is waited for: not of a symbol that holds up others, with a gap that stays or a stream that is long lost."""
-        deaf_ns = self._clock.monotonic_ns() - round(GRACE_S * SECOND_NS)
-        absent = {symbol for symbol, since_ns in self._deaf.items() if since_ns < deaf_ns}
-        if not self._gaps.is_everywhere:
-            absent |= self._gaps.unfilled
-        return [one for one in self._run.config.symbols if one not in absent and self._hours.counts(one, now_ns - MINUTE_NS)]
-
-    async def _fill_gap(self, symbol: str) -> None:
-        await self._complete(symbol, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
-
-    def _follow(self, bar: Bar) -> None:
-        self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
-
-    def _tell_lost(self, said: str) -> None:
-        self._statuses.append(StreamStatus(state=StreamState.LOST, said=said))
-
-    async def _answers(self) -> None:
-        """Return once the broker has answered for what the run sent, or takes its time: a decision knows what became of the last."""
-        state = self._account.desk.state
-
-        def are_there() -> bool:
-            mine = (state.lives[order_id] for order_id in self._sent if order_id in state.lives)
-            is_told = all(life.order.status is not OrderStatus.SUBMITTING and not life.missing_qty for life in mine)
-            return is_told and not state.awaits_fee(self._sent)
-
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_S):
-                await state.until(are_there)
-        self._sent.clear()
-
-    def _recorded(self, symbol: str) -> BarSetKey:
-        return recorded(self._run.id, symbol, str(self._timeframe))
-
-    async def _record(self, new: dict[str, BarSeries]) -> None:
-        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption."""
-        for symbol, bars in new.items():
-            key = self._recorded(symbol)
-            await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
-
     # --- decisions ---
 
     async def _decide_always(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         end_ns = self._run.config.end_ns
         self._now_ns = await self._opened(self._start_ns, end_ns, on_commit)
-        await self._bars_until(self._now_ns)
+        await self._minutes.until(self._now_ns)
         # Exactly as much history as a backtest from the run's start has.
         new, _ = self._bars.ended(min(self._origin_ns, self._now_ns), keep=self._runner.warmup)
         await self._record(new)
         if self._past is not None:
             await self._catch_up()
         self._note_equity()
-        await self._carry_out(self._first_actions)
+        await self._handling.carry_out(self._first_actions, self._now_ns)
         next_ns = self._now_ns
         while self._venue.stopped is None and (end_ns is None or next_ns < end_ns):
             next_ns = self._present(next_ns + MINUTE_NS, end_ns)
@@ -435,11 +299,11 @@ class LiveWork:
             if late_ms > LATE_MS:
                 self._journal.record(ClockLate(due_ns=next_ns, late_ms=round(late_ms, 1)), self._clock.now_ns(), None, None)
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
-            await self._bars_until(next_ns)
-            await self._answers()
-            new, larger = self._bars.ended(next_ns, gaps=self._gaps.symbols | self._deaf.keys())
+            await self._minutes.until(next_ns)
+            await self._handling.answers()
+            new, larger = self._bars.ended(next_ns, gaps=self._minutes.lacking)
             await self._decide(next_ns, new, larger)
-            await self._tell_streams()
+            self._minutes.tell(self._journal)
             await self._keep(on_commit)
             on_slice()
 
@@ -455,12 +319,12 @@ class LiveWork:
 
     async def _catch_up(self) -> None:
         """Take the bars that followed on those that the run saw from the history."""
-        new, _ = self._bars.ended(self._now_ns, gaps=self._gaps.symbols)
+        new, _ = self._bars.ended(self._now_ns, gaps=self._minutes.lacking)
         await self._record(new)
         seen_ns = self._run.last_bar_ns or 0
         self._tell_passed(seen_ns)  # of a symbol that had a gap when the run was interrupted
         self._journal.record(BarsPassed(since_ns=seen_ns, until_ns=self._now_ns, is_restart=True), self._now_ns, None, None)
-        fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coin_fees)
+        fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coins.fees)
         own = self._bars.own
         self._equity = equity_until(
             self._run.config.cash,
@@ -475,6 +339,15 @@ class LiveWork:
         for (since_ns, until_ns), symbols in self._bars.passed(old_ns).items():
             passed = BarsPassed(since_ns=since_ns, until_ns=until_ns, symbols=symbols)
             self._journal.record(passed, self._now_ns, None, None)
+
+    def _recorded(self, symbol: str) -> BarSetKey:
+        return recorded(self._run.id, symbol, str(self._timeframe))
+
+    async def _record(self, new: dict[str, BarSeries]) -> None:
+        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption."""
+        for symbol, bars in new.items():
+            key = self._recorded(symbol)
+            await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
 
     def _present(self, next_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: as it was meant, or after the machine slept or its clock was set the present minute.
@@ -494,12 +367,12 @@ class LiveWork:
             self.last_bar_ns = max(self.last_bar_ns or 0, *(self._bars.own[symbol].bar(-1).end_ns for symbol in new))
         self._tell_passed(now_ns - MINUTE_NS)
         fresh = self._bars.fresh(new, now_ns, self._origin_ns)
-        self._look()
+        self._handling.look(self._now_ns)
         bars, larger = self._bars.warm(fresh, larger)
         if bars or larger:
             actions: list[Action] = []
             await self._slices.run(lambda _: actions.extend(self._decided(now_ns, bars, larger)))
-            await self._carry_out(actions)
+            await self._handling.carry_out(actions, self._now_ns)
         if fresh:
             self._note_equity()
 
@@ -512,63 +385,13 @@ class LiveWork:
             self._journal.record(StrategyStateSaved(state=msgspec.json.encode(state).decode()), now_ns, None, None)
         return actions
 
-    async def _mind_families(self) -> None:
-        """Send the exits of what has filled, and take back what the other of a pair has made needless."""
-        desk = self._account.desk
-        side = ClosingSide(desk.state)
-        while True:
-            self._changed.clear()
-            leaving, cancels = self._venue.families.due(
-                desk.state.lives, desk.state.causes.of_order.get, self._clock.now_ns(), partial(side.left_of, {}), desk.state.pairs
-            )
-            if leaving:
-                await self._away.place(desk, leaving)
-            for order_id in (*cancels, *side.idle(self._run.id)):
-                await desk.cancel(order_id)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S if desk.state.awaits_fee() or self._venue.families.owes else None):
-                    await self._changed.wait()
-
-    def _look(self) -> None:
-        self._venue.look(self._now_ns, [life.order.id for life in self._account.desk.state.working(self._run.id)])
-
-    async def _carry_out(self, actions: Sequence[Action]) -> None:
-        """Route a decision's actions and hand them to the desk, which commits and sends them."""
-        venue = self._venue
-        self._look()
-        with localcontext(MONEY_CONTEXT):
-            self._router.route(actions)
-        intents, venue.intents = [venue.families.with_exits(intent) for intent in venue.intents], []
-        cancels, venue.cancels = venue.cancels, []
-        if intents:
-            await self._away.place(self._account.desk, intents, self._take_events())
-            self._sent += [intent.order.id for intent in intents]
-        for order_id in cancels:
-            await self._account.desk.cancel(order_id, self._orders.commands.get(order_id))
-        changes, venue.changes = venue.changes, []
-        for order_id, terms in changes:
-            try:
-                await self._away.change(self._account.desk, order_id, terms, self._orders.commands.get(order_id))
-            except InvalidValue as error:
-                venue.refuse_change(order_id, error)
-
-    def _take_events(self) -> list[Any]:
+    def _take_events(self) -> list[Envelope]:
         events = self._journal.events
         self._journal.committed(OrderManager(self._run.id, self._journal))
         return events
 
-    async def _tell_streams(self) -> None:
-        late, self._late = self._late, []
-        for minute in late:
-            self._journal.record(minute, self._clock.now_ns(), None, None)
-        told, self._statuses = self._statuses, []
-        for status in told:
-            if status.state in {StreamState.LOST, StreamState.STALE}:
-                payload = StreamChanged(account=self._account.desk.state.key, stream="bars", state=status.state.value, said=status.said)
-                self._journal.record(payload, self._clock.now_ns(), None, None)
-
     def _note_equity(self) -> None:
-        self._look()
+        self._handling.look(self._now_ns)
         held = any(self._venue.held(symbol) for symbol in self._run.config.symbols)
         equity = self._venue.equity
         self._equity.append((self._now_ns, to_float(equity), held))
@@ -585,7 +408,7 @@ class LiveWork:
     async def result(self) -> RunResult:
         """Return statistics, equity and trades of the run so far."""
         store, run_id = self._materials.store, self._run.id
-        fills = net_of_fees(await store.runs.fills(run_id), self._account.desk.state.coin_fees)
+        fills = net_of_fees(await store.runs.fills(run_id), self._account.desk.state.coins.fees)
         terms: dict[str, Any] = {"fills": fills, "orders": await store.runs.orders(run_id), "splits": await splits_of(store.log, run_id)}
         terms |= {"bars": series_of(self._bars.own), "points": tuple(self._equity), "book": self._book, "runner": self._runner}
         return await asyncio.to_thread(live_result, self._run, **terms)

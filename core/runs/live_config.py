@@ -1,11 +1,15 @@
-"""Whether a broker can carry out a paper or live run, asked before there is one."""
+"""Which account a paper or live run trades on, and whether its broker can carry it out, asked before there is one."""
 
 from core.errors import InvalidValue
-from core.model.broker import Features
+from core.model.broker import AccountName, Features
 from core.model.instants import MINUTE_NS
 from core.model.market import Timeframe, asset_class_of
-from core.model.run import RunConfig
-from core.runs.live import account_of
+from core.model.run import RunConfig, RunMode
+
+
+def account_of(mode: RunMode) -> AccountName:
+    """Return which of a person's accounts a paper or live run trades on."""
+    return AccountName.LIVE if mode is RunMode.LIVE else AccountName.PAPER
 
 
 def check_at(config: RunConfig, features: Features) -> None:

@@ -307,7 +307,7 @@ class OwedExits:
             return True
         if asset_class_of(key.symbol) is not AssetClass.CRYPTO:
             return False
-        return state.awaits_fee({life.order.id for life in state.lives.values() if life.order.request.symbol == key.symbol})
+        return state.coins.awaits_fee({life.order.id for life in state.lives.values() if life.order.request.symbol == key.symbol})
 
     def _why_not(self, debt: Debt, qty: Decimal) -> str:
         """Return why it cannot be sent now, for a person; empty: it can."""

@@ -38,7 +38,7 @@ async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
         return msgspec.structs.replace(told, causes=(cause,))
     rows = KeptRows(*DECISIONS)
     try:
-        work = await runs.replay_of(run, rows)
+        work = await runs.works.replay(run, rows)
     except (InputError, NoBars, StrategyBroken) as error:
         return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
     try:

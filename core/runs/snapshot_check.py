@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from core.account_rows import RunTail
 from core.model.account_snapshot import RunEnd
 from core.model.findings import Findings
 from core.model.run import Run
-from core.ports import Store
+from core.ports import RunTail, Store
 from core.trading.account_past import sums_of, version_of
 from core.trading.run_past import PAST_TYPES, RunPast, RunSum
 

@@ -60,7 +60,7 @@ async def verify_run(run_id: str, *, runs: RunManager, store: Store, on_bars: On
         changed = _changed_strategy(run, manifest, runs)
         if changed is not None:
             return msgspec.structs.replace(told, causes=(changed,))
-        work = await runs.work_again(run, rows)
+        work = await runs.works.again(run, rows)
     except (InputError, NoBars, StrategyBroken) as error:
         return msgspec.structs.replace(told, causes=(_gone(error),))
     try:

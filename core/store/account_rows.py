@@ -6,12 +6,12 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
-from core.account_rows import RunTail
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.model.account_snapshot import AccountSnapshot, RunEnd
 from core.model.order import Order
 from core.model.run import RunMode
+from core.ports import RunTail
 from core.store.dialect import database_of, execute
 from core.store.rows import EVENT_LIST, PAGE, decode_events, event_of, fills_after, orders_after
 from core.store.sql import BulkInsert
@@ -45,7 +45,7 @@ def read_run_ends(connection: Connection) -> dict[str, RunEnd]:
 def read_run_tail(
     connection: Connection, codec: EventCodec, run_id: str, after: RunEnd, also: Sequence[str], types: Sequence[str]
 ) -> RunTail:
-    """See `core.account_rows.AccountRows.run_tail`."""
+    """See `core.ports.AccountRows.run_tail`."""
     orders = orders_after(connection, run_id, after.orders)
     new = {order.id for _, order in orders}
     asked = [each for each in also if each not in new]

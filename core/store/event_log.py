@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from core.account_rows import RunTail
 from core.events.codec import EventCodec
 from core.events.dispatch import Callback, Dispatcher, LiveSubscription
 from core.events.envelope import Envelope
@@ -17,6 +16,7 @@ from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.risk import EquityMark
 from core.model.run import Run
+from core.ports import RunTail
 from core.store import rows
 from core.store.account_rows import (
     put_account_snapshot,
@@ -286,31 +286,31 @@ class DatabaseRunStore:
         """See `core.ports.RunStore`."""
         return await self._threads.read(lambda connection: read_equity_mark(connection, owner))
 
-    # --- see `core.account_rows.AccountRows` ---
+    # --- see `core.ports.AccountRows` ---
 
     async def account_snapshot(self, account: str) -> AccountSnapshot | None:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         found = await self._threads.read(lambda connection: read_account_snapshots(connection, account))
         return found[0] if found else None
 
     async def account_snapshots(self) -> list[AccountSnapshot]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return await self._threads.read(read_account_snapshots)
 
     async def run_ends(self) -> Mapping[str, RunEnd]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return await self._threads.read(read_run_ends)
 
     async def run_tail(self, run_id: str, after: RunEnd, *, also: Sequence[str], types: Sequence[str]) -> RunTail:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         async with self._long_read:
             return await self._threads.read(lambda connection: read_run_tail(connection, self._codec, run_id, after, also, types))
 
     async def runs_of(self, *, order_ids: Sequence[str] = (), fill_ids: Sequence[str] = ()) -> set[str]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return await self._threads.read(lambda connection: read_runs_of(connection, order_ids, fill_ids))
 
     async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         async with self._long_read:
             return await self._threads.read(lambda connection: read_runs_at_broker(connection, run_ids, broker_ids))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from core.account_rows import RunTail
 from core.errors import BugError, SealedBars
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
@@ -20,7 +19,7 @@ from core.model.order import Fill, Order
 from core.model.result import RunResult
 from core.model.risk import EquityMark
 from core.model.run import Run, RunMode
-from core.ports import Clock
+from core.ports import Clock, RunTail
 from core.store.bar_hash import content_sha256
 from core.store.memory_care import MemoryCare
 from core.store.memory_carried import Carried
@@ -184,19 +183,19 @@ class MemoryRunStore:
         return self._equity_marks.get(owner)
 
     async def account_snapshot(self, account: str) -> AccountSnapshot | None:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return self._snapshots.get(account)
 
     async def account_snapshots(self) -> list[AccountSnapshot]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return [self._snapshots[account] for account in sorted(self._snapshots)]
 
     async def run_ends(self) -> Mapping[str, RunEnd]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return {run.id: self._end(run.id) for run in self._runs.values() if run.config.mode is not RunMode.BACKTEST}
 
     async def run_tail(self, run_id: str, after: RunEnd, *, also: Sequence[str], types: Sequence[str]) -> RunTail:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         orders = enumerate(self._orders.get(run_id, {}).values(), 1)
         fills = enumerate(self._fills.get(run_id, {}).values(), 1)
         events = await self._log.read(run_id=run_id, after_seq=after.events, limit=len(self._log.contents()[0]))
@@ -208,12 +207,12 @@ class MemoryRunStore:
         )
 
     async def runs_of(self, *, order_ids: Sequence[str] = (), fill_ids: Sequence[str] = ()) -> set[str]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         named = ((self._orders, order_ids), (self._fills, fill_ids))
         return {run_id for rows, ids in named for run_id, of_run in rows.items() if any(each in of_run for each in ids)}
 
     async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
-        """See `core.account_rows.AccountRows`."""
+        """See `core.ports.AccountRows`."""
         return {each for each in run_ids if any(order.broker_id in broker_ids for order in self._orders.get(each, {}).values())}
 
     def _end(self, run_id: str) -> RunEnd:

@@ -142,7 +142,7 @@ class CollectedWork:
         self._add(PutEquityMark(mark))
 
     def put_account_snapshot(self, snapshot: AccountSnapshot) -> None:
-        """See `core.account_rows.AccountWork`."""
+        """See `core.ports.AccountWork`."""
         self._add(PutAccountSnapshot(snapshot))
 
     def append(self, events: Sequence[Envelope]) -> None:

@@ -48,8 +48,8 @@ class Changing:
                 words = "another change of it is under way; wait for the broker's answer."
             raise InvalidValue(f"Order {order_id}", "changed", words)
         request = changed_request(life.order, terms)
-        lead, paired = state.leads.get(order_id), state.lives.get(state.pairs.get(order_id, ""))
-        check_change(life, terms, has_exits=state.has_exits(order_id), is_held_by=lead, paired=paired)
+        lead, paired = state.groups.leads.get(order_id), state.lives.get(state.groups.pairs.get(order_id, ""))
+        check_change(life, terms, has_exits=state.groups.has_exits(order_id), is_held_by=lead, paired=paired)
         return request
 
     async def change(
@@ -94,7 +94,7 @@ class Changing:
             await state.apply(entry)
 
     def _leave(self, left: Order, number: int, terms: OrderTerms, is_late: bool) -> None:
-        self._state.left(OrderLife(order=left), self._state.clock.now_ns())
+        self._gate.left(OrderLife(order=left))
         self._spawn(self._carry_out(left.id, number, terms, is_late), f"change-{left.id}")
 
     async def _carry_out(self, order_id: str, number: int, terms: OrderTerms, is_late: bool) -> None:

@@ -75,7 +75,7 @@ class DeadMan:
         state = self._state
         book, feed, now_ns = state.books[run_id], state.seats[run_id].feed, state.clock.monotonic_ns()
         limit_s = _stricter(state.limits.halt_silence_s, book.limits.halt_silence_s)
-        lines = {f"the broker's line for {what}": since_ns for what, since_ns in state.silent_lines().items()}
+        lines = {f"the broker's line for {what}": since_ns for what, since_ns in state.lines.silent().items()}
         if feed is not None:
             lines |= {f"the market's line for {what}": since_ns for what, since_ns in feed.lost.items()}
         if limit_s is not None and lines:

@@ -37,7 +37,7 @@ class Excess:
             return
         self._tried.add((order_id, life.at))
         wanted = life.order.request.qty - life.excess_qty
-        if wanted > life.known_qty and not self._state.has_exits(order_id):
+        if wanted > life.known_qty and not self._state.groups.has_exits(order_id):
             await self._change(order_id, msgspec.structs.replace(life.order.request, qty=wanted), OrderTerms(qty=wanted))
         else:
             await self._cancel(order_id)

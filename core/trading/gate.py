@@ -18,6 +18,7 @@ from core.trading.order_fold import OrderLife
 from core.trading.own_account import what_is_not_borne, what_was_closed_outside, without_dust
 from core.trading.risk import Refusal, judge
 from core.trading.sending import what_cannot_be_sent
+from core.trading.situations import Situations
 from core.trading.state import AccountState
 
 _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
@@ -28,8 +29,9 @@ IsOpen = Callable[[str, int], bool]
 class Gate:
     """Of one account. `is_armed`: whether orders may go where real money is."""
 
-    def __init__(self, state: AccountState, is_open: IsOpen, *, is_armed: bool) -> None:
+    def __init__(self, state: AccountState, situations: Situations, is_open: IsOpen, *, is_armed: bool) -> None:
         self._state = state
+        self._situations = situations
         self._is_open = is_open
         self.is_armed = is_armed
 
@@ -68,9 +70,9 @@ class Gate:
         """
         state = self._state
         is_open = self._is_open(order.request.symbol, state.clock.now_ns())
-        account = state.account_situation(order, before, is_open=is_open, is_armed=self.is_armed, instead=instead)
+        account = self._situations.of_account(order, before, is_open=is_open, is_armed=self.is_armed, instead=instead)
         own = [life for life in before if life.order.run_id == order.run_id]
-        run = state.run_situation(order, own, is_open=is_open, instead=instead)
+        run = self._situations.of_run(order, own, is_open=is_open, instead=instead)
         if filled is not None:
             account, run = (one.after(filled.request) for one in (account, run))
         of_account = [("account", one) for one in judge(order.request, state.limits, account)]
@@ -83,13 +85,17 @@ class Gate:
             not_borne = self._not_there(order, run.working, more)
         return found if not_borne is None else [*found, ("run", not_borne)]
 
+    def left(self, life: OrderLife) -> None:
+        """Note that an order leaves: some rules count those of late."""
+        self._situations.left(life)
+
     def without_dust(self, order: Order, before: list[OrderLife], entry: Entry) -> Order:
         """Return an order over what the account has of what it closes, where next to nothing of that is missing there; that is told."""
         held, there = self._held_and_there(order)
         if held == there:
             return order
         own = [life for life in before if life.order.run_id == order.run_id]
-        run = self._state.run_situation(order, own, is_open=True)
+        run = self._situations.of_run(order, own, is_open=True)
         request = self._sendable(order, without_dust(order.request, held, run.working, there))
         if request == order.request:
             return order

@@ -62,7 +62,7 @@ async def remember(state: AccountState, past: AccountPast, log: EventLog, absent
         elif isinstance(payload, OutsideFilled) and payload.account == state.key and payload.execution_id not in state.known_outside:
             state.known_outside.add(payload.execution_id)
             _add(state.outside, payload.symbol, payload.qty)
-            state.note_outside(payload)
+            state.coins.note_outside(state.fill_id(payload.execution_id), payload)
         elif isinstance(payload, OrderAdopted) and payload.account == state.key:
             state.adopted.add(payload.broker_id)
         elif isinstance(payload, DifferenceAccepted) and payload.account == state.key:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import Final
+from uuid import uuid4
 
 from core.errors import KnownError
 from core.events.live_payloads import SwitchCarriedOut
@@ -16,10 +17,11 @@ from core.model.market import asset_class_of
 from core.model.money import ZERO, plain
 from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, TimeInForce
 from core.model.risk import SwitchLevel
+from core.trading.coin_charges import FEE_COMES_NS
 from core.trading.entries import Entry
 from core.trading.history import Thrown
 from core.trading.order_fold import OrderLife
-from core.trading.state import FEE_COMES_NS, AccountState, closer_id, is_closer
+from core.trading.state import AccountState
 
 _log = logging.getLogger(__name__)
 PATIENCE_S: Final = 20.0
@@ -27,6 +29,7 @@ PATIENCE_S: Final = 20.0
 FIRST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 300.0
 """Between two attempts at what is left; each pause is twice the one before."""
+_CLOSER: Final = "-k"
 _CARRIED_OUT: Final = frozenset({SwitchLevel.CANCEL_ALL, SwitchLevel.FLATTEN})
 
 
@@ -219,7 +222,7 @@ class KillSwitch:
         self._wake()
         with suppress(TimeoutError):
             async with asyncio.timeout(FEE_COMES_NS / SECOND_NS):
-                await self._state.until(lambda: self._state.has_ended or not self._state.awaits_fee())
+                await self._state.until(lambda: self._state.has_ended or not self._state.coins.awaits_fee())
 
     def _held(self, run_id: str | None) -> list[tuple[str, str, Decimal]]:
         return [(own, symbol, qty) for (own, symbol), qty in self._state.to_close().items() if run_id in {None, own}]
@@ -235,7 +238,7 @@ class KillSwitch:
             placed = []
             for own, symbol, qty in self._held(run_id):
                 side = OrderSide.SELL if qty > 0 else OrderSide.BUY
-                rest = abs(qty) - state.working_qty(own, symbol, side)
+                rest = abs(qty) - state.rests.qty(own, symbol, side)
                 if rest > ZERO:
                     placed.append(self._place(own, OrderRequest(symbol=symbol, side=side, qty=rest, note=note), entry, caused_by))
             await state.apply(entry)
@@ -258,3 +261,13 @@ class KillSwitch:
         entry.tell_of(order, OrderSubmitted(order_id=order.id, account=state.key))
         entry.leaving.append(partial(self._spawn_send, order.id))
         return order.id
+
+
+def is_closer(order: Order) -> bool:
+    """Tell whether an order was placed to close a position by the kill switch, or with its run."""
+    return order.id.startswith(f"{order.run_id}{_CLOSER}")
+
+
+def closer_id(run_id: str) -> str:
+    """Return the id of a new order that closes a position of a run."""
+    return f"{run_id}{_CLOSER}{uuid4().hex[:10]}"

@@ -1,6 +1,5 @@
 """Asks the broker for everything, compares it with our books, and heals what differs."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from functools import partial
@@ -8,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from core.errors import BooksDiffer, BrokerError
-from core.events.live_payloads import AccountAdopted, CoinFee, Differed, DifferenceAccepted, OrderAdopted, OutsideFilled, Reconciled
+from core.errors import BrokerError
+from core.events.live_payloads import AccountAdopted, Reconciled
 from core.model.broker import BrokerOrder
 from core.model.instants import HOUR_NS, MINUTE_NS, SECOND_NS
 from core.model.money import ZERO
@@ -20,7 +19,8 @@ from core.trading.account_entries import AccountEntries
 from core.trading.brackets import legs_as_ours
 from core.trading.changes import change_id, own_id
 from core.trading.entries import Entry
-from core.trading.order_fold import OrderLife, accepted, change_refused, executed, heard, refused
+from core.trading.healer import Healer
+from core.trading.order_fold import OrderLife, change_refused, heard
 from core.trading.reconcile import SETTLE_NS, Difference, Healing, Kind, Ours, Theirs, compare, moving
 from core.trading.split_orders import by_own_id
 from core.trading.state import AccountState
@@ -33,11 +33,6 @@ _FIRST_LOOKS: Final = 6
 """How often a new account is looked at, at the most, until it is at rest."""
 _MARK_NS: Final = HOUR_NS
 """How often it is stored up to when it was compared."""
-_SLICE_NS: Final = 8_000_000
-"""How long it computes before the loop gets its turn."""
-_TODO: Final = (
-    "Compare the account with the run's fills at the broker; `weaver reconcile --adopt` takes it as it is there. Then start a new run."
-)
 
 
 class Reconciler:
@@ -57,7 +52,6 @@ class Reconciler:
         self._broker = broker
         self._known_ns = known_ns
         self._absent = absent
-        self._spawn_cancel = spawn_cancel
         self._since: dict[str, int] = {}
         self._before: dict[str, Difference] = {}
         self._first_looks: list[Theirs] = []
@@ -65,6 +59,7 @@ class Reconciler:
         self._from_ns = self._marked_ns = known_ns if state.reconciled_ns is None else state.reconciled_ns
         self.settle_ns = settle_ns
         self._entries = AccountEntries(state)
+        self._healer = Healer(state, self._entries, spawn_cancel)
         self._meet_until_ns = state.clock.monotonic_ns() + int(MEET_S * SECOND_NS)
         self._never_came: list[tuple[str, int]] = []
         # Orders that left with one that the broker has, and that it did not name.
@@ -115,7 +110,7 @@ class Reconciler:
             found = compare(ours, theirs, state.clock.monotonic_ns(), since=self._since, settle_ns=self.settle_ns)
             if accepts is not None:
                 found = tuple(_as_accepted(one) for one in found)
-            await self._heal_all(found, entry, accepts or "")
+            await self._healer.heal_all(found, entry, self._before, accepts or "")
             self._refuse_changes(entry)
             self._learn(theirs, entry)
             state.outside_orders = sum(not one.status.is_final and own_id(one.client_order_id) not in state.lives for one in theirs.orders)
@@ -131,7 +126,7 @@ class Reconciler:
                 if is_whole or self._from_ns is None:
                     self._from_ns = began_ns
                 self._note(found, moving(ours, theirs), asked_ns)
-                self._stop_runs([one for one in found if one.healing is Healing.STOP])
+                self._healer.stop_runs([one for one in found if one.healing is Healing.STOP])
 
             entry.afterwards.append(know)
             await state.apply(entry)
@@ -169,7 +164,7 @@ class Reconciler:
         entry = state.entry()
         for one in compare(self._ours(known), known, state.clock.monotonic_ns()):
             if one.execution is not None:
-                self._heal(one, entry, "")
+                self._healer.heal(one, entry, self._before, "")
         await state.apply(entry)
 
     def _note(self, found: Sequence[Difference], unseen: Set[str], asked_ns: int) -> None:
@@ -224,7 +219,7 @@ class Reconciler:
             # So may one that left with it, and of that not even our id is at the broker: what they left with names it.
             for life in state.unsettled():
                 if (
-                    life.order.id in state.leads
+                    life.order.id in state.groups.leads
                     and life.order.broker_id is None
                     and (leg := await self._ask_for_leg(life.order)) is not None
                 ):
@@ -262,7 +257,7 @@ class Reconciler:
 
     async def _ask_for_leg(self, order: Order) -> BrokerOrder | None:
         """Return an order that left with another: by the broker's id, else as a leg of that one; None where it never came."""
-        reader, lead_id = self._broker.orders, self._state.leads.get(order.id)
+        reader, lead_id = self._broker.orders, self._state.groups.leads.get(order.id)
         if order.broker_id is not None:
             return await reader.order(order.broker_id)
         lead = None if lead_id is None else await reader.order_by_client_id(lead_id)
@@ -289,7 +284,7 @@ class Reconciler:
         state = self._state
         found = []
         for order in orders:
-            others = state.together.get(own_id(order.client_order_id), ())
+            others = state.groups.together.get(own_id(order.client_order_id), ())
             found += legs_as_ours(order, [state.lives[each].order for each in others if each in state.lives])
         return found
 
@@ -347,74 +342,12 @@ class Reconciler:
             known_outside=state.known_outside,
             adopted=state.adopted,
             in_flight=state.in_flight | self._unnamed,
-            coin_buys=state.coin_buys(),
+            coin_buys=state.coins.buys(state.lives.values()),
             accepted=state.accepted,
             executed=executed,
         )
 
-    # --- healing ---
-
-    async def _heal_all(self, found: Sequence[Difference], entry: Entry, accepts: str) -> None:
-        """Heal one after the other; after an outage there may be thousands, and the loop has other things to do."""
-        clock = self._state.clock
-        until_ns = clock.monotonic_ns() + _SLICE_NS
-        for one in found:
-            self._heal(one, entry, accepts)
-            if clock.monotonic_ns() > until_ns:
-                await asyncio.sleep(0)
-                until_ns = clock.monotonic_ns() + _SLICE_NS
-
-    def _heal(self, one: Difference, entry: Entry, accepts: str) -> None:
-        state, now_ns = self._state, self._state.clock.now_ns()
-        before = self._before.get(one.key)
-        is_told = before is not None and before.healing is one.healing
-        if one.healing is Healing.WAIT and (is_told or one.kind in {Kind.GHOST_ORDER, Kind.COIN_FEE}):
-            return  # told when it was first met, or so fresh that it says nothing
-        if one.healing is Healing.STOP and is_told:
-            return  # it is what it was at the last look, and that was told
-        run_id = None if one.order_id is None else state.lives[one.order_id].order.run_id
-        caused_by = entry.tell(
-            Differed(
-                account=state.key,
-                what=one.kind.value,
-                healing=one.healing.value,
-                symbol=one.symbol,
-                reason=one.reason,
-                order_id=one.order_id,
-            ),
-            run_id=run_id,
-        )
-        if one.healing is Healing.ACCEPT:
-            self._accept(one, entry, caused_by, accepts)
-        elif one.order_id is not None:
-            life = entry.life(one.order_id, state.lives[one.order_id])
-            entry.caused(one.order_id, caused_by)
-            if one.healing is Healing.BOOK and one.execution is not None:
-                entry.take(executed(life, one.execution, state.fill_id(one.execution.id), now_ns, reason="reconciled"))
-            elif one.healing is Healing.FOLD and one.order is not None:
-                entry.take(heard(life, one.order, now_ns))
-            elif one.healing is Healing.CLOSE:
-                entry.take(refused(life, RejectCode.NEVER_SENT, one.reason, now_ns))
-            elif one.healing is Healing.CANCEL and one.order is not None:
-                broker_id = one.order.id
-                entry.afterwards.append(lambda: self._spawn_cancel(broker_id))
-        elif one.kind is Kind.COIN_FEE:
-            self._charge(one, entry, caused_by)
-        elif one.execution is not None:
-            self._take_outside(one, entry, caused_by)
-        elif one.healing is Healing.ADOPT and one.order is not None:
-            self._adopt(one.order, entry, caused_by)
-
-    def _accept(self, one: Difference, entry: Entry, caused_by: str, why: str) -> None:
-        state = self._state
-        told = DifferenceAccepted(account=state.key, what=one.kind.value, symbol=one.symbol, qty=one.qty, reason=why, order_id=one.order_id)
-        entry.tell(told, caused_by=caused_by)
-        entry.afterwards.append(partial(state.accept, told))
-        if one.order_id is not None and one.order is not None:
-            now_ns = state.clock.now_ns()
-            entry.caused(one.order_id, caused_by)
-            entry.take(heard(entry.life(one.order_id, state.lives[one.order_id]), one.order, now_ns))
-            entry.take(accepted(entry.life(one.order_id, state.lives[one.order_id]), one.qty, now_ns))
+    # --- the first meeting ---
 
     def _is_at_rest(self, theirs: Theirs) -> bool:
         """Tell whether two looks at a new account show the same: its lists are asked one after the other, and may not fit together."""
@@ -445,60 +378,6 @@ class Reconciler:
         entry.tell(told)
         entry.afterwards.append(partial(state.meet, told))
         return told
-
-    def _charge(self, one: Difference, entry: Entry, caused_by: str) -> None:
-        """Book fees in coin with the fills whose they are."""
-        state = self._state
-        for charge in one.charges:
-            buy = charge.buy
-            told = CoinFee(
-                account=state.key, symbol=one.symbol, fill_id=buy.fill_id, qty=charge.qty, price=buy.price, order_id=buy.order_id
-            )
-            run_id = None if buy.order_id is None else state.lives[buy.order_id].order.run_id
-            # From a run's fee one walks back through its fill; that the account differed belongs to no run.
-            fill_event = state.causes.of_order.get(buy.order_id or "")
-            entry.tell(told, run_id=run_id, caused_by=caused_by if run_id is None else fill_event)
-            entry.afterwards.append(partial(state.charge, told, run_id))
-
-    def _take_outside(self, one: Difference, entry: Entry, caused_by: str) -> None:
-        state, execution = self._state, one.execution
-        if execution is None:
-            return
-        qty = execution.qty * execution.side.sign
-        if one.kind is Kind.LIQUIDATION:
-            qty = self._entries.liquidate(execution, entry) * execution.side.sign
-        told = OutsideFilled(account=state.key, execution_id=execution.id, symbol=execution.symbol, qty=qty, price=execution.price)
-        entry.tell(told, caused_by=caused_by)
-
-        def know() -> None:
-            state.known_outside.add(execution.id)
-            state.outside[execution.symbol] = state.outside.get(execution.symbol, ZERO) + qty
-            state.note_outside(told)
-
-        entry.afterwards.append(know)
-
-    def _adopt(self, order: BrokerOrder, entry: Entry, caused_by: str) -> None:
-        state = self._state
-        told = OrderAdopted(
-            account=state.key,
-            broker_id=order.id,
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            side=order.side.value if order.side is not None else "?",
-            status=order.broker_status,
-            filled_qty=order.filled_qty,
-            qty=order.qty,
-        )
-        entry.tell(told, caused_by=caused_by)
-        entry.afterwards.append(lambda: state.adopted.add(order.id))
-
-    def _stop_runs(self, unhealed: list[Difference]) -> None:
-        state = self._state
-        for one in unhealed:
-            concerned = {run_id for run_id, book in state.books.items() if one.symbol in book.holdings}
-            concerned |= {life.order.run_id for life in state.lives.values() if life.order.request.symbol == one.symbol}
-            for run_id in concerned & set(state.seats):
-                state.seats[run_id].stop(BooksDiffer(one.reason, _TODO))
 
 
 def _as_accepted(one: Difference) -> Difference:

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from core.account_rows import RunTail
 from core.errors import BugError
 from core.events.live_payloads import OrderChangeSent, OrdersLeftTogether
 from core.events.payloads import DividendPaid, InterestCharged, OrderReplaced, OrderReplaceRefused, SplitApplied
@@ -21,6 +20,7 @@ from core.model.market import AssetClass, asset_class_of
 from core.model.money import ZERO
 from core.model.order import Fill, Order, OrderSide
 from core.model.run import Run
+from core.ports import RunTail
 from core.trading.books import BookChange, RunBook, merged
 from core.trading.changes import number_of
 from core.trading.order_fold import OrderLife, revived

@@ -81,7 +81,7 @@ class Sender:
                 self._state.landed(each)
 
     def _family(self, order_id: str) -> tuple[str, ...]:
-        return order_id, *self._state.together.get(order_id, ())
+        return order_id, *self._state.groups.together.get(order_id, ())
 
     async def _send(self, order_id: str, is_late: bool) -> None:
         state = self._state
@@ -134,7 +134,7 @@ class Sender:
                     raise
 
     def _request(self, order: Order) -> BrokerOrderRequest:
-        others = [self._state.lives[each].order for each in self._state.together.get(order.id, ())]
+        others = [self._state.lives[each].order for each in self._state.groups.together.get(order.id, ())]
         if not others:
             return broker_request(order)
         return bracket_request(order, others) if others[0].parent_id == order.id else pair_request(order, others[0])
@@ -146,7 +146,7 @@ class Sender:
         order, client_id, begun_ns = life.order, change_id(order_id, number), state.clock.elapsed_ns()
         # Alpaca makes the new order over the whole quantity again when nothing is said: what is filled would be bought twice.
         # Of a pair it keeps what the other has left, which is less than either was over when the other has sold a part.
-        is_named = life.known_qty or (terms.qty is not None and order_id not in state.pairs)
+        is_named = life.known_qty or (terms.qty is not None and order_id not in state.groups.pairs)
         qty = life.changes[number - 1].qty - life.known_qty if is_named else None
         if is_late or not state.may_send():
             await self._refuse_change(order_id, number, RejectCode.NEVER_SENT, f"The change was not sent: {_AWAY}")
@@ -318,7 +318,7 @@ class Sender:
         async with state.turn:
             entry = state.entry()
             told = [(order_id, said)]
-            others = [state.lives[each].order for each in state.together.get(order_id, ())]
+            others = [state.lives[each].order for each in state.groups.together.get(order_id, ())]
             told += [(own_id(leg.client_order_id), leg) for leg in legs_as_ours(said, others)]
             if others and not said.legs:
                 self._wake()  # the list of orders has them
@@ -335,7 +335,7 @@ class Sender:
         async with state.turn:
             entry = state.entry()
             broker_code, words = (None, "") if error is None else (error.broker_code, error.words)
-            for own in (order_id, *state.together.get(order_id, ())):
+            for own in (order_id, *state.groups.together.get(order_id, ())):
                 entry.take(refused(state.lives[own], code, reason, state.clock.now_ns(), broker_code=broker_code, words=words))
             await state.apply(entry)
 

@@ -5,7 +5,47 @@ from decimal import Decimal
 
 import msgspec
 
-from core.model.order import Order, OrderRequest
+from core.model.money import ZERO
+from core.model.order import Order, OrderRequest, OrderSide
+from core.trading.books import still_open
+from core.trading.order_fold import OrderLife
+
+
+class Rests:
+    """What each order of an account that works has left, of all and of each run: an order is judged beside hundreds of others."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, OrderRequest] = {}
+        self._of_run: dict[str, dict[str, OrderRequest]] = {}
+        self._siblings: dict[str, str] = {}
+        """Of those that are one of a pair the other."""
+
+    def note(self, order: Order, rest: OrderRequest | None) -> None:
+        """Take what an order has left; None: it can fill nothing."""
+        of_run = self._of_run.setdefault(order.run_id, {})
+        if rest is not None:
+            self._all[order.id] = of_run[order.id] = rest
+            if order.sibling_id is not None:
+                self._siblings[order.id] = order.sibling_id
+        elif order.id in self._all:
+            del self._all[order.id], of_run[order.id]
+            self._siblings.pop(order.id, None)
+
+    def qty(self, run_id: str, symbol: str, side: OrderSide) -> Decimal:
+        """Return what a run's orders on one side of a symbol can still fill. Of a pair only one will."""
+        rests = self._of_run.get(run_id, {})
+        found = {order_id: rest for order_id, rest in rests.items() if (rest.symbol, rest.side) == (symbol, side)}
+        once(found, self._siblings)
+        return sum((rest.qty for rest in found.values()), ZERO)
+
+    def beside(
+        self, order: Order, also: list[OrderLife], instead: Mapping[str, Decimal], run_id: str | None = None
+    ) -> tuple[tuple[OrderRequest, ...], int]:
+        """Return what works, of a run or of all, and what of the same decision will (`also`), as the function `beside` has it."""
+        rests = self._all if run_id is None else self._of_run.get(run_id, {})
+        more = {life.order.id: rest for life in also if (rest := still_open(life)) is not None}
+        pairs = {life.order.id: life.order.sibling_id for life in also if life.order.sibling_id is not None}
+        return beside({**rests, **more} if more else rests, {**self._siblings, **pairs} if pairs else self._siblings, order, instead)
 
 
 def beside(

@@ -121,7 +121,7 @@ class WireScene(Scene):
         lives, by_id = self.desk.state.lives, {one["id"]: one for one in theirs}
         found = {one["id"]: own_id(one["client_order_id"]) for one in theirs if own_id(one["client_order_id"]) in lives}
         for one in theirs:
-            for other in self.desk.state.together.get(own_id(one["client_order_id"]), ()):
+            for other in self.desk.state.groups.together.get(own_id(one["client_order_id"]), ()):
                 kind = lives[other].order.request.type.value
                 found |= {leg["id"]: other for leg in one["legs"] or () if leg["type"] == kind}
         for one in theirs:
@@ -145,7 +145,7 @@ class WireScene(Scene):
     async def until_silent(self, seconds: float) -> None:
         """Wait until the broker was not heard of for so long."""
         async with asyncio.timeout(20):
-            while self.desk.state.silent_s <= seconds:  # noqa: ASYNC110 - what is waited for is the time itself
+            while self.desk.state.lines.silent_s <= seconds:  # noqa: ASYNC110 - what is waited for is the time itself
                 await asyncio.sleep(seconds / 5)
 
     async def until_looked(self, is_so: Callable[[], bool]) -> None:
@@ -227,7 +227,7 @@ class WireScene(Scene):
         never = {life.order.id for life in state.lives.values() if life.order.id not in parts}
         assert all(state.lives[each].order.status is OrderStatus.REJECTED for each in never)
         # What left with another was not sent by itself.
-        assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) - len(state.leads) + len(theirs) - len(ours)
+        assert self.do(lambda: self.server.requests[POST]) <= len(state.lives) - len(state.groups.leads) + len(theirs) - len(ours)
         rows: list[Any] = []
         for run in await self.store.runs.runs():
             assert {order.id: order for order in await self.store.runs.orders(run.id)} == {

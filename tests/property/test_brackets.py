@@ -114,7 +114,7 @@ class World:
         state = self.state
         listed = [read_order(one) for one in self.book.orders.values()]
         for order in listed:
-            others = [state.lives[each].order for each in state.together.get(order.client_order_id, ())]
+            others = [state.lives[each].order for each in state.groups.together.get(order.client_order_id, ())]
             for said in (order, *legs_as_ours(order, others)):
                 self.take(said, None)
         for one in self.book.executions:
@@ -139,7 +139,7 @@ class World:
 
     def mind(self) -> None:
         """What is due leaves, as from a desk."""
-        leaving, cancels = self.families.due(self.state.lives, lambda _: None, 3, minded=self.state.pairs)
+        leaving, cancels = self.families.due(self.state.lives, lambda _: None, 3, minded=self.state.groups.pairs)
         assert cancels == []
         if not leaving:
             return
@@ -164,7 +164,7 @@ class World:
         self.news.clear()  # what was told to nobody
         if len(pairs) == 2:
             self.state.left_together(sorted(pairs, key=lambda order: order.request.type is not OrderType.LIMIT))
-        self.families.restore([life.order for life in self.state.lives.values()], {}, 4, self.state.leads)
+        self.families.restore([life.order for life in self.state.lives.values()], {}, 4, self.state.groups.leads)
         self.ask()
 
     # --- what must be so ---

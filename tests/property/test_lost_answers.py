@@ -171,7 +171,7 @@ def an_outside_fill(account: Account, entry: Entry, key: str) -> None:
     def know() -> None:
         state.known_outside.add(key)
         state.outside[STOCK] = state.outside.get(STOCK, D(0)) + 3
-        state.note_outside(told)
+        state.coins.note_outside(state.fill_id(told.execution_id), told)
 
     entry.afterwards.append(know)
 
@@ -235,8 +235,8 @@ def known(state: AccountState) -> dict[str, Any]:
         "fees": book.fees,
         "outside": {symbol: qty for symbol, qty in state.outside.items() if qty},
         "known": (state.known_outside, state.booked, state.adopted, state.entries, state.last_entry),
-        "fees in coin": state.coin_fees,
-        "together": state.together,
+        "fees in coin": state.coins.fees,
+        "together": state.groups.together,
         "orders": {order_id: life.order for order_id, life in state.lives.items()},
     }
 

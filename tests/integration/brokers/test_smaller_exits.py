@@ -28,12 +28,12 @@ async def test_the_exit_of_a_later_entry_leaves(tmp_path: Path) -> None:
         entry = await bought_a_part(account, bench)
         state = account.desk.state
         await until(account, lambda: state.lives[f"{entry}.stop"].left_qty == 4)
-        assert state.working_qty(account.run.id, "SPY", OrderSide.SELL) == 4
+        assert state.rests.qty(account.run.id, "SPY", OrderSide.SELL) == 4
         bench.quote("SPY", "399.99", "400.00")
         later = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D("2.5"), stop_loss_price=D(370)))
         await until(account, lambda: f"{later.id}.stop" in state.lives)
         stop = state.lives[f"{later.id}.stop"].order
-        assert (stop.request.qty, state.working_qty(account.run.id, "SPY", OrderSide.SELL)) == (D("2.5"), D("6.5"))
+        assert (stop.request.qty, state.rests.qty(account.run.id, "SPY", OrderSide.SELL)) == (D("2.5"), D("6.5"))
 
 
 async def test_a_restart_knows_how_small_they_are(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`weaver runs offer` and `weaver runs take-over`: two desks, each with processes of its own, on one server."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,7 +37,9 @@ def test_a_run_goes_from_a_desk_to_another(postgres_url: str, begin: Begin, weav
     both = at("Ann", "runs", "offer", run_id, "--to", "Ben", "--withdraw")
     assert both.code == 2
     offered = at("Ann", "runs", "offer", run_id, "--to", "Ben")
-    assert (offered.code, "goes on here until the desk Ben takes it over" in " ".join(offered.out.split())) == (0, True)
+    assert offered.code == 0
+    # How long ago he was seen stands behind his name when that is long, as on a busy machine.
+    assert re.search(r"goes on here until the desk Ben\b.* takes it over", " ".join(offered.out.split()))
     taken = at("Ben", "runs", "take-over", run_id, "--json").json()
     assert taken["taken"] == run_id
     assert taken["said"].startswith("The desk Ben took it over from the desk Ann and compared it with the broker: ")

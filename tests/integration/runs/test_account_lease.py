@@ -77,7 +77,7 @@ async def test_a_desk_that_lost_the_account_sends_nothing_more(url: str, tmp_pat
         taken = asyncio.Event()
         async with ben.runs._desks.open("alpaca", AccountName.PAPER) as account:
             # Ben compares with the broker before anything else is done there; what Ann placed is known by its rows.
-            assert account.desk.reconciled
+            assert account.desk.comparisons.count
             sent = ann.server.requests["POST /v2/orders"]
             over = await ann.over(run)
             assert (over.status, over.error_code) == (RunStatus.ERROR, "account_taken")
@@ -117,7 +117,7 @@ async def test_the_run_of_a_desk_that_is_gone_stays_until_the_broker_can_be_aske
             await ann.store.leases.renew(await ben.store.leases.held(kind), 0.0)  # as though she had not renewed for long
         ben.server.revoked = True
         assert await ben.runs.recover() == []
-        await asyncio.wait(ben.runs._taking)
+        await asyncio.wait(ben.runs._recovery._taking)
         assert (await ben.runs.get(run.id)).status is RunStatus.RUNNING
         ben.server.revoked = False
         assert (await ben.runs.take_over(run.id)).status is RunStatus.INTERRUPTED

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from core.errors import DatabaseUnreachable
 from core.store import database
@@ -21,6 +21,10 @@ class SilentDatabase(SqliteDatabase):
     """Makes so many additions to the log last without an answer; of what became of them it says nothing either."""
 
     silent = 0
+
+    def reading_engine(self) -> Engine:
+        """Only who writes is in haste here; who listens for other desks waits for a lock as ever."""
+        return SqliteDatabase(self.path).reading_engine()
 
     def commit(self, connection: Connection, begun: Begun, head: int | None, late: Sequence[Any]) -> None:
         super().commit(connection, begun, head, late)

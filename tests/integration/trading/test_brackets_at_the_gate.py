@@ -50,7 +50,7 @@ async def test_what_is_held_takes_no_room_from_others(tmp_path: Path, server: Fa
         first, second = await scene.place_with_exits(), await scene.place_with_exits()
         for entry in (first, second):
             await scene.until_status(entry, S.ACCEPTED)
-        assert len(scene.desk.state.together) == 2
+        assert len(scene.desk.state.groups.together) == 2
         scene.fill(first, 10)
         await scene.until_status(first, S.FILLED)
         third = await scene.place_with_exits(1)  # an entry and two exits work now, and that is one too many

@@ -14,6 +14,7 @@ from core.model.hand import OrderTerms
 from core.model.order import Order, OrderStatus, OrderType, RejectCode
 from core.model.risk import SwitchLevel
 from core.runs.hand_account import HandAccount
+from core.trading.situations import Situations
 from tests.broker.bench import fake_broker
 from tests.broker.book import FINAL, Document
 from tests.broker.faults import Fault, Mischief, Way
@@ -175,7 +176,7 @@ async def test_exits_that_wait_at_the_broker_count_as_nothing_that_works(tmp_pat
 
         def counted() -> tuple[int, Decimal]:
             other = msgspec.structs.replace(state.lives[bracket.id].order, id="another")
-            now = state.account_situation(other, [], is_open=True, is_armed=True)
+            now = Situations(state).of_account(other, [], is_open=True, is_armed=True)
             return len(now.working) + now.twins, sum((one.qty for one in now.working), Decimal(0))
 
         assert counted() == (1, Decimal(10))

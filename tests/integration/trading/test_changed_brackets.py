@@ -35,7 +35,7 @@ async def changed(scene: WireScene, order_id: str, **terms: Decimal) -> None:
 async def taken(scene: WireScene) -> tuple[str, str, str]:
     """An entry over 10, its stop and its target, once the broker has them."""
     entry = await scene.place_with_exits()
-    stop, target = scene.desk.state.together[entry]
+    stop, target = scene.desk.state.groups.together[entry]
     for each in (entry, stop, target):
         await scene.until_status(each, S.ACCEPTED)
     return entry, stop, target
@@ -176,7 +176,7 @@ async def test_an_exit_that_sold_before_anybody_named_it_is_not_somebody_elses(t
 
         server.fail(Fault(POST, Way.RESET_BEFORE))
         entry = await scene.place_with_exits()
-        stop, target = scene.desk.state.together[entry]
+        stop, target = scene.desk.state.groups.together[entry]
         await scene.until_asked(POST)
         scene.do(lambda: setattr(book, "hold", True))
         scene.do(lambda: setattr(book, "positions", arrive))

@@ -17,8 +17,9 @@ from core.model.risk import RiskLimits
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.store.database import DatabaseStore
 from core.trading.books import RunBook
+from core.trading.seat import Seat
 from core.trading.service import AccountDesk, Intent
-from core.trading.state import AccountState, Seat
+from core.trading.state import AccountState
 from tests.broker.bench import HASTY, AlpacaBench, fake_broker
 from tests.broker.book import START_NS
 from tests.broker.faults import Fault, Mischief, Way

@@ -140,10 +140,10 @@ async def test_a_person_who_takes_it_back_in_the_dark_is_not_contradicted(tmp_pa
         await halted(scene)
         await scene.throw(SwitchLevel.OFF, "run")
         await scene.until(lambda: scene.desk.level("run") is SwitchLevel.OFF)
-        await scene.until_silent(scene.desk.state.silent_s + 0.2)
+        await scene.until_silent(scene.desk.state.lines.silent_s + 0.2)
         assert scene.desk.level("run") is SwitchLevel.OFF
         stream_opens(server)
-        await scene.until(lambda: not scene.desk.state.silent_s)
+        await scene.until(lambda: not scene.desk.state.lines.silent_s)
         stream_is_shut(server)  # another silence is another one
         await halted(scene)
 

@@ -72,8 +72,8 @@ async def _settle(scene: Scene) -> None:
 async def test_our_books_are_the_brokers_after_any_mix_of_faults(tmp_path: Path, seed: int) -> None:
     broker = FakeBroker(SystemClock().now_ns, cash=Decimal(10_000_000))
     async with opened(tmp_path, broker, look_ups_s=LOOK_UPS_S) as scene:
-        assert scene.desk._reconciler is not None
-        scene.desk._reconciler.settle_ns = 10**9 * 3600  # nothing stops: faults come faster than they could be waited for
+        assert scene.desk.comparisons._reconciler is not None
+        scene.desk.comparisons._reconciler.settle_ns = 10**9 * 3600  # nothing stops: faults come faster than they could be waited for
         await scene.run()
         await _mix(scene, random.Random(seed), 80)
         await _settle(scene)

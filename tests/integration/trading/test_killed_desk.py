@@ -39,8 +39,8 @@ async def test_a_killed_process_is_made_good_at_the_next_start(tmp_path: Path, s
         await scene.assert_books_equal()
         if step == "before the send":
             # It left no trace at the broker. Once that is certain, it counts as never sent; it is not sent now.
-            assert scene.desk._reconciler is not None
-            scene.desk._reconciler.settle_ns = 0
+            assert scene.desk.comparisons._reconciler is not None
+            scene.desk.comparisons._reconciler.settle_ns = 0
             await scene.desk.reconcile()
             closed = await scene.until_status("run-1", S.REJECTED)
             assert closed.reject_code is RejectCode.NEVER_SENT

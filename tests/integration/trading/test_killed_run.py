@@ -15,7 +15,7 @@ from core.model.instants import MINUTE_NS
 from core.model.run import Run, RunMode, RunStatus
 from core.runs.checking import check_store
 from core.runs.leases import FencedRuns
-from core.runs.live import recorded
+from core.runs.recorded_bars import recorded
 from tests.strictness.log_guard import AllowLog
 from tests.unit.runs.lasting import LastingScene, lasting
 from tests.unit.runs.live_desk import BEGINS_NS, live

@@ -30,8 +30,9 @@ from core.runs.families import Families
 from core.runs.run_event import run_event
 from core.store.database import DatabaseStore
 from core.trading.books import RunBook
+from core.trading.seat import Seat
 from core.trading.service import AccountDesk, Intent
-from core.trading.state import AccountState, Seat
+from core.trading.state import AccountState
 from tests.broker.inside_bench import HandClock, HandMarket, hand_source
 from tests.unit.trading.desk import bug
 

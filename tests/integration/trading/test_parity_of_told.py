@@ -106,7 +106,8 @@ async def test_a_run_whose_shares_were_split_decides_as_greta_does(tmp_path: Pat
 
 
 async def test_minutes_that_a_gap_made_old_are_not_decided_on_by_greta_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.runs.live.GRACE_S", 0.02)
+    monkeypatch.setattr("core.runs.minute_feed.GRACE_S", 0.02)
+    monkeypatch.setattr("core.runs.order_handling.GRACE_S", 0.02)
     async with live(tmp_path, speed=600.0) as desk:
         (tmp_path / "keeper.py").write_text(KEEPER)
         created = await desk.start("keeper", minutes=20)

@@ -205,7 +205,7 @@ def assert_exits_fit(scene: WireScene) -> None:
         sold[order.parent_id] += int(one["filled_qty"])
         if one["status"] == "replaced" and int(one["filled_qty"]):
             raced.add(order.parent_id)
-        if one["status"] not in FINAL and not state.is_held(order):
+        if one["status"] not in FINAL and not state.groups.is_held(order):
             pairs = works.setdefault(order.parent_id, Counter())
             pair, left = min(order.id, order.sibling_id or order.id), int(one["qty"]) - int(one["filled_qty"])
             pairs[pair] = max(pairs[pair], left)
@@ -241,7 +241,7 @@ async def soak(folder: Path, server: FakeBroker, seed: int, parts: int, orders: 
         statuses = Counter(life.order.status.value for life in scene.desk.state.lives.values())
         lives = scene.desk.state.lives.values()
         entries = sum(life.order.parent_id is None and re.fullmatch(r"run-\d+", life.order.id) is not None for life in lives)
-        left_together = len(scene.desk.state.together)
+        left_together = len(scene.desk.state.groups.together)
         filled = sum(len(life.fills) for life in scene.desk.state.lives.values())
         told = Counter(event.type for event in await scene.events())
     sys.stdout.write(f"{sum(statuses.values())} orders: {dict(statuses)}; {filled} fills\nby hand: {dict(did)}, refused: {dict(refused)}\n")

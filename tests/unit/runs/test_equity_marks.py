@@ -17,7 +17,7 @@ from core.model.order import RejectCode
 from core.model.risk import RiskLimits
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.equity_marks import EquityMarks
-from core.runs.live import recorded
+from core.runs.recorded_bars import recorded
 from tests.unit.runs.lasting import LastingScene, lasting
 from tests.unit.runs.live_desk import live
 
@@ -91,7 +91,7 @@ async def test_a_run_that_is_taken_up_knows_the_price_of_what_it_holds_before_it
         async with scene.runs._desks.open(ID, AccountName.PAPER) as account:
             state = account.desk.state
             state.prices.clear()
-            state._price_times.clear()
+            state.price_times.clear()
             monkeypatch.setattr(account.broker.market, "latest_trades", no_trades)  # the history tells it
             known: list[set[str]] = []
             with scene.store.log.subscribe("run.Resumed", lambda _: known.append(set(state.prices)), owner="test"):
@@ -122,7 +122,7 @@ async def test_who_holds_what_has_no_price_is_told_that_losses_are_not_watched(
         async with scene.runs._desks.open(ID, AccountName.PAPER) as account:
             state = account.desk.state
             state.prices.clear()
-            state._price_times.clear()
+            state.price_times.clear()
             monkeypatch.setattr(account.broker.history, "pages", nothing)
             await scene.store.bars.delete(recorded(run_id, "DEMO/USD", "1m"))  # else the bars that it saw tell one
             monkeypatch.setattr(account.broker.market, "latest_trades", trades)

@@ -8,8 +8,8 @@ from core.events.live_payloads import BarsPassed
 from core.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from core.model.market import AssetClass
 from core.model.run import RunStatus
-from core.runs.live import recorded
 from core.runs.parity import parity_of
+from core.runs.recorded_bars import recorded
 from tests.unit.runs.live_desk import LiveScene, live
 from tests.unit.runs.one_line_down import Lines, breakable
 
@@ -75,7 +75,7 @@ async def broken(scene: LiveScene, lines: Lines, minutes: int, *, history: bool)
 async def test_the_other_symbol_is_decided_on_as_if_nothing_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeframe: str, history: bool
 ) -> None:
-    monkeypatch.setattr("core.runs.live.GRACE_S", 0.02)
+    monkeypatch.setattr("core.runs.minute_feed.GRACE_S", 0.02)
     (tmp_path / "two_witness.py").write_text(WITNESS if timeframe == "1m" else WITNESS.replace('"5m"', '"15m"'))
     with breakable() as lines:
         async with live(tmp_path, speed=600.0, begins_ns=MONDAY_NS - MINUTE_NS // 2) as scene:

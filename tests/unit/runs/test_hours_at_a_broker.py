@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.model.instants import MINUTE_NS, to_ns
-from core.runs.live import recorded
+from core.runs.recorded_bars import recorded
 from tests.unit.runs.broker_desk import at_broker
 
 BELL = to_ns(datetime(2026, 11, 30, 14, 30, tzinfo=UTC))

@@ -18,9 +18,9 @@ from core.model.broker import BarKind, LiveBar, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS
 from core.model.market import Bar, Timeframe
 from core.model.run import RunStatus
-from core.runs.live import recorded
 from core.runs.live_bars import LiveBars, one_bar
 from core.runs.parity import parity_of
+from core.runs.recorded_bars import recorded
 from core.strategy.actions import FetchWindow
 from core.strategy.api import BarStrategy
 from core.strategy.runner import StrategyRunner
@@ -147,7 +147,8 @@ def lag(monkeypatch: pytest.MonkeyPatch, is_late: Callable[[Bar], bool], delay_s
 
 @pytest.mark.parametrize("timeframe", ["5m", "1m"])
 async def test_what_a_run_saw_is_recorded_and_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeframe: str) -> None:
-    monkeypatch.setattr("core.runs.live.GRACE_S", 0.03)
+    monkeypatch.setattr("core.runs.minute_feed.GRACE_S", 0.03)
+    monkeypatch.setattr("core.runs.order_handling.GRACE_S", 0.03)
     lag(monkeypatch, lambda bar: bar.start_ns // MINUTE_NS % 5 == 4, 0.12)
     async with live(tmp_path, speed=240.0) as scene:
         scene.strategy()

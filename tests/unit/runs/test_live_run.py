@@ -13,10 +13,11 @@ from core.model.instants import MINUTE_NS, SECOND_NS
 from core.model.order import OrderStatus, RejectCode
 from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import RunConfig, RunMode, RunStatus
-from core.runs.live import ASLEEP_S, recorded
+from core.runs.live import ASLEEP_S
+from core.runs.recorded_bars import recorded
 from core.trading.books import RunBook
+from core.trading.seat import Seat
 from core.trading.service import AccountDesk
-from core.trading.state import Seat
 from tests.unit.runs.live_desk import live
 
 

@@ -90,7 +90,7 @@ async def test_the_strategy_finds_them_by_its_own_names_for_them(keeper: Path) -
         run = await held(hand)
         after = await in_vain(hand, run)
         await hand.moved(lambda: not hand.account._owed.owes)
-        venue = hand.scene.runs._sessions[run.id]._work._venue  # type: ignore[attr-defined]
+        venue = hand.scene.runs._sessions._going[run.id]._work._venue  # type: ignore[attr-defined]
         families = venue.families
         for kind, other in ((OrderType.LIMIT, OrderType.STOP), (OrderType.STOP, OrderType.LIMIT)):
             assert families._siblings[after[kind].id] == after[other].id

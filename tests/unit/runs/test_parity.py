@@ -9,8 +9,8 @@ import pytest
 from core.errors import RunError
 from core.model.order import OrderStatus, RejectCode
 from core.model.run import RunConfig, RunStatus
-from core.runs.live import recorded
 from core.runs.parity import parity_of
+from core.runs.recorded_bars import recorded
 from tests.unit.runs.live_desk import live
 
 

@@ -52,7 +52,7 @@ async def test_what_it_held_is_in_the_account_and_nobodys_of_ours(tmp_path: Path
         after = await account(desk)
         assert after.positions() == {}
         assert after.outside["BTC/USD"] == held
-        assert after.coin_fees == before.coin_fees
+        assert after.coins.fees == before.coins.fees
         desk.clock.jump(HOUR_NS)  # nothing of it is met again as a stranger's
         assert (await account(desk)).outside == after.outside
 

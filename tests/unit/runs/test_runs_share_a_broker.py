@@ -6,7 +6,7 @@ import numpy as np
 
 from core.model.instants import MINUTE_NS
 from core.model.run import RunStatus
-from core.runs.live import recorded
+from core.runs.recorded_bars import recorded
 from tests.unit.runs.broker_desk import at_broker
 
 

@@ -20,8 +20,9 @@ from core.model.risk import RiskLimits, SwitchLevel
 from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.store.database import DatabaseStore
 from core.trading.books import RunBook
+from core.trading.seat import Seat
 from core.trading.service import AccountDesk, Intent
-from core.trading.state import AccountState, Seat
+from core.trading.state import AccountState
 from tests.losing import LosingRows, Outcome
 from tests.virtual_time import VirtualClock, virtual_time
 

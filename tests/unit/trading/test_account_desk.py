@@ -172,8 +172,8 @@ async def test_a_position_that_nothing_explains_stops_the_run(scene: Scene) -> N
     first = await scene.desk.reconcile()
     assert [(one.kind, one.healing) for one in first] == [(Kind.POSITION, Healing.WAIT)]
     assert scene.stopped == []
-    assert scene.desk._reconciler is not None
-    scene.desk._reconciler.settle_ns = 0
+    assert scene.desk.comparisons._reconciler is not None
+    scene.desk.comparisons._reconciler.settle_ns = 0
     await scene.desk.reconcile()
     assert scene.stopped == ["The account holds 0 DEMO, and all fills together make 10."]
 
@@ -246,7 +246,7 @@ async def test_what_cannot_be_understood_of_one_order_is_reported_and_ends_nothi
         await scene.until_status(resting, S.ACCEPTED)
         theirs = scene.broker.exchange.by_client_id(resting)
         assert theirs is not None
-        scene.desk._updates.put_nowait(OrderUpdate(event="new", order=msgspec.structs.replace(theirs, status="nonsense"), time_ns=1))
+        scene.desk._updates.hear(OrderUpdate(event="new", order=msgspec.structs.replace(theirs, status="nonsense"), time_ns=1))
         await scene.until_status(await scene.place("buy"), S.FILLED)
         assert reported == [f"an update of order {theirs.id}"]
         assert not scene.stopped
@@ -261,7 +261,7 @@ async def test_what_is_decided_while_the_broker_is_not_heard_of_does_not_leave(t
         order = await scene.until_status(await scene.place(), S.REJECTED)
         assert order.reject_code is RejectCode.RISK_SILENCE
         scene.broker.faults.mend()
-        await scene.until(lambda: scene.desk.state.silent_s == 0.0)
+        await scene.until(lambda: scene.desk.state.lines.silent_s == 0.0)
         await scene.until_status(await scene.place(limit="90"), S.ACCEPTED)
 
 

@@ -49,7 +49,7 @@ class Bugs:
         """Return when the desk has looked at the broker twice more: the first look may have begun before."""
         for _ in range(2):
             wanted = self.looks + 1
-            scene.desk._wake.set()
+            scene.desk.comparisons.wake()
             async with asyncio.timeout(20):
                 while self.looks < wanted:  # noqa: ASYNC110 - the desk's task gets its turn
                     await asyncio.sleep(0)
@@ -65,7 +65,7 @@ async def test_nothing_opens_after_a_bug_and_the_desk_goes_on(tmp_path: Path, mo
         await scene.until_status(await scene.place(), S.FILLED)
         with bugs.at(scene, monkeypatch):
             bugs.cause = bug
-            scene.desk._wake.set()
+            scene.desk.comparisons.wake()
             told = await scene.until_told("live.ComparisonFailed")
             assert told.reason == f"{type(bug).__name__}: {bug}"
             refused = await scene.until_status(await scene.place(qty=1), S.REJECTED)

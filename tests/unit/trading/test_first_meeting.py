@@ -110,7 +110,7 @@ async def test_an_account_that_was_met_opens_while_its_broker_is_away(tmp_path: 
 
     Positions(broker, fail)
     async with opened(tmp_path, broker) as scene:
-        assert scene.desk.reconciled == 0
+        assert scene.desk.comparisons.count == 0
 
 
 async def test_what_is_traded_between_two_questions_is_counted_once(tmp_path: Path) -> None:

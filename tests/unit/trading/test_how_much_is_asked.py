@@ -76,8 +76,8 @@ async def test_an_execution_of_before_is_asked_for_when_an_order_lacks_it(tmp_pa
         scene.broker.exchange.execute(scene.broker_id(order_id), D(4), D(90))
         asked = Executions(scene.broker)
         at_a_later_time(scene, HOUR_NS)
-        assert scene.desk._reconciler is not None
-        scene.desk._reconciler._from_ns = scene.desk.state.clock.now_ns()  # a look of then had not seen it in the broker's list
+        assert scene.desk.comparisons._reconciler is not None
+        scene.desk.comparisons._reconciler._from_ns = scene.desk.state.clock.now_ns()  # a look of then had not seen it in the broker's list
         found = await scene.desk.reconcile()
         assert [one.kind for one in found] == ["missed_fill"]
         assert asked.since_ns <= created_ns

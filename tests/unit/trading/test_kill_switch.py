@@ -178,7 +178,7 @@ async def test_cancels_are_asked_for_as_soon_as_the_broker_is_back(scene: Scene)
     scene.broker.faults.unreachable = True
     await scene.throw(SwitchLevel.CANCEL_ALL)
     await scene.until_told("orders.CancelRefused")
-    await scene.until(lambda: "requests" in scene.desk.state.silent_lines())
+    await scene.until(lambda: "requests" in scene.desk.state.lines.silent())
     scene.broker.faults.unreachable = False
     await scene.until_status(rest, S.CANCELLED)
     assert (await carried_out(scene, 1))[-1].left == ""

@@ -60,10 +60,10 @@ async def test_it_is_not_looked_at_more_often_than_anything_else(tmp_path: Path)
         await held_over_a_split(scene)
         (first,) = await scene.desk.reconcile()
         assert first.healing is Healing.WAIT
-        assert scene.desk._next_in_s() == 2.0
+        assert scene.desk.comparisons._next_in_s() == 2.0
         (second,) = await scene.desk.reconcile()
         assert second.healing is Healing.STOP
-        assert scene.desk._next_in_s() > 2.0
+        assert scene.desk.comparisons._next_in_s() > 2.0
 
 
 async def test_a_person_ends_it_and_that_outlives_the_program(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from core.account_rows import RunTail
 from core.errors import BugError
 from core.events.envelope import Payload, envelope
 from core.events.live_payloads import OrderChangeSent, OrdersLeftTogether
@@ -13,6 +12,7 @@ from core.events.payloads import OrderFilled, SplitApplied
 from core.model.account_snapshot import RunEnd
 from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, TimeInForce
 from core.model.run import Run, RunConfig, RunMode, RunStatus
+from core.ports import RunTail
 from core.trading.run_past import RunPast, RunSum, check_remembered, read_sums, write_sums
 
 D = Decimal

@@ -6,12 +6,12 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from core.account_rows import RunTail
 from core.events.envelope import Payload, envelope
 from core.events.live_payloads import OrderChangeSent
 from core.events.payloads import OrderReplaced, OrderReplaceRefused
 from core.model.account_snapshot import RunEnd
 from core.model.order import RejectCode
+from core.ports import RunTail
 from core.trading.parts import Change
 from core.trading.run_past import RunPast, read_sums, write_sums
 from tests.unit.trading.test_changes import order

@@ -49,7 +49,7 @@ def stop(order_id: str = "run-1.stop", **terms: Any) -> Order:
 
 
 def sells(state: AccountState) -> Decimal:
-    return state.working_qty("run", "SPY", OrderSide.SELL)
+    return state.rests.qty("run", "SPY", OrderSide.SELL)
 
 
 def sold(life: OrderLife, qty: str) -> OrderLife:
@@ -72,10 +72,10 @@ def test_what_one_of_a_pair_sold_the_other_has_no_more_before_the_broker_says_so
     state.left_together([target(), stop()])
     state.recall(sold(state.lives["run-1.target"], "4"))
     assert sells(state) == 6
-    assert {each: rest.qty for each, rest in state._rests.items()} == {"run-1.target": D(6), "run-1.stop": D(6)}
+    assert {each: rest.qty for each, rest in state.rests._all.items()} == {"run-1.target": D(6), "run-1.stop": D(6)}
     state.recall(msgspec.structs.replace(state.lives["run-1.target"], broker_qty=D(10)))
     assert sells(state) == 6  # six more are sold there and not booked yet; the stop has nothing left
-    assert "run-1.stop" not in state._rests
+    assert "run-1.stop" not in state.rests._all
 
 
 def test_it_is_so_after_a_restart_too_whichever_of_them_sold() -> None:
@@ -83,7 +83,7 @@ def test_it_is_so_after_a_restart_too_whichever_of_them_sold() -> None:
         state = known(target(), stop())
         state.recall(sold(state.lives[seller], "4"))
         state.left_together([state.lives["run-1.target"].order, state.lives["run-1.stop"].order])
-        assert state._rests[other].qty == 6
+        assert state.rests._all[other].qty == 6
 
 
 def test_a_pair_that_the_program_minds_is_over_what_each_has_left() -> None:
