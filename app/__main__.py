@@ -22,10 +22,22 @@ def main() -> None:
     try:
         from app.cli import main as run_call
 
-        sys.exit(run_call())
+        code = run_call()
     except KeyboardInterrupt:
-        sys.stderr.write("error[cancelled]: Stopped on request.\n")
-        sys.exit(1)
+        code = _told_to_end_early(sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # all is done and said: what comes now must not become the exit code
+    sys.exit(code)
+
+
+def _told_to_end_early(arguments: list[str]) -> int:
+    from app.early_stop import say_not_begun, trades
+
+    if trades(arguments):
+        say_not_begun(as_json="--json" in arguments, log_json="--log-json" in arguments)
+        return 0
+    sys.stderr.write("error[cancelled]: Stopped on request.\n")
+    return 1
 
 
 if __name__ == "__main__":

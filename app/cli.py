@@ -27,8 +27,10 @@ from app import (
     doctor,
 )
 from app.call import Call
+from app.common_options import COMMON_OPTIONS, common_options_first
 from app.config import DATABASE_VARIABLE, Paths, database_url
 from app.console import let_stdout_go, print_error
+from app.early_stop import say_not_begun, trades
 from app.options import EVERYWHERE
 from core import ENGINE_VERSION
 from core.errors import InputError, KnownError, UnknownName, nearest
@@ -41,9 +43,6 @@ _PLAINLY: Final = {
     "Input should be a valid number, unable to parse string as a number": "it must be a number",
 }
 """What the parser of the command line says → what it means."""
-
-COMMON_OPTIONS: Final = {"--db": True, "--profile": True, "--verbose": False, "--debug": False}
-"""Options that may stand anywhere on the line, and whether they take a value."""
 
 
 class VerbGroup(TyperGroup):
@@ -148,28 +147,6 @@ def weaver(
     open_window(call, WindowOptions.parse(demo=demo, theme=theme, screenshot=screenshot, size=size, panel=panel))
 
 
-def common_options_first(arguments: Sequence[str]) -> list[str]:
-    """Move the common options before the verb, so that they may stand anywhere; what follows `--` is left alone."""
-    first: list[str] = []
-    rest: list[str] = []
-    given = list(arguments)
-    while given:
-        word = given.pop(0)
-        name = word.partition("=")[0]
-        if word == "--":
-            rest += [word, *given]
-            break
-        if name not in COMMON_OPTIONS or (name != word and not COMMON_OPTIONS[name]):
-            rest.append(word)
-            continue
-        first.append(word)
-        if name == word and COMMON_OPTIONS[name]:
-            if not given:
-                raise InputError(f"{name} is followed by nothing.", "`weaver --help` shows what it takes.")
-            first.append(given.pop(0))
-    return first + rest
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one call and return its exit code: 0 done, 1 it ran and failed, 2 the call was wrong."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -188,6 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the outermost frame: known errors are told in plain words, bugs are kept and reported
         return _say(_single_cause(error), given)
     if code == INTERRUPTED:
+        if trades(given):
+            say_not_begun(as_json="--json" in given, log_json="--log-json" in given)
+            return 0
         print_error("cancelled", "Stopped on request.")
         return 1
     return code if isinstance(code, int) else 0

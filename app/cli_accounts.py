@@ -206,6 +206,7 @@ def _order_row(order: "BrokerOrder") -> tuple[str, ...]:
     qty = plain(order.qty) if order.qty is not None else f"for {_cash(order.notional)}"
     prices = [_price(price) for price in (order.stop_price, order.limit_price, order.trail_price) if price is not None]
     prices += [f"{_price(order.trail_percent)} %"] if order.trail_percent is not None else []
+    prices += [f"at {_price(order.trigger_price)}"] if order.trigger_price is not None else []
     return (
         (moment(order.submitted_ns) or "")[:16],
         order.symbol,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.call import Call, absolute
+from app.call import Call, Stop, absolute, unbroken
 from app.console import fail, print_json, progress, show
 from app.options import AsJson, WithEquity
 from app.run_terms import (
@@ -224,18 +224,35 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 async def run_to_end(
-    engine: "Engine", settle: Callable[["Engine"], "RunConfig"], shows_progress: bool, *, demo: bool = False, confirm: str = ""
+    engine: "Engine",
+    settle: Callable[["Engine"], "RunConfig"],
+    shows_progress: bool,
+    *,
+    demo: bool = False,
+    confirm: str = "",
+    stop: Stop | None = None,
 ) -> "RunReport":
     """Create and start a run and wait for its end. When the call is cancelled meanwhile, the run is stopped and kept as stopped.
 
-    `confirm`: what was typed for a live run. One that cannot be started leaves nothing.
+    `confirm`: what was typed for a live run. One that cannot be started leaves nothing, and neither does a cancel before there is one.
     """
     config = settle(engine)
     async with engine.holding_account(config):
-        return await _run_to_end(engine, await engine.create_run(config, demo=demo), shows_progress, confirm)
+        # What lasts is behind it. Cut short in between, a run would be left that nobody knows of.
+        run = await unbroken(_begun(engine, config, demo, confirm))
+        return await _shown_to_end(engine, run, shows_progress, stop)
 
 
-async def _run_to_end(engine: "Engine", run: "Run", shows_progress: bool, confirm: str) -> "RunReport":
+async def _begun(engine: "Engine", config: "RunConfig", demo: bool, confirm: str) -> "Run":
+    run = await engine.create_run(config, demo=demo)
+    try:
+        return await engine.start_run(run.id, confirm)
+    except KnownError:
+        await engine.delete_run(run.id)
+        raise
+
+
+async def _shown_to_end(engine: "Engine", run: "Run", shows_progress: bool, stop: Stop | None) -> "RunReport":
     from core.events.payloads import RunProgressed
     from core.model.result import Progress
 
@@ -247,25 +264,18 @@ async def _run_to_end(engine: "Engine", run: "Run", shows_progress: bool, confir
                 on_progress(Progress(done=payload.bars, total=payload.bars_total, what="bars"))
 
         with engine.subscribe(RunProgressed.wire, relay, owner="command line", run_id=run.id):
-            return await to_end(engine, run, start=True, confirm=confirm)
+            return await to_end(engine, run, stop)
 
 
-async def to_end(engine: "Engine", run: "Run", *, start: bool = False, confirm: str = "") -> "RunReport":
-    """Wait for a run's end; `start`: begin it first, `confirm`: what was typed for a live run. One that cannot be started is removed.
-
-    When the call is cancelled meanwhile, the run is stopped and kept as stopped.
-    """
+async def to_end(engine: "Engine", run: "Run", stop: Stop | None = None) -> "RunReport":
+    """Wait for a run's end. When the call is cancelled meanwhile, the run is stopped and kept as stopped. `stop` is told of the end."""
     from core.events.payloads import RunStopRequested
 
     interrupted = False
     try:
-        if start:
-            try:
-                await engine.start_run(run.id, confirm)
-            except KnownError:
-                await engine.delete_run(run.id)
-                raise
         run = await engine.wait_for_run(run.id)
+        if stop is not None:
+            stop.is_over = True
         interrupted = bool(await engine.events(run_id=run.id, pattern=RunStopRequested.wire, limit=1))
     except asyncio.CancelledError:
         interrupted = True

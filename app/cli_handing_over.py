@@ -7,6 +7,7 @@ import typer
 from app.call import Call
 from app.console import print_json, show
 from app.options import AsJson, RunId
+from app.words import surely
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,14 +56,19 @@ def offer(
         show(Text(f"Run {run_id} goes on here until the desk {offered.words} takes it over: weaver runs take-over {run_id}"))
 
 
-def take_over(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
+def take_over(
+    context: typer.Context,
+    run: RunId,
+    confirm: Annotated[str, typer.Option(help="Of a live run: the account's number, typed.", metavar="NAME")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Take a run from a desk that is gone or has offered it: it is compared with the broker and interrupted; it can be resumed here."""
     from rich.text import Text
 
     call: Call = context.obj
 
     async def work(engine: "Engine") -> "Run":
-        return await engine.take_over_run(run)
+        return await engine.take_over_run(surely("run", run, (await engine.run(run)).id), confirm)
 
     taken = call.run(work, recover=False)
     if as_json:

@@ -12,7 +12,7 @@ from app.call import Call
 from app.console import fail, print_json, show, table
 from app.hand_call import At, HandCall
 from app.options import EVERYWHERE, AccountText, AsJson, KeptAt
-from app.words import one_of
+from app.words import one_of, surely
 from core.errors import BrokerError, BrokerRefused, BrokerUnreachable, InputError, InvalidValue, OutcomeUnknown, RateLimited, UnknownName
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ def _chosen(orders: "Sequence[BrokerOrder]", ids: Sequence[str] | None) -> "list
             raise UnknownName("open order", text, [one.client_order_id for one in flat])
         if len(fitting) > 1:
             raise InvalidValue("order", text, f"{len(fitting)} open orders begin so; write more of the id.")
-        found[fitting[0].id] = fitting[0]
+        one = fitting[0]
+        surely("order", text, text if text in {one.client_order_id, one.id} else one.client_order_id)
+        found[one.id] = one
     return list(found.values())
 
 

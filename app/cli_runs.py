@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.call import Call
+from app.call import Call, Stop, signals_as_before
 from app.cli_backtest import BenchmarkSymbol, ReportPath, collect, report_target, to_end, with_files
 from app.cli_handing_over import offer, take_over
 from app.console import fail, print_json, progress, show
+from app.early_stop import say_not_begun
 from app.options import EVERYWHERE, AsJson, RunId, WithEquity
-from core.errors import InputError, NotTheSame, RunError
+from app.words import surely
+from core.errors import Cancelled, InputError, NotTheSame, RunError
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
@@ -192,7 +194,7 @@ def stop(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 
     async def work(engine: "Engine") -> "Run":
         found = await engine.run(run)
-        return await engine.stop_run(found.id)
+        return await engine.stop_run(surely("run", run, found.id))
 
     stopped = call.run(work)
     if as_json:
@@ -213,14 +215,23 @@ def resume(
 
     call: Call = context.obj
 
+    to_go_on: list[str] = []
+    stop = Stop()
+
     async def work(engine: "Engine") -> "RunReport":
         found = await engine.run(run)
+        to_go_on.append(found.id)
         with told(engine, log_json=log_json):
-            return await to_end(engine, await engine.resume_run(found.id, confirm))
+            return await to_end(engine, await engine.resume_run(found.id, confirm), stop)
 
-    with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(work, log_json=log_json)
-    tell(done, as_json=as_json)
+    with signals_as_before():
+        try:
+            with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
+                done = call.run(work, log_json=log_json, stop=stop)
+        except Cancelled:
+            say_not_begun(as_json=as_json, log_json=log_json, interrupted=to_go_on[0] if to_go_on else run)
+            return
+        tell(done, as_json=as_json)
 
 
 def close(
@@ -236,7 +247,7 @@ def close(
 
     async def work(engine: "Engine") -> "Run":
         found = await engine.run(run)
-        return await engine.close_run(found.id, flatten)
+        return await engine.close_run(surely("run", run, found.id), flatten)
 
     closed = call.run(work)
     if as_json:
@@ -253,7 +264,7 @@ def delete(context: typer.Context, run: RunId, as_json: AsJson = False) -> None:
 
     async def work(engine: "Engine") -> "Run":
         found = await engine.run(run)
-        await engine.delete_run(found.id)
+        await engine.delete_run(surely("run", run, found.id))
         return found
 
     removed = call.run(work)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from app.beside import written_beside
-from app.call import Call
+from app.call import Call, Stop, signals_as_before
 from app.cli_backtest import run_config, run_to_end
 from app.console import fail, print_error, print_json, show
+from app.early_stop import say_not_begun
 from app.options import AsJson
 from app.run_terms import TermWords
-from app.words import one_of
-from core.errors import BugError, InputError, InvalidValue, UnknownName
+from app.words import one_of, surely
+from core.errors import BugError, Cancelled, InputError, InvalidValue, UnknownName
 
 if TYPE_CHECKING:
     from app.run_document import RunReport
@@ -115,6 +116,8 @@ def trade(
             end_ns=end_ns,
         )
 
+    stop = Stop()
+
     async def work(engine: "Engine") -> "RunReport":
         thrown = (await engine.switches()).get(None)
         if thrown is not None and thrown != "off":
@@ -126,17 +129,22 @@ def trade(
         from app.turns import served_soon
 
         with told(engine, log_json=log_json), served_soon():
-            done = await run_to_end(engine, settle, shows_progress=False, confirm=confirm)
+            done = await run_to_end(engine, settle, shows_progress=False, confirm=confirm, stop=stop)
         if _was_wrong_call(done.run):
             await engine.delete_run(done.run.id)  # it never began: nothing of it is there to be looked at
         return done
 
-    with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
-        done = call.run(work, speed=speed, seed=seed, faults=fault or (), log_json=log_json)
-    if _was_wrong_call(done.run):
-        print_error(done.run.error_code or InputError.code, done.run.error or "The market does not know what was asked for.")
-        raise typer.Exit(2)
-    tell(done, as_json=as_json)
+    with signals_as_before():
+        try:
+            with redirect_stdout(sys.stderr):  # what a plug-in prints must not get into the document
+                done = call.run(work, speed=speed, seed=seed, faults=fault or (), log_json=log_json, stop=stop)
+        except Cancelled:
+            say_not_begun(as_json=as_json, log_json=log_json)
+            return
+        if _was_wrong_call(done.run):
+            print_error(done.run.error_code or InputError.code, done.run.error or "The market does not know what was asked for.")
+            raise typer.Exit(2)
+        tell(done, as_json=as_json)
 
 
 def _was_wrong_call(run: "Run") -> bool:
@@ -255,6 +263,8 @@ async def _thrown(
     from core.events.live_payloads import SwitchCarriedOut, SwitchUnreached
     from core.model.risk import SwitchLevel
 
+    if run is not None:
+        run = surely("run", run, (await engine.run(run)).id)
     thrown, accounts = await engine.throw_switch(level, reason, run)
     trading = [one.id for one in await engine.trading_runs() if thrown.run_id in {None, one.id}]
     answers: dict[str, dict[str, Any] | None] = dict.fromkeys(accounts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.account_call import accounts_of, parse_account
 from app.call import Call
+from app.words import surely
 from core.errors import InputError, InvalidValue
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class At:
             raise UnknownName("working order", text, [one.id for one in view.working])
         if len(found) > 1:
             raise InvalidValue("order", text, f"{len(found)} working orders begin so; write more of the id.")
+        surely("order", text, found[0].id)
         return found[0]
 
     def owner_of(self, view: "AccountView", symbol: str, owner: str | None, done: str = "closed or turned around") -> str:
@@ -128,7 +130,7 @@ class At:
         if len(fitting) > 1:
             named = ", ".join(f"{one.owner_id} ({one.owner})" for one in fitting)
             raise InputError(f"{symbol} is held by several: {named}.", "Name one with --owner.")
-        return fitting[0].owner_id
+        return fitting[0].owner_id if owner is None else surely("owner", owner, fitting[0].owner_id)
 
 
 class HandCall:

@@ -295,12 +295,13 @@ class Engine:
         """Tell whether a run goes on in this process."""
         return self._runs.is_here(run)
 
-    async def take_over_run(self, run_id: str) -> Run:
+    async def take_over_run(self, run_id: str, confirm: str = "") -> Run:
         """Take a run from a desk that is gone or has offered it: its account is compared with the broker, and it ends as interrupted.
 
-        Then it can be resumed here, or closed. Raises HeldElsewhere while that desk has it, RunError, BrokerError.
+        Then it can be resumed here, or closed. `confirm`: as for `start_run`. Raises HeldElsewhere while that desk has it, NotArmed,
+        RunError, BrokerError.
         """
-        return await self._runs.take_over(run_id)
+        return await self._runs.take_over(run_id, confirm=confirm)
 
     async def offer_run(self, run_id: str, desk: str | None) -> DeskSeen | None:
         """Let the desk of that name or id take over a run of this one; None takes the offer back. Returns the desk.

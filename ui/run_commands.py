@@ -229,8 +229,8 @@ class RunCommands(QObject):
             return
         run_id, title, desk = row.run.id, row.title, row.desk
 
-        def take(_typed: str = "") -> None:
-            self._tasks.start(self._take_over(run_id, title), what=f"taking over {title}")
+        def take(typed: str = "") -> None:
+            self._tasks.start(self._take_over(run_id, title, typed), what=f"taking over {title}")
 
         if row.run.config.mode is RunMode.LIVE:
             what = f"Take over {title} from the desk {desk} at"
@@ -244,8 +244,8 @@ class RunCommands(QObject):
             take,
         )
 
-    async def _take_over(self, run_id: str, title: str) -> None:
-        run = await self._engine.take_over_run(run_id)
+    async def _take_over(self, run_id: str, title: str, typed: str) -> None:
+        run = await self._engine.take_over_run(run_id, typed)
         self.say(f"{title} is here. {run.error or ''}".strip())
 
     def verify(self) -> None:

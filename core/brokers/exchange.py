@@ -32,7 +32,7 @@ from core.model.broker import (
 )
 from core.model.market import Bar, asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO, to_float
-from core.model.order import OrderRequest, OrderStatus, TimeInForce
+from core.model.order import OrderRequest, OrderStatus, OrderType, TimeInForce
 from core.model.run import AccountKind, AccountTerms, PathModel
 
 TIMES_IN_FORCE: Final = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
@@ -97,15 +97,23 @@ class Exchange:
 
     def orders(self) -> list[BrokerOrder]:
         """Return every order there ever was, newest first."""
-        return list(self._orders.values())[::-1]
+        return [self._as_it_stands(order) for order in self._orders.values()][::-1]
 
     def order(self, id: str) -> BrokerOrder | None:
         """Return an order by the exchange's id."""
-        return self._orders.get(id)
+        order = self._orders.get(id)
+        return None if order is None else self._as_it_stands(order)
 
     def by_client_id(self, client_order_id: str) -> BrokerOrder | None:
         """Return an order by ours."""
-        return self._orders.get(self._ids.get(client_order_id, ""))
+        return self.order(self._ids.get(client_order_id, ""))
+
+    def _as_it_stands(self, order: BrokerOrder) -> BrokerOrder:
+        """Return an order with the price that a trailing stop has followed the market to."""
+        if order.type is not OrderType.TRAILING_STOP or order.id not in self._working:
+            return order
+        with localcontext(MONEY_CONTEXT):
+            return msgspec.structs.replace(order, trigger_price=self._working[order.id].stop_now())
 
     def executions(self) -> list[Execution]:
         """Return every execution, oldest first."""

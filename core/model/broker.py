@@ -284,6 +284,8 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     legs: tuple["BrokerOrder", ...] = ()
     liquidates: bool = False
     """Whether the broker itself placed it, to close a position after a margin call."""
+    trigger_price: Decimal | None = None
+    """Where a trailing stop stands now; it moves with the market. None of any other order, and where the broker does not say."""
 
     @property
     def is_changing(self) -> bool:

@@ -3,6 +3,7 @@
 Money and quantities are Decimal, in account currency and units; times UTC ns.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -250,3 +251,5 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     held: frozenset[str] = frozenset()
     lacks_exits: bool = False
     """Whether exits that made way for a closing are about to be sent again: in a moment they are there, or it is said why not."""
+    triggers: Mapping[str, Decimal] = {}
+    """Where trailing stops stand, by the id of the order, as the broker said last: they move with the market."""

@@ -42,6 +42,10 @@ class AccountRows(Protocol):
         """Return the runs whose orders and fills these are, of those that are stored."""
         ...
 
+    async def open_orders(self, run_ids: Sequence[str]) -> list[Order]:
+        """Return the orders of these runs that are not over, of each run in the order they were made. Decodes no others."""
+        ...
+
     async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
         """Return those of the runs that have an order with one of the broker's ids. Reads all of their orders."""
         ...

@@ -52,9 +52,7 @@ class OpenAccount:
         """
         if self.name is AccountName.PAPER:
             return
-        if confirm.strip().casefold() != self.number.casefold():
-            what = f"{confirm.strip()!r} is not the name of the live account." if confirm.strip() else "This would trade real money."
-            raise NotArmed(what, f"Type the account's name to confirm it: {self.number}")
+        check_typed(confirm, self.number)
         await self.desk.arm(self._desk_name, run_id)
 
 
@@ -252,6 +250,13 @@ class Desks:
                     await owed.give_up()
             if held.is_taken:
                 raise _taken(lease.name)
+
+
+def check_typed(confirm: str, number: str) -> None:
+    """Raise NotArmed, whose `todo` says what to type, unless a person typed the number of a live account."""
+    if confirm.strip().casefold() != number.casefold():
+        what = f"{confirm.strip()!r} is not the name of the live account." if confirm.strip() else "This would trade real money."
+        raise NotArmed(what, f"Type the account's name to confirm it: {number}")
 
 
 def check_kind(known: Account, account: AccountName) -> None:

@@ -41,6 +41,7 @@ from core.runs.previews import Previews
 from core.runs.reverses import Reverses
 from core.runs.router import default_time_in_force
 from core.runs.store_away import StoreAway
+from core.runs.trailing import trailing_triggers
 from core.runs.valuation import Valuation
 from core.trading.books import RunBook
 from core.trading.changes import changed_request
@@ -72,6 +73,7 @@ class HandAccount:
         self._cancels = HandCancels(self.desk, self._families, opened.owed, self._away, self._tell)
         self._families.know(self.desk.state.lives, self.desk.state.taken_back)
         self._changed = asyncio.Event()
+        self._triggers: dict[str, Decimal] = {}
         self._valuation = Valuation(self.desk.state, opened.broker.market)
         self._previews = Previews(self.desk, run.id, self._valuation, self._made, self._money)
         self._reverses = Reverses(self.desk, self._commit)
@@ -169,6 +171,7 @@ class HandAccount:
     async def _look(self) -> None:
         self.desk.state.note_account(await self._broker.account.account())
         self._valuation.know({one.symbol: one.price for one in await self._broker.account.positions() if one.price is not None})
+        self._triggers = await trailing_triggers(self.desk.state, self._broker.orders)
 
     def _tell(self) -> None:
         if self._log.wanted(AccountChanged.wire):
@@ -203,6 +206,7 @@ class HandAccount:
             as_of_ns=self._now_ns(),
             held=frozenset(order.id for order in working if state.groups.is_held(order)),
             lacks_exits=self._owed.lacks,
+            triggers=self._triggers,
         )
 
     def _money(self) -> Account:

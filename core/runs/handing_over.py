@@ -16,7 +16,7 @@ from core.model.desk import DeskSeen, Lease, LeaseKind
 from core.model.order import OrderStatus
 from core.model.run import Run, RunMode, RunStatus
 from core.ports import Clock, Store
-from core.runs.desks import Desks, OpenAccount
+from core.runs.desks import Desks, OpenAccount, check_typed
 from core.runs.endings import RunEndings
 from core.runs.leases import TTL_S, FencedRuns, LeaseKeeper
 from core.runs.live_config import account_of
@@ -86,11 +86,12 @@ class HandingOver:
 
     # --- at the desk that takes it ---
 
-    async def take_over(self, run: Run, reconcile: Reconcile | None = None) -> Run:
+    async def take_over(self, run: Run, reconcile: Reconcile | None = None, confirm: str | None = None) -> Run:
         """Take a running run from a desk that is gone or has offered it, and end it as interrupted.
 
         From the first moment nothing more of that desk is stored. `reconcile` comes before anything is done here; None: where the run
-        trades at a broker, its account is opened and compared. Raises HeldElsewhere, RunError, BrokerError; then it can be tried again.
+        trades at a broker, its account is opened and compared. `confirm`: what a person typed who takes it, of a live run the number of its
+        account; None: nobody is asked. Raises HeldElsewhere, RunError, NotArmed, BrokerError; then it can be tried again.
         """
         if run.status is not RunStatus.RUNNING:
             raise RunError(f"Run {run.id} is {run.status}; there is nothing to take over.")
@@ -100,7 +101,7 @@ class HandingOver:
             raise self._refused(run, before.desk.name)
         account = account_of(run.config.mode) if reconcile is None and self._endings.outlives_program(run) else None
         if account is not None:
-            await self._check_can(run, before, account)
+            await self._check_can(run, before, account, confirm)
         try:
             lease = await self._leases.take(LeaseKind.RUN, run.id, lambda: None)
         except HeldElsewhere as error:
@@ -129,7 +130,7 @@ class HandingOver:
         todo = f"It can be offered there: weaver runs offer {run.id} --to {self._store.desk.name!r}."
         return HeldElsewhere(f"Run {run.id}", desk, todo if _is_trading(run) else "Wait until that desk has let go.")
 
-    async def _check_can(self, run: Run, lease: Lease | None, account: AccountName) -> None:
+    async def _check_can(self, run: Run, lease: Lease | None, account: AccountName, confirm: str | None) -> None:
         """Raise what would keep the account from coming with the run, before anything is taken from anybody."""
         if lease is not None and not lease.expired and lease.offered_to == self._store.desk.id:
             await self._check_alone(run, lease)
@@ -138,6 +139,8 @@ class HandingOver:
         if others:
             what = f"The orders of run {run.id} are at the account {', '.join(sorted(map(str, others)))}, and this desk's is {key}."
             raise RunError(what, "Store the keys of that account here (weaver accounts set), or close the run at its own desk.")
+        if account is AccountName.LIVE and confirm is not None:
+            check_typed(confirm, key.partition(":")[2])
 
     async def _check_alone(self, run: Run, lease: Lease) -> None:
         """Raise RunError where something else of the run's desk trades on its account: an account has one desk."""

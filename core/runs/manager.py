@@ -117,15 +117,15 @@ class RunManager:
         await self._unstored.store()
         return await self._recovery.recover()
 
-    async def take_over(self, run_id: str, reconcile: Reconcile | None = None) -> Run:
+    async def take_over(self, run_id: str, reconcile: Reconcile | None = None, confirm: str | None = None) -> Run:
         """Take a running run from a desk that is gone or has offered it, and end it as interrupted; see `HandingOver`.
 
-        Raises HeldElsewhere, RunError, BrokerError, UnknownName.
+        Raises HeldElsewhere, RunError, NotArmed, BrokerError, UnknownName.
         """
         run = await self.get(run_id)
         if run.id in self._sessions:
             raise RunError(f"Run {run.id} goes on in this program; there is nothing to take over.")
-        return await self._handing.take_over(run, reconcile)
+        return await self._handing.take_over(run, reconcile, confirm)
 
     async def offer(self, run_id: str, desk: str | None) -> DeskSeen | None:
         """Let another desk take a run of this one at once; None takes the offer back. Raises InputError, UnknownName, RunError."""

@@ -76,9 +76,14 @@ class Debt:
 
     def owed_qty(self, state: AccountState, side: ClosingSide) -> Decimal:
         """Return over how many units exits lack that were there: neither filled since, nor working."""
-        filled = sum((life.known_qty for each in self._each(state.lives) for life in each), ZERO)
-        whole = min(self.qty + self._filled_before, self._bought_qty(state.lives))
-        return max(ZERO, whole - filled - sum(map(side.open_qty, self._each(state.lives)), ZERO))
+        open_qty = sum(map(side.open_qty, self._each(state.lives)), ZERO)
+        return max(ZERO, self._whole_qty(state.lives) - self._known_qty(state.lives) - open_qty)
+
+    def _whole_qty(self, lives: Mapping[str, OrderLife]) -> Decimal:
+        return min(self.qty + self._filled_before, self._bought_qty(lives))
+
+    def _known_qty(self, lives: Mapping[str, OrderLife]) -> Decimal:
+        return sum((life.known_qty for each in self._each(lives) for life in each), ZERO)
 
     def _bought_qty(self, lives: Mapping[str, OrderLife]) -> Decimal:
         """Return what the entry came to, where it came to less than it was over: exits that left with it were over all of it."""
@@ -96,6 +101,17 @@ class Debt:
         return any(
             each in lives and not lives[each].is_settled and lives[each].left_qty > left_qty for each, left_qty in self.making_way.items()
         )
+
+    def giving_way_qty(self, state: AccountState, side: ClosingSide) -> Decimal:
+        """Return over how many units they work that the broker was asked to take off them, no more than the entry has bought."""
+        found = ZERO
+        for each in self._each(state.lives):
+            asked = [life for life in each if life.order.id in self.making_way and not life.is_settled]
+            if asked:
+                # One that is not made smaller is taken back whole.
+                left = (ZERO if life.order.id in state.taken_back else self.making_way[life.order.id] for life in asked)
+                found += max(ZERO, side.open_qty(asked) - min(left))
+        return min(found, max(ZERO, self._whole_qty(state.lives) - self._known_qty(state.lives)))
 
     def is_there(self, lives: Mapping[str, OrderLife]) -> bool:
         """Whether the broker has acknowledged what was sent in their place, and of a pair both."""

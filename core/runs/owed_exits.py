@@ -208,15 +208,16 @@ class OwedExits:
     async def give_up(self) -> None:
         """Say of what is owed still that it goes on when the account is opened again. Raises StoreError."""
         for key in {debt.key: None for debt in self._debts}:
-            due = self._due(key, ZERO)
+            due, held = self._due(key, ZERO), self._held(key)
             for debt in self._of(key):
                 qty = next((qty for one, qty in due if one is debt), ZERO)
+                reason = f"{debt.reason} The account was let go; they are sent when it is open again.".strip()
+                if not qty and debt.is_making_way(self._state.lives):
+                    qty = min(held, debt.giving_way_qty(self._state, self._side))
+                    reason = "Their cancel is under way, and the account was let go."
                 if qty:
-                    await self._say(
-                        debt, qty, "let go", f"{debt.reason} The account was let go; they are sent when it is open again.".strip()
-                    )
-                elif debt.is_making_way(self._state.lives):
-                    await self._say(debt, debt.qty, "let go", "Their cancel is under way, and the account was let go.")
+                    await self._say(debt, qty, "let go", reason)
+                held = max(ZERO, held - qty)
 
     # --- inside ---
 

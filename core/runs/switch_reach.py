@@ -88,23 +88,31 @@ class SwitchReach:
 
     async def _places(self, level: SwitchLevel, run_id: str | None) -> list[_Place]:
         runs = await self._store.runs.runs() if run_id is None else [await self._store.runs.run(run_id)]
+        trading = [
+            run
+            for run in runs
+            if run is not None and run.config.mode is not RunMode.BACKTEST and self._brokers.outlives_program(run.config.broker)
+        ]
+        works_at: dict[str, set[str]] = {}
+        for order in await self._store.runs.open_orders([run.id for run in trading]):
+            if order.account is not None:
+                works_at.setdefault(order.run_id, set()).add(order.account)
         found: dict[str, _Place] = {}
-        for run in runs:
-            if run is None or run.config.mode is RunMode.BACKTEST or not self._brokers.outlives_program(run.config.broker):
-                continue
-            for key in await self._concerned(run, level):
+        for run in trading:
+            keys = works_at.get(run.id, set())
+            if level is SwitchLevel.FLATTEN:
+                keys |= await self._held_at(run)
+            for key in keys:
                 name = AccountName.LIVE if run.config.mode is RunMode.LIVE else AccountName.PAPER
                 if not self._desks.has(run.config.broker, name):
                     found[key] = _Place(key, run.config.broker, name)
         return list(found.values())
 
-    async def _concerned(self, run: Run, level: SwitchLevel) -> set[str]:
-        """Return the accounts where an order of the run works, or with FLATTEN where it holds something."""
-        orders = await self._store.runs.orders(run.id)
-        found = {order.account for order in orders if order.account is not None and not order.status.is_final}
-        if level is SwitchLevel.FLATTEN and await self._holds_something(run):
-            found |= {order.account for order in orders if order.account is not None and order.filled_qty}
-        return found
+    async def _held_at(self, run: Run) -> set[str]:
+        """Return the accounts where a run holds something."""
+        if not await self._holds_something(run):
+            return set()
+        return {order.account for order in await self._store.runs.orders(run.id) if order.account is not None and order.filled_qty}
 
     async def _holds_something(self, run: Run) -> bool:
         """Tell whether the run's own book has a position: by its fills, and what splits and fees in coin made of them."""

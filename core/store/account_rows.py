@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from core.events.codec import EventCodec
 from core.events.envelope import Envelope
 from core.model.account_snapshot import AccountSnapshot, RunEnd
-from core.model.order import Order
+from core.model.order import Order, OrderStatus
 from core.model.run import RunMode
 from core.ports import RunTail
 from core.store.dialect import database_of, execute
@@ -20,6 +20,7 @@ from core.store.tables import ACCOUNT_SNAPSHOTS
 _COLUMNS: Final = ("account", "version", "sha256", "body")
 _PUT: Final = BulkInsert(ACCOUNT_SNAPSHOTS, _COLUMNS, key="account", update=_COLUMNS[1:])
 _LAST: Final = (("orders", "ordinal"), ("fills", "ordinal"), ("outbox", "seq"))
+_OPEN: Final = [status.value for status in OrderStatus if not status.is_final]
 _decode_orders: Final = msgspec.json.Decoder(list[tuple[int, Order]]).decode
 
 
@@ -85,6 +86,17 @@ def read_runs_of(connection: Connection, order_ids: Sequence[str], fill_ids: Seq
             query = f"SELECT DISTINCT run_id FROM {table} WHERE id IN ({', '.join('?' * len(some))})"  # noqa: S608
             found |= {run_id for (run_id,) in execute(connection, query, some).fetchall()}
     return found
+
+
+def read_open_orders(connection: Connection, run_ids: Sequence[str]) -> list[Order]:
+    """Return the orders of these runs that are not over, of each run in the order they were made."""
+    sql = database_of(connection).sql
+    found: list[tuple[int, Order]] = []
+    for some in _in_parts(run_ids):
+        where = f"run_id IN ({', '.join('?' * len(some))}) AND status IN ({', '.join('?' * len(_OPEN))})"
+        source = f"FROM (SELECT ordinal, body FROM orders WHERE {where}) AS page"  # noqa: S608 - values are parameters
+        found += sql.bodies(connection, source, [*some, *_OPEN], _decode_orders)
+    return [order for _, order in sorted(found, key=lambda row: row[0])]
 
 
 def read_runs_at_broker(connection: Connection, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:

@@ -21,6 +21,7 @@ from core.store import rows
 from core.store.account_rows import (
     put_account_snapshot,
     read_account_snapshots,
+    read_open_orders,
     read_run_ends,
     read_run_tail,
     read_runs_at_broker,
@@ -309,6 +310,10 @@ class DatabaseRunStore:
     async def runs_of(self, *, order_ids: Sequence[str] = (), fill_ids: Sequence[str] = ()) -> set[str]:
         """See `core.ports.AccountRows`."""
         return await self._threads.read(lambda connection: read_runs_of(connection, order_ids, fill_ids))
+
+    async def open_orders(self, run_ids: Sequence[str]) -> list[Order]:
+        """See `core.account_rows.AccountRows`."""
+        return await self._threads.read(lambda connection: read_open_orders(connection, run_ids))
 
     async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
         """See `core.ports.AccountRows`."""

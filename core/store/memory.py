@@ -211,6 +211,10 @@ class MemoryRunStore:
         named = ((self._orders, order_ids), (self._fills, fill_ids))
         return {run_id for rows, ids in named for run_id, of_run in rows.items() if any(each in of_run for each in ids)}
 
+    async def open_orders(self, run_ids: Sequence[str]) -> list[Order]:
+        """See `core.account_rows.AccountRows`."""
+        return [order for each in run_ids for order in self._orders.get(each, {}).values() if not order.status.is_final]
+
     async def runs_at_broker(self, run_ids: Sequence[str], broker_ids: Sequence[str]) -> set[str]:
         """See `core.ports.AccountRows`."""
         return {each for each in run_ids if any(order.broker_id in broker_ids for order in self._orders.get(each, {}).values())}

@@ -27,7 +27,19 @@ from core.model.broker import BrokerOrder, Execution
 from core.model.money import ZERO, plain
 from core.model.order import ORDER_TRANSITIONS, Fill, Order, OrderStatus, RejectCode
 from core.trading.changes import change_id, number_of
-from core.trading.parts import RANK, Change, Parts, is_past_known, next_part, open_change, part_of, terms_of, whole_qty
+from core.trading.parts import (
+    RANK,
+    Change,
+    Parts,
+    Splits,
+    in_present_units,
+    is_past_known,
+    next_part,
+    open_change,
+    part_of,
+    terms_of,
+    whole_qty,
+)
 
 _S = OrderStatus
 _ENDED: Final = frozenset({_S.EXPIRED, _S.CANCELLED, _S.REJECTED})
@@ -52,6 +64,8 @@ class OrderLife(msgspec.Struct, frozen=True, kw_only=True):
     """The broker's orders that make it up, as far as they were heard, by the number of the change; 0 is the first."""
     at: int = 0
     """The part that works now, or that worked last."""
+    splits: Splits = ()
+    """Those that the order went through."""
 
     @property
     def changing(self) -> int | None:
@@ -110,16 +124,19 @@ class Folded(msgspec.Struct, frozen=True, kw_only=True):
     fill: Fill | None = None
 
 
-def revived(order: Order, fills: tuple[Fill, ...], changes: tuple[Change, ...] = (), at: int = 0) -> OrderLife:
+def revived(order: Order, fills: tuple[Fill, ...], changes: tuple[Change, ...] = (), at: int = 0, splits: Splits = ()) -> OrderLife:
     """Return an order as it was stored, with its stored fills and changes. Of its parts the broker is asked again."""
     said = order.status if order.status in _ENDED else _S.ACCEPTED if order.broker_id is not None else _S.SUBMITTING
     money = sum((one.qty * one.price for one in fills), ZERO)
-    return OrderLife(order=order, said=said, fills=_in_time(fills), broker_qty=order.filled_qty, money=money, changes=changes, at=at)
+    return OrderLife(
+        order=order, said=said, fills=_in_time(fills), broker_qty=order.filled_qty, money=money, changes=changes, at=at, splits=splits
+    )
 
 
 def heard(life: OrderLife, broker: BrokerOrder, now_ns: int) -> Folded:
     """Fold what the broker says the order is. Executions come separately: `missing_qty` tells whether some are still to come."""
     number, reason = number_of(broker.client_order_id), f"The broker says {broker.broker_status}."
+    broker = in_present_units(broker, life.splits, is_over=broker.status.is_final or number < life.at)
     parts = {**life.parts, number: part_of(broker, life.parts.get(number))}
     changes = life.changes
     if number > len(changes):  # it was sent, or the broker would not have it

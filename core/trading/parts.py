@@ -5,13 +5,14 @@ Number 0 went out under our id, the nth change under `ID.rN`: see `core.trading.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final
 
 import msgspec
 
 from core.model.broker import BrokerOrder
-from core.model.money import ZERO
+from core.model.corporate_action import units_after
+from core.model.money import MONEY_CONTEXT, ZERO
 from core.model.order import OrderRequest, OrderStatus
 
 _S = OrderStatus
@@ -56,6 +57,21 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 Parts = Mapping[int, Part]
 Changes = Sequence[Change]
+Splits = tuple[tuple[int, Decimal], ...]
+"""When something split, UTC ns, and what one unit became, oldest first."""
+
+
+def in_present_units(broker: BrokerOrder, splits: Splits, *, is_over: bool) -> BrokerOrder:
+    """Return what the broker says of a part as it is after splits; `is_over`: whether that part is.
+
+    A broker leaves what is over in the units that it ended in, and says so for ever. What works went through the split.
+    """
+    with localcontext(MONEY_CONTEXT):
+        for at_ns, ratio in splits:
+            if is_over and broker.updated_ns < at_ns:
+                qty = None if broker.qty is None else units_after(broker.qty, ratio)
+                broker = msgspec.structs.replace(broker, filled_qty=units_after(broker.filled_qty, ratio), qty=qty)
+    return broker
 
 
 def part_of(broker: BrokerOrder, before: Part | None) -> Part:

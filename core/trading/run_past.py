@@ -27,7 +27,7 @@ from core.trading.order_fold import OrderLife, revived
 from core.trading.parts import Change
 from core.trading.split_orders import split_change
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the way a run is folded: what an earlier way left is not gone on with."""
 
 PAST_TYPES: Final = tuple(
@@ -38,11 +38,15 @@ PAST_TYPES: Final = tuple(
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """The changes of one order, as the log has them; `at`: the last that was made, `over`: how many units it was over then."""
+    """The changes of one order, as the log has them; `at`: the last that was made, `over`: how many units it was over then.
+
+    `splits`: how many it went through.
+    """
 
     changes: tuple[Change, ...] = ()
     at: int = 0
     over: Decimal = ZERO
+    splits: int = 0
 
     def sent(self, payload: OrderChangeSent) -> "Changes":
         """Return them with one more."""
@@ -51,16 +55,17 @@ class Changes(msgspec.Struct, frozen=True):
     def settled(self, payload: OrderReplaced | OrderReplaceRefused) -> "Changes":
         """Return them with what became of one."""
         number, is_made = number_of(payload.client_order_id or ""), isinstance(payload, OrderReplaced)
-        changes, at, over = list(self.changes), self.at, self.over
+        changes, at, over, splits = list(self.changes), self.at, self.over, self.splits
         if isinstance(payload, OrderReplaced):
             at = max(at, number)
             if payload.filled_qty is not None and over:  # a split: what was asked for is in the units of before
                 after, ratio = payload.request.qty, payload.request.qty / over
                 changes = [split_change(one, ratio, over, after) for one in changes]
             over = payload.request.qty
+            splits += payload.filled_qty is not None
         if 0 < number <= len(changes):
             changes[number - 1] = msgspec.structs.replace(changes[number - 1], is_refused=not is_made)
-        return Changes(tuple(changes), at, over)
+        return Changes(tuple(changes), at, over, splits)
 
 
 class HeldSum(msgspec.Struct, frozen=True):
@@ -204,7 +209,8 @@ class RunPast:
 
     def _life(self, order: Order) -> OrderLife:
         changes = self._changes.get(order.id, Changes())
-        return revived(order, tuple(self._fills.get(order.id, ())), changes.changes, changes.at)
+        since = [one for one in self.book.splits.get(order.request.symbol, ()) if one[0] >= order.created_ns]
+        return revived(order, tuple(self._fills.get(order.id, ())), changes.changes, changes.at, tuple(since[: changes.splits]))
 
 
 def changes_in(tail: RunTail) -> list[tuple[int, BookChange]]:

@@ -81,7 +81,8 @@ def split_life(life: OrderLife, ratio: Decimal, at_ns: int, theirs: BrokerOrder 
     average = life.money / filled if filled else None
     order = msgspec.structs.replace(before, request=request, filled_qty=filled, avg_fill_price=average)
     changes = tuple(split_change(change, ratio, before.request.qty, request.qty) for change in life.changes)
-    return msgspec.structs.replace(life, order=order, broker_qty=filled, parts=parts, changes=changes)
+    splits = (*life.splits, (at_ns, ratio))
+    return msgspec.structs.replace(life, order=order, broker_qty=filled, parts=parts, changes=changes, splits=splits)
 
 
 def split_change(change: Change, ratio: Decimal, before: Decimal, after: Decimal) -> Change:

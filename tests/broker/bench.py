@@ -162,7 +162,7 @@ class AlpacaBench:
         self.server.do(lambda: self.server.book.end(broker_order_id, status))
 
     def quote(self, symbol: str, bid: str, ask: str) -> None:
-        self.server.do(lambda: self.server.book.quotes.update({symbol: (Decimal(bid), Decimal(ask))}))
+        self.server.do(lambda: self.server.book.quote(symbol, bid, ask))
 
     def one_instant(self) -> None:
         self.server.do(lambda: setattr(self.server.book, "step_ns", 0))

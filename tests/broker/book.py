@@ -127,6 +127,21 @@ class Book:
 
     # --- what the market does ---
 
+    def quote(self, symbol: str, bid: str, ask: str) -> None:
+        """Move the market; trailing stops follow. What it reaches does not fill by itself."""
+        self.quotes[symbol] = (Decimal(bid), Decimal(ask))
+        for order in self.orders.values():
+            if order["symbol"] == symbol and order["type"] == "trailing_stop" and order["status"] not in FINAL:
+                self._follow(order)
+
+    def _follow(self, order: Document) -> None:
+        bid, ask = self.quotes[order["symbol"]]
+        is_buy, before = order["side"] == "buy", order.get("hwm")
+        here = ask if is_buy else bid
+        mark = here if before is None else min(here, Decimal(before)) if is_buy else max(here, Decimal(before))
+        distance = Decimal(order["trail_price"] or 0) or mark * Decimal(order["trail_percent"]) / 100
+        order["hwm"], order["stop_price"] = str(mark), str(mark + distance if is_buy else mark - distance)
+
     def fill(self, id: str, qty: str | Decimal, price: str | Decimal) -> Document:
         """Fill a part of an order, or all of it; return the execution."""
         order, amount, at = self.find(id), Decimal(qty), Decimal(price)

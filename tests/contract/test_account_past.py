@@ -9,12 +9,13 @@ import pytest
 from core.model.account_snapshot import AccountSnapshot, RunEnd
 from core.model.findings import Findings
 from core.model.instants import HOUR_NS
+from core.model.order import OrderStatus
 from core.ports import Store
 from core.runs.snapshot_check import check_snapshots
 from core.trading.account_past import AccountPast, sums_of, version_of
 from core.trading.run_past import PAST_TYPES, write_sums
 from tests.account_history import History, assert_equal, from_the_start, orders, remembered
-from tests.contract.samples import StillClock
+from tests.contract.samples import StillClock, order, run
 from tests.strictness.log_guard import AllowLog
 from tests.unit.trading.desk import KEY
 
@@ -126,6 +127,25 @@ async def test_whose_orders_and_fills_are(store: Store) -> None:
     assert order.broker_id is not None
     assert await store.runs.runs_at_broker(["run-a", "run-b"], [order.broker_id, "nobody's"]) == {"run-a"}
     assert await store.runs.runs_at_broker(["run-b"], [order.broker_id]) == set()
+
+
+async def test_the_orders_that_are_not_over(store: Store) -> None:
+    every = [
+        msgspec.structs.replace(order(f"{run_id}-{status.value}", run_id, status), account="sim:A")
+        for status in OrderStatus
+        for run_id in ("run-1", "run-2", "run-3")
+    ]
+    async with store.runs.begin() as work:
+        for run_id in ("run-1", "run-2", "run-3"):
+            work.put_run(run(run_id))
+        work.put_orders(every)
+    found = await store.runs.open_orders(["run-2", "nobody's", "run-1"])
+    for run_id in ("run-1", "run-2"):
+        assert [one for one in found if one.run_id == run_id] == [one for one in every if one.run_id == run_id and not one.status.is_final]
+    assert {one.run_id for one in found} == {"run-1", "run-2"}
+    many = [f"nobody-{number}" for number in range(1_200)]
+    assert await store.runs.open_orders([*many, "run-3"]) == [one for one in every if one.run_id == "run-3" and not one.status.is_final]
+    assert await store.runs.open_orders([]) == []
 
 
 async def test_no_snapshot_is_made_of_an_account_that_was_never_met(store: Store, clock: StillClock) -> None:

@@ -32,6 +32,7 @@ from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 from tests.broker.bench import AlpacaBench, Bench, fake_broker, listening
 from tests.broker.inside_bench import SimBench, paper_bench
 from tests.broker.server import FakeBroker
+from tests.contract.order_kinds import EVERY_KIND, limit, market
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 LIMIT = OrderType.LIMIT
@@ -55,14 +56,6 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield opened
     finally:
         await opened.broker.close()
-
-
-def market(id: str, symbol: str = "SPY", side: OrderSide = BUY, qty: str | None = "10", **more: object) -> BrokerOrderRequest:
-    return BrokerOrderRequest(client_order_id=id, symbol=symbol, side=side, qty=None if qty is None else D(qty), **more)  # type: ignore[arg-type]
-
-
-def limit(id: str, price: str, qty: str = "10", side: OrderSide = BUY, symbol: str = "SPY", **more: object) -> BrokerOrderRequest:
-    return market(id, symbol, side, qty, type=LIMIT, limit_price=D(price), **more)
 
 
 def is_declared(bench: Bench, request: BrokerOrderRequest) -> bool:
@@ -153,28 +146,6 @@ async def test_1_6_executions_of_many_pages_come_all_and_once_and_can_be_continu
 
 
 # --- 2. taking orders -------------------------------------------------------------------------------------
-
-EVERY_KIND = [
-    market("m"),
-    market("m-opg", time_in_force=TimeInForce.OPG),
-    market("m-cls", time_in_force=TimeInForce.CLS),
-    market("m-notional", qty=None, notional=D("250.55")),
-    market("m-fraction", qty="0.123456789"),
-    limit("l", "390"),
-    limit("l-gtc", "390", time_in_force=TimeInForce.GTC),
-    limit("l-ioc", "390", time_in_force=TimeInForce.IOC),
-    limit("l-fok", "390", time_in_force=TimeInForce.FOK),
-    limit("l-extended", "390.1", extended_hours=True),
-    market("s", type=OrderType.STOP, stop_price=D("410")),
-    market("sl", type=OrderType.STOP_LIMIT, stop_price=D("410"), limit_price=D("411")),
-    market("ts-price", type=OrderType.TRAILING_STOP, trail_price=D("5")),
-    market("ts-percent", type=OrderType.TRAILING_STOP, trail_percent=D("1.5"), time_in_force=TimeInForce.GTC),
-    limit("bracket", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380")),
-    limit("bracket-sl", "390", order_class=OrderClass.BRACKET, target_price=D("420"), stop_loss_price=D("380"), stop_loss_limit=D("379")),
-    limit("oto", "390", order_class=OrderClass.OTO, stop_loss_price=D("380")),
-    market("crypto", "BTC/USD", qty="0.001", time_in_force=TimeInForce.GTC),
-    limit("crypto-ioc", "41000.5", qty="0.001", symbol="BTC/USD", time_in_force=TimeInForce.IOC),
-]
 
 
 @pytest.mark.parametrize("request_", EVERY_KIND, ids=lambda request: request.client_order_id)
@@ -501,6 +472,27 @@ async def test_6_3_orders_since_an_instant_count_that_instant_in(bench: Bench) -
     sent = [await bench.broker.desk.submit(limit(f"a{number}", "390")) for number in range(3)]
     found = await bench.broker.orders.orders_since(sent[1].submitted_ns)
     assert [order.client_order_id for order in found] == ["a2", "a1"]
+
+
+@pytest.mark.parametrize(("by_price", "by_percent", "first", "last"), [(D(5), None, 405, D(395)), (None, D(1), 404, D("393.9"))])
+async def test_6_4_a_trailing_stop_says_where_the_market_has_moved_it(
+    bench: Bench, by_price: Decimal | None, by_percent: Decimal | None, first: int, last: Decimal
+) -> None:
+    bench.quote("SPY", "399.98", "400")
+    sent = await bench.broker.desk.submit(market("ts", type=OrderType.TRAILING_STOP, trail_price=by_price, trail_percent=by_percent))
+
+    async def stands_at() -> Decimal | None:
+        (order,) = await bench.broker.orders.open_orders()
+        assert (order.id, order.stop_price) == (sent.id, None)  # what it was sent with is another matter
+        return order.trigger_price
+
+    assert await stands_at() in {first, None}  # None: it has not met the market yet
+    async with asyncio.timeout(10):  # whoever listens may begin to a moment later
+        while await stands_at() != last:
+            bench.quote("SPY", "389.98", "390")
+            await asyncio.sleep(0)
+    bench.quote("SPY", "391.98", "392")
+    assert await stands_at() == last  # it does not move back
 
 
 # --- 7. the market ----------------------------------------------------------------------------------------

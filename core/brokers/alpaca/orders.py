@@ -79,6 +79,7 @@ def read_order(document: Any) -> BrokerOrder:
     status = str(row["status"])
     submitted_ns = instant(row.get("submitted_at") or row["created_at"])
     type_ = str(row.get("type") or row.get("order_type"))
+    is_trailing = type_ == OrderType.TRAILING_STOP
     return BrokerOrder(
         id=str(row["id"]),
         client_order_id=str(row["client_order_id"]),
@@ -97,7 +98,7 @@ def read_order(document: Any) -> BrokerOrder:
         notional=amount_or_none(row.get("notional")),
         avg_fill_price=amount_or_none(row.get("filled_avg_price")),
         limit_price=amount_or_none(row.get("limit_price")),
-        stop_price=amount_or_none(row.get("stop_price")),
+        stop_price=None if is_trailing else amount_or_none(row.get("stop_price")),
         trail_price=amount_or_none(row.get("trail_price")),
         trail_percent=amount_or_none(row.get("trail_percent")),
         extended_hours=bool(row.get("extended_hours")),
@@ -105,6 +106,7 @@ def read_order(document: Any) -> BrokerOrder:
         replaces=row.get("replaces"),
         replaced_by=row.get("replaced_by"),
         legs=tuple(read_order(leg) for leg in rows(row.get("legs"))),
+        trigger_price=amount_or_none(row.get("stop_price")) if is_trailing else None,  # that of its `hwm`, which nobody asked for
     )
 
 

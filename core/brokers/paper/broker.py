@@ -104,7 +104,7 @@ class PaperOrderReader:
         self._keeper = keeper
 
     async def open_orders(self) -> list[BrokerOrder]:
-        return await _asked(self._keeper, lambda exchange: exchange.notes.open_orders())
+        return await _asked(self._keeper, lambda exchange: exchange.open_orders())
 
     async def orders_since(self, since_ns: int) -> list[BrokerOrder]:
         return await _asked(self._keeper, lambda exchange: exchange.notes.orders_since(since_ns))

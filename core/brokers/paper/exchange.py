@@ -22,7 +22,7 @@ from core.model.broker import Account, BrokerOrder, BrokerOrderRequest, BrokerPo
 from core.model.corporate_action import CorporateAction
 from core.model.market import asset_class_of
 from core.model.money import MONEY_CONTEXT, ZERO
-from core.model.order import OrderSide, OrderStatus, TimeInForce
+from core.model.order import OrderSide, OrderStatus, OrderType, TimeInForce
 
 
 class PaperExchange(Floor):
@@ -43,6 +43,16 @@ class PaperExchange(Floor):
     def symbols(self) -> set[str]:
         """Return what its orders and holdings are of."""
         return {order.symbol for order in self.open.values()} | {one.symbol for one in self.ledger.open_positions()}
+
+    def open_orders(self) -> list[BrokerOrder]:
+        """Return every order that can still fill, newest first, legs inside their entry; a trailing stop with where it stands."""
+        with localcontext(MONEY_CONTEXT):
+            return [self._as_it_stands(order) for order in self.notes.open_orders()]
+
+    def _as_it_stands(self, order: BrokerOrder) -> BrokerOrder:
+        legs = tuple(map(self._as_it_stands, order.legs))
+        stop = self.open[order.id].stop_now() if order.type is OrderType.TRAILING_STOP and order.id in self.open else None
+        return order if stop is None and legs == order.legs else msgspec.structs.replace(order, legs=legs, trigger_price=stop)
 
     def working(self) -> list[str]:
         """Return the ids of its owner's orders that can still fill, legs that wait included."""

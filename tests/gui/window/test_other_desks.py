@@ -217,13 +217,13 @@ async def test_a_run_that_waits_can_be_started_here(ann: DatabaseStore, make_des
 async def test_a_live_run_is_taken_over_only_when_the_name_of_its_account_is_typed(
     ann: DatabaseStore, make_desk: MakeDesk, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, str]] = []
 
     async def name(engine: Engine, broker_id: str, account: AccountName) -> str:
         return "LV12345"
 
-    async def take_over(engine: Engine, run_id: str) -> Run:
-        asked.append(run_id)
+    async def take_over(engine: Engine, run_id: str, confirm: str = "") -> Run:
+        asked.append((run_id, confirm))
         return await engine.run(run_id)
 
     monkeypatch.setattr(Engine, "account_name", name)
@@ -248,4 +248,4 @@ async def test_a_live_run_is_taken_over_only_when_the_name_of_its_account_is_typ
     dialog.confirm.setText("LV12345")
     dialog.connect_button.click()
     await window.settled()
-    assert asked == ["run-1"]
+    assert asked == [("run-1", "LV12345")]

@@ -63,6 +63,21 @@ async def connected(desk: Desk) -> None:
     await until(lambda: desk.window.trading.feed.view is not None and not desk.window.trading.feed.is_busy)
 
 
+async def started(desk: Desk, symbol: str) -> NewRunDialog:
+    """A paper run of that symbol, as far as its dialog lets it start."""
+    desk.window.acts["new-run"].trigger()
+    dialog = desk.window.findChild(NewRunDialog)
+    assert dialog is not None
+    await desk.window.settled()
+    dialog.choose_strategy("sma-cross")
+    dialog.strategies.choose_mode(RunMode.PAPER)
+    dialog.trading.broker.setCurrentText("Alpaca paper")
+    dialog.bars.symbols.first().setCurrentText(symbol)
+    dialog.start_button.click()
+    await desk.window.settled()
+    return dialog
+
+
 @pytest.mark.parametrize("title", ["Alpaca paper", "Alpaca live"])
 async def test_wrong_keys_are_said_in_the_panel_with_what_to_do(
     make_desk: MakeDesk, server: FakeBroker, keyring: MemoryKeyring, title: str
@@ -84,16 +99,7 @@ async def test_wrong_keys_are_said_in_the_panel_with_what_to_do(
 
 async def test_a_run_is_refused_at_the_account_and_nothing_is_made(make_desk: MakeDesk, server: FakeBroker, keyring: MemoryKeyring) -> None:
     desk = await make_desk(accounts=accounts_at(server, WRONG))
-    desk.window.acts["new-run"].trigger()
-    dialog = desk.window.findChild(NewRunDialog)
-    assert dialog is not None
-    await desk.window.settled()
-    dialog.choose_strategy("sma-cross")
-    dialog.strategies.choose_mode(RunMode.PAPER)
-    dialog.trading.broker.setCurrentText("Alpaca paper")
-    dialog.bars.symbols.first().setCurrentText("SPY")
-    dialog.start_button.click()
-    await desk.window.settled()
+    dialog = await started(desk, "SPY")
     error = child(dialog, "field-broker-error")
     assert isinstance(error, QLabel)
     assert "the broker does not accept the keys" in error.text()
@@ -106,16 +112,7 @@ async def test_a_symbol_that_the_broker_does_not_have_is_refused_at_its_field(
     make_desk: MakeDesk, server: FakeBroker, keyring: MemoryKeyring
 ) -> None:
     desk = await make_desk(accounts=accounts_at(server, SECRET))
-    desk.window.acts["new-run"].trigger()
-    dialog = desk.window.findChild(NewRunDialog)
-    assert dialog is not None
-    await desk.window.settled()
-    dialog.choose_strategy("sma-cross")
-    dialog.strategies.choose_mode(RunMode.PAPER)
-    dialog.trading.broker.setCurrentText("Alpaca paper")
-    dialog.bars.symbols.first().setCurrentText("APPL")
-    dialog.start_button.click()
-    await desk.window.settled()
+    dialog = await started(desk, "APPL")
     error = child(dialog, "field-symbols-error")
     assert isinstance(error, QLabel)
     assert error.text() == "There is no symbol at Alpaca named 'APPL'. Did you mean AAPL?"

@@ -1,6 +1,7 @@
 """What the status line says while something trades: today's profit or loss, and when the exchange opens or closes."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from core.model.instants import to_ns
 from core.model.market import AssetClass
 from tests.gui.dialogs.desk import until
 from tests.gui.window.conftest import MakeDesk
-from tests.gui.window.test_trading import connected
+from tests.gui.window.test_trading import connected, sent
 from ui.theme import DARK
 
 THANKSGIVING_FRIDAY = datetime(2023, 11, 24, 17, 30, tzinfo=UTC)
@@ -34,6 +35,25 @@ async def test_today_and_the_exchange_stand_there_while_an_account_is_connected(
         assert status.today.text() == f'Today <span style="color: {colour}">{text}</span>'
     desk.window.acts["disconnect-account"].trigger()
     await until(lambda: status.today.isHidden() and status.market.isHidden())
+    await desk.quiet()
+
+
+async def test_equity_and_today_go_with_the_prices_of_what_is_held(make_desk: MakeDesk) -> None:
+    desk = await make_desk(speed=60)
+    trading = await connected(desk)
+    await sent(desk, "DEMO/USD", "2")
+
+    def beside_cash() -> Decimal:
+        """What the equity has beside cash and positions: nothing at this market, once the broker has counted the fill."""
+        assert trading.feed.view is not None
+        money = trading.feed.view.money
+        return money.equity - money.cash - sum(one.value or 0 for one in trading.feed.view.positions)
+
+    await until(lambda: bool(trading.feed._prices) and not beside_cash())
+    seen: dict[Decimal, Decimal] = {}
+    trading.feed.changed.connect(lambda: seen.update({trading.feed.view.money.equity: beside_cash()} if trading.feed.view else {}))
+    await until(lambda: len(seen) >= 3)
+    assert set(seen.values()) == {0}
     await desk.quiet()
 
 

@@ -211,6 +211,19 @@ def test_runs_are_kept_shown_and_removed(with_hours: Weaver) -> None:
     assert with_hours("runs", "list", "--json").json() == {"runs": []}
 
 
+@pytest.mark.parametrize("verb", [("runs", "delete"), ("runs", "stop"), ("runs", "close"), ("kill", "--run")])
+def test_what_ends_or_removes_a_run_wants_enough_of_its_id(with_hours: Weaver, verb: tuple[str, ...]) -> None:
+    run_id = with_hours(*CROSS, "--json").json()["run"]["id"]
+    for count in (1, 5):
+        said = with_hours(*verb, run_id[:count])
+        assert (said.code, said.out) == (2, "")
+        sentence = f"run cannot be {run_id[:count]}: to end, change or remove one takes 6 signs of its id at least. {run_id} begins so."
+        assert said.err == f"error[invalid_value]: {sentence}\n"
+    assert [run["id"] for run in with_hours("runs", "list", "--json").json()["runs"]] == [run_id]
+    assert with_hours("events", "tail", "--type", "risk.*", "--json").json()["events"] == []
+    assert with_hours(*verb, run_id[:6]).code == (1 if verb[1] in {"stop", "close"} else 0)
+
+
 def test_runs_of_one_database_are_not_in_another(with_hours: Weaver, tmp_path: Path) -> None:
     with_hours(*CROSS)
     assert with_hours("runs", "list", "--json", "--db", f"sqlite:///{tmp_path / 'other.db'}").json() == {"runs": []}

@@ -48,7 +48,7 @@ def test_orders_are_cancelled_by_either_id_or_its_beginning(server: FakeBroker, 
     place(server, "first-1")
     broker_id = place(server, "second-2")
     place(server, "third-3")
-    said = weaver("orders", "cancel", "first", broker_id, "--json")
+    said = weaver("orders", "cancel", "first-", broker_id, "--json")
     assert said.code == 0, said.err
     document = said.json()
     assert [(one["client_order_id"], one["cancelled"], one["status"]) for one in document["orders"]] == [
@@ -121,11 +121,13 @@ def test_orders_of_the_account_in_the_database_are_cancelled_too(weaver: Weaver,
         (("first-1", "--all"), "error[input_error]: orders cancel takes ids, or --all."),
         (("frist-1",), "error[unknown_name]: There is no open order named 'frist-1'. Did you mean first-1?"),
         (("first",), "error[invalid_value]: order cannot be first: 2 open orders begin so"),
+        (("other",), "error[invalid_value]: order cannot be other: to end, change or remove one takes 6 signs of its id at least."),
     ],
 )
 def test_what_is_not_meant_clearly_cancels_nothing(server: FakeBroker, weaver: Weaver, call: tuple[str, ...], error: str) -> None:
     place(server, "first-1")
     place(server, "first-2")
+    place(server, "other-3")
     said = weaver("orders", "cancel", *call)
     assert said.code == 2
     assert said.err.startswith(error)

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import HeldElsewhere, InputError, RunError, UnknownName
+from core.errors import HeldElsewhere, InputError, NotArmed, RunError, UnknownName
 from core.events.payloads import RunOffered, RunTakenOver
 from core.model.broker import AccountName
 from core.model.desk import LeaseKind
 from core.model.order import OrderStatus
-from core.model.run import Run, RunConfig, RunStatus
+from core.model.run import Run, RunConfig, RunMode, RunStatus
 from core.runs.leases import LeaseKeeper
 from tests.integration.runs.test_account_lease import KEY, two_desks
 from tests.strictness.log_guard import AllowLog
-from tests.unit.runs.broker_desk import BrokerDesk
+from tests.unit.runs.broker_desk import LIVE, BrokerDesk
 
 REST = '''
 from core.strategy.api import Bar, BarStrategy
@@ -98,6 +98,26 @@ async def test_a_run_is_offered_taken_over_with_its_account_and_goes_on_at_the_o
         held = ann.server.do(lambda: {one["symbol"]: Decimal(one["qty"]) for one in ann.server.book.positions()})
         assert list(held) == ["BTCUSD"]
         assert ann.bugs == ben.bugs == []
+
+
+async def test_a_live_run_is_taken_over_by_who_types_the_number_of_its_account(url: str, tmp_path: Path, allow_log: AllowLog) -> None:
+    allow_log("Another desk has taken over run")
+    async with two_desks(url, tmp_path) as (ann, ben):
+        await met(ann, ben)
+        ann.server.number = LIVE
+        run = await ann.runs.start((await ann.create(RunMode.LIVE, strategy_id="rest")).id, LIVE)
+        await ann.until("orders.Accepted", 2)
+        with pytest.raises(HeldElsewhere):  # what cannot be done asks for nothing
+            await ben.runs.take_over(run.id, confirm="")
+        await ann.runs.offer(run.id, "Ben")
+        with pytest.raises(NotArmed, match=r"This would trade real money\.") as refused:
+            await ben.runs.take_over(run.id, confirm="")
+        assert refused.value.todo == f"Type the account's name to confirm it: {LIVE}"
+        with pytest.raises(NotArmed, match="'PA3FAKE00001' is not the name of the live account"):
+            await ben.runs.take_over(run.id, confirm="PA3FAKE00001")
+        assert (await ann.runs.get(run.id)).status is RunStatus.RUNNING
+        assert ann.runs.is_here(await ann.runs.get(run.id))
+        assert (await ben.runs.take_over(run.id, confirm=f" {LIVE} ")).status is RunStatus.INTERRUPTED
 
 
 async def test_without_consent_it_stays_and_says_how_to_ask(url: str, tmp_path: Path) -> None:

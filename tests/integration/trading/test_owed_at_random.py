@@ -41,6 +41,20 @@ def over(server: FakeBroker, kind: str) -> Decimal:
     return server.do(left)
 
 
+def sold_at_most(server: FakeBroker) -> Decimal:
+    """How many units all sales that work come to, whichever of a pair fills: with several pairs over parts of a position, too."""
+
+    def most() -> Decimal:
+        of_group: dict[str, Decimal] = {}
+        for one in server.book.orders.values():
+            if one["side"] == "sell" and one["status"] in OPEN | {"pending_cancel"}:
+                lead = server.book._group_of(one)[0]["id"]
+                of_group[lead] = max(of_group.get(lead, D(0)), D(one["qty"]) - D(one["filled_qty"]))
+        return sum(of_group.values(), D(0))
+
+    return server.do(most)
+
+
 class World:
     """An account at a broker that misbehaves, which is let go and opened again."""
 
@@ -157,6 +171,7 @@ async def test_in_the_end_exits_are_over_all_that_is_held_or_it_is_said_why_not(
                     if not await world.act(account):
                         break
                     assert max(over(server, "limit"), over(server, "stop")) <= world.held, world.did  # never one too many
+                    assert sold_at_most(server) <= world.held, world.did
         server.do(server.faults.clear)
         async with world.opened() as account:
             await world._done(account)

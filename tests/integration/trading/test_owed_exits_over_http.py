@@ -147,6 +147,44 @@ async def test_a_program_that_starts_anew_goes_on_with_it(tmp_path: Path, server
         assert (working(server), account._owed.owes) == (pair(10), False)
 
 
+async def test_what_stands_bare_when_the_account_is_let_go_is_said_exactly(
+    tmp_path: Path, server: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(covers, "PATIENCE_S", 0.5)
+    server.book.cancel_slowly = True
+    async with by_hand(tmp_path, server) as account:
+        await held_with(account, **EXITS)
+        with pytest.raises(InvalidValue):
+            await account.close("SPY", account.run.id)
+        (target,) = server.do(lambda: [one["id"] for one in server.book.orders.values() if one["type"] == "limit"])
+        server.do(lambda: server.book.fill(target, "3", "420"))
+        async with asyncio.timeout(20):
+            while account.desk.state.books[account.run.id].held("SPY") != 7:
+                await account.desk.state.moved()
+    async with by_hand(tmp_path, server) as account:
+        said = "7 SPY stand without the exits that they had. Their cancel is under way, and the account was let go."
+        assert await told(account, LeftBare) == [said]
+
+
+async def test_exits_that_the_broker_holds_are_said_over_what_their_entry_bought(
+    tmp_path: Path, server: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(covers, "PATIENCE_S", 0.5)
+    server.book.hold = server.book.cancel_slowly = True
+    async with by_hand(tmp_path, server) as account:
+        entry = await account.place(HandOrder(symbol="SPY", side=OrderSide.BUY, qty=D(10), **EXITS))
+        await until(account, entry.id, S.ACCEPTED)
+        broker_id = account.desk.state.lives[entry.id].order.broker_id
+        assert broker_id is not None
+        server.do(lambda: server.book.fill(broker_id, "4", "400"))
+        await until(account, entry.id, S.PARTIALLY_FILLED)
+        with pytest.raises(InvalidValue):
+            await account.close("SPY", account.run.id)
+    async with by_hand(tmp_path, server) as account:
+        said = "4 SPY stand without the exits that they had. Their cancel is under way, and the account was let go."
+        assert await told(account, LeftBare) == [said]
+
+
 # --- the store is away ---
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import common_options_first, main
+from app.cli import main
+from app.common_options import common_options_first
 from app.start import WindowOptions
 from core.errors import InputError
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import typer.main
 
-from app.cli import COMMON_OPTIONS, build
+from app.cli import build
+from app.common_options import COMMON_OPTIONS
 from core import errors
 from core.settings import SETTINGS
 

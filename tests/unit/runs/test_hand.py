@@ -77,6 +77,28 @@ async def by_hand(folder: Path, **options: Any) -> AsyncIterator[HandScene]:
         yield HandScene(scene, account)
 
 
+async def test_where_a_trailing_stop_stands_is_seen(tmp_path: Path) -> None:
+    async with by_hand(tmp_path) as hand:
+        await hand.filled(buy(2))
+        await hand.account._look()
+        assert (await hand.view()).triggers == {}
+        await hand.account.place(
+            HandOrder(symbol="DEMO/USD", side=OrderSide.SELL, qty=Decimal(1), type=OrderType.LIMIT, limit_price=Decimal(10**6))
+        )
+        stop = await hand.account.place(
+            HandOrder(symbol="DEMO/USD", side=OrderSide.SELL, qty=Decimal(1), type=OrderType.TRAILING_STOP, trail_percent=Decimal(50))
+        )
+        await hand.until(stop, OrderStatus.ACCEPTED)
+        async with asyncio.timeout(20):
+            while not (triggers := (await hand.view()).triggers):
+                await hand.account.desk.state.moved()
+                await hand.account._look()
+        (price,) = [one.price for one in (await hand.view()).positions]
+        assert price is not None
+        assert list(triggers) == [stop.id]
+        assert price * Decimal("0.4") < triggers[stop.id] < price * Decimal("0.6")
+
+
 async def test_the_order_of_a_person_is_a_row_of_a_run_of_its_own(tmp_path: Path) -> None:
     async with by_hand(tmp_path) as hand:
         order = await hand.filled(buy(note="it looked cheap"))

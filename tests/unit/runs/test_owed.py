@@ -1,6 +1,7 @@
 """What is owed of exits that made way: made of what is stored and of the orders as they are."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,29 +13,12 @@ from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderT
 from core.runs.closing_side import ClosingSide
 from core.runs.owed import Debt, Key, base_id, is_owed_back, newest_back, there_is
 from core.trading.state import AccountState
-from tests.unit.trading.test_working import known
+from tests.unit.trading import exits
+from tests.unit.trading.exits import known
 
 D, S = Decimal, OrderStatus
 KEY = Key("run", "SPY", OrderSide.SELL)
-
-
-def exit_(order_id: str, sibling_id: str | None = None, qty: int = 10, status: OrderStatus = S.ACCEPTED, **more: Any) -> Order:
-    is_target = order_id.startswith("t")
-    price: dict[str, Any] = {"limit_price": D(420)} if is_target else {"stop_price": D(380)}
-    kind = OrderType.LIMIT if is_target else OrderType.STOP
-    return Order(
-        id=order_id,
-        run_id="run",
-        request=OrderRequest(symbol="SPY", side=OrderSide.SELL, qty=D(qty), type=kind, reduce_only=True, **price),
-        time_in_force=TimeInForce.DAY,
-        status=status,
-        created_ns=1,
-        updated_ns=1,
-        parent_id="entry",
-        sibling_id=sibling_id,
-        broker_id=f"there-{order_id}",
-        **more,
-    )
+exit_ = partial(exits.exit_, parent_id="entry")
 
 
 def told(state: AccountState, *order_ids: str, left: int = 0, closing: str = "sale", qty: int = 10, allowed: int = 0) -> ExitsOwed:

@@ -11,7 +11,6 @@ from core.events.envelope import envelope
 from core.events.payloads import DividendPaid, InterestCharged, SplitApplied
 from core.model.order import OrderStatus
 from core.model.retention import EventClass
-from core.model.risk import SwitchLevel
 from core.model.run import Run, RunStatus
 from core.runs.removal import left_to_account
 from core.runs.switch_reach import SwitchReach
@@ -68,5 +67,5 @@ async def test_the_kill_switch_reaches_an_account_of_which_the_fills_alone_say_t
         await scene.until_status(await scene.place("sell"), OrderStatus.FILLED)
         reach = SwitchReach.__new__(SwitchReach)
         reach._store = scene.store
-        assert await reach._concerned(run, SwitchLevel.FLATTEN) == {KEY}
-        assert await reach._concerned(run, SwitchLevel.CANCEL_ALL) == set()
+        assert await reach._held_at(run) == {KEY}
+        assert await scene.store.runs.open_orders([run.id]) == []

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.model.broker import BrokerOrder
 from core.model.order import Fill, Order, OrderLeg, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
-from core.trading.order_fold import OrderLife, heard
+from core.trading.order_fold import OrderLife, heard, revived
 from core.trading.parts import Change, Part
 from core.trading.split_orders import by_own_id, split_life, split_request, went_through, whole
 
@@ -91,6 +92,27 @@ def test_what_an_earlier_part_filled_counts_anew_and_the_order_is_over_no_more_t
     assert after.changes[0].qty == (asked or after.order.request.qty)
     again = heard(after, said, AT + 1)
     assert (again.told, again.life.order.request.qty, again.life.excess_qty) == ((), after.order.request.qty, D(0))
+
+
+@pytest.mark.parametrize(("ratio", "qty"), [(D(1) / 4, "1.75"), (D(2), "14")])
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.PARTIALLY_FILLED])
+def test_old_news_of_a_part_that_was_over_are_in_the_units_of_before(
+    ratio: Decimal, qty: str, is_restarted: bool, status: OrderStatus
+) -> None:
+    replaced = Part(broker_id="a", said=OrderStatus.CANCELLED, filled_qty=D(3), qty=D(10), is_replaced=True)
+    works = Part(broker_id="b", said=OrderStatus.ACCEPTED, filled_qty=D(0), qty=D(7))
+    changed = life(("3", AT - 1), changes=(Change(qty=D(10)),), at=1, parts={0: replaced, 1: works})
+    after = split_life(changed, ratio, AT, theirs(qty, "0", "o.r1", updated_ns=AT))
+    before = after
+    if is_restarted:
+        before = revived(after.order, after.fills, after.changes, after.at, after.splits)
+        before = heard(before, theirs(qty, "0", "o.r1", updated_ns=AT), AT + 1).life
+    old = msgspec.structs.replace(theirs("10", "3", status=status, updated_ns=AT - 1), id="a", broker_status="replaced")
+    again = heard(before, old, AT + 2)
+    assert again.told == ()
+    assert (again.life.missing_qty, again.life.excess_qty, again.life.order.request.qty) == (D(0), D(0), after.order.request.qty)
+    assert again.life.parts[0].filled_qty == after.parts[0].filled_qty == 3 * ratio
 
 
 def test_of_several_parts_the_one_that_works_counts() -> None:

@@ -1,51 +1,26 @@
 """What orders can still fill is counted once: of a pair one will, and what one of it sold the other has no more."""
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from core.brokers.loader import AdapterLoader
-from core.clock.realtime import SystemClock
 from core.model.broker import Execution
-from core.model.order import Order, OrderRequest, OrderSide, OrderStatus, OrderType, TimeInForce
-from core.model.risk import RiskLimits
-from core.trading.order_fold import OrderLife, executed, revived
+from core.model.order import Order, OrderSide, OrderStatus
+from core.trading.order_fold import OrderLife, executed
 from core.trading.state import AccountState
 from core.trading.working import once
+from tests.unit.trading.exits import exit_, known
 
 D, S = Decimal, OrderStatus
 
 
-def known(*orders: Order) -> AccountState:
-    features = AdapterLoader(()).find_all()["alpaca"].features
-    state = AccountState("alpaca:1", features, RiskLimits(), runs=cast(Any, None), clock=SystemClock())
-    for order in orders:
-        state.recall(revived(order, ()))
-    return state
-
-
-def exit_(order_id: str, sibling_id: str | None, kind: OrderType, qty: str = "10", status: OrderStatus = S.ACCEPTED) -> Order:
-    price: dict[str, Any] = {"limit_price": D(420)} if kind is OrderType.LIMIT else {"stop_price": D(380)}
-    return Order(
-        id=order_id,
-        run_id="run",
-        request=OrderRequest(symbol="SPY", side=OrderSide.SELL, qty=D(qty), type=kind, reduce_only=True, **price),
-        time_in_force=TimeInForce.DAY,
-        status=status,
-        created_ns=1,
-        updated_ns=1,
-        sibling_id=sibling_id,
-        broker_id=f"there-{order_id}",
-    )
-
-
 def target(sibling_id: str = "run-1.stop", **terms: Any) -> Order:
-    return exit_("run-1.target", sibling_id, OrderType.LIMIT, **terms)
+    return exit_("run-1.target", sibling_id, **terms)
 
 
 def stop(order_id: str = "run-1.stop", **terms: Any) -> Order:
-    return exit_(order_id, "run-1.target", OrderType.STOP, **terms)
+    return exit_(order_id, "run-1.target", **terms)
 
 
 def sells(state: AccountState) -> Decimal:
@@ -60,11 +35,11 @@ def sold(life: OrderLife, qty: str) -> OrderLife:
 def test_one_that_left_again_under_another_id_is_counted_with_the_one_that_works_on() -> None:
     for again in ("run-1.stop.again", "a-1.stop"):  # whichever of the two ids is the smaller
         assert sells(known(target(), stop(status=S.REJECTED), stop(again))) == 10
-        assert sells(known(stop(again, qty="6"), stop(status=S.CANCELLED), target())) == 10
+        assert sells(known(stop(again, qty=6), stop(status=S.CANCELLED), target())) == 10
 
 
 def test_two_that_are_no_pair_are_counted_each() -> None:
-    assert sells(known(target(), exit_("run-2", None, OrderType.STOP, "3"))) == 13
+    assert sells(known(target(), exit_("run-2", qty=3))) == 13
 
 
 def test_what_one_of_a_pair_sold_the_other_has_no_more_before_the_broker_says_so() -> None:
@@ -93,6 +68,6 @@ def test_a_pair_that_the_program_minds_is_over_what_each_has_left() -> None:
 
 
 def test_the_smaller_of_each_pair_is_taken_out() -> None:
-    rests = {"a": target().request, "b": stop(qty="4").request, "c": stop().request}
+    rests = {"a": target().request, "b": stop(qty=4).request, "c": stop().request}
     once(rests, {"b": "a", "c": "gone"})
     assert list(rests) == ["a", "c"]

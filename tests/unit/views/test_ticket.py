@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.errors import InvalidValue
-from core.model.broker import Account, AccountName, Features, Print
+from core.model.broker import Features, Print
 from core.model.hand import AccountView, HandOrder, HeldPosition, OrderPreview, RiskVerdict
 from core.model.instants import DAY_NS
 from core.model.order import OrderSide, OrderType, TimeInForce
@@ -15,48 +15,14 @@ from core.views.columns import Kind
 from core.views.held import HoldingTable, WorkingTable, account_figures, working_rows
 from core.views.ticket import TicketEntries, doubt_of, offer_of, preview_figures, why_not
 from core.views.watch import WatchRow, live_row
+from tests.unit.views.accounts import account_view
 from tests.unit.views.events import order
 
-MONEY = Account(
-    number="SIM1",
-    status="ACTIVE",
-    currency="USD",
-    cash=Decimal(900),
-    equity=Decimal(1_000),
-    last_equity=Decimal(1_010),
-    buying_power=Decimal(900),
-    non_marginable_buying_power=Decimal(900),
-    long_value=Decimal(100),
-    short_value=Decimal(0),
-    initial_margin=Decimal(0),
-    maintenance_margin=Decimal(0),
-    multiplier=Decimal(1),
-    day_trades=0,
-    shorting_enabled=False,
-    trading_blocked=False,
-)
 HELD = HeldPosition(symbol="SPY", owner_id="r1", owner="SMA", qty=Decimal(-3), avg_price=Decimal(400), price=Decimal(410))
 
 
 def view(**changes: object) -> AccountView:
-    fields: dict[str, object] = {
-        "broker_id": "sim",
-        "account": AccountName.PAPER,
-        "key": "sim:SIM1",
-        "title": "Simulated market",
-        "is_real_money": False,
-        "money": MONEY,
-        "positions": (HELD,),
-        "working": (order("o1", run_id="r1"), order("o2", run_id="hand")),
-        "outside_orders": 0,
-        "features": Features(),
-        "level": SwitchLevel.OFF,
-        "silent_s": 0.0,
-        "reconciled_ns": None,
-        "hand_run_id": "hand",
-        "as_of_ns": 1,
-    }
-    return AccountView(**{**fields, **changes})  # type: ignore[arg-type]  # by name, in a test
+    return account_view(**{"positions": (HELD,), "working": (order("o1", run_id="r1"), order("o2", run_id="hand")), **changes})
 
 
 def test_an_order_is_made_of_what_stands_in_the_fields_and_of_no_price_that_its_type_does_not_take() -> None:
