@@ -182,7 +182,7 @@ def parity_lines(found: "Parity") -> list[str]:
     if found.slippage_bps is not None and found.worst_slippage_bps is not None:
         lines.append(f"Slippage against Greta: {found.slippage_bps:.2f} bps on average, {found.worst_slippage_bps:.2f} at worst.")
     if found.delay_s is not None and found.worst_delay_s is not None:
-        lines.append(f"From decision to fill: {found.delay_s:.3f} s on average, {found.worst_delay_s:.3f} s at worst.")
+        lines.append(f"From decision to fill, market orders: {found.delay_s:.3f} s on average, {found.worst_delay_s:.3f} s at worst.")
     return lines
 
 

@@ -45,6 +45,8 @@ class Rules:
     close_at_end: bool = False
     refused: Mapping[str, Refused] | None = None
     """Of a paper or live run that is replayed: which of its orders were refused."""
+    refused_changes: frozenset[tuple[str, int]] = frozenset()
+    """And of which orders changes that were decided then."""
 
 
 _NO_ACTIONS: Final[Mapping[str, Sequence[CorporateAction]]] = {}
@@ -127,7 +129,7 @@ def simulation(
         venue = SimulatedVenue(ledger=ledger, **parts)
     else:
         ledger = BearingLedger(rules.cash, terms, classes)
-        venue = ReplayedVenue(rules.refused, ledger=ledger, **parts)
+        venue = ReplayedVenue(rules.refused, rules.refused_changes, ledger=ledger, **parts)
     dated = {market.instrument.symbol: _dated(actions.get(market.instrument.symbol, ()), market, clock.instant_ns) for market in markets}
     charges_nights = ledger.has_rates
     upkeep = None

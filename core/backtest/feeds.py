@@ -31,6 +31,11 @@ class Market:
     ready: int = 0
     whole: "Market | None" = None
 
+    def bar(self, at: int) -> Bar:
+        """Return one bar."""
+        bars = self.bars
+        return Bar(bars.symbol, int(bars.start_ns[at]), int(self.end_ns[at]), *(float(column[at]) for column in bars.columns()))
+
 
 NEVER: Final = 2**63 - 1
 

@@ -89,6 +89,11 @@ class Simulator:
         if self._closes_at_end:
             self._venue.close_at_end("end_of_run")
 
+    @property
+    def feeds(self) -> Sequence[Feed]:
+        """The run's bars, symbol by symbol; with the larger ones once it is prepared."""
+        return self._feeds
+
     def extend(self, deadline_ns: int) -> None:
         """Let the loop go on until the monotonic clock passes `deadline_ns`."""
         self._deadline_ns = deadline_ns

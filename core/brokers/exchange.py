@@ -73,7 +73,7 @@ class Exchange:
         self._executions = list(books.executions)
         self._ledger = Ledger(books.cash, terms)
         self._matching = Matching(
-            path=PathModel.OHLC,
+            path=PathModel.ADAPTIVE,  # a move is a bar of its own, and turns nowhere in between
             filling=Filling(slippage=NoSlippage(), fees=NoFee(), ticks={}, may_reverse=terms.kind is AccountKind.MARGIN),
         )
         self._working: dict[str, WorkingOrder] = {}

@@ -1,6 +1,7 @@
 """A made-up market that goes on for ever: the same seed and beginning give the same prices, at any speed.
 
-A price every five seconds; the minutes are made of them, exactly. The prices are no market's.
+A price every five seconds; the minutes are made of them, exactly, and take the way inside that a backtest takes for their bars.
+The prices are no market's.
 """
 
 from collections.abc import Callable
@@ -120,5 +121,23 @@ class SimMarket:
             quiet = 0.5 + chance.random(_CHUNK // 120).repeat(120)  # spells of ten minutes
             moves = ((uniform[:, 0] + uniform[:, 1] + uniform[:, 2]) - 1.5) * 0.0006 * quiet
             log_path = np.log(start) + np.add.accumulate(moves)
-            path = self._paths[symbol] = np.concatenate((path, np.maximum(np.rint(np.exp(log_path) * 100.0) / 100.0, 0.01)))
+            prices = np.maximum(np.rint(np.exp(log_path) * 100.0) / 100.0, 0.01)
+            path = self._paths[symbol] = np.concatenate((path, _as_in_a_backtest(prices)))
         return path
+
+
+def _as_in_a_backtest(prices: Floats) -> Floats:
+    """Return the prices of whole minutes, each on the way of its bar: to the nearer of high and low, then the other.
+
+    Open, high, low and close stay. So what fills here, and in which order, is what fills in a replay, whatever hangs on the path.
+
+    Source: docs/simulation.md, "The path inside a bar"; `core.matching.path`.
+    """
+    minutes = prices.reshape(-1, STEPS)
+    cents = np.rint(minutes * 100.0)
+    high, low = cents.max(axis=1), cents.min(axis=1)
+    between = np.sort(minutes[:, 1:-1], axis=1)
+    between[:, 0], between[:, -1] = minutes.min(axis=1), minutes.max(axis=1)
+    is_high_first = high - cents[:, 0] < cents[:, 0] - low
+    between[is_high_first] = between[is_high_first, ::-1]
+    return np.hstack((minutes[:, :1], between, minutes[:, -1:])).ravel()

@@ -84,7 +84,10 @@ class MinuteLate(Payload, frozen=True, kw_only=True):
 
 
 class BarsPassed(Payload, frozen=True, kw_only=True):
-    """Bars were history when they came, and nothing was decided on them: at no time after `since_ns` and up to `until_ns`."""
+    """Bars were history when they came, and nothing was decided on them: at no time after `since_ns` and up to `until_ns`.
+
+    They came at the event's time. Until then other symbols were decided on without them.
+    """
 
     wire: ClassVar[str] = "live.BarsPassed"
     since_ns: int
@@ -93,6 +96,8 @@ class BarsPassed(Payload, frozen=True, kw_only=True):
     """When the last of them was over, UTC ns."""
     is_restart: bool = False
     """Whether the run was interrupted meanwhile: its strategy began anew then, with what it had saved."""
+    symbols: tuple[str, ...] = ()
+    """Whose bars they were; none is named where they were those of all."""
 
 
 class AccountAdopted(Payload, frozen=True, kw_only=True):

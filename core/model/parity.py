@@ -27,7 +27,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """Mean over the compared fills: the run's price against Greta's."""
     worst_slippage_bps: float | None = None
     delay_s: float | None = None
-    """Mean from the decision to the order's last fill."""
+    """Mean over the market orders among them, from the decision to the last fill: other orders wait for their price."""
     worst_delay_s: float | None = None
 
     @property

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import localcontext
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from core import ENGINE_VERSION
 from core.backtest.assembly import Rules, Simulation, larger_market, market_of, simulation
+from core.backtest.behind import Behind
 from core.backtest.feeds import Market
+from core.backtest.simulator import Larger, Route
 from core.clock import calendar
 from core.clock.simulated import SimulatedClock
 from core.clock.slices import SliceThread
@@ -139,9 +142,15 @@ class BacktestWork:
         self._lasting.append(self._venue.steps.let_go)
         router.connect(self._venue)
         self._strategy.account = self._venue
-        await self._in_thread(lambda: self._simulator.prepare(self._runner, router.route, larger_market))
+        route: Route = router.route
+        if isinstance(self._runner, PassingRunner):
+            route = self._runner.routing(route, Behind(self._simulator.feeds, lambda: self._runner.indicators))
+        larger: Larger = larger_market
+        if self._inputs is not None:  # a larger bar may have been over when its last small one never came
+            larger = partial(larger_market, until_ns=max([self.last_bar_ns, *self._inputs.decided]))
+        await self._in_thread(lambda: self._simulator.prepare(self._runner, route, larger))
         trace = None if tracer is None else _tick_trace(tracer, fetch, self._runner)
-        self._steps: Iterator[None] = self._simulator.steps(self._runner, router.route, trace)
+        self._steps: Iterator[None] = self._simulator.steps(self._runner, route, trace)
         return Manifest(
             strategy_sha256=self._materials.strategies.loaded_sha256(strategy_class),
             bars_sha256=bars_hash,
@@ -297,7 +306,12 @@ class BacktestWork:
         )
 
     async def _warm_from(self, key: BarSetKey, warmup: int) -> int | None:
-        """Return where to read bars from, so that `warmup` of them lie before the run's start where as many are stored."""
+        """Return where to read bars from, so that `warmup` of them lie before the run's start where as many are stored.
+
+        What a paper or live run saw is read as a whole: it may have begun within a bar, that was history then.
+        """
+        if self._inputs is not None:
+            return None
         start_ns = self._run.config.start_ns
         if start_ns is None or not warmup:
             return start_ns
@@ -362,6 +376,7 @@ class BacktestWork:
             trade_through=config.trade_through,
             close_at_end=config.close_at_end,
             refused=None if self._inputs is None else self._inputs.refused,
+            refused_changes=frozenset() if self._inputs is None else self._inputs.refused_changes,
         )
 
 

@@ -54,6 +54,17 @@ class ClosingSide:
         spoken_for[symbol] = spoken_for.get(symbol, ZERO) + left
         return left
 
+    def idle(self, run_id: str) -> list[str]:
+        """Return the exits of a run that have nothing left to close, since something else closed the position of their entry."""
+        state, found = self._state, []
+        for life in state.working(run_id):
+            order, entry = life.order, state.lives.get(life.order.parent_id or "")
+            if entry is None or not entry.is_settled or order.id in state.taken_back:
+                continue
+            if order.request.side.sign * state.books[run_id].held(order.request.symbol) >= 0:
+                found.append(order.id)
+        return found
+
     def check_entries(self, run_id: str, symbol: str, closing: OrderSide) -> None:
         """Raise InvalidValue while an entry that its exits left with fills on: they would work over all of it, whatever is closed now."""
         state = self._state

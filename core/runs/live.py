@@ -16,7 +16,7 @@ from core.events.envelope import Envelope
 from core.events.live_payloads import BarsPassed, FaultsDeclared, MarketClosed
 from core.events.payloads import ClockLate, StrategyStateSaved
 from core.model.instants import MINUTE_NS, SECOND_NS
-from core.model.market import Bar, BarSeries, Timeframe, asset_class_of
+from core.model.market import Bar, BarSeries, BarSetKey, Timeframe, asset_class_of
 from core.model.money import to_float
 from core.model.plugin import StrategyInfo
 from core.model.result import RunResult
@@ -140,17 +140,21 @@ class LiveWork:
         seat = Seat(self._handling.note_change, self._stop, feed, self._venue.families, self._materials.lease)
         self._account.desk.sit(self._run.id, self._book, seat)
         self._places.callback(self._account.desk.rise, self._run.id)
-        step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
         self._hours = MarketHours(config.symbols, always_open=self._account.features.always_open, extended=config.extended_hours)
-        self._start_ns = self._hours.opens(-(-self._clock.now_ns() // step_ns) * step_ns)
-        self._origin_ns = self._start_ns if self._past is None or self._run.first_bar_ns is None else self._run.first_bar_ns
         actions: list[Action] = []
         await self._slices.run(lambda _: actions.extend(self._initialized()))
+        self._start_ns = self._hours.opens(self._begins(is_new=self._past is None or bool(actions)))
         self._bars.prepare(self._runner)
+        seen = {symbol: await self._materials.store.bars.read(self._recorded(symbol)) for symbol in config.symbols}
+        self._bars.restore(seen)
+        for bars in seen.values():
+            self._losses.know(self._account.desk.state, bars)
         from_ns = history_from(self._origin_ns, self._runner.warmup, self._timeframe)
         self._minutes = MinuteFeed(config, self._account, self._clock, self._bars, self._hours, feed, self._losses, from_ns)
         # Not the minute that goes on: a broker tells what it has of it, and its bar would count as the whole.
-        await self._minutes.complete(min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
+        until_ns = min(self._start_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
+        for symbol in config.symbols:
+            await self._minutes.complete(symbol, until_ns)
         await self._losses.ask(self._account.desk.state, self._account.broker.market, config.feed, self._clock.now_ns())
         self._began_ns = self._clock.monotonic_ns()
         self._first_actions = actions
@@ -160,6 +164,16 @@ class LiveWork:
             engine=ENGINE_VERSION,
             seed=config.seed,
         )
+
+    def _begins(self, *, is_new: bool) -> int:
+        """Return when it begins to decide: on a boundary of its timeframe; one that goes on at once, on the bar that it was in."""
+        now_ns, first_ns = self._clock.now_ns(), self._run.first_bar_ns
+        if not is_new and first_ns is not None:
+            self._origin_ns = first_ns
+            return max(first_ns, now_ns // MINUTE_NS * MINUTE_NS)
+        step_ns = MINUTE_NS if self._timeframe.is_daily else self._timeframe.ns
+        self._origin_ns = self._hours.opens(-(-now_ns // step_ns) * step_ns)
+        return self._origin_ns
 
     async def _take_up(self, past: Past) -> None:
         """Go on where the run was interrupted: its orders are what the broker says of them before anything is decided."""
@@ -179,15 +193,15 @@ class LiveWork:
         self._venue.families.restore(orders, past.fates, self._clock.now_ns(), state.groups.leads)
 
     def _initialized(self) -> list[Action]:
-        """Let the strategy begin, or go on: what it asks for at its beginning it has asked for already then."""
-        actions = self._runner.initialize()
-        if self._past is None:
+        """Let the strategy begin, or go on: what it asked for at its beginning, if it came so far, it does not ask for again."""
+        actions, past = self._runner.initialize(), self._past
+        if past is None:
             return actions
-        self._runner.go_on_after(self._past.refs)
-        if self._past.state is not None:
-            self._runner.load_state(self._past.state)
-            self._state = self._past.state
-        return []
+        self._runner.go_on_after(past.refs)
+        if past.state is not None:
+            self._runner.load_state(past.state)
+            self._state = past.state
+        return actions if not past.order_count and self._run.last_bar_ns is None else []
 
     async def drive(self, on_slice: Callable[[], None], on_commit: Callable[[UnitOfWork], None]) -> None:
         """Decide at each bar's end until the run is over. Cancel to stop. Whatever ends it here: its working orders are cancelled.
@@ -202,8 +216,9 @@ class LiveWork:
                 streams = [group.create_task(self._minutes.listen(watch), name="market") for watch in self._minutes.watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
                 families = group.create_task(self._handling.mind_families(), name="exits")
+                filling = group.create_task(self._minutes.gaps.keep_filling(), name="gaps")
                 await asyncio.wait({self._loop})
-                for task in (*streams, families):
+                for task in (*streams, families, filling):
                     task.cancel()
         except BaseExceptionGroup as errors:
             is_lost = isinstance(errors.exceptions[0], LeaseLost)
@@ -267,10 +282,9 @@ class LiveWork:
         self._now_ns = await self._opened(self._start_ns, end_ns, on_commit)
         await self._minutes.until(self._now_ns)
         # Exactly as much history as a backtest from the run's start has.
-        new, _ = self._bars.ended(self._now_ns if self._past is None else self._origin_ns, keep=self._runner.warmup)
-        if self._past is None:
-            await self._record(new)
-        else:
+        new, _ = self._bars.ended(min(self._origin_ns, self._now_ns), keep=self._runner.warmup)
+        await self._record(new)
+        if self._past is not None:
             await self._catch_up()
         self._note_equity()
         await self._handling.carry_out(self._first_actions, self._now_ns)
@@ -287,7 +301,7 @@ class LiveWork:
             next_ns = self._present(next_ns, end_ns)  # the machine may have slept through it
             await self._minutes.until(next_ns)
             await self._handling.answers()
-            new, larger = self._bars.ended(next_ns, is_gap=self._minutes.lacks_some)
+            new, larger = self._bars.ended(next_ns, gaps=self._minutes.lacking)
             await self._decide(next_ns, new, larger)
             self._minutes.tell(self._journal)
             await self._keep(on_commit)
@@ -304,10 +318,11 @@ class LiveWork:
         return until_ns
 
     async def _catch_up(self) -> None:
-        """Take the bars between the run's start and now from the history; what is recorded of those it saw stays as it is."""
-        new, _ = self._bars.ended(self._now_ns)
+        """Take the bars that followed on those that the run saw from the history."""
+        new, _ = self._bars.ended(self._now_ns, gaps=self._minutes.lacking)
+        await self._record(new)
         seen_ns = self._run.last_bar_ns or 0
-        await self._record({symbol: bars.between(seen_ns, None) for symbol, bars in new.items()})
+        self._tell_passed(seen_ns)  # of a symbol that had a gap when the run was interrupted
         self._journal.record(BarsPassed(since_ns=seen_ns, until_ns=self._now_ns, is_restart=True), self._now_ns, None, None)
         fills = net_of_fees(await self._materials.store.runs.fills(self._run.id), self._account.desk.state.coins.fees)
         own = self._bars.own
@@ -320,10 +335,18 @@ class LiveWork:
             self._now_ns,
         )
 
+    def _tell_passed(self, old_ns: int) -> None:
+        for (since_ns, until_ns), symbols in self._bars.passed(old_ns).items():
+            passed = BarsPassed(since_ns=since_ns, until_ns=until_ns, symbols=symbols)
+            self._journal.record(passed, self._now_ns, None, None)
+
+    def _recorded(self, symbol: str) -> BarSetKey:
+        return recorded(self._run.id, symbol, str(self._timeframe))
+
     async def _record(self, new: dict[str, BarSeries]) -> None:
-        """Keep what the run sees, so that it can be replayed."""
+        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption."""
         for symbol, bars in new.items():
-            key = recorded(self._run.id, symbol, str(self._timeframe))
+            key = self._recorded(symbol)
             await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
 
     def _present(self, next_ns: int, end_ns: int | None) -> int:
@@ -340,21 +363,17 @@ class LiveWork:
         self._now_ns = now_ns
         self.bars_done += sum(len(series) for series in new.values())
         await self._record(new)
-        ended = {symbol: self._bars.own[symbol].bar(-1) for symbol in new}
-        if ended:
-            self.last_bar_ns = max(bar.end_ns for bar in ended.values())
-        old_ns = now_ns - MINUTE_NS
-        if (passed := self._bars.passed(new, old_ns)) is not None:
-            self._journal.record(BarsPassed(since_ns=passed[0], until_ns=passed[1]), now_ns, None, None)
-        # A bar that began before the run is history, and so is one that a gap has made old.
-        bars = {symbol: bar for symbol, bar in ended.items() if bar.end_ns > old_ns and bar.start_ns >= self._start_ns}
+        if new:
+            self.last_bar_ns = max(self.last_bar_ns or 0, *(self._bars.own[symbol].bar(-1).end_ns for symbol in new))
+        self._tell_passed(now_ns - MINUTE_NS)
+        fresh = self._bars.fresh(new, now_ns, self._origin_ns)
         self._handling.look(self._now_ns)
-        is_warm = all(len(own) >= self._runner.warmup for own in self._bars.own.values())
-        if (bars or larger) and is_warm:
+        bars, larger = self._bars.warm(fresh, larger)
+        if bars or larger:
             actions: list[Action] = []
             await self._slices.run(lambda _: actions.extend(self._decided(now_ns, bars, larger)))
             await self._handling.carry_out(actions, self._now_ns)
-        if bars:
+        if fresh:
             self._note_equity()
 
     def _decided(self, now_ns: int, bars: dict[str, Bar], larger: Sequence[tuple[str, Bar]]) -> list[Action]:

@@ -4,7 +4,7 @@ A window over them is the window that a backtest over the same bars gives: the s
 indicators are bit for bit those over all bars at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -108,6 +108,8 @@ class LiveBars:
         self._ended_ns = -1
         self._made_ns = dict.fromkeys(symbols, -1)
         """When the newest bar that was made of several minutes is over."""
+        self._brought: dict[str, list[int]] = {}
+        """When the bars were over that `ended` brought last, larger ones too."""
         self.own = {symbol: GrowingBars(symbol, own) for symbol in symbols}
         self._building = {symbol: Building(symbol, MINUTE, own) for symbol in symbols}
         self._larger: dict[tuple[str, str], tuple[Building, GrowingBars]] = {}
@@ -125,6 +127,14 @@ class LiveBars:
         self._live = LiveIndicators(runner.indicators)
         self._values = {indicator: _GrowingValues() for indicator in runner.indicators}
         runner.attach_plots({symbol: bars.cursor for symbol, bars in self.own.items()})
+
+    def restore(self, seen: Mapping[str, BarSeries]) -> None:
+        """Take the run's own bars as it saw them before it was interrupted; after `prepare`, before any minute."""
+        for symbol, bars in seen.items():
+            if len(bars):
+                ends = calendar.bar_ends(bars.start_ns, bars.timeframe.ns, asset_class_of(symbol))
+                self._newest_ns[symbol] = self._made_ns[symbol] = int(ends[-1])
+                self._show(symbol, bars, ends, int(ends[-1]))
 
     # --- minutes ---
 
@@ -163,11 +173,13 @@ class LiveBars:
         self.minutes[symbol] = joined(joined(waiting.slice(0, after), minutes), waiting.slice(after, len(waiting)))
         return []
 
-    def ended(self, now_ns: int, *, keep: int | None = None, is_gap: bool = False) -> tuple[dict[str, BarSeries], list[tuple[str, Bar]]]:
+    def ended(
+        self, now_ns: int, *, keep: int | None = None, gaps: Collection[str] = ()
+    ) -> tuple[dict[str, BarSeries], list[tuple[str, Bar]]]:
         """Move all minutes that are over; return the run's new bars by symbol, and the larger ones that ended just now.
 
-        `keep`: only so many of the run's own bars of each symbol, the newest. `is_gap`: minutes are missing that will be completed; no
-        larger bar is made without them.
+        `keep`: only so many of the run's own bars of each symbol, the newest. `gaps`: symbols of which minutes are missing that will be
+        completed; no larger bar is made without them.
         """
         self._ended_ns = now_ns
         for symbol, came in self._came.items():
@@ -175,11 +187,12 @@ class LiveBars:
                 self._came[symbol] = {start_ns for start_ns in came if start_ns >= self._newest_ns[symbol] - _REMEMBERED * MINUTE_NS}
         new: dict[str, BarSeries] = {}
         larger: list[tuple[str, Bar]] = []
-        for symbol, own in self.own.items():
+        self._brought = {}
+        for symbol in self.own:
             waiting = self.minutes[symbol]
             over = waiting.between(None, now_ns - MINUTE_NS + 1)
             self.minutes[symbol] = waiting.slice(len(over), len(waiting))
-            until_ns = min(now_ns, self._newest_ns[symbol]) if is_gap else now_ns
+            until_ns = min(now_ns, self._newest_ns[symbol]) if symbol in gaps else now_ns
             bars, ends = self._building[symbol].take(over, until_ns)
             if len(bars) and self.own_timeframe != MINUTE:
                 self._made_ns[symbol] = int(ends[-1])
@@ -187,23 +200,53 @@ class LiveBars:
                 bars, ends = bars.slice(max(0, len(bars) - keep), len(bars)), ends[max(0, len(ends) - keep) :]
             if len(bars):
                 new[symbol] = bars
-                own.append(bars, ends)
-                self._reveal(own, bars)
-            for (of, timeframe), (building, built) in self._larger.items():
-                if of == symbol:
-                    more, known = building.take(bars, until_ns)
-                    if len(more):
-                        self._made_ns[symbol] = max(self._made_ns[symbol], int(known[-1]))
-                        built.append(more, known)
-                        self._reveal(built, more)
-                        if known[-1] > now_ns - MINUTE_NS:
-                            larger.append((timeframe, built.bar(-1)))
+            larger += [one for one in self._show(symbol, bars, ends, until_ns) if one[1].end_ns > now_ns - MINUTE_NS]
         return new, larger
 
-    def passed(self, new: Mapping[str, BarSeries], old_ns: int) -> tuple[int, int] | None:
-        """Return from after when on to when bars were over that `ended` brought too late to be decided on, at `old_ns` or before."""
-        ends = [end_ns for symbol, bars in new.items() for end_ns in self.own[symbol].ends[-len(bars) :].tolist() if end_ns <= old_ns]
-        return (min(ends) - 1, max(ends)) if ends else None
+    def _show(self, symbol: str, bars: BarSeries, ends: Instants, until_ns: int) -> list[tuple[str, Bar]]:
+        """Let the strategy see bars of a symbol, and what they make of larger ones; return the newest of each larger timeframe."""
+        own, brought, larger = self.own[symbol], ends.tolist(), []
+        if len(bars):
+            own.append(bars, ends)
+            self._reveal(own, bars)
+        for (of, timeframe), (building, built) in self._larger.items():
+            if of == symbol:
+                more, known = building.take(bars, until_ns)
+                if len(more):
+                    self._made_ns[symbol] = max(self._made_ns[symbol], int(known[-1]))
+                    brought += known.tolist()
+                    built.append(more, known)
+                    self._reveal(built, more)
+                    larger.append((timeframe, built.bar(-1)))
+        self._brought[symbol] = brought
+        return larger
+
+    def fresh(self, new: Iterable[str], now_ns: int, origin_ns: int) -> dict[str, Bar]:
+        """Return the bars of symbols with new ones that are news at `now_ns`.
+
+        One that began before the run, at `origin_ns`, is history, and so is one that a gap has made old.
+        """
+        newest = {symbol: self.own[symbol].bar(-1) for symbol in new}
+        return {symbol: bar for symbol, bar in newest.items() if bar.end_ns > now_ns - MINUTE_NS and bar.start_ns >= origin_ns}
+
+    def warm(self, fresh: Mapping[str, Bar], larger: Sequence[tuple[str, Bar]]) -> tuple[dict[str, Bar], list[tuple[str, Bar]]]:
+        """Return what the strategy is told of these: the bars of symbols that have as many as it wants to know first."""
+        least = 0 if self._runner is None else self._runner.warmup
+        known = {symbol for symbol, own in self.own.items() if len(own) >= least}
+        told = {symbol: bar for symbol, bar in fresh.items() if symbol in known}
+        return told, [(timeframe, bar) for timeframe, bar in larger if bar.symbol in known]
+
+    def passed(self, old_ns: int) -> dict[tuple[int, int], tuple[str, ...]]:
+        """Return of which symbols `ended` brought bars that were over at `old_ns` or before: too late to be decided on.
+
+        By the instants after which and up to which they were over.
+        """
+        found: dict[tuple[int, int], tuple[str, ...]] = {}
+        for symbol, brought in self._brought.items():
+            if old := [end_ns for end_ns in brought if end_ns <= old_ns]:
+                span = (min(old) - 1, max(old))
+                found[span] = (*found.get(span, ()), symbol)
+        return found
 
     def _reveal(self, grown: GrowingBars, bars: BarSeries) -> None:
         """Let the indicators over these bars, and the plots, go as far as the bars do."""

@@ -7,9 +7,10 @@ it stands. Source: docs/adr/0034.
 from collections.abc import Mapping
 from decimal import Decimal
 
+from core.clock import calendar
 from core.errors import BrokerError, NotInThisVersion
 from core.events.live_payloads import LossesUnjudged
-from core.model.instants import DAY_NS, MINUTE_NS
+from core.model.instants import DAY_NS
 from core.model.market import BarSeries, asset_class_of
 from core.model.money import exact
 from core.ports import BrokerMarket
@@ -28,14 +29,14 @@ class LossWatch:
         self._mark = MarkTeller(book.losses, journal)
         self._unpriced: tuple[str, ...] = ()
 
-    def know(self, state: AccountState, minutes: BarSeries) -> None:
-        """Let the account know a symbol's price by the newest minute of the history, unless it knows a newer one."""
-        if not len(minutes):
+    def know(self, state: AccountState, bars: BarSeries) -> None:
+        """Let the account know a symbol's price by the newest bar of the history, unless it knows a newer one."""
+        if not len(bars):
             return
-        end_ns = int(minutes.start_ns[-1]) + MINUTE_NS
-        if end_ns > state.priced_ns(minutes.symbol):
-            close = exact(float(minutes.close[-1]))
-            state.note_price(minutes.symbol, self._book.price_now(minutes.symbol, close, end_ns), end_ns)
+        end_ns = int(calendar.bar_ends(bars.start_ns[-1:], bars.timeframe.ns, asset_class_of(bars.symbol))[0])
+        if end_ns > state.priced_ns(bars.symbol):
+            close = exact(float(bars.close[-1]))
+            state.note_price(bars.symbol, self._book.price_now(bars.symbol, close, end_ns), end_ns)
 
     async def ask(self, state: AccountState, market: BrokerMarket, feed: str | None, now_ns: int) -> None:
         """Ask for the last trade of what is held and was not in the history; tell where nobody knows a price."""

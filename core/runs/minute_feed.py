@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.data.download import sound
-from core.errors import AnswerUnreadable, BrokerUnreachable, RateLimited
 from core.events.live_payloads import MinuteLate, StreamChanged
 from core.model.broker import BarKind, LiveBar, StreamState, StreamStatus, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS, SECOND_NS
@@ -14,6 +13,7 @@ from core.model.money import exact
 from core.model.run import RunConfig
 from core.ports import LiveClock
 from core.runs.desks import OpenAccount
+from core.runs.gaps import Gaps
 from core.runs.journal import RunJournal
 from core.runs.live_bars import MINUTE, LiveBars, one_bar
 from core.runs.loss_watch import LossWatch
@@ -52,29 +52,26 @@ class MinuteFeed:
         self._losses = losses
         self._from_ns = from_ns
         self._arrived = asyncio.Event()
-        self._is_gap = True
-        self._held: list[Bar] | None = []
-        """What the stream brings from the beginning of a gap until it is filled: it follows on that. None at other times."""
+        self.gaps = Gaps(config.symbols, fill=self._fill_gap, follow=self._follow, failed=self._tell_lost)
         self._statuses: list[StreamStatus] = []
         self._late: list[MinuteLate] = []
-        self._deaf: set[str] = set()
-        """Streams that do not bring anything now."""
+        self._deaf: dict[str, int] = {}
+        """Symbols whose stream does not bring anything now, and since when by the monotonic clock."""
 
     @property
-    def lacks_some(self) -> bool:
-        """Whether minutes may be missing that the history will bring."""
-        return self._is_gap or bool(self._deaf)
+    def lacking(self) -> set[str]:
+        """The symbols of which minutes may be missing that the history will bring."""
+        return self.gaps.symbols | self._deaf.keys()
 
-    async def complete(self, until_ns: int) -> None:
-        """Take what the broker's history has until then; minutes that are there already stay as they are. Raises BrokerError."""
-        history = self._account.broker.history
-        for symbol in self._config.symbols:
-            first_ns = max(self._from_ns, self._bars.newest_minute(symbol))
-            feed = self._config.feed if asset_class_of(symbol).has_sessions else None
-            async for page in history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed):
-                minutes = self._hours.inside(sound(page))
-                self._note_late(symbol, self._bars.add(minutes))
-                self._losses.know(self._account.desk.state, minutes)
+    async def complete(self, symbol: str, until_ns: int) -> None:
+        """Take what the broker's history has of a symbol; minutes that are there already stay as they are. Raises BrokerError."""
+        first_ns = max(self._from_ns, self._bars.newest_minute(symbol))
+        feed = self._config.feed if asset_class_of(symbol).has_sessions else None
+        pages = self._account.broker.history.pages(symbol, MINUTE, first_ns, until_ns, adjustment=Adjustment.RAW, feed=feed)
+        async for page in pages:
+            minutes = self._hours.inside(sound(page))
+            self._note_late(symbol, self._bars.add(minutes))
+            self._losses.know(self._account.desk.state, minutes)
 
     def watches(self) -> list[Watch]:
         """Return what to listen to: a stream brings one class of assets."""
@@ -100,10 +97,10 @@ class MinuteFeed:
             self._statuses.append(status)
             self._feed.listens(what, self._clock.monotonic_ns(), is_so=status.state is StreamState.LISTENING)
             if status.state is not StreamState.LISTENING:
-                self._deaf.add(what)
+                self._deaf = dict.fromkeys(watch.bars, self._clock.monotonic_ns()) | self._deaf
             else:
-                self._deaf.discard(what)
-                self._has_gap()  # what was told while nobody listened is asked for
+                self._deaf = {symbol: since_ns for symbol, since_ns in self._deaf.items() if symbol not in watch.bars}
+                self.gaps.begin(watch.bars)  # what was told while nobody listened is asked for
 
         await self._account.market.listen(watch, on_tick, on_status)
 
@@ -112,11 +109,9 @@ class MinuteFeed:
         if not len(minute) or not self._hours.counts(bar.symbol, bar.start_ns):
             return
         if bar.end_ns > self._clock.now_ns() + AHEAD_NS:
-            self._has_gap()  # where our clock is wrong, and is set, the history has what was not taken
+            self.gaps.begin((bar.symbol,))  # where our clock is wrong, and is set, the history has what was not taken
             return
-        if self._held is not None:
-            self._held.append(bar)
-        else:
+        if not self.gaps.holds(bar):
             self._note_late(bar.symbol, self._bars.add(minute, is_live=True))
         self._account.desk.state.note_price(bar.symbol, exact(bar.close), bar.end_ns)
         self._arrived.set()
@@ -127,48 +122,43 @@ class MinuteFeed:
 
     async def until(self, now_ns: int) -> None:
         """Return once every symbol's minutes up to now are there, or will not come."""
-        was_gap = self._is_gap
-        if was_gap:
-            await self._fill_gap(now_ns)
-        expected = [symbol for symbol in self._config.symbols if self._hours.counts(symbol, now_ns - MINUTE_NS)]
+        gaps, lacked = self.gaps, self.gaps.unfilled
+        if lacked:
+            await gaps.fill(GRACE_S)
+            # It may reach further than the decision that waits: to where the stream goes on.
+            gaps.release(max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS))
+        gaps.release(now_ns)
+        expected = self._expected(now_ns)
         try:
             async with asyncio.timeout(GRACE_S):
                 while any(self._bars.newest_minute(symbol) < now_ns for symbol in expected):
                     self._arrived.clear()
                     await self._arrived.wait()
-                    self._release(now_ns)
+                    gaps.release(now_ns)
         except TimeoutError:
-            if was_gap or self._is_gap:  # the newest minute may have been told before anybody listened, and stored after it was asked for
-                await self._fill_gap(now_ns)
+            # The newest minute may have been told before anybody listened, and stored after it was asked for.
+            gaps.begin(symbol for symbol in expected if symbol in lacked and self._bars.newest_minute(symbol) < now_ns)
+            if gaps.unfilled:
+                await gaps.fill(GRACE_S)
         finally:
-            self._release(None)
+            gaps.release(None)
 
-    async def _fill_gap(self, now_ns: int) -> None:
-        """Complete the minutes from the history. While the broker does not answer it stays a gap: the run goes on without."""
-        self._is_gap = False
-        # It may reach further than the decision that waits: to where the stream goes on.
-        until_ns = max(now_ns, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
-        try:
-            await self.complete(until_ns)
-        except (BrokerUnreachable, RateLimited, AnswerUnreadable) as error:
-            self._has_gap()
-            self._statuses.append(StreamStatus(state=StreamState.LOST, said=error.what))
-        self._release(until_ns)
+    def _expected(self, now_ns: int) -> list[str]:
+        """Return whose minute is waited for: not of a symbol that holds up others, with a gap that stays or a stream that is long lost."""
+        deaf_ns = self._clock.monotonic_ns() - round(GRACE_S * SECOND_NS)
+        absent = {symbol for symbol, since_ns in self._deaf.items() if since_ns < deaf_ns}
+        if not self.gaps.is_everywhere:
+            absent |= self.gaps.unfilled
+        return [one for one in self._config.symbols if one not in absent and self._hours.counts(one, now_ns - MINUTE_NS)]
 
-    def _release(self, until_ns: int | None) -> None:
-        """Let the minutes follow that came while a gap was filled: those over at an instant; or all, and none is held back any more."""
-        held = self._held
-        if held is None or self._is_gap:
-            return  # nothing follows on a gap
-        self._held = None if until_ns is None else [bar for bar in held if bar.end_ns > until_ns]
-        for bar in held:
-            if until_ns is None or bar.end_ns <= until_ns:
-                self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
+    async def _fill_gap(self, symbol: str) -> None:
+        await self.complete(symbol, self._clock.now_ns() // MINUTE_NS * MINUTE_NS)
 
-    def _has_gap(self) -> None:
-        self._is_gap = True
-        if self._held is None:
-            self._held = []
+    def _follow(self, bar: Bar) -> None:
+        self._note_late(bar.symbol, self._bars.add(one_bar(bar)))
+
+    def _tell_lost(self, said: str) -> None:
+        self._statuses.append(StreamStatus(state=StreamState.LOST, said=said))
 
     def tell(self, journal: RunJournal) -> None:
         """Record what came too late, and that a stream or the history was away, as it was noted since the last time."""

@@ -102,7 +102,7 @@ class OrderHandling:
             )
             if leaving:
                 await self._away.place(desk, leaving)
-            for order_id in cancels:
+            for order_id in (*cancels, *side.idle(self._run_id)):
                 await desk.cancel(order_id)
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_S if desk.state.coins.awaits_fee() or self._venue.families.owes else None):

@@ -11,7 +11,7 @@ from core.events.envelope import Envelope
 from core.events.payloads import PlaceRequest
 from core.model.instants import SECOND_NS, iso
 from core.model.money import ZERO, plain, to_float
-from core.model.order import Fill, Order
+from core.model.order import Fill, Order, OrderType
 from core.model.parity import Parity
 from core.model.run import Run, RunMode, RunStatus
 from core.model.verification import Difference
@@ -123,6 +123,8 @@ def measured(
             continue
         cost = (money / qty - again.avg_fill_price) * again.request.side.sign / again.avg_fill_price
         slippage.append(to_float(cost) * 10_000)
+        if parts[0].request.type is not OrderType.MARKET or parts[0].request.is_auction:
+            continue  # how long it waited for its price, or its auction, is nobody's delay
         delays.append((max(last_fill[part.id] for part in filled if part.id in last_fill) - parts[0].created_ns) / SECOND_NS)
     told = msgspec.structs.replace(told, fill_divergence=divergence)
     if not slippage:
@@ -132,8 +134,8 @@ def measured(
         compared_fills=len(slippage),
         slippage_bps=sum(slippage) / len(slippage),
         worst_slippage_bps=max(slippage),
-        delay_s=sum(delays) / len(delays),
-        worst_delay_s=max(delays),
+        delay_s=sum(delays) / len(delays) if delays else None,
+        worst_delay_s=max(delays, default=None),
     )
 
 

@@ -5,7 +5,7 @@ came: it was interrupted, the machine slept, or the line for bars was cut.
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ from core.backtest.replayed_venue import Refused
 from core.clock.calendar import exchange_day
 from core.events.envelope import Envelope, Payload
 from core.events.live_payloads import BarsPassed, EntryTaken
-from core.events.payloads import CancelRequest, PlaceRequest, ReplaceRequest, StrategyStateSaved
+from core.events.payloads import CancelRequest, OrderReplaceRefused, PlaceRequest, ReplaceRequest, StrategyStateSaved
 from core.model.broker_entry import BrokerEntryKind
 from core.model.corporate_action import CorporateAction, Dividend, Split, in_order
 from core.model.instants import DAY_NS
@@ -28,24 +28,28 @@ _AGAIN: Final = re.compile(r"(.+?)(\.again\d*)+")
 
 
 class Passed(NamedTuple):
-    """Decision times after `since_ns`, up to `until_ns`, at which nothing was decided.
+    """Bars that were over after `since_ns` and up to `until_ns` came at `known_ns`, and nothing was decided on them.
 
-    `is_restart`: the strategy began anew after them, with `state`, what it had saved.
+    `symbols`: theirs; none where they were those of all. `is_restart`: the strategy began anew after them, with `state`, what it had saved.
     """
 
     since_ns: int
     until_ns: int
+    known_ns: int
+    symbols: tuple[str, ...]
     is_restart: bool
     state: dict[str, Any] | None
 
 
 class RunInputs(NamedTuple):
-    """Those of one run. `decided`: times at which its strategy asked for something, whatever `passed` says.
+    """Those of one run.
 
-    `always_open`: whether its market had no sessions, whatever its symbols are.
+    `refused_changes`: of which order a change was refused that was decided when. `decided`: times at which its strategy asked for
+    something, whatever `passed` says. `always_open`: whether its market had no sessions, whatever its symbols are.
     """
 
     refused: Mapping[str, Refused]
+    refused_changes: frozenset[tuple[str, int]]
     actions: Mapping[str, tuple[CorporateAction, ...]]
     passed: tuple[Passed, ...]
     decided: frozenset[int]
@@ -61,11 +65,15 @@ def first_id(order_id: str) -> str:
 async def inputs_of(run: Run, store: Store, *, always_open: bool) -> RunInputs:
     """Return what a run that is over was told."""
     orders, decided = await store.runs.orders(run.id), set[int]()
+    asked: list[Envelope] = []
     for kind in DECISIONS:
         async for event in _events(store.log, run.id, kind.wire):
             decided.add(event.ts)
+            asked += [event] if kind is ReplaceRequest else []
+    asked += [event async for event in _events(store.log, run.id, OrderReplaceRefused.wire)]
     return RunInputs(
         refused=refused_of(orders),
+        refused_changes=_refused_changes(asked),
         actions=await _actions(store.log, run, {order.account for order in orders}),
         passed=await _passed(store.log, run.id),
         decided=frozenset(decided),
@@ -84,6 +92,18 @@ def refused_of(orders: Sequence[Order]) -> dict[str, Refused]:
         for root, order in last.items()
         if order.reject_code is not None and root not in taken
     }
+
+
+def _refused_changes(events: Iterable[Envelope]) -> frozenset[tuple[str, int]]:
+    """Return of which orders changes were refused, with the times at which they had been decided: each the newest before its refusal."""
+    asked, refused = dict[str, int](), set[tuple[str, int]]()
+    for event in sorted(events, key=lambda one: one.seq):
+        payload = event.payload
+        if isinstance(payload, ReplaceRequest):
+            asked[first_id(payload.order_id)] = event.ts
+        elif isinstance(payload, OrderReplaceRefused) and (order_id := first_id(payload.order_id)) in asked:
+            refused.add((order_id, asked[order_id]))
+    return frozenset(refused)
 
 
 async def _actions(log: EventLog, run: Run, accounts: Set[str | None]) -> dict[str, tuple[CorporateAction, ...]]:
@@ -131,7 +151,7 @@ async def _passed(log: EventLog, run_id: str) -> tuple[Passed, ...]:
         if isinstance(payload, BarsPassed):
             before = [text for seq, text in states if seq < event.seq]
             state = msgspec.json.decode(before[-1]) if before and payload.is_restart else None
-            found.append(Passed(payload.since_ns, payload.until_ns, payload.is_restart, state))
+            found.append(Passed(payload.since_ns, payload.until_ns, event.ts, payload.symbols, payload.is_restart, state))
     return tuple(sorted(found, key=lambda one: one.until_ns))
 
 

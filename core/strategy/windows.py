@@ -223,7 +223,12 @@ class Indicator:
         """Take other values of the first bars; those after them are nan. The loaded block stays where it is."""
         self._values = np.full(self._at.bars, np.nan)
         self._values[: len(values)] = values
-        self.load_block(self._at.block, self._at.block + len(self._block) - 1)
+        self.load_block(*self.loaded)
+
+    @property
+    def loaded(self) -> tuple[int, int]:
+        """The bars that `value` reads from: the first, and the one after the last."""
+        return self._at.block, self._at.block + len(self._block) - 1
 
     def load_block(self, first: int, last: int) -> None:
         """Make bars `first` to `last` (exclusive) the ones `value` reads from."""

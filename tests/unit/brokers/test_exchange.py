@@ -154,3 +154,18 @@ def test_what_waits_meets_the_first_price_of_a_minute_after_what_was_decided_bef
     assert filled is not None
     assert (filled.status, filled.avg_fill_price) == (OrderStatus.FILLED, D(90))
     assert new.client_order_id == "new"
+
+
+def test_a_trailing_stop_follows_a_price_that_only_rises_and_acts_where_it_turns() -> None:
+    account = exchange()
+    account.show("DEMO/USD", D(100))
+    account.submit(request(qty="1"))
+    trailing = account.submit(request("t", "sell", "1", type=OrderType.TRAILING_STOP, trail_price=D("0.5")))
+    before, filled = D(100), []
+    for price in (D(101), D("101.4"), D(103), D("102.4")):
+        account.show("DEMO/USD", price, before)
+        before = price
+        stands = account.order(trailing.id)
+        assert stands is not None
+        filled.append(stands.avg_fill_price)
+    assert filled == [None, None, None, D("102.5")]

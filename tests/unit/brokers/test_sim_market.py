@@ -8,8 +8,10 @@ import pytest
 
 from core.brokers.sim_market import HISTORY_NS, STEPS, SYMBOLS, SimMarket
 from core.errors import UnknownName
+from core.matching.path import high_first
 from core.model.broker import LiveBar, Tick, Watch
 from core.model.instants import DAY_NS, MINUTE_NS
+from core.model.run import PathModel
 
 BEGINS = 20_000 * DAY_NS + 123 * MINUTE_NS + 7
 
@@ -73,3 +75,22 @@ def test_within_a_minute_the_price_goes_from_one_to_the_next_and_a_minute_begins
     assert len(jumps) == 2
     assert jumps[1] - jumps[0] == STEPS
     assert all(came_from in {None, before} for (before, _), (_, came_from) in pairwise(seen))
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_each_minute_goes_the_way_that_a_backtest_takes_for_its_bar(symbol: str) -> None:
+    market = SimMarket(3, BEGINS)
+    minutes = market._path(symbol, 1_440 * STEPS).reshape(-1, STEPS)
+    bars = market.bars(symbol, 0, BEGINS)
+    assert len(np.unique(minutes[:, 5])) > 200
+    for prices, opened, high, low, closed in zip(minutes.tolist(), *(column.tolist() for column in bars.columns()[:4]), strict=False):
+        is_up = high_first(PathModel.ADAPTIVE, opened, high, low)
+        corners = [opened, *((high, low) if is_up else (low, high)), closed]
+        left, way = prices, []
+        for corner in corners:  # each piece of the way leads to the next corner without a turn
+            piece = left[: left.index(corner) + 1]
+            assert piece in (sorted(piece), sorted(piece, reverse=True))
+            way += piece
+            left = left[len(piece) :] or [corner]
+        assert prices[-1] == closed
+        assert (max(prices), min(prices)) == (high, low)

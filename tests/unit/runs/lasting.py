@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,11 @@ import msgspec
 
 from core.brokers.exchange import Books
 from core.brokers.sim import ID, INFO, SimBroker, SimSource
+from core.brokers.sim_market import HISTORY_NS, STEP_NS
 from core.clock.realtime import ScaledClock, SystemClock
 from core.model.broker import AdapterInfo, OrderUpdate
+from core.model.desk import Desk
+from core.model.instants import DAY_NS
 from core.model.run import AccountKind, AccountTerms
 from core.ports import Broker
 from core.runs.manager import RunManager
@@ -23,14 +26,18 @@ from tests.virtual_time import VirtualClock, virtual_time
 
 MARGIN = AccountTerms(kind=AccountKind.MARGIN)
 CASH = Decimal(1_000_000)
+ORIGIN_NS = (BEGINS_NS - HISTORY_NS) // DAY_NS * DAY_NS
 
 
 class LastingBroker(SimBroker):
-    """The simulated broker with books that are written to a file after each change. Prices of one day are the same at each opening."""
+    """The simulated broker with books that are written to a file after each change. Prices are the same at each opening."""
 
     def __init__(self, clock: ScaledClock, path: Path) -> None:
         books = msgspec.json.decode(path.read_bytes(), type=Books) if path.exists() else Books(number="LASTING", cash=CASH)
         super().__init__(clock, seed=1, books=books, terms=MARGIN)
+        market = self.feed
+        market._at += (market._origin_ns - ORIGIN_NS) // STEP_NS
+        market._origin_ns = ORIGIN_NS
 
         def keep(_: OrderUpdate) -> None:
             path.write_bytes(msgspec.json.encode(self.exchange.books()))
@@ -68,15 +75,28 @@ class LastingSource(SimSource):
 
 
 class LastingScene(LiveScene):
-    """A run manager on it, in a folder: a later scene in the same folder is the program started again."""
+    """A run manager on it, in a folder: a later scene in the same folder is the program started again.
 
-    def __init__(self, folder: Path, source: type[LastingSource] = LastingSource, **options: Any) -> None:
+    `desk`: its name, where there are several; `market`: the clock of the market that they are at.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: type[LastingSource] = LastingSource,
+        *,
+        desk: str | None = None,
+        market: VirtualClock | None = None,
+        **options: Any,
+    ) -> None:
         self.folder = folder
         self.lasting = source(folder / "broker.json", **options)
-        self.lasting._clock = VirtualClock(self.lasting._clock.now_ns(), self.lasting._clock.speed)
+        self.lasting._clock = self.market = market or VirtualClock(self.lasting._clock.now_ns(), self.lasting._clock.speed)
         self.clock = self.lasting.clock(ID)
         clock = SystemClock()
         self.store = DatabaseStore(folder / "desk.db", clock)
+        if desk is not None:
+            self.store = DatabaseStore(folder / "desk.db", clock, locks=folder / desk, desk=Desk(id=f"id-{desk}", name=desk))
         self.bugs: list[str] = []
         self.runs = RunManager(
             store=self.store,
@@ -101,7 +121,7 @@ class LastingScene(LiveScene):
 @asynccontextmanager
 async def lasting(folder: Path, **options: Any) -> AsyncIterator[LastingScene]:
     """In virtual time."""
-    with virtual_time():
+    with virtual_time() if options.get("market") is None else nullcontext():
         scene = LastingScene(folder, **options)
         await scene.store.open()
         try:

@@ -58,11 +58,19 @@ class KeptSource(SimSource):
 class LiveScene(Waiting):
     """What a test holds in its hands."""
 
-    def __init__(self, folder: Path, *, speed: float = 1_200.0, callback_limit_s: float = 5.0, store: DatabaseStore | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        speed: float = 1_200.0,
+        callback_limit_s: float = 5.0,
+        store: DatabaseStore | None = None,
+        begins_ns: int = BEGINS_NS,
+    ) -> None:
         clock = SystemClock()
         self.folder = folder
-        self.source = KeptSource(BEGINS_NS, speed=speed)
-        self.source._clock = VirtualClock(BEGINS_NS, speed)
+        self.source = KeptSource(begins_ns, speed=speed)
+        self.source._clock = VirtualClock(begins_ns, speed)
         self.clock = self.source.clock(ID)
         self.store = store or DatabaseStore(folder / "desk.db", clock)
         self.bugs: list[str] = []

@@ -17,6 +17,7 @@ from core.model.order import RejectCode
 from core.model.risk import RiskLimits
 from core.model.run import RunConfig, RunMode, RunStatus
 from core.runs.equity_marks import EquityMarks
+from core.runs.recorded_bars import recorded
 from tests.unit.runs.lasting import LastingScene, lasting
 from tests.unit.runs.live_desk import live
 
@@ -123,6 +124,7 @@ async def test_who_holds_what_has_no_price_is_told_that_losses_are_not_watched(
             state.prices.clear()
             state.price_times.clear()
             monkeypatch.setattr(account.broker.history, "pages", nothing)
+            await scene.store.bars.delete(recorded(run_id, "DEMO/USD", "1m"))  # else the bars that it saw tell one
             monkeypatch.setattr(account.broker.market, "latest_trades", trades)
             await scene.runs.resume(run_id)
             await scene.until("run.Resumed")

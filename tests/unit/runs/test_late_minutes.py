@@ -86,7 +86,7 @@ def test_no_bar_is_made_of_what_a_gap_left(own: str, larger: tuple[str, ...]) ->
     bars = bars_of(own, *larger)
     for number in range(3):
         bars.add(one_bar(minute(number)), is_live=True)
-    bars.ended(5 * MINUTE_NS, is_gap=True)
+    bars.ended(5 * MINUTE_NS, gaps=(SYMBOL,))
     assert seen(bars, "5m") == []
     for number in (3, 4, 5):
         assert bars.add(one_bar(minute(number))) == []

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from core.model.instants import SECOND_NS
-from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, RejectCode, TimeInForce
+from core.model.order import Fill, Order, OrderRequest, OrderSide, OrderStatus, OrderType, RejectCode, TimeInForce
 from core.model.parity import Parity
 from core.runs.parity import measured
 from core.runs.run_inputs import first_id, refused_of
@@ -111,3 +111,16 @@ def test_greta_refuses_what_was_refused_to_the_last_and_bears_what_was_taken_at_
     late = [refused(f"run-4{'.again' * bool(at)}{at if at > 1 else ''}") for at in range(12)]
     found = refused_of([*taken, *filled, *never, *late])
     assert {order_id: one.code for order_id, one in found.items()} == {"run-3": RejectCode.BROKER_REFUSED, "run-4": NEVER}
+
+
+def test_an_order_that_waits_for_its_price_is_not_late() -> None:
+    bid = order("run-1", BUY, "10", "99")
+    bid = msgspec.structs.replace(bid, request=msgspec.structs.replace(bid.request, type=OrderType.LIMIT, limit_price=D(100)))
+    sold = order("run-2", SELL, "10", "99", at_s=60)
+    fills = [fill(bid, 3_600, "10", "99"), fill(sold, 60.25, "10", "99")]
+    theirs = [order("run-1", BUY, "10", "100"), order("run-2", SELL, "10", "99")]
+    found = told([bid, sold], fills, theirs)
+    assert (found.compared_fills, found.delay_s, found.worst_delay_s) == (2, 0.25, 0.25)
+    found = told([bid], fills[:1], theirs[:1])
+    assert (found.compared_fills, found.delay_s, found.worst_delay_s) == (1, None, None)
+    assert found.slippage_bps == pytest.approx(-100)
