@@ -59,6 +59,7 @@ class Adapter(ABC):
     always_open: ClassVar[bool] = False
     coin_fees: ClassVar[bool] = False
     reverses: ClassVar[bool] = False
+    holds_units: ClassVar[bool] = False
     faults: ClassVar[str] = ""
 
     @abstractmethod

@@ -86,6 +86,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     streaming: bool = False
     reverses: bool = False
     """Whether one order may turn a position around, over zero."""
+    holds_units: bool = False
+    """Whether a working order holds back the units that it would close: a second one over them is refused."""
     always_open: bool = False
     """Whether its market never closes, for equities either."""
     coin_fees: bool = False

@@ -1,21 +1,20 @@
 """Closes a position, or a part of it, or turns it around, because a person asks for it: in its owner's name, once at a time."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from core.errors import InvalidValue, UnknownName
+from core.errors import InvalidValue
 from core.model.hand import OUTSIDE
 from core.model.market import AssetClass, asset_class_of, parse_symbol
 from core.model.money import ZERO, plain
 from core.model.order import Order, OrderRequest, OrderSide
 from core.runs.closing_side import ClosingSide
-from core.runs.covers import Covers
+from core.runs.covers import told_by_hand
 from core.runs.holdings import Holdings
-from core.runs.owed import Key
+from core.runs.making_way import MakingWay, key_of
 from core.runs.owed_exits import OwedExits
 from core.runs.reverses import Reverses
 from core.trading.service import AccountDesk
@@ -34,16 +33,13 @@ class Closing:
     ) -> None:
         """`may_short`: whether the account can sell short. Raises BrokerError."""
         self._desk = desk
-        self._owed = owed
         self._reverses = reverses
         self._make = make
         self._place = place
         self._may_short = may_short
         self._side = ClosingSide(desk.state)
-        self._covers = Covers(desk, owed)
+        self._way = MakingWay(desk, owed, told_by_hand(desk))
         self._holdings: Final = Holdings(desk.state)
-        self._turning: set[tuple[str, str]] = set()
-        """Symbol and run of the positions that are just being closed or reversed."""
 
     async def close(self, symbol: str, owner_id: str, qty: Decimal | None = None) -> Order:
         """Close a position, or `qty` of it, at the market, in its owner's name.
@@ -59,19 +55,13 @@ class Closing:
         if qty is not None and qty > abs(held):
             raise InvalidValue(f"{plain(qty)} {symbol}", "closed", f"the position is {plain(held)}.")
         closing = self._make(self._request(symbol, owner_id, held, qty or abs(held), "closed by hand"), self._name(owner_id))
-        key = _key_of(closing)
-        async with self._alone(key):
-            is_whole = qty is None or qty == abs(held)
+        async with self._way.alone(key_of(closing)):
+            is_whole = closing.request.qty == abs(held)
             # Where all of it is closed, all of that makes way; what stands for another's part of it there comes again.
             after = self._allowed(symbol, owner_id, closing.request)
-            if not self._may_leave(closing, ZERO if is_whole else after):
+            if not self._way.may_leave(closing, ZERO if is_whole else after):
                 return await self._place(closing)  # it is refused, and its exits stay as they are
-            if is_whole:
-                held = await self._cleared(closing, owner_id, held, after)
-            else:
-                self._side.check_entries(*key)
-                await self._covers.shrink(key, closing, after)
-                held = self._still_held(symbol, owner_id, held)
+            held = await self._way.make(closing, owner_id, held, after)
             # It is made anew: what made way for it may have taken its time.
             request = msgspec.structs.replace(closing.request, qty=min(closing.request.qty, abs(held)))
             return await self._place(msgspec.structs.replace(self._make(request, closing.run_id), id=closing.id))
@@ -90,10 +80,10 @@ class Closing:
         if held > 0 and not self._may_short():
             raise InvalidValue(symbol, "turned around", "this account cannot sell short; close the position instead.")
         order = self._reversing(symbol, owner_id, held)
-        async with self._alone(_key_of(order)):
-            if self._may_leave(order, ZERO):
+        async with self._way.alone(key_of(order)):
+            if self._way.may_leave(order, ZERO):
                 after = self._allowed(symbol, owner_id, self._request(symbol, owner_id, held, abs(held), ""))
-                held = await self._cleared(order, owner_id, held, after)
+                held = await self._way.make(order, owner_id, held, after)
                 order = msgspec.structs.replace(self._reversing(symbol, owner_id, held), id=order.id)
             if self._desk.state.features.reverses:
                 return await self._place(order)
@@ -112,12 +102,6 @@ class Closing:
         # What came from outside is in no book of ours that the order could reduce.
         return OrderRequest(symbol=symbol, side=side, qty=qty, reduce_only=owner_id != OUTSIDE, note=note)
 
-    def _may_leave(self, closing: Order, allowed: Decimal) -> bool:
-        """Tell whether the gate lets an order leave once what works on its side is over `allowed` units: before any of it is touched."""
-        if closing.run_id not in self._desk.state.books:
-            raise UnknownName("run at this account", closing.run_id, self._desk.state.books)
-        return not self._desk.verdicts(closing, self._side.after(*_key_of(closing), allowed))
-
     def _allowed(self, symbol: str, owner_id: str, closing: OrderRequest) -> Decimal:
         """Return over how many units the orders on the closing side may be when an order has closed its part of a position."""
         own_id, side, qty = self._holdings.hand_run_id, closing.side, closing.qty
@@ -130,42 +114,6 @@ class Closing:
         beyond = max(ZERO, self._side.qty(own_id, symbol, side) - own)
         return own - qty + min(beyond, outside)
 
-    @asynccontextmanager
-    async def _alone(self, key: Key) -> AsyncGenerator[None]:
-        """Close or reverse a position one at a time, until the order is committed: each looks at what is held. Raises InvalidValue."""
-        if key[:2] in self._turning:
-            raise InvalidValue(key.symbol, "closed or turned around", "that is under way already.")
-        self._turning.add(key[:2])
-        try:
-            async with self._owed.closing(key):
-                yield
-        finally:
-            self._turning.discard(key[:2])
-
-    async def _cleared(self, closing: Order, owner_id: str, held: Decimal, after: Decimal) -> Decimal:
-        """Take back what works on the closing side, and return what is held then.
-
-        Raises InvalidValue where nothing is left to close, or something works on: the broker holds its units back.
-        """
-        key = _key_of(closing)
-        await self._covers.clear(key, closing, after)
-        left = self._still_held(key.symbol, owner_id, held)
-        if self._side.qty(*key):
-            words = "the broker has not cancelled yet what works to close it, which is sent again if it does; try again in a moment."
-            raise InvalidValue(key.symbol, "closed", words)
-        return left
-
-    def _still_held(self, symbol: str, owner_id: str, held: Decimal) -> Decimal:
-        """Return what is held of a position now: an exit may have been faster. Raises InvalidValue where nothing is."""
-        left = self._holdings.of(symbol, owner_id)
-        if left * held <= 0:
-            raise InvalidValue(symbol, "closed", "one of its exits has closed it just now.")
-        return left
-
     def _name(self, owner_id: str) -> str:
         """Return in which run's name a position of an owner is closed."""
         return self._holdings.hand_run_id if owner_id == OUTSIDE else owner_id
-
-
-def _key_of(closing: Order) -> Key:
-    return Key(closing.run_id, closing.request.symbol, closing.request.side)

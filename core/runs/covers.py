@@ -6,7 +6,7 @@ they are taken back, and others sent over what stays. Until the closing has come
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Final
@@ -27,12 +27,29 @@ from core.trading.service import AccountDesk
 PATIENCE_S: Final = 20.0
 """How long the broker is waited for to take back, or to change, what stands in the way of closing a position."""
 
+ToldOfChange = Callable[[Order], Awaitable[None]]
+
+
+def told_by_hand(desk: AccountDesk) -> ToldOfChange:
+    """Return what commits that a person asked for the change of an order."""
+
+    async def tell(order: Order) -> None:
+        state = desk.state
+        async with state.turn:
+            entry = state.entry()
+            entry.tell_of(order, OrderAskedByHand(order_id=order.id, what="change"))
+            await state.apply(entry)
+
+    return tell
+
 
 class Covers:
     """Those of one account. Whoever calls holds the position's `OwedExits.closing`."""
 
-    def __init__(self, desk: AccountDesk, owed: OwedExits) -> None:
+    def __init__(self, desk: AccountDesk, owed: OwedExits, told_of_change: ToldOfChange | None) -> None:
+        """`told_of_change`: commits who asked for the change of an exit, before it is asked for; None: what closes says it."""
         self._desk = desk
+        self._told_of_change = told_of_change
         self._owed = owed
         self._side = ClosingSide(desk.state)
 
@@ -104,18 +121,12 @@ class Covers:
             return
         self._owed.asked(life.order.id)
         with suppress(InvalidValue):  # it cannot be changed now
-            await self._told(life.order, "change")
+            if self._told_of_change is not None:
+                await self._told_of_change(life.order)
             await self._desk.change(life.order.id, OrderTerms(qty=life.known_qty + wanted))
             await self._until(lambda: self._now(life).changing is None)
         if self._now(life).left_qty > wanted:
             await self._take_back([life])
-
-    async def _told(self, order: Order, what: str) -> None:
-        state = self._desk.state
-        async with state.turn:
-            entry = state.entry()
-            entry.tell_of(order, OrderAskedByHand(order_id=order.id, what=what))
-            await state.apply(entry)
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         """Return once `is_so`, or when the broker takes too long."""

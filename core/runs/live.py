@@ -135,6 +135,7 @@ class LiveWork:
             away=self._away,
             clock=self._clock,
             take_events=self._take_events,
+            keep=partial(self._keep, lambda _: None),
         )
         feed = Feed(config.symbols, self._clock.monotonic_ns())
         seat = Seat(self._handling.note_change, self._stop, feed, self._venue.families, self._materials.lease)
@@ -216,9 +217,10 @@ class LiveWork:
                 streams = [group.create_task(self._minutes.listen(watch), name="market") for watch in self._minutes.watches()]
                 self._loop = group.create_task(self._decide_always(on_slice, on_commit), name="decisions")
                 families = group.create_task(self._handling.mind_families(), name="exits")
+                closings = group.create_task(self._handling.closings.carry_out(), name="closings")
                 filling = group.create_task(self._minutes.gaps.keep_filling(), name="gaps")
                 await asyncio.wait({self._loop})
-                for task in (*streams, families, filling):
+                for task in (*streams, families, closings, filling):
                     task.cancel()
         except BaseExceptionGroup as errors:
             is_lost = isinstance(errors.exceptions[0], LeaseLost)
@@ -227,6 +229,7 @@ class LiveWork:
             self._loop = None
             self.bars_total = self.bars_done  # nobody knew before
             if self._materials.is_ours() and not is_lost:  # else its orders go with it, to the desk that has it now
+                await self._handling.closings.give_up()
                 await self._account.owed.run_is_over(self._run.id)
                 self._left = await self._account.desk.cancel_working(self._run.id)
         if self._failure is not None:

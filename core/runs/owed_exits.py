@@ -6,6 +6,7 @@ anything is taken back, so that whoever opens the account next goes on. Source: 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
@@ -50,6 +51,8 @@ class OwedExits:
         self._holdings = Holdings(desk.state)
         self._debts: list[Debt] = []
         self._closing: dict[Key, asyncio.Lock] = {}
+        self._closers: Counter[tuple[str, str]] = Counter()
+        """How many close a position, or wait for their turn, by run and symbol."""
         self._woken = asyncio.Event()
 
     # --- who closes a position ---
@@ -57,12 +60,18 @@ class OwedExits:
     @asynccontextmanager
     async def closing(self, key: Key) -> AsyncGenerator[None]:
         """Close a position, or a part of it, within the block: nothing is sent for it meanwhile but by `restore`."""
-        async with self._closing.setdefault(key, asyncio.Lock()):
-            try:
+        self._closers[key[:2]] += 1
+        try:
+            async with self._closing.setdefault(key, asyncio.Lock()):
                 yield
-            finally:
-                self._woken.set()
-                self._state.look_again()
+        finally:
+            self._closers[key[:2]] -= 1
+            self._woken.set()
+            self._state.look_again()
+
+    def is_closing(self, key: Key) -> bool:
+        """Tell whether somebody closes a position, on whichever side, or waits for their turn."""
+        return self._closers[key[:2]] > 0
 
     async def make_way(self, groups: Sequence[tuple[Sequence[OrderLife], Decimal]], closing: Order, allowed: Decimal) -> None:
         """Commit that orders are to make way, before they do; each group with the units that it is to be over. Raises StoreError."""
@@ -72,8 +81,8 @@ class OwedExits:
             entry = self._state.entry()
             for group, wanted in groups:
                 owed = [life.order for life in group if is_owed_back(life.order)]
-                if not owed:
-                    continue
+                if not owed or any(order.id in self._state.taken_back and not self._is_owed(order.id) for order in owed):
+                    continue  # what was to be cancelled anyway does not come again
                 ids = tuple(order.id for order in owed)
                 qty, filled_qty = there_is(ids, self._state, self._side)
                 told = ExitsOwed(
@@ -91,6 +100,9 @@ class OwedExits:
                     entry.caused(order.id, event_id)
                 entry.afterwards.append(partial(self._take, told))
             await self._state.apply(entry)
+
+    def _is_owed(self, order_id: str) -> bool:
+        return any(debt.concerns(order_id) for debt in self._debts)
 
     def asked(self, order_id: str) -> None:
         """Take that the broker is asked to take an order back, or to make it smaller."""

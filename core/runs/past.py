@@ -31,8 +31,9 @@ async def read_past(run_id: str, store: Store) -> Past:
     """Return what is stored of a run, to go on with it."""
     orders = await store.runs.orders(run_id)
     names = await _names(store.log, run_id)
-    refs: dict[str, str] = {}
-    numbers = [0]
+    known = {order.id for order in orders}
+    refs = {name: "" for order_id, name in names.items() if name is not None and order_id not in known}
+    numbers = [0, *map(_number, names)]  # also of what waited for exits to make way, and was never made
     for order in orders:
         number = _number(order.id)
         name = names.get(order.id) or (f"#{number}" if number else None)

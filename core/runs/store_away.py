@@ -82,9 +82,14 @@ class StoreAway:
 
         await self.outlast(work)
 
-    async def place(self, desk: AccountDesk, intents: Sequence[Intent], events: Sequence[Envelope] = ()) -> None:
-        """Hand a decision's orders to the desk. Those that are committed without an answer leave when the desk finds it out."""
-        decided_ns = desk.state.clock.elapsed_ns()
+    async def place(
+        self, desk: AccountDesk, intents: Sequence[Intent], events: Sequence[Envelope] = (), *, decided_ns: int | None = None
+    ) -> None:
+        """Hand a decision's orders to the desk. Those that are committed without an answer leave when the desk finds it out.
+
+        `decided_ns`: when they were decided, by `Clock.elapsed_ns`, if not now.
+        """
+        decided_ns = desk.state.clock.elapsed_ns() if decided_ns is None else decided_ns
 
         async def was_done() -> bool:
             async with desk.state.turn:  # which finds out what became of the last commit

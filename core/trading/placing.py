@@ -8,7 +8,7 @@ import msgspec
 from core.events.envelope import Envelope
 from core.events.live_payloads import OrdersLeftTogether, RiskApproved, RiskRefused
 from core.events.payloads import OrderCreated, OrderRejected, OrderSubmitted
-from core.model.order import Order, OrderStatus
+from core.model.order import Order, OrderStatus, RejectCode
 from core.trading.brackets import fits_as_one
 from core.trading.changing import Spawn
 from core.trading.entries import Entry
@@ -44,6 +44,16 @@ class Placing:
                 self._together(pair, entry)
             await state.apply(entry)
 
+    async def refuse(self, intents: Sequence[Intent], code: RejectCode, reason: str) -> None:
+        """Commit orders as ones that never leave; see `AccountDesk.refuse`."""
+        state = self._state
+        async with state.turn:
+            entry = state.entry_of(intent.order.run_id for intent in intents)
+            for intent in intents:
+                if intent.order.id not in state.lives:
+                    self._refused(self._created(intent, entry), code, reason, entry)
+            await state.apply(entry)
+
     def _add_exits(self, intent: Intent, placed: list[OrderLife], entry: Entry) -> None:
         """Let the exits of an order that was let through leave with it, where the broker takes that and the gate lets them through, too."""
         order, exits = placed[-1].order, [one.order for one in intent.exits]
@@ -65,14 +75,17 @@ class Placing:
         entry.afterwards.insert(0, lambda: self._state.left_together(orders))  # before any of them leaves
         entry.tell_of(orders[0], OrdersLeftTogether(order_id=orders[0].id, others=tuple(order.id for order in orders[1:])))
 
+    def _created(self, intent: Intent, entry: Entry) -> Order:
+        """Add an order to the entry, and return it as this account's."""
+        order = msgspec.structs.replace(intent.order, account=self._state.key)
+        if intent.trace_id is not None:
+            self._state.causes.traces[order.id] = intent.trace_id
+        entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
+        return order
+
     def _judged(self, intent: Intent, before: list[OrderLife], entry: Entry) -> OrderLife:
         """Add an order to the entry, as one that leaves or as one that is refused."""
-        state, now_ns = self._state, self._state.clock.now_ns()
-        order = msgspec.structs.replace(intent.order, account=state.key)
-        if intent.trace_id is not None:
-            state.causes.traces[order.id] = intent.trace_id
-        entry.tell_of(order, OrderCreated(order=order), intent.caused_by)
-        order = self._gate.without_dust(order, before, entry)
+        order = self._gate.without_dust(self._created(intent, entry), before, entry)
         refusals = self._gate.refusals(order, before)
         for scope, refusal in refusals:
             entry.tell_of(
@@ -84,11 +97,16 @@ class Placing:
         wrong = None if refusals else self._gate.wrong(order, before)
         if refusals or wrong is not None:
             code, reason = wrong or (refusals[0][1].code, " ".join(refusal.sentence for _, refusal in refusals))
-            order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
-            entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
-            life = entry.lives[order.id] = OrderLife(order=order, said=OrderStatus.REJECTED)
-            return life
+            return self._refused(order, code, reason, entry)
         return self._approved(order, entry)
+
+    def _refused(self, order: Order, code: RejectCode, reason: str, entry: Entry) -> OrderLife:
+        """Add an order to the entry as one that never leaves."""
+        now_ns = self._state.clock.now_ns()
+        order = msgspec.structs.replace(order, status=OrderStatus.REJECTED, updated_ns=now_ns, reject_code=code, reason=reason)
+        entry.tell_of(order, OrderRejected(order_id=order.id, code=code, reason=reason))
+        life = entry.lives[order.id] = OrderLife(order=order, said=OrderStatus.REJECTED)
+        return life
 
     def _approved(self, order: Order, entry: Entry) -> OrderLife:
         """Add an order to the entry as one that leaves."""

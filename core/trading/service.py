@@ -14,7 +14,7 @@ from core.events.envelope import Envelope
 from core.events.live_payloads import Armed
 from core.model.hand import OrderTerms, RiskVerdict
 from core.model.money import plain
-from core.model.order import Order, OrderStatus
+from core.model.order import Order, OrderStatus, RejectCode
 from core.model.risk import SwitchLevel
 from core.ports import Broker, EventLog, RunStore
 from core.trading.absent_orders import AbsentOrders
@@ -175,6 +175,10 @@ class AccountDesk:
         Being cancelled meanwhile does not take anything back: what is committed is sent.
         """
         await self._tasks.outlast(self._placing.place(intents, events, decided_ns))
+
+    async def refuse(self, intents: Sequence[Intent], code: RejectCode, reason: str) -> None:
+        """Commit orders that were wanted as ones that never leave, but for those that have left. Raises StoreError, LeaseLost."""
+        await self._tasks.outlast(self._placing.refuse(intents, code, reason))
 
     async def change(
         self,

@@ -25,6 +25,7 @@ class AlpacaAdapter(Adapter):
     extended_hours = True
     streaming = True
     coin_fees = True
+    holds_units = True
 
     def connect(self, link: Link) -> Broker:
         """See `core.brokers.api.Adapter`."""
