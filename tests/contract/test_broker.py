@@ -315,6 +315,23 @@ async def test_3_5_an_order_may_be_rejected_after_it_was_taken(bench: Bench) -> 
     assert (await settled(bench, "a", OrderStatus.REJECTED)).broker_status == bench.words.rejected
 
 
+async def test_3_6_a_working_sale_holds_its_units_back_where_that_is_declared(bench: Bench) -> None:
+    await bench.broker.desk.submit(market("a"))
+    await settled(bench, "a", OrderStatus.FILLED)
+    await bench.broker.desk.submit(limit("b", "9000", side=SELL))
+    await settled(bench, "b", OrderStatus.ACCEPTED)
+    if not bench.features.holds_units:
+        await bench.broker.desk.submit(market("c", side=SELL))
+        await settled(bench, "c", OrderStatus.FILLED)
+    elif bench.judges_at_once:
+        with pytest.raises(BrokerRefused) as refused:
+            await bench.broker.desk.submit(market("c", side=SELL))
+        assert refused.value.reason == RefusalReason.QUANTITY_HELD
+    else:
+        await bench.broker.desk.submit(market("c", side=SELL))
+        await settled(bench, "c", OrderStatus.REJECTED)
+
+
 # --- 4. fills ---------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ class Harbour(Adapter):
     whole_cents = True
     feeds = ("main",)
     streaming = True
+    holds_units = True
 
     def connect(self, link: Link) -> Broker:
         return HarbourBroker(Wire(link))
