@@ -20,8 +20,12 @@ from core.runs.desks import OpenAccount
 from core.runs.families import Families
 from core.runs.holdings import Holdings
 from core.runs.making_way import MakingWay, key_of
+from core.runs.owed import Key
 from core.runs.store_away import StoreAway
 from core.trading.service import Intent
+
+FILLS_S: Final = 5.0
+"""How long what a strategy wants after a closing waits for it to fill."""
 
 
 class _Wanted:
@@ -33,6 +37,8 @@ class _Wanted:
         self.decided_ns = decided_ns
         self.leaves_now = leaves_now
         """Whether it fills as soon as it can: then exits make way for it."""
+        self.is_stored = False
+        """Whether what led to it is stored: nothing makes way for it before."""
         self.is_cancelled = False
 
 
@@ -58,12 +64,16 @@ class RunClosings:
         if not self._state.features.holds_units:
             return list(intents)
         leaving: list[Intent] = []
+        spoken_for: dict[Key, Decimal] = {}
         for intent in intents:
-            request = intent.order.request
-            closing_qty = min(request.qty, self._holdings.to_close(*key_of(intent.order)))
+            request, key = intent.order.request, key_of(intent.order)
             leaves_now = intent.order.sibling_id is None and _leaves_now(request, closes.get(request.symbol))
+            before = spoken_for.get(key, ZERO)
+            closing_qty = max(ZERO, min(request.qty, self._holdings.to_close(*key) - before))
             wanted = _Wanted(intent, closing_qty, self._state.clock.elapsed_ns(), leaves_now=leaves_now)
-            if request.symbol in self._queues or self._stands_in_the_way(wanted):
+            if leaves_now:
+                spoken_for[key] = before + closing_qty
+            if request.symbol in self._queues or self._stands_in_the_way(wanted, before):
                 self._queues.setdefault(request.symbol, deque()).append(wanted)
             else:
                 leaving.append(intent)
@@ -71,7 +81,11 @@ class RunClosings:
 
     def begin(self) -> None:
         """Let what was taken go on: what led to it is stored."""
+        for queue in self._queues.values():
+            for each in queue:
+                each.is_stored = True
         self._woken.set()
+        self._state.look_again()
 
     def waiting(self) -> frozenset[str]:
         """Return the ids of the orders that wait."""
@@ -114,15 +128,17 @@ class RunClosings:
     async def _work(self, symbol: str) -> None:
         queue = self._queues[symbol]
         while queue:
+            await self._state.until(lambda: queue[0].is_stored)
             if self._stands_in_the_way(queue[0]):
                 await self._close(queue[0])
                 queue.popleft()
                 continue
             free = [queue[0]]
             for each in list(queue)[1:]:  # a pair leaves as one
-                if each.closing_qty and each.leaves_now:
+                if not each.is_stored or (each.closing_qty and each.leaves_now):
                     break
                 free.append(each)
+            await self._closed(symbol)
             await self._let_leave(free)
             for _ in free:
                 queue.popleft()
@@ -130,11 +146,26 @@ class RunClosings:
         self._at_work.discard(symbol)
         self._state.look_again()
 
-    def _stands_in_the_way(self, wanted: _Wanted) -> bool:
-        """Whether exits work over units that an order would close now; where the broker refuses it anyway, they stay as they are."""
+    async def _closed(self, symbol: str) -> None:
+        """Wait until what closes a position has filled, or takes its time: what opens the other way is refused before."""
+
+        def is_so() -> bool:
+            working = [life.order.request for life in self._state.working(self._run_id)]
+            return self._state.has_ended or not any(one.symbol == symbol and one.type is OrderType.MARKET for one in working)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FILLS_S):
+                await self._state.until(is_so)
+
+    def _stands_in_the_way(self, wanted: _Wanted, before: Decimal = ZERO) -> bool:
+        """Whether exits work over units that an order would close now; where the broker refuses it anyway, they stay as they are.
+
+        `before`: how many units orders of the same decision close that have not left yet.
+        """
         if not wanted.leaves_now or wanted.is_cancelled:
             return False
         held, on_way = self._held(wanted.intent.order)
+        on_way += before
         qty = min(wanted.closing_qty, held - on_way)
         is_over_zero = wanted.intent.order.request.qty > wanted.closing_qty and not self._state.features.reverses
         if qty <= ZERO or is_over_zero:

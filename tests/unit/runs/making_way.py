@@ -77,17 +77,15 @@ class Leaving:
         found = await self.desk.store.runs.orders(self.run.id)
         return {order.id.removeprefix(f"{self.run.id}-"): order for order in found}
 
-    async def held(self, symbol: str = "SPY") -> Decimal:
-        total = Decimal(0)
-        for fill in await self.desk.store.runs.fills(self.run.id):
-            total += fill.qty * fill.side.sign
-        return total
+    async def held(self) -> Any:
+        """What the run holds, by its stored fills."""
+        return sum(fill.qty * fill.side.sign for fill in await self.desk.store.runs.fills(self.run.id))
 
-    def at_broker(self) -> Decimal:
+    def at_broker(self) -> Any:
         """What the account holds at the broker."""
         return self.desk.server.do(lambda: sum((one.qty for one in self.desk.server.book.holdings.values()), Decimal(0)))
 
-    def sales(self) -> list[tuple[str, str, str]]:
+    def sales(self) -> list[Any]:
         """What was sold, or is to be, at the market: quantity, what of it is filled, and how that stands."""
         sold = [one for one in self.desk.sent() if one["side"] == "sell" and one["type"] == "market"]
         return [(one["qty"], one["filled_qty"], one["status"]) for one in sold]
@@ -121,11 +119,11 @@ class Leaving:
         (found,) = [order for order in (await self.rows()).values() if order.status is OrderStatus.REJECTED]
         return found
 
-    def over(self, kind: str) -> Decimal:
+    def over(self, kind: str) -> Any:
         """Over how many units orders of a kind work at the broker."""
         return sum((Decimal(qty) for one, qty in self.working() if one == kind), Decimal(0))
 
-    def working(self) -> set[tuple[str, str]]:
+    def working(self) -> set[Any]:
         """What works at the broker: type and quantity."""
         final = {"filled", "canceled", "expired", "rejected", "replaced"}
         return {(one["type"], one["qty"]) for one in self.desk.sent() if one["status"] not in final}

@@ -161,6 +161,7 @@ async def test_a_strategy_that_says_it_again_sells_once_and_goes_on_deciding_mea
         await scene.fills(2)
         await scene.so(set())
         assert (scene.sales(), await scene.held(), scene.at_broker()) == ([("10", "10", "filled")], 0, 0)
+        await scene.desk.until("orders.Rejected")
         others = [order for order in (await scene.rows()).values() if order.status is S.REJECTED]
         assert {order.reject_code for order in others} == {RejectCode.INSUFFICIENT_POSITION}
         scene.desk.server.book.cancel_slowly = False
@@ -201,6 +202,16 @@ async def test_what_is_wanted_of_the_symbol_meanwhile_leaves_after_it(tmp_path: 
         assert len(refused) == 2
         await scene.so({("limit", "6"), ("stop", "6")})
         assert (scene.sales(), scene.at_broker()) == ([("4", "4", "filled")], 6)
+        await scene.desk.runs.stop(scene.run.id)
+
+
+async def test_a_position_is_turned_around_by_two_orders_of_one_decision(tmp_path: Path) -> None:
+    async with leaving(tmp_path, "bracket") as scene:
+        scene.leave("self.close_position(); self.sell(5)")
+        await scene.fills(3)
+        await scene.so(set())
+        assert (await scene.held(), scene.at_broker()) == (-5, -5)
+        assert scene.sales() == [("10", "10", "filled"), ("5", "5", "filled")]
         await scene.desk.runs.stop(scene.run.id)
 
 
