@@ -215,6 +215,22 @@ async def test_a_position_is_turned_around_by_two_orders_of_one_decision(tmp_pat
         await scene.desk.runs.stop(scene.run.id)
 
 
+async def test_what_opens_the_other_way_waits_until_the_closing_has_filled(tmp_path: Path) -> None:
+    async with leaving(tmp_path, "bracket") as scene:
+        book = scene.desk.server.book
+        book.holds_sales = True
+        scene.leave("self.close_position(); self.sell(5)")
+        await asyncio.to_thread(scene.desk.server.wait_for, lambda: scene.sales() == [("10", "0", "new")])
+        await scene.desk.until("strategy.Noted", len(await scene.desk.until("strategy.Noted")) + 1)
+        assert scene.sales() == [("10", "0", "new")]
+        book.holds_sales = False
+        (sale,) = [one["id"] for one in scene.desk.sent() if (one["side"], one["type"]) == ("sell", "market")]
+        scene.desk.fill(sale, "10", "400")
+        await scene.fills(3)
+        assert (scene.sales(), scene.at_broker()) == ([("10", "10", "filled"), ("5", "5", "filled")], -5)
+        await scene.desk.runs.stop(scene.run.id)
+
+
 async def test_a_run_that_is_stopped_meanwhile_sells_nothing(tmp_path: Path) -> None:
     async with leaving(tmp_path, "bracket") as scene, asyncio.TaskGroup() as group:
         scene.desk.server.book.cancel_slowly = True
