@@ -38,7 +38,7 @@ from core.runs.minutes import until_minute
 from core.runs.order_handling import OrderHandling
 from core.runs.past import Past
 from core.runs.reconciling import settled
-from core.runs.recorded_bars import recorded
+from core.runs.recorded_bars import minutes_of, recorded
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
@@ -344,10 +344,15 @@ class LiveWork:
         return recorded(self._run.id, symbol, str(self._timeframe))
 
     async def _record(self, new: dict[str, BarSeries]) -> None:
-        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption."""
+        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption; and what that was made of."""
+        merge = self._materials.store.bars.merge
         for symbol, bars in new.items():
             key = self._recorded(symbol)
-            await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
+            minutes = self._bars.told(symbol, self._origin_ns)
+            # These first: what was made of them is not asked for again after an interruption.
+            if len(minutes) and (finer := minutes_of(key)) is not None:
+                await self._away.outlast(partial(merge, finer, minutes, simulated=True))
+            await self._away.outlast(partial(merge, key, bars, simulated=True))
 
     def _present(self, next_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: as it was meant, or after the machine slept or its clock was set the present minute.
