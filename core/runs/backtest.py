@@ -320,11 +320,8 @@ class BacktestWork:
         """
         found: list[Market] = []
         for key, market in zip(self._keys, markets, strict=True):
-            finer = minutes_of(key)
-            if finer is None:
-                return markets
-            minutes = await self._materials.bars.read(finer)
-            if not are_all_there(minutes, market.bars.start_ns[market.first :], market.end_ns[market.first :]):
+            minutes = await self._materials.bars.read(minutes_of(key))
+            if minutes.timeframe == market.bars.timeframe or not are_all_there(minutes, market.bars.start_ns[market.first :], market.end_ns[market.first :]):
                 return markets
             met = market_of(minutes, market.instrument, start_ns=self._run.config.start_ns, always_open=self._is_always_open)
             found.append(replace(market, finer=replace(met, ready=len(minutes))))  # no minute is told to the strategy

@@ -345,14 +345,13 @@ class LiveWork:
 
     async def _record(self, new: dict[str, BarSeries]) -> None:
         """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption; and what that was made of."""
-        merge = self._materials.store.bars.merge
-        for symbol, bars in new.items():
-            key = self._recorded(symbol)
-            minutes = self._bars.told(symbol, self._origin_ns)
-            # These first: what was made of them is not asked for again after an interruption.
-            if len(minutes) and (finer := minutes_of(key)) is not None:
-                await self._away.outlast(partial(merge, finer, minutes, simulated=True))
-            await self._away.outlast(partial(merge, key, bars, simulated=True))
+        if not new:
+            return
+        # The minutes first: those of a bar that is kept are not asked for again after an interruption.
+        kept = [(minutes_of(self._recorded(symbol)), told) for symbol, told in self._bars.told(self._origin_ns, self._now_ns).items()]
+        kept += [(self._recorded(symbol), bars) for symbol, bars in new.items()]
+        for key, bars in kept:
+            await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
 
     def _present(self, next_ns: int, end_ns: int | None) -> int:
         """Return the next decision time: as it was meant, or after the machine slept or its clock was set the present minute.

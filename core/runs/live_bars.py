@@ -179,12 +179,15 @@ class LiveBars:
         if self.own_timeframe != MINUTE:
             self._told[minutes.symbol] = _inserted(self._told[minutes.symbol], minutes)
 
-    def told(self, symbol: str, first_ns: int) -> BarSeries:
-        """Hand over, once, the minutes of a symbol's own bars that were made, from `first_ns` on; none where a minute is an own bar."""
-        told = self._told[symbol]
-        made = told.between(None, self._made_ns[symbol])
-        self._told[symbol] = told.slice(len(made), len(told))
-        return made.between(first_ns, None)
+    def told(self, first_ns: int, until_ns: int) -> dict[str, BarSeries]:
+        """Hand over, once, the minutes that were over at `until_ns`, from `first_ns` on; none where a minute is an own bar."""
+        found = {}
+        for symbol, told in self._told.items():
+            over = told.between(None, until_ns - MINUTE_NS + 1)
+            self._told[symbol] = told.slice(len(over), len(told))
+            if len(wanted := over.between(first_ns, None)):
+                found[symbol] = wanted
+        return found
 
     def ended(
         self, now_ns: int, *, keep: int | None = None, gaps: Collection[str] = ()

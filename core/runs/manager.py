@@ -281,8 +281,7 @@ class RunManager:
         if run.config.mode is not RunMode.BACKTEST:
             for key in (recorded(run.id, symbol, run.config.timeframe) for symbol in run.config.symbols):
                 await self._store.bars.delete(key)
-                if (minutes := minutes_of(key)) is not None:
-                    await self._store.bars.delete(minutes)
+                await self._store.bars.delete(minutes_of(key))
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it is over."""

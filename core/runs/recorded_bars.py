@@ -16,10 +16,9 @@ def recorded(run_id: str, symbol: str, timeframe: str) -> BarSetKey:
     return BarSetKey(symbol=symbol, timeframe=timeframe, source=f"{_RECORDED}{run_id}")
 
 
-def minutes_of(key: BarSetKey) -> BarSetKey | None:
-    """Return under what the minutes are kept that a run's own bars were made of; None where they are minutes themselves."""
-    is_minute = Timeframe.parse(key.timeframe).ns == MINUTE_NS
-    return None if is_minute else msgspec.structs.replace(key, timeframe=str(Timeframe(MINUTE_NS)))
+def minutes_of(key: BarSetKey) -> BarSetKey:
+    """Return under what the minutes are kept that a run's own bars were made of; `key` where they are minutes themselves."""
+    return msgspec.structs.replace(key, timeframe=str(Timeframe(MINUTE_NS)))
 
 
 def are_all_there(minutes: BarSeries, starts: Instants, ends: Instants) -> bool:
