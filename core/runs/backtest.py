@@ -321,7 +321,8 @@ class BacktestWork:
         found: list[Market] = []
         for key, market in zip(self._keys, markets, strict=True):
             minutes = await self._materials.bars.read(minutes_of(key))
-            if minutes.timeframe == market.bars.timeframe or not are_all_there(minutes, market.bars.start_ns[market.first :], market.end_ns[market.first :]):
+            is_finer = minutes.timeframe != market.bars.timeframe
+            if not is_finer or not are_all_there(minutes, market.bars.start_ns[market.first :], market.end_ns[market.first :]):
                 return markets
             met = market_of(minutes, market.instrument, start_ns=self._run.config.start_ns, always_open=self._is_always_open)
             found.append(replace(market, finer=replace(met, ready=len(minutes))))  # no minute is told to the strategy

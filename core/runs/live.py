@@ -283,6 +283,7 @@ class LiveWork:
         await self._minutes.until(self._now_ns)
         # Exactly as much history as a backtest from the run's start has.
         new, _ = self._bars.ended(min(self._origin_ns, self._now_ns), keep=self._runner.warmup)
+        self._bars.told(self._origin_ns, self._origin_ns)  # no order met those of the history
         await self._record(new)
         if self._past is not None:
             await self._catch_up()

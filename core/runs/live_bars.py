@@ -103,7 +103,7 @@ class LiveBars:
         self.minutes = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
         """Those that came and are not moved yet."""
         self._told = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
-        """All that came and are not handed over by `told` yet, where the run's own bars are made of several; those that came too late too."""
+        """All that came, the late ones too, and are not handed over by `told` yet; none where a minute is an own bar."""
         self._newest_ns = dict.fromkeys(symbols, -1)
         self._came: dict[str, set[int]] = {symbol: set() for symbol in symbols}
         """When minutes began that came lately."""
@@ -180,7 +180,7 @@ class LiveBars:
             self._told[minutes.symbol] = _inserted(self._told[minutes.symbol], minutes)
 
     def told(self, first_ns: int, until_ns: int) -> dict[str, BarSeries]:
-        """Hand over, once, the minutes that were over at `until_ns`, from `first_ns` on; none where a minute is an own bar."""
+        """Hand over, once, the minutes that were over at `until_ns`, from `first_ns` on: what the market did, whatever was seen of it."""
         found = {}
         for symbol, told in self._told.items():
             over = told.between(None, until_ns - MINUTE_NS + 1)

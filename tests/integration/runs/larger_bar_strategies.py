@@ -96,6 +96,6 @@ AT_RANDOM = """
             return [side(qty, symbol=symbol, stop=self.near(bar, -way * far), time_in_force="gtc")]
         if what == 3:
             return [side(qty, symbol=symbol, trail=round(bar.close * far, 2), time_in_force="gtc")]
-        name = "sell" if held > 0 else "buy"
-        return list(self.oco(name, qty, symbol=symbol, limit=self.near(bar, way * far), stop=self.near(bar, -way * far), time_in_force="gtc"))
+        prices = {"limit": self.near(bar, way * far), "stop": self.near(bar, -way * far)}
+        return list(self.oco("sell" if held > 0 else "buy", qty, symbol=symbol, time_in_force="gtc", **prices))
 """

@@ -68,12 +68,17 @@ async def test_whatever_is_asked_for(
         await compared(scene, await lived(scene, bars, timeframe=timeframe, seed=seed, symbols=symbols, **terms))
 
 
+def killed(folder: Path, timeframe: str, dies: float) -> None:
+    """Let a run begin in a process that is killed so many minutes later."""
+    told = (folder, BEGINS_NS, MONDAY_NS + round(dies * MINUTE_NS), "larger", timeframe, "DEMO/USD")
+    command = [sys.executable, "-m", "tests.integration.trading.dying_in_a_bar", *map(str, told)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(("timeframe", "dies", "goes_on"), [("5m", 63.4, 64.4), ("15m", 127.4, 128.4)])
 async def test_a_run_that_was_killed_within_a_bar_and_went_on(tmp_path: Path, timeframe: str, dies: float, goes_on: float) -> None:
     (tmp_path / "larger.py").write_text(HEAD + BODIES["brackets"])
-    told = (tmp_path, BEGINS_NS, MONDAY_NS + round(dies * MINUTE_NS), "larger", timeframe, "DEMO/USD")
-    command = [sys.executable, "-m", "tests.integration.trading.dying_in_a_bar", *map(str, told)]
-    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    killed(tmp_path, timeframe, dies)
     async with lasting(tmp_path, begins_ns=MONDAY_NS + round(goes_on * MINUTE_NS)) as desk:
         (run,) = await desk.runs.recover()
         await desk.runs.resume(run.id)
