@@ -32,7 +32,7 @@ from ui.style import repolish
 
 if TYPE_CHECKING:
     from core.engine import Engine
-    from core.model.hand import HandOrder, OrderPreview
+    from core.model.hand import AccountView, HandOrder, OrderPreview
     from ui.account_feed import AccountFeed
     from ui.tasks import TaskScope
 
@@ -74,6 +74,8 @@ class TicketPanel(QWidget):
         self._preview: OrderPreview | None = None
         self._sending = False
         self._level: object = None
+        self._means: object = None
+        """What the figures of the preview hang on, beside the order itself."""
         self.mode = QLabel(self)
         self.mode.setObjectName("label-ticket-mode")
         self.mode.setProperty("role", "chip")
@@ -155,9 +157,13 @@ class TicketPanel(QWidget):
                 repolish(widget)
         level = None if view is None else (view.key, view.level)
         self._follow()
+        means = None if view is None else _means(view)
         if level != self._level:  # whether it may leave can have changed
             self._level = level
             self._forget()
+        elif means != self._means and self._preview is not None:
+            self._pause.start()  # what it would come to is another now; until that is said the figures of before stand
+        self._means = means
         self._show_ready()
 
     def _follow(self) -> None:
@@ -290,3 +296,10 @@ class TicketPanel(QWidget):
             self._show_ready()
         if refused is not None:
             self._refuse(refused)
+
+
+def _means(view: AccountView) -> object:
+    """Return what an order is judged by at an account: what can be spent, what is held and what works. Prices move without it."""
+    money = view.money
+    held = tuple((one.symbol, one.owner_id, one.qty) for one in view.positions)
+    return view.key, money.buying_power, money.non_marginable_buying_power, held, frozenset(order.id for order in view.working)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 from core.clock import calendar
 from core.engine import Engine
 from core.model.broker import AccountName
-from core.model.hand import OrderTerms, TradingAccount
+from core.model.hand import HandOrder, OrderTerms, TradingAccount
 from core.model.order import OrderSide, OrderStatus, OrderType
 from core.model.risk import SwitchLevel
 from core.model.run import RunMode
@@ -122,6 +122,19 @@ async def test_an_order_is_previewed_sent_and_told_of(make_desk: MakeDesk) -> No
     assert any(text.startswith("Bought 10 DEMO at ") for text in texts)
     ticket.fields.amount.setText("1")
     assert not ticket.sent.isVisibleTo(ticket)
+    await desk.quiet()
+
+
+async def test_the_ticket_that_stands_filled_in_follows_what_the_account_buys_meanwhile(make_desk: MakeDesk) -> None:
+    desk = await make_desk()
+    trading = await connected(desk)
+    place = trading.feed.place
+    assert place is not None
+    await previewed(desk, "demo", "10")
+    figures, power = trading.ticket.figures, trading.ticket.figures.text("power-after")
+    await desk.engine.place_order(*place, HandOrder(symbol="DEMO", side=OrderSide.BUY, qty=Decimal(7)))
+    await until(lambda: figures.text("position-after") == "+17" and figures.text("power-after") != power)
+    assert trading.ticket.send.isEnabled()
     await desk.quiet()
 
 

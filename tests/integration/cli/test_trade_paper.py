@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from core.clock.realtime import SystemClock
+from core.model.money import plain
 from core.model.paper import AccountBooks
 from core.store.database import DatabaseStore
 from tests.broker.bench import environment_of, fake_broker
@@ -89,7 +90,7 @@ def test_the_account_outlives_the_program_and_a_kill(
     (held,) = weaver("positions", "--broker", "paper", "--json").json()["positions"]
     assert (held["symbol"], float(held["qty"])) == ("DEMO/USD", 1.0)
     shown = weaver("account", "--broker", "paper", "--json").json()
-    assert (shown["number"], shown["cash"]) == (second.account.number, str(second.account.cash))
+    assert (shown["number"], shown["cash"]) == (second.account.number, plain(second.account.cash))
     assert weaver("orders", "list", "--broker", "paper").out.startswith("The paper account has no open orders.")
     (older, newer) = weaver("orders", "list", "--broker", "paper", "--since", "2020-01-01", "--json").json()["orders"]
     assert {older["status"], newer["status"]} == {"filled"}
