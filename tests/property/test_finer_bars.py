@@ -24,6 +24,7 @@ class AtRandom(BarStrategy):
     """Asks at the end of a bar for what its instant and its symbol say, whoever calls it."""
 
     symbols = 0
+    warmup = 0
     seed = 0
 
     def ask(self, bar: Bar) -> None:
@@ -78,10 +79,8 @@ def test_orders_fill_as_where_the_finer_bars_are_the_runs_own(seed: int, timefra
     terms: dict[str, Any] = {"actions": actions if acts else {}, "start_ns": FIRST_NS}
     terms["account"] = AccountTerms(kind=AccountKind.MARGIN) if is_margin else None
 
-    own, over = OnOwnBars(), OnLargerBars()
-    own.seed = over.seed = seed
-    own.warmup = over.warmup = 0
-    over.timeframes = (timeframe,)
+    own: BarStrategy = type("Own", (OnOwnBars,), {"seed": seed})()
+    over: BarStrategy = type("Over", (OnLargerBars,), {"seed": seed, "timeframes": (timeframe,)})()
     one, other = backtest(own, larger, finer=minutes, **terms), backtest(over, minutes, **terms)
     assert happened(one) == happened(other)
     known = np.isin(one.times_ns, other.times_ns)
