@@ -178,7 +178,8 @@ def parity_lines(found: "Parity") -> list[str]:
         lines.append(found.divergence.sentence)
     if found.fill_divergence is not None:
         lines.append(found.fill_divergence.sentence)
-    lines.append(f"Fills: {found.fills:,} in the run, {found.replayed_fills:,} by Greta; {found.compared_fills:,} orders filled in both.")
+    by_greta = f"{found.replayed_fills:,} by Greta on {found.matched_on} bars"
+    lines.append(f"Fills: {found.fills:,} in the run, {by_greta}; {found.compared_fills:,} orders filled in both.")
     if found.slippage_bps is not None and found.worst_slippage_bps is not None:
         lines.append(f"Slippage against Greta: {found.slippage_bps:.2f} bps on average, {found.worst_slippage_bps:.2f} at worst.")
     if found.delay_s is not None and found.worst_delay_s is not None:

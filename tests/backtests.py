@@ -1,7 +1,7 @@
 """A backtest without a store or a loop: bars in, orders and fills out. The simulator, router and order manager are the real ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -73,8 +73,9 @@ def backtest(
     trade_through: bool = False,
     close_at_end: bool = False,
     actions: Mapping[str, Sequence[CorporateAction]] | None = None,
+    finer: Sequence[BarSeries] = (),
 ) -> Backtest:
-    """Run `strategy` over the bars. With `slices` the loop is handed back after every bar."""
+    """Run `strategy` over the bars. With `slices` the loop is handed back after every bar. `finer`: what orders meet in their place."""
     all_series = [series] if isinstance(series, BarSeries) else list(series)
     with localcontext(MONEY_CONTEXT):
         journal = RunJournal(RUN_ID, "backtest")
@@ -94,6 +95,9 @@ def backtest(
             )
             for bars in all_series
         ]
+        for at, bars in enumerate(finer):
+            met = market_of(bars, markets[at].instrument, start_ns=start_ns)
+            markets[at] = replace(markets[at], finer=replace(met, ready=len(bars)))
         first_ns = min((int(market.bars.start_ns[market.first]) for market in markets if len(market.bars)), default=0)
         clock.instant_ns = first_ns if start_ns is None else start_ns
         rules = Rules(

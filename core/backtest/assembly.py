@@ -123,6 +123,8 @@ def simulation(
         lots={instrument.symbol: instrument.lot for instrument in instruments},
     )
     feeds = [Feed(at, market) for at, market in enumerate(markets)]
+    finer = [market.finer for market in markets if market.finer is not None]
+    feeds += [Feed(at, market, is_own=False, is_finer=True) for at, market in enumerate(finer, len(feeds))]
     parts: dict[str, Any] = {"feeds": feeds, "matching": matching, "clock": clock, "days": days, "reports": orders}
     if rules.refused is None:
         ledger = Ledger(rules.cash, terms, classes)
@@ -130,7 +132,8 @@ def simulation(
     else:
         ledger = BearingLedger(rules.cash, terms, classes)
         venue = ReplayedVenue(rules.refused, rules.refused_changes, ledger=ledger, **parts)
-    dated = {market.instrument.symbol: _dated(actions.get(market.instrument.symbol, ()), market, clock.instant_ns) for market in markets}
+    met = {feed.symbol: feed.market for feed in feeds if feed.meets}
+    dated = {symbol: _dated(actions.get(symbol, ()), market, clock.instant_ns) for symbol, market in met.items()}
     charges_nights = ledger.has_rates
     upkeep = None
     if is_margin or charges_nights or any(dated.values()):

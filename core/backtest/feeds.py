@@ -20,7 +20,8 @@ class Market:
 
     `first`: the run's first bar; those before it are known from the start, for warming up. `ready`: the first bar at whose
     end the strategy may be called. `whole`: the market that these bars were cut from, when they are cut: which bars the
-    venue will hold an auction on is in its calendar, not in the prices.
+    venue will hold an auction on is in its calendar, not in the prices. `finer`: the smaller bars that these were made of,
+    where orders meet those: the strategy never sees them.
     """
 
     instrument: Instrument
@@ -30,6 +31,7 @@ class Market:
     first: int = 0
     ready: int = 0
     whole: "Market | None" = None
+    finer: "Market | None" = None
 
     def bar(self, at: int) -> Bar:
         """Return one bar."""
@@ -50,18 +52,21 @@ class Feed:
         "has_grid",
         "is_own",
         "market",
+        "meets",
         "newest",
         "symbol",
         "timeframe",
     )
 
-    def __init__(self, at: int, market: Market, *, is_own: bool = True) -> None:
+    def __init__(self, at: int, market: Market, *, is_own: bool = True, is_finer: bool = False) -> None:
         self.at = at
         self.market = market
         self.symbol = market.bars.symbol
         self.timeframe = str(market.bars.timeframe)
         self.is_own = is_own
-        """Whether these are bars of the run's own timeframe: orders meet them, and the strategy's `on_bar` gets them."""
+        """Whether these are bars of the run's own timeframe: the strategy's `on_bar` gets them."""
+        self.meets = is_finer or (is_own and market.finer is None)
+        """Whether orders meet these bars: those of the run's own timeframe, or the finer ones that they were made of."""
         self.cursor = Cursor(len(market.bars))
         self.cursor.block = market.first
         self.book = OrderBook()

@@ -38,7 +38,10 @@ Larger = Callable[[Market, str], Market]
 
 
 class Simulator:
-    """The loop of one run. `feeds` are the run's own bars, symbol by symbol; larger ones are added when the strategy asks."""
+    """The loop of one run. `feeds` are the run's own bars, symbol by symbol, then finer ones that its orders meet in their place.
+
+    Larger ones are added when the strategy asks.
+    """
 
     def __init__(
         self,
@@ -63,15 +66,15 @@ class Simulator:
     def prepare(self, runner: StrategyRunner, route: Route, larger: Larger) -> None:
         """Let the strategy initialize, decided at the run's start; build the larger bars it wants and its indicators."""
         route(runner.initialize())
-        own = tuple(self._feeds)
+        own = tuple(feed for feed in self._feeds if feed.is_own)
         for timeframe in runner.timeframes:
             for feed in own:
                 self._feeds.append(Feed(len(self._feeds), larger(feed.market, timeframe), is_own=False))
-        # One symbol's bars go one after the other, the run's own timeframe before the larger ones.
-        self._feeds.sort(key=lambda feed: (own.index(next(one for one in own if one.symbol == feed.symbol)), not feed.is_own, feed.at))
+        # One symbol's bars go one after the other: those that orders meet, then the run's own timeframe, then the larger ones.
+        self._feeds.sort(key=lambda feed: (own.index(next(one for one in own if one.symbol == feed.symbol)), not feed.meets, feed.at))
         for at, feed in enumerate(self._feeds):
             feed.at = at
-        keyed = {(feed.symbol, feed.timeframe): feed for feed in self._feeds}
+        keyed = {(feed.symbol, feed.timeframe): feed for feed in self._feeds if feed.is_own or not feed.meets}
         cursors = {key: feed.cursor for key, feed in keyed.items()}
         compute_indicators(runner.indicators, {key: feed.market.bars for key, feed in keyed.items()}, cursors)
         runner.attach_plots({feed.symbol: feed.cursor for feed in own})
@@ -234,7 +237,7 @@ class Simulator:
         for bar, feed, cursor, kind in rows:
             cursor.in_block += 1
             feed.newest = bar
-            if upkeep is not None and feed.is_own:
+            if upkeep is not None and feed.meets:
                 clock.instant_ns = bar.end_ns
                 upkeep.before(feed, cursor.now, bar)
             book = feed.book

@@ -40,6 +40,8 @@ class SimulatedVenue(RunView):
         self, *, feeds: Sequence[Feed], matching: Matching, ledger: Ledger, clock: SimulatedClock, days: TradingDays, reports: OrderReports
     ) -> None:
         super().__init__(feeds, ledger, clock)
+        self._met = {feed.symbol: feed for feed in feeds if feed.meets}
+        """The bars that orders meet, by symbol; the strategy may see larger ones alone."""
         self.orders: dict[str, WorkingOrder] = {}
         """Those that can still fill, by ref; the same dict for the whole run. Exit legs that wait are among them."""
         self._matching = matching
@@ -61,7 +63,7 @@ class SimulatedVenue(RunView):
     def place(self, ticket: Ticket, legs: Sequence[tuple[LegRole, Ticket]] = ()) -> None:
         """Take an order decided now, with its exit legs; it meets the first bar of its symbol that starts at or after now."""
         request = ticket.request
-        feed = self._by_symbol[request.symbol]
+        feed = self._met[request.symbol]
         wrong = (
             what_is_wrong(request, ticket.time_in_force, feed.market.instrument, self._clock.instant_ns)
             if feed.has_grid or ticket.time_in_force not in _PLAIN_TIMES or legs
@@ -82,7 +84,7 @@ class SimulatedVenue(RunView):
 
     def place_plain(self, order_id: str, ref: str, request: OrderRequest, time_in_force: TimeInForce) -> bool:
         """Take a plain market order decided now and tell nobody; False, and nothing is done, when it must be looked at first."""
-        feed = self._by_symbol[request.symbol]
+        feed = self._met[request.symbol]
         if feed.has_grid or self.ledger.restricted:
             return False
         now_ns = self._clock.instant_ns
@@ -99,7 +101,7 @@ class SimulatedVenue(RunView):
 
     def place_pair(self, first: Ticket, second: Ticket) -> None:
         """Take two orders of which one cancels the other."""
-        feed = self._by_symbol[first.request.symbol]
+        feed = self._met[first.request.symbol]
         instrument, now_ns = feed.market.instrument, self._clock.instant_ns
         wrong = what_is_wrong(first.request, first.time_in_force, instrument, now_ns)
         wrong = wrong or what_is_wrong(second.request, second.time_in_force, instrument, now_ns)
@@ -118,7 +120,7 @@ class SimulatedVenue(RunView):
         order = self.orders.get(wanted.ref)
         if order is None:
             return False
-        now_ns, feed = self._clock.instant_ns, self._by_symbol[order.symbol]
+        now_ns, feed = self._clock.instant_ns, self._met[order.symbol]
         changes = {name: value for name in REPLACEABLE if (value := getattr(wanted, name)) is not None}
         try:
             request = replaced_request(order, changes, feed.market.instrument)
@@ -230,7 +232,7 @@ class SimulatedVenue(RunView):
 
     def step_cash(self) -> None:
         """Note that the cash changed, and no position."""
-        self.step(self._own[0])
+        self.step(next(iter(self._met.values())))
 
     def orders_of(self, symbol: str) -> list[WorkingOrder]:
         """Return the symbol's orders that can still fill, exit legs that wait included."""
@@ -243,7 +245,7 @@ class SimulatedVenue(RunView):
     def expire(self, now_ns: int) -> None:
         """Let the orders go whose time is over, and look when the next one's is."""
         self.next_expiry_ns = NEVER
-        for feed in self._own:
+        for feed in self._met.values():
             for order in tuple(feed.book.working.values()):
                 dead_from_ns = order.dead_from_ns
                 if dead_from_ns is None or order.gone:
@@ -270,7 +272,7 @@ class SimulatedVenue(RunView):
     def liquidate(self, symbol: str, reason: str, caused_by: Cause) -> None:
         """Place an order that closes what is held of `symbol` at its next open, because of the event `caused_by`."""
         held = self.ledger.held(symbol)
-        feed, now_ns = self._by_symbol[symbol], self._clock.instant_ns
+        feed, now_ns = self._met[symbol], self._clock.instant_ns
         request = _closing(symbol, held)
         order_id = self._reports.create_own(request, _GTC, now_ns=now_ns, caused_by=caused_by)
         order = self._work(feed, Ticket(order_id, f"#{order_id}", request, _GTC))
@@ -287,7 +289,7 @@ class SimulatedVenue(RunView):
     def close_at_end(self, reason: str) -> None:
         """Close what is held at the last closes, with fee and without slippage."""
         filling = self._matching.filling
-        for feed in self._own:
+        for feed in self._met.values():
             held = self.ledger.held(feed.symbol)
             bar = feed.newest
             if not held or bar is None:
@@ -360,7 +362,7 @@ class SimulatedVenue(RunView):
 
     def cancel_alone(self, order: WorkingOrder, reason: str) -> None:
         order.gone = True
-        feed = self._by_symbol[order.symbol]
+        feed = self._met[order.symbol]
         self._drop(order, feed)
         self._reports.cancel(order.id, reason, now_ns=self._clock.instant_ns)
         self._end_legs(order)

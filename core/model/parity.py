@@ -17,6 +17,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     replayed: int = 0
     same: int = 0
     divergence: Difference | None = None
+    matched_on: str = ""
+    """Timeframe of the bars that Greta's orders met: the minutes that the run was told, where they were recorded."""
     fills: int = 0
     replayed_fills: int = 0
     fill_divergence: Difference | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import localcontext
 from functools import partial
 from hashlib import sha256
@@ -31,6 +31,7 @@ from core.runs.journal import RunJournal
 from core.runs.lookahead import Sentinel
 from core.runs.outlasting import outlasted
 from core.runs.passing_runner import PassingRunner
+from core.runs.recorded_bars import are_all_there, minutes_of
 from core.runs.replay import Original
 from core.runs.result import run_result
 from core.runs.router import DomainRouter, Tracer
@@ -123,6 +124,8 @@ class BacktestWork:
 
         await self._in_thread(make)
         self._markets = tuple([await self._market(key, self._runner.warmup) for key in self._keys])
+        if self._inputs is not None:
+            self._markets = await self._over_minutes(self._markets)
         bars_hash = await asyncio.to_thread(_hash_of, [market.bars for market in self._markets])
         actions = self._actions = await self._corporate_actions()
         simulated.instant_ns = self.first_bar_ns if config.start_ns is None else config.start_ns
@@ -163,6 +166,11 @@ class BacktestWork:
     def bars_total(self) -> int:
         """How many bars the run goes through, all symbols together."""
         return sum(len(market.bars) - market.first for market in self._markets)
+
+    @property
+    def matched_on(self) -> str:
+        """Timeframe of the bars that its orders meet."""
+        return str((self._markets[0].finer or self._markets[0]).bars.timeframe)
 
     @property
     def bars_done(self) -> int:
@@ -304,6 +312,21 @@ class BacktestWork:
         return await asyncio.to_thread(
             market_of, bars, instrument, start_ns=config.start_ns, warmup=warmup, always_open=self._is_always_open
         )
+
+    async def _over_minutes(self, markets: tuple[Market, ...]) -> tuple[Market, ...]:
+        """Return the markets of a paper or live run with the minutes that its bars were made of, where all of them are stored.
+
+        Its orders met those, within its bars.
+        """
+        found: list[Market] = []
+        for key, market in zip(self._keys, markets, strict=True):
+            minutes = await self._materials.bars.read(minutes_of(key))
+            is_finer = minutes.timeframe != market.bars.timeframe
+            if not is_finer or not are_all_there(minutes, market.bars.start_ns[market.first :], market.end_ns[market.first :]):
+                return markets
+            met = market_of(minutes, market.instrument, start_ns=self._run.config.start_ns, always_open=self._is_always_open)
+            found.append(replace(market, finer=replace(met, ready=len(minutes))))  # no minute is told to the strategy
+        return tuple(found)
 
     async def _warm_from(self, key: BarSetKey, warmup: int) -> int | None:
         """Return where to read bars from, so that `warmup` of them lie before the run's start where as many are stored.

@@ -38,7 +38,7 @@ from core.runs.minutes import until_minute
 from core.runs.order_handling import OrderHandling
 from core.runs.past import Past
 from core.runs.reconciling import settled
-from core.runs.recorded_bars import recorded
+from core.runs.recorded_bars import minutes_of, recorded
 from core.runs.router import LIVE, DomainRouter
 from core.runs.store_away import StoreAway
 from core.strategy.actions import Action
@@ -286,6 +286,7 @@ class LiveWork:
         await self._minutes.until(self._now_ns)
         # Exactly as much history as a backtest from the run's start has.
         new, _ = self._bars.ended(min(self._origin_ns, self._now_ns), keep=self._runner.warmup)
+        self._bars.told(self._origin_ns, self._origin_ns)  # no order met those of the history
         await self._record(new)
         if self._past is not None:
             await self._catch_up()
@@ -347,9 +348,13 @@ class LiveWork:
         return recorded(self._run.id, symbol, str(self._timeframe))
 
     async def _record(self, new: dict[str, BarSeries]) -> None:
-        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption."""
-        for symbol, bars in new.items():
-            key = self._recorded(symbol)
+        """Keep what the run sees, so that it can be replayed, and goes on with it after an interruption; and what that was made of."""
+        if not new:
+            return
+        # The minutes first: those of a bar that is kept are not asked for again after an interruption.
+        kept = [(minutes_of(self._recorded(symbol)), told) for symbol, told in self._bars.told(self._origin_ns, self._now_ns).items()]
+        kept += [(self._recorded(symbol), bars) for symbol, bars in new.items()]
+        for key, bars in kept:
             await self._away.outlast(partial(self._materials.store.bars.merge, key, bars, simulated=True))
 
     def _present(self, next_ns: int, end_ns: int | None) -> int:

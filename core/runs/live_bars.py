@@ -102,6 +102,8 @@ class LiveBars:
         self.own_timeframe = own
         self.minutes = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
         """Those that came and are not moved yet."""
+        self._told = {symbol: BarSeries.empty(symbol, MINUTE) for symbol in symbols}
+        """All that came, the late ones too, and are not handed over by `told` yet; none where a minute is an own bar."""
         self._newest_ns = dict.fromkeys(symbols, -1)
         self._came: dict[str, set[int]] = {symbol: set() for symbol in symbols}
         """When minutes began that came lately."""
@@ -154,6 +156,7 @@ class LiveBars:
             return self._out_of_turn(minutes) if is_live else []
         self._came[symbol].update(fresh.start_ns.tolist())
         self._newest_ns[symbol] = int(fresh.start_ns[-1]) + MINUTE_NS
+        self._note_told(fresh)
         over_ns = max(self._made_ns[symbol], self._ended_ns if is_live else -1)
         late = fresh.between(None, over_ns - MINUTE_NS + 1)
         self.minutes[symbol] = joined(self.minutes[symbol], fresh.slice(len(late), len(fresh)))
@@ -166,12 +169,25 @@ class LiveBars:
         if not len(minutes) or start_ns in came or start_ns < self._newest_ns[symbol] - _REMEMBERED * MINUTE_NS:
             return []
         came.add(start_ns)
+        self._note_told(minutes)
         if start_ns + MINUTE_NS <= max(self._made_ns[symbol], self._ended_ns):
             return [start_ns]
-        waiting = self.minutes[symbol]
-        after = int(waiting.start_ns.searchsorted(start_ns))
-        self.minutes[symbol] = joined(joined(waiting.slice(0, after), minutes), waiting.slice(after, len(waiting)))
+        self.minutes[symbol] = _inserted(self.minutes[symbol], minutes)
         return []
+
+    def _note_told(self, minutes: BarSeries) -> None:
+        if self.own_timeframe != MINUTE:
+            self._told[minutes.symbol] = _inserted(self._told[minutes.symbol], minutes)
+
+    def told(self, first_ns: int, until_ns: int) -> dict[str, BarSeries]:
+        """Hand over, once, the minutes that were over at `until_ns`, from `first_ns` on: what the market did, whatever was seen of it."""
+        found = {}
+        for symbol, told in self._told.items():
+            over = told.between(None, until_ns - MINUTE_NS + 1)
+            self._told[symbol] = told.slice(len(over), len(told))
+            if len(wanted := over.between(first_ns, None)):
+                found[symbol] = wanted
+        return found
 
     def ended(
         self, now_ns: int, *, keep: int | None = None, gaps: Collection[str] = ()
@@ -303,6 +319,12 @@ def joined(one: BarSeries, other: BarSeries) -> BarSeries:
         return other if len(other) else one
     columns = (np.concatenate(pair) for pair in zip(one.columns(), other.columns(), strict=True))
     return BarSeries.from_columns(one.symbol, one.timeframe, np.concatenate((one.start_ns, other.start_ns)), *columns)
+
+
+def _inserted(bars: BarSeries, more: BarSeries) -> BarSeries:
+    """Return bars with others that begin after the one and before the next of them."""
+    after = int(bars.start_ns.searchsorted(more.start_ns[0]))
+    return joined(joined(bars.slice(0, after), more), bars.slice(after, len(bars)))
 
 
 def series_of(bars: Mapping[str, GrowingBars]) -> dict[str, BarSeries]:

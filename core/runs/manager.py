@@ -23,7 +23,7 @@ from core.runs.handing_over import HandingOver, Reconcile
 from core.runs.leases import LeaseKeeper
 from core.runs.live_config import account_of
 from core.runs.reconciling import reconcile_account, settled
-from core.runs.recorded_bars import recorded
+from core.runs.recorded_bars import minutes_of, recorded
 from core.runs.recovery import Recovery
 from core.runs.removal import left_to_account
 from core.runs.run_accounts import RunAccounts
@@ -279,8 +279,9 @@ class RunManager:
             work.delete_run(run.id)
             work.append([*left, run_event(run.id, RunDeleted(), now_ns)])
         if run.config.mode is not RunMode.BACKTEST:
-            for symbol in run.config.symbols:
-                await self._store.bars.delete(recorded(run.id, symbol, run.config.timeframe))
+            for key in (recorded(run.id, symbol, run.config.timeframe) for symbol in run.config.symbols):
+                await self._store.bars.delete(key)
+                await self._store.bars.delete(minutes_of(key))
 
     async def wait(self, run_id: str) -> Run:
         """Return the run once it is over."""

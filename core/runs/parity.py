@@ -53,6 +53,7 @@ async def parity_of(run_id: str, *, runs: RunManager, store: Store) -> Parity:
                 return msgspec.structs.replace(told, causes=(_gone(run.id, error),))
         await work.commit(lambda _work: None)
         replayed_fills, replayed_orders = rows.fills, rows.orders
+        told = msgspec.structs.replace(told, matched_on=work.matched_on)
     finally:
         await work.close()
     ours = await _decisions(run, store)

@@ -245,6 +245,7 @@ def _cut_market(market: Market, until_ns: int) -> Market:
         end_ns=market.end_ns[:count].copy(),
         regular=None if market.regular is None else market.regular[:count].copy(),
         whole=market.whole or market,
+        finer=None if market.finer is None else _cut_market(market.finer, until_ns),
     )
 
 
