@@ -141,7 +141,7 @@ async def test_nothing_acts_on_an_account_before_all_of_it_is_on_the_screen(make
     await desk.quiet()
 
 
-@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+@pytest.mark.parametrize("turns", [0, 2, *(pytest.param(turns, marks=pytest.mark.soak) for turns in (1, 5))])
 async def test_an_account_that_goes_on_its_way_to_the_screen_leaves_nothing_of_it(make_desk: MakeDesk, turns: int) -> None:
     desk = await make_desk()
     desk.window.docks.show(desk.window.docks["account"])
@@ -161,7 +161,7 @@ async def test_an_account_that_goes_on_its_way_to_the_screen_leaves_nothing_of_i
     await desk.quiet()
 
 
-@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+@pytest.mark.parametrize("turns", [0, 2, *(pytest.param(turns, marks=pytest.mark.soak) for turns in (1, 5))])
 async def test_one_account_in_place_of_another_on_its_way_to_the_screen_is_shown_alone(make_desk: MakeDesk, turns: int) -> None:
     desk = await make_desk()
     desk.window.docks.show(desk.window.docks["account"])

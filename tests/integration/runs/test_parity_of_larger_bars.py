@@ -21,6 +21,7 @@ from tests.unit.runs.lasting import MARGIN, lasting
 from tests.unit.runs.live_desk import LiveScene, live
 from tests.unit.runs.one_line_down import breakable
 
+LONG = pytest.mark.soak
 MONDAY_NS = 20_003 * DAY_NS + 14 * HOUR_NS + 30 * MINUTE_NS
 """An hour after New York opens: larger bars of shares are made of its hours."""
 BEGINS_NS = MONDAY_NS - MINUTE_NS // 2
@@ -49,7 +50,7 @@ async def compared(scene: LiveScene, run: Run) -> Parity:
 
 
 @pytest.mark.parametrize("name", BODIES)
-@pytest.mark.parametrize(("timeframe", "bars"), [("5m", 30), ("15m", 20), ("1h", 12)])
+@pytest.mark.parametrize(("timeframe", "bars"), [("5m", 30), pytest.param("15m", 20, marks=LONG), pytest.param("1h", 12, marks=LONG)])
 async def test_exits_and_waiting_orders_fill_within_larger_bars_as_with_greta(tmp_path: Path, name: str, timeframe: str, bars: int) -> None:
     (tmp_path / "larger.py").write_text(HEAD + BODIES[name])
     async with lasting(tmp_path, speed=60.0, begins_ns=BEGINS_NS) as scene:
@@ -58,7 +59,10 @@ async def test_exits_and_waiting_orders_fill_within_larger_bars_as_with_greta(tm
 
 
 @pytest.mark.parametrize(("symbols", "shorts"), [(("DEMO", "DEMO-B"), True), (("DEMO/USD", "DEMO", "DEMO-B"), False)])
-@pytest.mark.parametrize(("timeframe", "bars", "seed"), [("5m", 50, 1), ("5m", 50, 2), ("15m", 30, 3), ("1h", 18, 4)])
+@pytest.mark.parametrize(
+    ("timeframe", "bars", "seed"),
+    [("5m", 50, 1), pytest.param("5m", 50, 2, marks=LONG), pytest.param("15m", 30, 3, marks=LONG), ("1h", 18, 4)],
+)
 async def test_whatever_is_asked_for(
     tmp_path: Path, timeframe: str, bars: int, seed: int, symbols: tuple[str, ...], *, shorts: bool
 ) -> None:
