@@ -58,7 +58,9 @@ async def test_exits_and_waiting_orders_fill_within_larger_bars_as_with_greta(tm
         await compared(scene, await lived(scene, bars, timeframe=timeframe, account=MARGIN, symbols=(symbol,)))
 
 
-@pytest.mark.parametrize(("symbols", "shorts"), [(("DEMO", "DEMO-B"), True), (("DEMO/USD", "DEMO", "DEMO-B"), False)])
+@pytest.mark.parametrize(
+    ("symbols", "shorts"), [(("DEMO", "DEMO-B"), True), pytest.param(("DEMO/USD", "DEMO", "DEMO-B"), False, marks=LONG)]
+)
 @pytest.mark.parametrize(
     ("timeframe", "bars", "seed"),
     [("5m", 50, 1), pytest.param("5m", 50, 2, marks=LONG), pytest.param("15m", 30, 3, marks=LONG), ("1h", 18, 4)],
